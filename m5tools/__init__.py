@@ -1,0 +1,36 @@
+"""m5tools: raw product crawls in, clean five-modality training data out.
+
+>>> import m5tools as m5
+>>> ds = m5.open("data/shop")          # ds.products, ds.tags, … are Polars LazyFrames
+>>> loader = m5.Loader("data/shop/shards/default", global_batch_size=64)   # needs the `train` extra
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from m5tools.dataset import Dataset as Dataset
+    from m5tools.dataset import open_dataset as open
+    from m5tools.loader.batch import Batch as Batch
+    from m5tools.loader.loader import Loader as Loader
+
+__version__ = "0.1.0"
+__all__ = ["Batch", "Dataset", "Loader", "__version__", "open"]
+
+_HOMES = {
+    "open": ("m5tools.dataset", "open_dataset"),
+    "Dataset": ("m5tools.dataset", "Dataset"),
+    "Loader": ("m5tools.loader.loader", "Loader"),
+    "Batch": ("m5tools.loader.batch", "Batch"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `import m5tools` stays instant and needs no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'm5tools' has no attribute '{name}'")
+    import importlib
+
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,279 @@
+"""The dataset folder: tables as Parquet parts under their law, and `dataset.json`, which says what was done to them.
+
+Product tables are cut into a fixed number of partitions by product id, so that all rows of one product lie in parts of
+the same number (`part-00007.parquet`) in every table and joins stay inside a partition.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m5tools import atomic, schema
+from m5tools.errors import NotBuiltYet, UsageError
+
+FORMAT = 1
+MANIFEST = "dataset.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Crawl(TypedDict):
+    """One delivery of one source, as `dataset.json` records it."""
+
+    source: str
+    crawl_id: str
+    media_root: str | None
+
+
+class StageEntry(TypedDict):
+    """A finished stage: what it was configured with, what it read, what came out."""
+
+    stage: str
+    version: int
+    config: dict[str, Any]
+    run: str
+    inputs: dict[str, str]
+    fingerprint: str
+    counts: dict[str, int]
+    writes: list[str]
+
+
+class Manifest(TypedDict):
+    format: int
+    partitions: int
+    crawls: list[Crawl]
+    stages: dict[str, StageEntry]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a unit of work wrote."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+def checked_name(kind: str, name: str) -> str:
+    """A name that becomes a folder: refused unless it is plain letters, digits, `.`, `_`, `-`."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{kind} '{name}' cannot be a folder name; use letters, digits, '.', '_' and '-'")
+    return name
+
+
+class Dataset:
+    """A dataset folder. Every table is an attribute that gives a Polars LazyFrame: `ds.products`, `ds.tags` …
+
+    Args:
+        root: path of the folder.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        if "://" in str(root):
+            raise NotBuiltYet(f"datasets on object storage ({root}) come with a later release; use a local folder")
+        self.root = Path(root)
+
+    def __repr__(self) -> str:
+        return f"Dataset({str(self.root)!r})"
+
+    def __getattr__(self, name: str) -> pl.LazyFrame:
+        if name.startswith("_") or name not in schema.laws():
+            raise AttributeError(f"a dataset has no table '{name}'; it has {', '.join(schema.laws())}")
+        return self.scan(name)
+
+    # The manifest -------------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        return (self.root / MANIFEST).is_file()
+
+    def manifest(self) -> Manifest:
+        """What `dataset.json` says; a fresh manifest where there is none.
+
+        Raises:
+            UsageError: the file is damaged or of a newer format.
+        """
+        file = self.root / MANIFEST
+        if not file.is_file():
+            return Manifest(format=FORMAT, partitions=0, crawls=[], stages={})
+        try:
+            body: Manifest = json.loads(file.read_text(encoding="utf-8"))
+            version = int(body["format"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{file} is damaged ({error}); restore it or build the dataset anew") from error
+        if version > FORMAT:
+            raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
+        return body
+
+    def save(self, manifest: Manifest) -> None:
+        atomic.write_json(self.root / MANIFEST, manifest)
+
+    @property
+    def partitions(self) -> int:
+        """Number of partitions of the product tables; 0 before the first crawl was ingested."""
+        return self.manifest()["partitions"]
+
+    # Tables -------------------------------------------------------------------------------------------------------
+
+    def folder(self, table: str, **choices: str) -> Path:
+        """Where a table's parts are."""
+        return self.root / schema.law(table).folder(**choices)
+
+    def parts(self, table: str, *, partition: int | None = None, **choices: str) -> list[Path]:
+        """A table's part files in a fixed order, of one partition or of all."""
+        pattern = "[!.]*.parquet" if partition is None else f"{part_name(partition)}.parquet"
+        folder = self.folder(table, **choices)
+        return sorted((*folder.glob(pattern), *folder.glob(f"*/{pattern}")))
+
+    def scan(self, table: str, *, partition: int | None = None, **choices: str) -> pl.LazyFrame:
+        """A table as a LazyFrame; of products listed in several crawls only the latest version.
+
+        Args:
+            table: name of a law.
+            partition: only this partition.
+            choices: which of several, e.g. `policy="default"`, `cut="complete"`.
+        """
+        parts = self.parts(table, partition=partition, **choices)
+        if not parts:
+            return pl.from_arrow(schema.empty(table)).lazy()  # type: ignore[union-attr]
+        frame = pl.scan_parquet(parts, glob=False)
+        if "crawl_id" in schema.law(table).key and table != "rejects":
+            frame = self._latest(frame, partition)
+        return frame
+
+    def read(
+        self, table: str, *, partition: int | None = None, columns: Iterable[str] = (), **choices: str
+    ) -> pl.DataFrame:
+        """A table, or some of its columns, in memory."""
+        frame = self.scan(table, partition=partition, **choices)
+        wanted = list(columns)
+        return (frame.select(wanted) if wanted else frame).collect()
+
+    def write(self, table: str, part: str, rows: pa.Table | pl.DataFrame, **choices: str) -> Output:
+        """Write one part under the table's law, whole or not at all.
+
+        Args:
+            table: name of a law.
+            part: file name without suffix, with a sub-folder where the table has one per crawl.
+            rows: the rows; missing columns become null.
+
+        Raises:
+            SchemaError: the rows do not fit the law.
+        """
+        data = schema.conform(table, rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows)
+        path = self.folder(table, **choices) / f"{part}.parquet"
+        with atomic.whole_file(path) as temporary:
+            pq.write_table(data, temporary, compression="zstd", row_group_size=65_536)
+        return self.output(path)
+
+    def output(self, path: Path) -> Output:
+        """The record of a file below the root that was just written."""
+        return Output(path.relative_to(self.root).as_posix(), path.stat().st_size, atomic.sha256_of(path))
+
+    def _latest(self, frame: pl.LazyFrame, partition: int | None) -> pl.LazyFrame:
+        """Rows of the last crawl that delivered each product."""
+        crawls = [c["crawl_id"] for c in self.manifest()["crawls"]]
+        if len(crawls) < 2:
+            return frame
+        order = pl.Enum(crawls)
+        newest = (
+            pl.scan_parquet(self.parts("products", partition=partition), glob=False)
+            .group_by("product_id")
+            .agg(pl.col("crawl_id").cast(order).max().cast(pl.String))
+        )
+        return frame.join(newest, on=["product_id", "crawl_id"], how="semi", maintain_order="left")
+
+    # One product --------------------------------------------------------------------------------------------------
+
+    def show(self, product_id: str) -> dict[str, list[dict[str, Any]]]:
+        """Everything known about one product: rows of every table that name it, its files, tags, edges, places.
+
+        Args:
+            product_id: 32 hex digits, or the source's own id where only one product has it.
+
+        Raises:
+            UsageError: no such product, or several share the native id.
+        """
+        found = self.read("products").filter((pl.col("product_id") == product_id) | (pl.col("native_id") == product_id))
+        if found.is_empty():
+            raise UsageError(f"no product '{product_id}' in {self.root}")
+        if found.height > 1:
+            ids = ", ".join(found["product_id"])
+            raise UsageError(f"'{product_id}' is the native id of {found.height} products; use one of {ids}")
+        return self._about(found["product_id"].item())
+
+    def _about(self, product_id: str) -> dict[str, list[dict[str, Any]]]:
+        rows: dict[str, list[dict[str, Any]]] = {}
+        locations: list[str] = []
+        assets: list[str] = []
+        order = (
+            "products",
+            "media",
+            "fetched",
+            *(t for t in schema.laws() if t not in ("products", "media", "fetched")),
+        )
+        for table in order:
+            names = schema.law(table).names
+            if table.startswith("previews"):
+                continue
+            if "product_id" in names:
+                match = pl.col("product_id") == product_id
+            elif "product_a" in names:
+                match = (pl.col("product_a") == product_id) | (pl.col("product_b") == product_id)
+            elif table == "fetched":
+                match = pl.col("location_id").is_in(locations)
+            elif "asset_id" in names:
+                match = pl.col("asset_id").is_in(assets)
+            else:
+                continue
+            for label, choices in self._instances(table):
+                hits = self.scan(table, partition=None, **choices).filter(match).collect()
+                if hits.is_empty():
+                    continue
+                rows[label] = hits.to_dicts()
+                if table == "media":
+                    locations = hits["location_id"].to_list()
+                if table == "fetched":
+                    assets = hits["asset_id"].drop_nulls().to_list()
+        return rows
+
+    def _instances(self, table: str) -> list[tuple[str, dict[str, str]]]:
+        """The written forms of a table that exists once per policy, cut or shard folder."""
+        pattern = schema.law(table).path
+        before, brace, rest = pattern.partition("{")
+        if not brace:
+            return [(table, {})]
+        choice, _, after = rest.partition("}")
+        base = self.root / before
+        names = sorted(p.name for p in base.iterdir() if (p / after.strip("/")).is_dir()) if base.is_dir() else []
+        return [(f"{table}/{name}", {choice: name}) for name in names]
+
+
+def part_name(partition: int) -> str:
+    """File name (without suffix) of one partition's part."""
+    return f"part-{partition:05d}"
+
+
+def partition_of(product_id: pl.Expr, partitions: int) -> pl.Expr:
+    """The partition of each product id: its first 16 bits scaled to the number of partitions."""
+    return (product_id.str.slice(0, 4).str.to_integer(base=16) * partitions) // 65_536
+
+
+def open_dataset(root: str | Path) -> Dataset:
+    """Open an existing dataset folder.
+
+    Raises:
+        UsageError: there is no dataset there.
+    """
+    dataset = Dataset(root)
+    if not dataset.exists:
+        raise UsageError(f"{root} is not a dataset (it has no {MANIFEST}); build one with 'm5 run' or 'm5 ingest'")
+    return dataset

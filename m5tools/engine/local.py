@@ -1,0 +1,265 @@
+"""The local engine: runs a stage's rounds over worker processes, marks finished units, resumes, commits.
+
+Every finished unit leaves a marker (`runs/<entry>/<run>/<round>/<unit>.json`) with its counts and the checksums of what
+it wrote. A run that was killed finds the markers and does only the rest. The run's name is a hash of config, stage
+version and inputs, so markers of other circumstances are never mistaken for ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from m5tools import atomic
+from m5tools.dataset import Dataset, Manifest, StageEntry
+from m5tools.engine.lock import Heartbeat, held
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Listener, Silent
+from m5tools.engine.worker import Done, Task
+from m5tools.errors import StageFailed
+from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
+
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a stage ended.
+
+    Attributes:
+        entry: its name in `dataset.json`.
+        counts: summed over its units.
+        up_to_date: nothing had to be done.
+        finished: False when the time limit came first; run the same command to go on.
+    """
+
+    entry: str
+    counts: Counts
+    up_to_date: bool
+    finished: bool
+
+
+@dataclass
+class LocalEngine:
+    """Runs stages on this machine.
+
+    Args:
+        pool: the worker processes, shared by all stages of a pipeline.
+        listener: told about the run.
+        rank: this process among `world_size` that share the dataset folder and the work.
+        world_size: how many there are.
+        deadline: `time.monotonic()` after which no further unit is begun.
+        refresh: do a stage again though it is up to date.
+        max_failed_share: a stage fails when more than this share of its items failed.
+    """
+
+    pool: Pool
+    listener: Listener
+    rank: int = 0
+    world_size: int = 1
+    deadline: float | None = None
+    refresh: bool = False
+    max_failed_share: float = 1.0
+
+    def run(self, dataset: Dataset, stage: Stage) -> Result:
+        """Bring one stage up to date.
+
+        Raises:
+            StaleError: an input is missing or out of date.
+            UsageError: another run holds the stage.
+            StageFailed: a unit failed, or too many items did.
+        """
+        started = time.monotonic()
+        inputs = fresh_inputs(stage, dataset)
+        run = stage.run_name(inputs)
+        entry = dataset.manifest()["stages"].get(stage.entry)
+        if entry is not None and entry["run"] == run and not self.refresh:
+            self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
+            return Result(stage.entry, entry["counts"], True, True)
+        home = dataset.root / "runs" / stage.entry
+        with held(home, run, self.rank) as heartbeat:
+            if self.rank == 0:
+                self._make_room(dataset, stage, home, run)
+            stage.begin(dataset)
+            markers = _Markers(dataset, home / run)
+            for round_name in stage.rounds():
+                units = stage.units(dataset, round_name)
+                if not self._run_round(dataset, stage, round_name, units, markers, heartbeat):
+                    self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
+                    return Result(stage.entry, markers.counts(), False, False)
+            counts = markers.counts()
+            self._check_failures(stage, counts)
+            if self.rank == 0:
+                self._commit(dataset, stage, run, inputs, markers, counts)
+            else:
+                self._wait(lambda: self._committed(dataset, stage, run), heartbeat)
+        self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
+        return Result(stage.entry, counts, False, True)
+
+    def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
+        """Forget runs of other circumstances: their outputs are about to be overwritten."""
+        for other in home.iterdir():
+            if other.is_dir() and (self.refresh or other.name != run) and _is_run(other):
+                shutil.rmtree(other)
+        for folder in stage.owned(dataset):
+            if folder.is_dir():
+                atomic.remove_temporaries(folder)
+        manifest = dataset.manifest()
+        if manifest["stages"].pop(stage.entry, None) is not None:
+            dataset.save(manifest)
+
+    def _run_round(
+        self,
+        dataset: Dataset,
+        stage: Stage,
+        round_name: str,
+        units: list[Unit],
+        markers: _Markers,
+        heartbeat: Heartbeat,
+    ) -> bool:
+        """Do the open units of a round; False when the deadline cut it short."""
+        markers.load(round_name, units)
+        mine = [u for i, u in enumerate(units) if i % self.world_size == self.rank]
+        open_units = [u for u in mine if not markers.has(round_name, u)]
+        self.listener.round_started(stage.entry, round_name, len(mine), len(mine) - len(open_units))
+        scratch = markers.folder / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}) for unit in open_units]
+        for task, done in self.pool.run(tasks, self._late, heartbeat.beat):
+            _raise_failure(stage, task.unit, done)
+            markers.add(round_name, task.unit, done)
+            self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)
+        if any(not markers.has(round_name, u) for u in mine):
+            return False
+        self._wait(lambda: markers.load(round_name, units), heartbeat)
+        return True
+
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    @staticmethod
+    def _wait(ready: Callable[[], bool], heartbeat: Heartbeat) -> None:
+        """Wait for what other ranks are doing."""
+        while not ready():
+            heartbeat.beat()
+            time.sleep(POLL_S)
+
+    def _check_failures(self, stage: Stage, counts: Counts) -> None:
+        failed, items = counts.get("failed", 0), counts.get("items", 0)
+        if items and failed / items > self.max_failed_share:
+            raise StageFailed(
+                f"'{stage.name}': {failed:,} of {items:,} items failed, more than --max-failed-share "
+                f"{self.max_failed_share:g} allows"
+            )
+
+    def _commit(
+        self,
+        dataset: Dataset,
+        stage: Stage,
+        run: str,
+        inputs: dict[str, str],
+        markers: _Markers,
+        counts: Counts,
+    ) -> None:
+        """Drop files that this run did not write, then say in the manifest that it is done."""
+        written = markers.outputs()
+        for folder in stage.owned(dataset):
+            for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+                if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
+                    file.unlink()
+        manifest = dataset.manifest()
+        manifest["stages"][stage.entry] = StageEntry(
+            stage=stage.name,
+            version=stage.version,
+            config=stage.config.model_dump(mode="json"),
+            run=run,
+            inputs=inputs,
+            fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
+            counts=counts,
+            writes=list(stage.writes),
+        )
+        dataset.save(_in_order(manifest))
+        shutil.rmtree(markers.folder / "scratch", ignore_errors=True)
+
+    @staticmethod
+    def _committed(dataset: Dataset, stage: Stage, run: str) -> bool:
+        entry = dataset.manifest()["stages"].get(stage.entry)
+        return entry is not None and entry["run"] == run
+
+
+class _Markers:
+    """The completion markers of one run."""
+
+    def __init__(self, dataset: Dataset, folder: Path) -> None:
+        self.folder = folder
+        self._root = dataset.root
+        self._bodies: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def load(self, round_name: str, units: list[Unit]) -> bool:
+        """Read the markers of a round that are there and hold; True when none is missing."""
+        for unit in units:
+            if not self.has(round_name, unit):
+                body = self._read(self._file(round_name, unit))
+                if body is not None:
+                    self._bodies[round_name, unit.key] = body
+        return all(self.has(round_name, unit) for unit in units)
+
+    def has(self, round_name: str, unit: Unit) -> bool:
+        return (round_name, unit.key) in self._bodies
+
+    def add(self, round_name: str, unit: Unit, done: Done) -> None:
+        body = {"counts": done.counts, "outputs": [asdict(o) for o in done.outputs]}
+        atomic.write_json(self._file(round_name, unit), body)
+        self._bodies[round_name, unit.key] = body
+
+    def counts(self) -> Counts:
+        return total(body["counts"] for _, body in sorted(self._bodies.items()))
+
+    def outputs(self) -> dict[str, str]:
+        """Path below the root → sha256, of every file the run wrote."""
+        return {o["path"]: o["sha256"] for body in self._bodies.values() for o in body["outputs"]}
+
+    def _file(self, round_name: str, unit: Unit) -> Path:
+        return self.folder / round_name / f"{unit.key}.json"
+
+    def _read(self, file: Path) -> dict[str, Any] | None:
+        """A marker whose outputs are still there in their recorded size; else the unit is open."""
+        try:
+            body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        for output in body["outputs"]:
+            path = self._root / output["path"]
+            if not path.is_file() or path.stat().st_size != output["bytes"]:
+                return None
+        return body
+
+
+def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:
+    """Bring one stage up to date, quietly; 0 workers = in this process."""
+    with Pool(workers) as pool:
+        return LocalEngine(pool, Silent()).run(dataset, stage)
+
+
+def _is_run(folder: Path) -> bool:
+    """A run's folder, as opposed to that of an entry below this one (`ingest/<crawl>`)."""
+    return len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
+
+
+def _raise_failure(stage: Stage, unit: Unit, done: Done) -> None:
+    if done.message is not None:
+        raise StageFailed(f"'{stage.name}' failed: {done.message}")
+    if done.traceback is not None:
+        raise RuntimeError(f"unit '{unit.key}' of '{stage.name}' failed\n\n{done.traceback}")
+
+
+def _in_order(manifest: Manifest) -> Manifest:
+    """Stage entries sorted by name, so that equal histories give equal files."""
+    manifest["stages"] = dict(sorted(manifest["stages"].items()))
+    return manifest

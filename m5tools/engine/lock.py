@@ -1,0 +1,89 @@
+"""One run of a stage at a time on a dataset: a lock file kept alive by its holder's heartbeat.
+
+The ranks of one array share a lock (each has its own file under the same run); two different runs exclude each other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from m5tools import atomic
+from m5tools.errors import UsageError
+
+BEAT_S = 2.0
+DEAD_AFTER_S = 30.0
+
+
+class Heartbeat:
+    """The sign of life of a held lock; `beat()` as often as you like, it writes every few seconds."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._last = time.monotonic()
+
+    def beat(self) -> None:
+        if time.monotonic() - self._last >= BEAT_S:
+            self._last = time.monotonic()
+            self._file.touch()
+
+
+@contextmanager
+def held(folder: Path, run: str, rank: int) -> Iterator[Heartbeat]:
+    """Hold the lock of one stage for one rank of one run.
+
+    Args:
+        folder: where the stage's locks lie.
+        run: name of the run; ranks of the same run do not exclude each other.
+        rank: this process's rank.
+
+    Raises:
+        UsageError: another living run holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mine = folder / f"lock-{rank}"
+    for other in sorted(folder.glob("lock-*")):
+        owner = _owner(other)
+        if owner is None or (owner["run"] == run and other != mine):
+            continue
+        if _alive(other, owner):
+            raise UsageError(
+                f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
+                f"wait for it, or remove {other} if you are sure it is gone"
+            )
+    atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), "run": run})
+    try:
+        yield Heartbeat(mine)
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def _owner(file: Path) -> dict[str, Any] | None:
+    try:
+        owner: dict[str, Any] = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return owner
+
+
+def _alive(file: Path, owner: dict[str, Any]) -> bool:
+    """Whether a holder still lives: by its process on this host, by its heartbeat elsewhere."""
+    if owner["host"] == socket.gethostname():
+        if owner["pid"] == os.getpid():
+            return False
+        try:
+            os.kill(owner["pid"], 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+    try:
+        return time.time() - file.stat().st_mtime < DEAD_AFTER_S
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,179 @@
+"""Worker processes under a supervisor: a killed or hung worker is replaced and its unit tried again.
+
+`ProcessPoolExecutor` breaks for good when one of its workers is killed; here that costs one retry. What a worker was
+busy with stands in its journal file. An item that takes a worker down twice is blamed: the next try is told to record
+a failure for it instead of touching it a third time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import multiprocessing.connection
+import os
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from m5tools.engine.worker import Done, Task, main, perform
+from m5tools.errors import StageFailed
+from m5tools.vocabulary import Reason
+
+MOST_DEATHS = 4
+ITEM_LIMIT_S = 60.0
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    journal: Path
+    task: Task | None = None
+
+    @property
+    def item(self) -> str:
+        return self.journal.read_text() if self.journal.exists() else ""
+
+
+class Pool:
+    """A fixed number of worker processes; 0 means: here, in this process.
+
+    Args:
+        workers: number of processes.
+        item_limit_s: seconds one item may take before its worker is replaced.
+    """
+
+    def __init__(self, workers: int, item_limit_s: float = ITEM_LIMIT_S) -> None:
+        self._count = workers
+        self._item_limit_s = item_limit_s
+        self._workers: list[_Worker] = []
+        self._context = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
+        if self._context.get_start_method() == "forkserver":
+            self._context.set_forkserver_preload(["m5tools.engine.worker"])
+        self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-")
+        self._born = 0
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(
+        self, tasks: Iterable[Task], stop: Callable[[], bool], tick: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Task, Done]]:
+        """Do tasks and yield each as it finishes; no new one is begun once `stop()` is true.
+
+        Raises:
+            StageFailed: a unit keeps killing its worker though no single item can be blamed.
+        """
+        waiting = deque(tasks)
+        if self._count == 0:
+            while waiting and not stop():
+                tick()
+                here = waiting.popleft()
+                yield here, perform(here)
+            return
+        deaths: Counter[str] = Counter()
+        suspicions: Counter[tuple[str, str]] = Counter()
+        while True:
+            if not stop():
+                self._hand_out(waiting)
+            busy = [w for w in self._workers if w.task is not None]
+            if not busy:
+                return
+            tick()
+            ready = set(mp.connection.wait([x for w in busy for x in (w.pipe, w.process.sentinel)], timeout=1.0))
+            for worker in busy:
+                task = worker.task
+                assert task is not None
+                done = self._result(worker) if worker.pipe in ready else None
+                if done is not None:
+                    worker.task = None
+                    yield task, done
+                elif worker.process.sentinel in ready or worker.pipe in ready:
+                    waiting.appendleft(self._after_death(worker, task, deaths, suspicions, Reason.DECODER_CRASH))
+                elif self._hangs(worker):
+                    worker.process.kill()
+                    waiting.appendleft(self._after_death(worker, task, deaths, suspicions, Reason.TIMEOUT))
+
+    def close(self) -> None:
+        """End all workers and wait for them."""
+        for worker in self._workers:
+            if worker.task is not None:
+                worker.process.kill()
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.process.join()
+        self._workers.clear()
+        self._journals.cleanup()
+
+    def pids(self) -> list[int]:
+        """Process ids of the living workers."""
+        return [w.process.pid for w in self._workers if w.process.pid is not None]
+
+    def _hand_out(self, waiting: deque[Task]) -> None:
+        while len(self._workers) < min(self._count, len(waiting) + sum(w.task is not None for w in self._workers)):
+            self._workers.append(self._start())
+        for worker in self._workers:
+            if worker.task is None and waiting:
+                worker.task = waiting.popleft()
+                worker.journal.write_text("")
+                try:
+                    worker.pipe.send(worker.task)
+                except (BrokenPipeError, ConnectionResetError):
+                    # Killed while idle: its sentinel tells the loop, which counts the death and retries.
+                    continue
+
+    def _start(self) -> _Worker:
+        self._born += 1
+        journal = Path(self._journals.name) / f"worker-{self._born}"
+        ours, theirs = self._context.Pipe()
+        threads = max(1, (os.cpu_count() or 1) // self._count)
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
+            target=main, args=(theirs, str(journal), threads), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours, journal)
+
+    @staticmethod
+    def _result(worker: _Worker) -> Done | None:
+        try:
+            done: Done = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return None
+        return done
+
+    def _hangs(self, worker: _Worker) -> bool:
+        return bool(worker.item) and time.time() - worker.journal.stat().st_mtime > self._item_limit_s
+
+    def _after_death(
+        self,
+        worker: _Worker,
+        task: Task,
+        deaths: Counter[str],
+        suspicions: Counter[tuple[str, str]],
+        reason: Reason,
+    ) -> Task:
+        """The task to try again, told whom to blame."""
+        self._workers.remove(worker)
+        worker.process.join()
+        worker.pipe.close()
+        key, item = task.unit.key, worker.item
+        if item:
+            suspicions[key, item] += 1
+            if suspicions[key, item] == 2:
+                return replace(task, blamed={**task.blamed, item: reason})
+        deaths[key] += 1
+        if deaths[key] >= MOST_DEATHS and not item:
+            code = worker.process.exitcode
+            raise StageFailed(
+                f"unit '{key}' of '{task.stage.name}' ended its worker {deaths[key]} times (last exit code {code}); "
+                "if that is -9, the machine may be out of memory: run with fewer --workers"
+            )
+        return task

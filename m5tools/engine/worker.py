@@ -1,0 +1,76 @@
+"""A worker process: takes units over a pipe, does them, sends back counts. It knows nothing of other workers."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import multiprocessing.connection
+import os
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from m5tools.dataset import Dataset, Output
+from m5tools.errors import M5Error
+from m5tools.stage import Counts, Stage, Unit, Work
+from m5tools.vocabulary import Reason
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit as it travels to a worker."""
+
+    stage: Stage
+    root: str
+    round_name: str
+    unit: Unit
+    scratch: str
+    blamed: dict[str, Reason]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What comes back: counts and files, or the user's message, or the traceback of a bug."""
+
+    counts: Counts
+    outputs: list[Output]
+    seconds: float
+    message: str | None = None
+    traceback: str | None = None
+
+
+def perform(task: Task, journal: Path | None = None) -> Done:
+    """Do one unit here and now."""
+    started = time.perf_counter()
+    work = Work(Dataset(task.root), Path(task.scratch), task.blamed, journal)
+    try:
+        counts = task.stage.process(task.round_name, task.unit, work)
+    except M5Error as error:
+        return Done({}, [], time.perf_counter() - started, message=str(error))
+    except Exception:  # noqa: BLE001 - a bug travels to the supervisor as its traceback, which raises it there
+        return Done({}, [], time.perf_counter() - started, traceback=traceback.format_exc())
+    return Done(counts, work.outputs, time.perf_counter() - started)
+
+
+def main(tasks: Connection, journal: str, threads: int) -> None:
+    """Serve units until the pipe closes; die at once when the supervisor does."""
+    os.environ["POLARS_MAX_THREADS"] = str(threads)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    while True:
+        try:
+            task: Task | None = tasks.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        if task is None:
+            return
+        tasks.send(perform(task, Path(journal)))
+
+
+def _die_with_parent() -> None:
+    """A killed supervisor cannot say goodbye; without it a worker's result has no taker."""
+    parent = mp.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,29 @@
+"""What can go wrong in a way the user can mend, and what exit code it earns."""
+
+from __future__ import annotations
+
+
+class M5Error(Exception):
+    """A failure with a message for the user: one line that says what is wrong and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(M5Error):
+    """The command, a config file or a path is wrong; nothing was done."""
+
+    exit_code = 2
+
+
+class StaleError(UsageError):
+    """An input of this stage has changed or is missing; the message names the command to run first."""
+
+
+class NotBuiltYet(M5Error):
+    """A command whose work belongs to a later release. It does nothing and says so."""
+
+    exit_code = 3
+
+
+class StageFailed(M5Error):
+    """A unit of work failed for good, or more items failed than `--max-failed-share` allows."""

@@ -1,0 +1,112 @@
+"""A training batch of incomplete products: few flat tensors, and a mask that says what is there.
+
+Only real data is stored. A product without video adds no zero frames: it adds nothing to `video.data`, and
+`present[b, 3]` is False with its `state` and `reason` beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from m5tools.vocabulary import MODALITIES, Modality
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Items of unequal length laid end to end.
+
+    Item `i` is `data[offsets[i]:offsets[i + 1]]` and belongs to sample `row[i]`; items are ordered by sample.
+
+    Attributes:
+        data: any dtype, first dimension is the concatenated length.
+        offsets: int64 `[items + 1]`, starts at 0.
+        row: int64 `[items]`, the sample of each item, ascending.
+    """
+
+    data: Tensor
+    offsets: Tensor
+    row: Tensor
+
+    def __len__(self) -> int:
+        return int(self.row.numel())
+
+    def __iter__(self) -> Iterator[Tensor]:
+        bounds = self.offsets.tolist()
+        return (self.data[a:b] for a, b in zip(bounds, bounds[1:], strict=False))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of `B` products.
+
+    Attributes:
+        ids: product ids, `B` strings of 32 hex digits.
+        valid: bool `[B]`; False marks padding of an evaluation tail or an unreadable sample.
+        present: bool `[B, 5]` in the order image, text, table, video, audio.
+        state: uint8 `[B, 5]`, codes of :class:`m5tools.vocabulary.State`.
+        reason: uint8 `[B, 5]`, codes of :class:`m5tools.vocabulary.Reason`.
+        image: items are pictures; data uint8 `[pictures, 3, S, S]` (RGB), offsets = 0..pictures.
+        text: items are UTF-8 strings (title first, then description); data uint8 `[bytes]`.
+        table: items alternate name, value, name, value …; data uint8 `[bytes]` of UTF-8.
+        video: items are clips; data uint8 `[frames, 3, S, S]`, one frame a second.
+        audio: items are clips; data int16 `[samples]`, mono, 16,000 Hz.
+        category: int64 `[B]`, class number in the loader's `categories`, -1 when unknown.
+        cluster: int64 `[B]`, number of the same-product cluster within the split, -1 when unknown.
+    """
+
+    ids: tuple[str, ...]
+    valid: Tensor
+    present: Tensor
+    state: Tensor
+    reason: Tensor
+    image: Ragged
+    text: Ragged
+    table: Ragged
+    video: Ragged
+    audio: Ragged
+    category: Tensor
+    cluster: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, modality: Modality) -> Ragged:
+        """The ragged payload of one modality."""
+        value: Ragged = getattr(self, modality.value)
+        return value
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same batch on another device."""
+        return self._map(lambda t: t.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in page-locked memory (called by PyTorch's `DataLoader`)."""
+        return self._map(lambda t: t.pin_memory())
+
+    def strings(self, modality: Modality) -> list[list[str]]:
+        """Text or table items as Python strings, one list a sample."""
+        part = self.part(modality)
+        raw = part.data.cpu().numpy().tobytes()
+        bounds = part.offsets.tolist()
+        out: list[list[str]] = [[] for _ in self.ids]
+        for i, row in enumerate(part.row.tolist()):
+            out[row].append(raw[bounds[i] : bounds[i + 1]].decode("utf-8"))
+        return out
+
+    def _map(self, move: Any) -> Batch:
+        changed: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changed[field.name] = move(value)
+            elif isinstance(value, Ragged):
+                changed[field.name] = Ragged(move(value.data), move(value.offsets), move(value.row))
+        return replace(self, **changed)
+
+
+COLUMNS = len(MODALITIES)

@@ -1,0 +1,143 @@
+"""What a run of SCALE is made of: the shape of the network, and how it is trained.
+
+Both are frozen pydantic models, so that a checkpoint can hold them as plain values and a mistake in a recipe is
+found before any work is done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from m5tools.vocabulary import Modality
+
+SAMPLE_RATE: Final = 16_000
+"""Samples a second of `Batch.audio`."""
+
+
+class ScaleConfig(BaseModel):
+    """Shape of one SCALE network; the configurations below are sizes of the same code.
+
+    Attributes:
+        width, heads, feedforward: transformer width, attention heads, hidden width of the feed-forward part as a
+            multiple of `width`.
+        encoder_layers, fusion_layers: depth of each unimodal encoder and of the joint co-transformer
+            (6 and 6 in M5Product, section 4.1).
+        embedding: size of the shared space of the contrastive task.
+        vocabulary: upper bound of the BPE vocabulary; a small cut may yield fewer words.
+        text_tokens, table_tokens: tokens kept of one product's text and attribute table.
+        table_pairs, entity_tokens: pairs kept of a table; tokens kept of one name or one value.
+        pictures, grid, patch: pictures kept; each becomes `grid × grid` tokens of `patch × patch` pixels.
+        frames, frame_pixels: frames kept, one token each; a frame is scaled to this many pixels a side.
+        audio_tokens: tokens kept of a recording, one second each.
+        mels, slices: bands of the log-mel spectrogram; time slices that make up one token.
+        dropout: rate after attention and feed-forward parts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int
+    heads: int
+    feedforward: int = 2
+    encoder_layers: int
+    fusion_layers: int
+    embedding: int
+    vocabulary: int
+    text_tokens: int
+    table_tokens: int
+    table_pairs: int
+    entity_tokens: int = 4
+    pictures: int = 2
+    grid: int
+    patch: int
+    frames: int
+    frame_pixels: int
+    audio_tokens: int
+    mels: int = 40
+    slices: int = 4
+    dropout: float = 0.0
+
+    def tokens(self, modality: Modality) -> int:
+        """Longest token sequence of one modality."""
+        return {
+            Modality.IMAGE: self.pictures * self.grid**2,
+            Modality.TEXT: self.text_tokens,
+            Modality.TABLE: self.table_tokens,
+            Modality.VIDEO: self.frames,
+            Modality.AUDIO: self.audio_tokens,
+        }[modality]
+
+    def features(self, modality: Modality) -> int:
+        """Numbers in one token of image, video or audio."""
+        return {
+            Modality.IMAGE: 3 * self.patch**2,
+            Modality.VIDEO: 3 * self.frame_pixels**2,
+            Modality.AUDIO: self.mels * self.slices,
+        }[modality]
+
+
+MODELS: Final[dict[str, ScaleConfig]] = {
+    # At most 48 tokens and 0.5 million parameters: about half a minute a run on one core.
+    "study": ScaleConfig(
+        width=64, heads=4, encoder_layers=1, fusion_layers=1, embedding=64, vocabulary=2048,
+        text_tokens=16, table_tokens=16, table_pairs=8, grid=2, patch=12, frames=4, frame_pixels=12, audio_tokens=4,
+    ),
+    # 3 to 6 million parameters: trains on a CPU in minutes to hours.
+    "compact": ScaleConfig(
+        width=192, heads=6, encoder_layers=2, fusion_layers=2, embedding=192, vocabulary=4096,
+        text_tokens=36, table_tokens=64, table_pairs=24, grid=4, patch=16, frames=12, frame_pixels=16,
+        audio_tokens=12,
+    ),
+}  # fmt: skip
+
+
+class TrainConfig(BaseModel):
+    """One training run.
+
+    Attributes:
+        shards: shard folder, a path or any URI the loader reads.
+        out: folder for `checkpoint.pt` and `metrics.jsonl`.
+        cut: name of a cut that selects products and modalities; None takes all the shards hold.
+        model: which of :data:`MODELS`.
+        steps, batch_size: optimiser steps; products a step.
+        lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of
+            linear warm-up; afterwards the rate falls linearly to 2 % of its peak.
+        seed: of the weights, the order of products and the masks.
+        harmony: rule that weighs modalities and pairs (:mod:`m5tools.scale.harmony`).
+        calibration_rows, calibration_every: products set aside for the rule and never trained on (at most a tenth
+            of the split); steps between its measurements.
+        masked_share: lambda, the weight of the masked tasks beside the contrastive one.
+        temperature: tau of the contrastive task.
+        masking: share of tokens (table: of names and values) hidden for the masked tasks.
+        image_size: pixels a side at which the loader delivers pictures and frames.
+        memory_mb: the split's tokens are kept in memory if they fit, else decoded anew every epoch.
+        checkpoint_every: steps between checkpoints; the last step always writes one.
+        time_limit_s: stop after this many seconds with what has been learned. Such a run depends on the machine's
+            speed, so it is not repeatable bit by bit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shards: str
+    out: Path
+    cut: str | None = None
+    model: Literal["study", "compact"] = "study"
+    steps: int = Field(default=400, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    lr: float = Field(default=8e-3, gt=0)
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    warmup: int = 50
+    seed: int = 0
+    harmony: Literal["harmonized", "uniform"] = "harmonized"
+    calibration_rows: int = Field(default=256, ge=0)
+    calibration_every: int = Field(default=10, ge=1)
+    masked_share: float = 0.3
+    temperature: float = Field(default=0.1, gt=0)
+    masking: float = Field(default=0.15, ge=0, le=1)
+    image_size: int = 64
+    memory_mb: int = 1024
+    checkpoint_every: int = Field(default=200, ge=1)
+    time_limit_s: float | None = None

@@ -1,0 +1,216 @@
+"""The contract of a stage: rounds of independent units of work, each unit writing whole files and returning counts.
+
+A stage is a frozen dataclass around its pydantic config. Its work falls into *rounds*: all units of one round may run
+at once and in any order, the next round starts when every unit of the last one is done. (A stage that must finish with
+one step that sees everything has a last round of a single unit.) Units are a pure function of the dataset and the
+config, so any engine, on any number of workers, does the same work and writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from m5tools import schema
+from m5tools.dataset import Dataset, Output, StageEntry, part_name
+from m5tools.errors import StaleError
+from m5tools.vocabulary import Reason
+
+Counts = dict[str, int]
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's config: unknown keys are errors, values cannot be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work of a round.
+
+    Attributes:
+        key: names it within its round; becomes the name of its completion marker.
+        args: what `process` needs to know, as plain JSON values.
+    """
+
+    key: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A table that a stage reads, with the choice where it exists several times (`policy`, `cut` …)."""
+
+    table: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> str:
+        """The stage that writes it."""
+        return schema.law(self.table).stage
+
+    def entries(self, stages: Mapping[str, StageEntry]) -> list[str]:
+        """The finished runs in `dataset.json` that wrote it."""
+        if self.choices:
+            wanted = "/".join([self.stage, *self.choices.values()])
+            return [wanted] if wanted in stages else []
+        return sorted(e for e in stages if e == self.stage or e.startswith(f"{self.stage}/"))
+
+
+class Work:
+    """What a unit may touch: the dataset to read, a scratch folder, and `write`, which remembers what was written.
+
+    Attributes:
+        dataset: the dataset.
+        scratch: folder shared by the units of this run of the stage; gone when the stage has finished.
+        blamed: items that killed or stalled a worker twice, with the reason to record instead of trying again.
+        outputs: files written so far.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        scratch: Path,
+        blamed: Mapping[str, Reason] | None = None,
+        journal: Path | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.scratch = scratch
+        self.blamed = dict(blamed or {})
+        self.outputs: list[Output] = []
+        self._journal = journal
+
+    def write(self, table: str, part: str | int, rows: pa.Table | pl.DataFrame, **choices: str) -> int:
+        """Write one part of a table; a number is a partition. Returns the number of rows."""
+        name = part_name(part) if isinstance(part, int) else part
+        self.outputs.append(self.dataset.write(table, name, rows, **choices))
+        return rows.height if isinstance(rows, pl.DataFrame) else int(rows.num_rows)
+
+    def wrote(self, path: Path) -> None:
+        """Record a file of another kind (a tar, a report) that the unit has written whole."""
+        self.outputs.append(self.dataset.output(path))
+
+    @contextmanager
+    def item(self, name: str) -> Iterator[None]:
+        """Mark that `name` is being worked on, so that a crash or a hang inside can be laid at its door."""
+        if self._journal is not None:
+            self._journal.write_text(name)
+        yield
+        if self._journal is not None:
+            self._journal.write_text("")
+
+
+@dataclass(frozen=True)
+class Stage(ABC):
+    """Base of the stages.
+
+    Attributes:
+        name: the word on the command line.
+        version: raised whenever the same input and config would give other bytes than before.
+        writes: tables it owns; files below their folders that a finished run did not write are removed.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    writes: ClassVar[tuple[str, ...]]
+
+    config: StageConfig
+
+    @abstractmethod
+    def inputs(self) -> tuple[Input, ...]:
+        """The tables it reads."""
+
+    @abstractmethod
+    def rounds(self) -> tuple[str, ...]:
+        """The rounds, in order."""
+
+    @abstractmethod
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        """The units of one round, in a fixed order; asked for when the rounds before are done."""
+
+    @abstractmethod
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        """Do one unit and say what was counted."""
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Which of several instances of its tables it writes, e.g. `{"policy": "default"}`."""
+        return {}
+
+    @property
+    def entry(self) -> str:
+        """Its name in `dataset.json`."""
+        return "/".join([self.name, *self.choices.values()])
+
+    def outside(self) -> Any:
+        """A JSON value that changes when something it reads outside the dataset changes."""
+        return None
+
+    def owned(self, dataset: Dataset) -> list[Path]:
+        """The folders whose files a finished run of this stage fully decides."""
+        return [dataset.folder(table, **self.choices) for table in self.writes]
+
+    def begin(self, dataset: Dataset) -> None:
+        """Note in the manifest what must stand there before any unit runs."""
+
+    def run_name(self, inputs: Mapping[str, str]) -> str:
+        """16 hex digits that change with the config, the stage's version or anything it reads."""
+        body = [self.name, self.version, self.config.model_dump(mode="json"), dict(inputs), self.outside()]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
+    """Fingerprints of everything a stage reads, by entry.
+
+    Raises:
+        StaleError: an input was never made, or was made from something that has changed since.
+    """
+    stages = dataset.manifest()["stages"]
+    found: dict[str, str] = {}
+    for source in stage.inputs():
+        entries = source.entries(stages)
+        if not entries:
+            raise StaleError(
+                f"'{stage.name}' reads the table '{source.table}', which is not there yet; "
+                f"run: m5 {source.stage} --dataset {dataset.root}"
+            )
+        for entry in entries:
+            stale = _stale(entry, stages)
+            if stale:
+                raise StaleError(
+                    f"'{stage.name}' reads '{source.table}', which is out of date because '{stale}' changed; "
+                    f"run: m5 {stages[entry]['stage']} --dataset {dataset.root}"
+                )
+            found[entry] = stages[entry]["fingerprint"]
+    return found
+
+
+def _stale(entry: str, stages: Mapping[str, StageEntry]) -> str | None:
+    """The entry upstream that no longer is what `entry` was made from."""
+    for upstream, fingerprint in stages[entry]["inputs"].items():
+        if upstream not in stages or stages[upstream]["fingerprint"] != fingerprint:
+            return upstream
+        deeper = _stale(upstream, stages)
+        if deeper:
+            return deeper
+    return None
+
+
+def total(counts: Iterable[Mapping[str, int]]) -> Counts:
+    """The sum of counts, name by name, names in order."""
+    summed: Counts = {}
+    for count in counts:
+        for name, value in count.items():
+            summed[name] = summed.get(name, 0) + value
+    return dict(sorted(summed.items()))
