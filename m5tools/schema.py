@@ -113,13 +113,24 @@ def conform(table: str, data: pa.Table) -> pa.Table:
             values: pa.ChunkedArray | pa.Array = pa.nulls(data.num_rows, column.type)
         else:
             try:
-                values = data[column.name].cast(column.type)
+                values = _cast(data[column.name], column.type)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise SchemaError(f"table '{table}', column '{column.name}' is {column.type}: {error}") from error
         if not column.nullable and values.null_count:
             raise SchemaError(f"table '{table}', column '{column.name}' may not be null ({values.null_count} are)")
         columns.append(values)
     return pa.Table.from_arrays(columns, schema=wanted.schema).combine_chunks()
+
+
+def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray | pa.Array:
+    """A safe cast; lists of key–value pairs (what Polars has instead of maps) become maps."""
+    if not pa.types.is_map(wanted) or pa.types.is_map(values.type):
+        return values.cast(wanted)
+    pairs = values.combine_chunks()
+    offsets = pairs.offsets.cast(pa.int32())
+    keys, items = (pairs.values.field(i) for i in range(2))
+    mask = pairs.is_null() if pairs.null_count else None
+    return pa.MapArray.from_arrays(offsets, keys.cast(wanted.key_type), items.cast(wanted.item_type), mask=mask)
 
 
 def empty(table: str) -> pa.Table:

@@ -1,0 +1,10 @@
+"""One file a format. A reader cuts an input into chunks and gives the rows of a chunk, good and bad alike."""
+
+from __future__ import annotations
+
+from m5tools.ingest.readers import csv_table, folder, json_lines
+from m5tools.ingest.readers.row import Chunk, Reader, Row
+
+READERS: dict[str, Reader] = {"json_lines": json_lines.READER, "csv": csv_table.READER, "folder": folder.READER}
+
+__all__ = ["READERS", "Chunk", "Reader", "Row"]

@@ -1,0 +1,53 @@
+"""Files beside the records that hold a part of them: picture lists, download lists, parents of variants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from m5tools.ingest.extract import Record
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers import READERS
+
+
+def companion_files(mapping: Mapping, root: Path | None) -> list[Path]:
+    """The companion files of a mapping below its root, in order."""
+    if root is None:
+        return []
+    return sorted({p for companion in mapping.companions for p in root.glob(companion.files)})
+
+
+def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record]:
+    """A function that appends to a record what its companions say of it.
+
+    Args:
+        mapping: the mapping; without companions the function gives the record back.
+        root: folder that the companions' globs start from.
+    """
+    tables: list[tuple[str, dict[str, dict[str, list[str]]]]] = []
+    for companion in mapping.companions if root is not None else ():
+        assert root is not None
+        found: dict[str, dict[str, list[str]]] = {}
+        for file in sorted(root.glob(companion.files)):
+            for chunk in READERS["csv"].chunks(file, file.name):
+                for row in READERS["csv"].rows(chunk, mapping):
+                    if row.record is None or companion.key not in row.record:
+                        continue
+                    cell = row.record[companion.key]
+                    for key in re.findall(companion.find, cell) if companion.find else [cell]:
+                        target = found.setdefault(key.strip(), {})
+                        for column, field in companion.columns.items():
+                            if row.record.get(column):
+                                target.setdefault(field, []).append(row.record[column])
+        tables.append((companion.matches, found))
+
+    def join(record: Record) -> Record:
+        for matches, found in tables:
+            key = record.get(matches)
+            for field, values in found.get(key, {}).items() if isinstance(key, str) else ():
+                earlier = record.get(field)
+                record = {**record, field: [*(earlier if isinstance(earlier, list) else []), *values]}
+        return record
+
+    return join

@@ -1,0 +1,155 @@
+"""A source mapping: which fields of a delivered record become which fields of a product.
+
+Known layouts are files in `schemas/sources/`; a user's own mapping is a file of the same form. A field selector is a
+dotted path into the record (`seller.name`), or a list of such paths of which the first that is not blank counts.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from m5tools import resources
+from m5tools.errors import UsageError
+from m5tools.vocabulary import Modality
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+Selector = str | tuple[str, ...]
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
+class CategoryField(_Model):
+    """Where the category path is and how it is written."""
+
+    select: Selector = Field(alias="from")
+    item: str | None = Field(None, description="for a list of objects: the key that holds the name")
+    choices: str | None = Field(None, description="separator between several paths; the longest counts")
+    levels: str = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
+    skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
+
+
+class AttributeField(_Model):
+    """One place where attributes are: a list of objects, an object, a string of pairs, or a field of its own."""
+
+    select: Selector = Field(alias="from")
+    name: str | None = Field(None, description="the field's value is the value of the attribute of this name")
+    name_key: str = Field("name", description="in a list of objects: the key of the name")
+    value_key: str = Field("value", description="in a list of objects: the key of the value")
+    pairs: str | None = Field(None, description="in a string: separator between pairs")
+    assign: str = Field("=", description="in a string: separator between name and value")
+    options: tuple[str, ...] = Field((), description="names that tell variants of one group apart; '*' = all")
+    skip: tuple[str, ...] = Field((), description="names that are no attributes of the product")
+
+
+class MediaField(_Model):
+    """One place where media locations are."""
+
+    select: Selector = Field(alias="from")
+    role: str | None = None
+    split: str | None = Field(None, description="separator, where one string holds several")
+    item: str | None = Field(None, description="for a list of objects: the key that holds the location")
+    role_item: str | None = Field(None, description="for a list of objects: the key that holds the role")
+    prefix: str = Field("", description="folder below the media root that paths start from")
+
+
+class TextField(_Model):
+    """A further text beside title and description."""
+
+    select: Selector = Field(alias="from")
+    role: str
+    language: str | None = None
+    lines: Pattern | None = Field(None, description="lines of the form (?P<language>…)(?P<value>…)")
+
+
+class FolderParts(_Model):
+    """For `format: folder`: which files around a stem make one product.
+
+    A pattern is a file-name suffix: `.png`, `_desc_es.ogg`. The longest suffix that fits a file counts.
+    """
+
+    text: str | None = Field(None, description="suffix of the text file; its first line is the title")
+    image: dict[str, str] = Field(default_factory=dict, description="suffix → role")
+    video: dict[str, str] = Field(default_factory=dict, description="suffix → role")
+    audio: dict[str, str] = Field(default_factory=dict, description="suffix → role")
+
+
+class Companion(_Model):
+    """A CSV file beside the records that adds values to them by key."""
+
+    files: str = Field(description="glob below the folder of the companion root")
+    key: str = Field(description="column of the companion that holds the record's key")
+    find: Pattern | None = Field(None, description="regular expression whose first group gives the keys in that column")
+    matches: str = Field(description="field of the record that the key is compared with")
+    columns: dict[str, str] = Field(description="companion column → field it is appended to, as a list")
+
+
+class Mapping(_Model):
+    """A whole source mapping."""
+
+    source: str = Field(description="name of the layout")
+    about: str = ""
+    format: Literal["json_lines", "csv", "folder"]
+    unique_products: bool = Field(False, description="the source lists each product once")
+    language: str | None = Field(None, description="language of title and description, where the source is in one")
+    detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
+    html: tuple[str, ...] = Field((), description="product fields delivered as HTML")
+    fields: dict[
+        Literal[
+            "native_id", "url", "title", "description", "brand", "gtin", "mpn", "sku", "group_id", "price",
+            "currency", "availability", "condition", "seller", "language", "crawled_at",
+        ],
+        Selector,
+    ] = Field(default_factory=dict)  # fmt: skip
+    constants: dict[Literal["currency", "seller", "brand", "condition", "availability"], str] = Field(
+        default_factory=dict, description="values that hold for the whole source"
+    )
+    category: CategoryField | None = None
+    attributes: tuple[AttributeField, ...] = ()
+    texts: tuple[TextField, ...] = ()
+    media: dict[Modality, tuple[MediaField, ...]] = Field(default_factory=dict)
+    parts: FolderParts | None = None
+    companions: tuple[Companion, ...] = ()
+
+
+def load(name: str) -> Mapping:
+    """A shipped mapping by name, or a mapping file by path.
+
+    Raises:
+        UsageError: there is none, or it is not valid; the message names the file, the field and what is wrong.
+    """
+    shipped = resources.folder("schemas") / "sources"
+    path = Path(name) if name.endswith((".yaml", ".yml")) else shipped / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in shipped.glob("*.yaml")))
+        raise UsageError(f"no mapping '{name}'; shipped are {known}, or give the path of a .yaml file")
+    try:
+        body: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Mapping.model_validate(body)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: {place}: {first['msg']}") from error
+
+
+def known() -> dict[str, Mapping]:
+    """All shipped mappings by name."""
+    folder = resources.folder("schemas") / "sources"
+    return {p.stem: load(p.stem) for p in sorted(folder.glob("*.yaml"))}

@@ -1,0 +1,47 @@
+"""Product identifiers: GTIN and ISBN with their check digit; product ids."""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+
+def gtins(raw: pl.Series) -> pl.Series:
+    """Digits of every value whose GS1 (or ISBN-10) check digit is right; null otherwise.
+
+    Lengths 8, 12, 13 and 14 (GS1 General Specifications, section 7.9); ISBN-10 becomes its ISBN-13.
+    """
+    digits = raw.str.replace_all(r"[\s-]", "").str.to_uppercase()
+    values = digits.drop_nulls().unique(maintain_order=True)
+    valid = {value: gtin for value in values if (gtin := gtin_of(value)) is not None}
+    return digits.replace_strict(valid, default=None, return_dtype=pl.String)
+
+
+def gtin_of(value: str) -> str | None:
+    """The GTIN in a string of digits, or None."""
+    if len(value) == 10 and value[:9].isascii() and value[:9].isdigit():
+        total = sum((10 - i) * int(d) for i, d in enumerate(value[:9]))
+        if str((11 - total % 11) % 11).replace("10", "X") == value[9]:
+            body = "978" + value[:9]
+            return body + check_digit(body)
+        return None
+    if len(value) not in (8, 12, 13, 14) or not (value.isascii() and value.isdigit()) or not value.strip("0"):
+        return None
+    return value if check_digit(value[:-1]) == value[-1] else None
+
+
+def check_digit(body: str) -> str:
+    """GS1 check digit: weights 3 and 1 from the right, up to the next multiple of ten."""
+    total = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(body)))
+    return str(-total % 10)
+
+
+def product_id(source: str, kind: str, key: str) -> str:
+    """The id of a product: 32 hex digits of sha256 over source, kind of key and key."""
+    return hashlib.sha256("\x1f".join((source, kind, key)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def occurrence_id(base: str, occurrence: int) -> str:
+    """The id of a further identical row without id or URL. The first four digits stay, and with them the partition."""
+    return base if occurrence == 0 else base[:4] + hashlib.sha256(f"{base}#{occurrence}".encode()).hexdigest()[:28]

@@ -1,0 +1,58 @@
+"""A folder of files that share a stem: `apple.png`, `apple.txt`, `apple_desc_es.ogg` make one product `…/apple`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from m5tools.errors import UsageError
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers.row import Chunk, Row
+
+LONGEST_TEXT = 1 << 20
+
+
+class Folder:
+    """The reader; its input is the folder itself, a row is a stem, numbered in the order of their paths.
+
+    A record holds `stem` (path below the folder, without suffix), `folders` (list), `text` (content of the text file)
+    and, per modality, a list of `{path, role}`.
+    """
+
+    def chunks(self, path: Path, name: str) -> list[Chunk]:
+        return [Chunk(path, name)]
+
+    def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
+        if mapping.parts is None:
+            raise UsageError(f"mapping '{mapping.source}' has format 'folder' but no 'parts'")
+        suffixes = _suffixes(mapping)
+        items: dict[str, dict[str, Any]] = {}
+        for file in sorted(p for p in chunk.path.rglob("*") if p.is_file()):
+            suffix = max((s for s in suffixes if file.name.endswith(s)), key=len, default=None)
+            if suffix is None:
+                continue
+            inside = file.relative_to(chunk.path).as_posix()
+            item = items.setdefault(inside.removesuffix(suffix), {"text": None, "image": [], "video": [], "audio": []})
+            kind, role = suffixes[suffix]
+            if kind == "text":
+                with file.open("rb") as opened:
+                    item["text"] = opened.read(LONGEST_TEXT).decode("utf-8-sig", "replace")
+            else:
+                item[kind].append({"path": inside, "role": role})
+        for number, (stem, item) in enumerate(sorted(items.items())):
+            first, _, rest = (item.pop("text") or "").partition("\n")
+            record = {"stem": stem, "folders": stem.split("/")[:-1], "title": first.strip(), "text": rest, **item}
+            yield Row(number, stem.encode(), record)
+
+
+def _suffixes(mapping: Mapping) -> dict[str, tuple[str, str]]:
+    parts = mapping.parts
+    assert parts is not None
+    found = {parts.text: ("text", "")} if parts.text else {}
+    for kind, suffixes in (("image", parts.image), ("video", parts.video), ("audio", parts.audio)):
+        found |= {suffix: (kind, role) for suffix, role in suffixes.items()}
+    return found
+
+
+READER = Folder()

@@ -1,0 +1,91 @@
+"""JSON Lines: one object a line; plain, compressed (.gz, .zst, .bz2) or in a .zip. Plain files are read in parallel."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import pyarrow as pa
+
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers.row import Chunk, Row
+from m5tools.vocabulary import RejectReason
+
+CHUNK_BYTES = 64 << 20
+LONGEST_ROW = 32 << 20
+_COMPRESSED = {".gz", ".zst", ".bz2"}
+_BOM = b"\xef\xbb\xbf"
+
+
+class JsonLines:
+    """The reader."""
+
+    def __init__(self, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self._chunk_bytes = chunk_bytes
+        self._decoder = msgspec.json.Decoder()
+
+    def chunks(self, path: Path, name: str) -> list[Chunk]:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
+            return [Chunk(path, f"{name}/{member}", member=member) for member in members]
+        if path.suffix in _COMPRESSED:
+            return [Chunk(path, name)]
+        size = path.stat().st_size
+        starts = range(0, max(size, 1), self._chunk_bytes)
+        return [Chunk(path, name, start, min(start + self._chunk_bytes, size)) for start in starts]
+
+    def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
+        with ExitStack() as stack:
+            file = _open(chunk, stack)
+            place = chunk.start
+            if place:
+                # The line that began before this chunk belongs to the one before.
+                file.seek(place - 1)
+                place += len(file.readline()) - 1
+            while chunk.end < 0 or place < chunk.end:
+                line = file.readline(LONGEST_ROW + 1)
+                if not line:
+                    return
+                begin, place = place, place + len(line)
+                if len(line) > LONGEST_ROW:
+                    while not line.endswith(b"\n") and (rest := file.readline(LONGEST_ROW)):
+                        place += len(rest)
+                        if rest.endswith(b"\n"):
+                            break
+                    message = f"longer than {LONGEST_ROW:,} bytes"
+                    yield Row(begin, line[:65_536], None, RejectReason.TOO_LONG, message)
+                    continue
+                if begin == 0:
+                    line = line.removeprefix(_BOM)
+                text = line.strip()
+                if text:
+                    yield self._parse(begin, text)
+
+    def _parse(self, offset: int, text: bytes) -> Row:
+        try:
+            value: Any = self._decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            return Row(offset, text, None, RejectReason.NOT_PARSEABLE, str(error))
+        if not isinstance(value, dict):
+            return Row(offset, text, None, RejectReason.NOT_AN_OBJECT, f"a {type(value).__name__}, not an object")
+        return Row(offset, text, value)
+
+
+def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
+    if chunk.member is not None:
+        archive = stack.enter_context(zipfile.ZipFile(chunk.path))
+        return stack.enter_context(archive.open(chunk.member))
+    if chunk.path.suffix in _COMPRESSED:
+        stream = stack.enter_context(pa.input_stream(str(chunk.path), compression="detect"))
+        import io
+
+        return stack.enter_context(io.BufferedReader(stream))
+    return stack.enter_context(chunk.path.open("rb"))
+
+
+READER = JsonLines()

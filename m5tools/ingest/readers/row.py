@@ -1,0 +1,58 @@
+"""What readers give: rows with their place and bytes, each either a record or the reason why it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from m5tools.ingest.mapping import Mapping
+from m5tools.vocabulary import RejectReason
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of one input file that can be read by itself.
+
+    Attributes:
+        path: the file.
+        name: how the file is called in the dataset: relative to the input's root, with `/`.
+        start: first byte (or row, by format).
+        end: first byte that belongs to the next chunk; -1 = to the end.
+        member: file inside an archive.
+    """
+
+    path: Path
+    name: str
+    start: int = 0
+    end: int = -1
+    member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of input.
+
+    Attributes:
+        offset: its place in the file (byte of the line, or row number, by format).
+        raw: its bytes as delivered.
+        record: field → value, where it could be parsed.
+        reason, message: why not, where it could not.
+    """
+
+    offset: int
+    raw: bytes
+    record: dict[str, Any] | None
+    reason: RejectReason | None = None
+    message: str = ""
+
+
+class Reader(Protocol):
+    """A format."""
+
+    def chunks(self, path: Path, name: str) -> list[Chunk]:
+        """The chunks of one file, in order."""
+
+    def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
+        """Every row of a chunk, in order; never raises for a bad row."""

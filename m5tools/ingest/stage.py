@@ -1,0 +1,193 @@
+"""The stage `ingest`: one delivery of one source → products, texts, attributes, media, rejects.
+
+Rounds: `parse` (chunks of input, in parallel) → `register` (the crawl enters the manifest, the number of partitions is
+fixed) → `settle` (partitions, in parallel). Every input row is counted: rows = new + updated + unchanged + rejects
+(+ left out, when a sample was asked for).
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from m5tools import atomic
+from m5tools.dataset import Crawl, Dataset, checked_name, part_name
+from m5tools.errors import UsageError
+from m5tools.ingest import mapping as mappings
+from m5tools.ingest.companions import companion_files, joiner
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.parse import Chunked, parse, staged_files
+from m5tools.ingest.readers import READERS, Chunk
+from m5tools.ingest.settle import known_versions, settle
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+
+ROWS_A_PARTITION = 25_000
+FEWEST_PARTITIONS = 4
+_STAGED = ("products", "texts", "attributes", "media")
+
+
+class IngestConfig(StageConfig):
+    """One delivery of one source."""
+
+    source: str = Field(description="name of the source; part of every product id")
+    mapping: str = Field(description="a shipped mapping's name, or the path of a mapping file")
+    files: tuple[str, ...] = Field(description="files, folders or globs", min_length=1)
+    root: str | None = Field(None, description="folder that file names are told relative to, and companions are under")
+    crawl_id: str | None = Field(None, description="name of this delivery; default: <source>-1")
+    media_root: str | None = Field(None, description="folder that relative media paths start from")
+    limit: int | None = Field(None, ge=1, description="keep only so many products, drawn by seed")
+    seed: int = Field(0, description="seed of that draw")
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Ingest(Stage):
+    """See the module."""
+
+    name: ClassVar[str] = "ingest"
+    version: ClassVar[int] = 1
+    writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects")
+
+    config: IngestConfig
+
+    @property
+    def crawl_id(self) -> str:
+        return checked_name("crawl", self.config.crawl_id or f"{self.config.source}-1")
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {"crawl": self.crawl_id}
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        return mappings.load(self.config.mapping)
+
+    def inputs(self) -> tuple[Input, ...]:
+        return ()
+
+    def outside(self) -> Any:
+        files = [*input_files(self.config), *companion_files(self.mapping, self._root)]
+        facts = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file()]
+        return [self.mapping.model_dump(mode="json"), facts]
+
+    def owned(self, dataset: Dataset) -> list[Path]:
+        return [dataset.folder(table) / self.crawl_id for table in self.writes]
+
+    def rounds(self) -> tuple[str, ...]:
+        return ("parse", "register", "settle")
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        if round_name == "register":
+            return [Unit("all")]
+        if round_name == "settle":
+            return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+        reader = READERS[self.mapping.format]
+        chunks = [c for path in input_files(self.config) for c in reader.chunks(path, self._name(path))]
+        return [
+            Unit(f"{i:06d}", {"path": str(c.path), "name": c.name, "start": c.start, "end": c.end, "member": c.member})
+            for i, c in enumerate(chunks)
+        ]
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        if round_name == "parse":
+            return self._parse(unit, work)
+        return self._register(work) if round_name == "register" else self._settle(unit, work)
+
+    def _parse(self, unit: Unit, work: Work) -> Counts:
+        args = unit.args
+        chunk = Chunk(Path(args["path"]), args["name"], args["start"], args["end"], args["member"])
+        about = Chunked(self.config.source, self.crawl_id, chunk.name, self.config.seed)
+        rows = READERS[self.mapping.format].rows(chunk, self.mapping)
+        parsed = parse(rows, self.mapping, about, joiner(self.mapping, self._root))
+        for table in _STAGED:
+            frame: pl.DataFrame = getattr(parsed, table)
+            with atomic.whole_file(work.scratch / "parsed" / f"{unit.key}.{table}.parquet") as temporary:
+                frame.with_columns(unit=pl.lit(unit.key)).write_parquet(temporary, row_group_size=8_192)
+        if parsed.rejects.height:
+            work.write("rejects", f"{self.crawl_id}/parse-{unit.key}", parsed.rejects)
+        return {"rows": parsed.rows, "rejects": parsed.rejects.height}
+
+    def _register(self, work: Work) -> Counts:
+        """Enter the crawl and fix the number of partitions; with a limit, draw the sample's threshold."""
+        staged = pl.scan_parquet(staged_files(work.scratch, "products"), glob=False)
+        rows = staged.select(pl.len()).collect().item()
+        if self.config.limit is not None and rows > self.config.limit:
+            threshold = staged.select(pl.col("draw").bottom_k(self.config.limit).max()).collect().item()
+            atomic.write_json(work.scratch / "sample.json", {"threshold": threshold})
+            rows = self.config.limit
+        manifest = work.dataset.manifest()
+        mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
+        others = [c for c in manifest["crawls"] if c["crawl_id"] != self.crawl_id]
+        if len(others) == len(manifest["crawls"]):
+            manifest["crawls"].append(mine)
+        else:
+            manifest["crawls"] = [mine if c["crawl_id"] == self.crawl_id else c for c in manifest["crawls"]]
+        manifest["partitions"] = manifest["partitions"] or _partitions(rows)
+        work.dataset.save(manifest)
+        return {}
+
+    def _settle(self, unit: Unit, work: Work) -> Counts:
+        partition, partitions = unit.args["partition"], work.dataset.partitions
+        low, high = (f"{-(-p * 65_536 // partitions):04x}" for p in (partition, partition + 1))
+        inside = pl.col("product_id") >= low
+        if partition + 1 < partitions:
+            inside &= pl.col("product_id") < high
+        staged = {t: pl.scan_parquet(staged_files(work.scratch, t), glob=False).filter(inside) for t in _STAGED}
+        left_out = 0
+        sample = work.scratch / "sample.json"
+        if sample.is_file():
+            kept = pl.col("draw") <= json.loads(sample.read_text())["threshold"]
+            left_out = staged["products"].select((~kept).sum()).collect().item()
+            staged["products"] = staged["products"].filter(kept)
+        settled = settle(staged, self.crawl_id, known_versions(work.dataset, self.crawl_id, partition))
+        for table, frame in settled.tables.items():
+            work.write(table, f"{self.crawl_id}/{part_name(partition)}", frame)
+        if settled.rejects.height:
+            work.write("rejects", f"{self.crawl_id}/settle-{partition:05d}", settled.rejects)
+        counts = {"rejects": settled.rejects.height, "new": settled.new, "updated": settled.updated}
+        counts |= {"unchanged": settled.unchanged} | ({"left_out": left_out} if left_out else {})
+        return counts
+
+    @property
+    def _root(self) -> Path | None:
+        return Path(self.config.root) if self.config.root is not None else None
+
+    def _name(self, path: Path) -> str:
+        """A file as rejects and origins call it: relative to the root where it lies below one."""
+        root = self._root
+        if root is not None and path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+        return path.name
+
+
+def input_files(config: IngestConfig) -> list[Path]:
+    """The files (for `format: folder`, folders) that a config names, sorted.
+
+    Raises:
+        UsageError: a name or pattern matches nothing.
+    """
+    found: set[Path] = set()
+    for pattern in config.files:
+        matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
+        if not matches:
+            raise UsageError(f"source '{config.source}': nothing matches {os.fspath(Path(pattern))}; check 'files'")
+        found |= {Path(m) for m in matches}
+    return sorted(found)
+
+
+def _partitions(rows: int) -> int:
+    """The smallest power of two that keeps partitions near `ROWS_A_PARTITION`, whatever the input's files."""
+    wanted = max(FEWEST_PARTITIONS, -(-rows // ROWS_A_PARTITION))
+    return min(4096, 1 << (wanted - 1).bit_length())
