@@ -7,14 +7,11 @@ dotted path into the record (`seller.name`), or a list of such paths of which th
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from m5tools import resources
-from m5tools.errors import UsageError
+from m5tools import documents, resources
 from m5tools.vocabulary import Modality
 
 
@@ -133,20 +130,7 @@ def load(name: str) -> Mapping:
     Raises:
         UsageError: there is none, or it is not valid; the message names the file, the field and what is wrong.
     """
-    shipped = resources.folder("schemas") / "sources"
-    path = Path(name) if name.endswith((".yaml", ".yml")) else shipped / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in shipped.glob("*.yaml")))
-        raise UsageError(f"no mapping '{name}'; shipped are {known}, or give the path of a .yaml file")
-    try:
-        body: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Mapping.model_validate(body)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {place}: {first['msg']}") from error
+    return documents.load(documents.locate("mapping", "schemas/sources", name), Mapping)
 
 
 def known() -> dict[str, Mapping]:

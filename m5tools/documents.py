@@ -1,0 +1,115 @@
+"""YAML documents (mappings, policies, cuts, pipelines) read into pydantic models; errors name file, line and remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from m5tools import resources
+from m5tools.errors import UsageError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def locate(kind: str, folder: str, name: str) -> Path:
+    """The file of a document: a path when it ends in .yaml, else a shipped one by name.
+
+    Args:
+        kind: what it is, for messages: "policy", "cut" …
+        folder: where shipped ones are, such as `pipelines/policies`.
+        name: name or path.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"no {kind} file {path}")
+        return path
+    top, _, below = folder.partition("/")
+    home = resources.folder(top) / below
+    path = home / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in home.glob("*.yaml"))
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"shipped are: {', '.join(known)}"
+        raise UsageError(f"no {kind} '{name}'; {hint} (or give the path of a .yaml file)")
+    return path
+
+
+def read(path: Path) -> Any:
+    """The plain content of a YAML file.
+
+    Raises:
+        UsageError: it cannot be read or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{path}:{line}: not valid YAML: {error.problem}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+
+
+def load(path: Path, model: type[Model]) -> Model:
+    """A YAML file as a model.
+
+    Raises:
+        UsageError: not readable, not YAML, or not valid; the message names the line.
+    """
+    return validate(read(path), model, path)
+
+
+def validate(body: Any, model: type[Model], path: Path) -> Model:
+    """Check content that came from `path` (and may have been changed since by `--set`).
+
+    Raises:
+        UsageError: the first thing that is wrong, with its line.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise UsageError("\n".join(describe(e, path) for e in error.errors()[:5])) from error
+
+
+def describe(error: ErrorDetails, path: Path) -> str:
+    """One line for one validation error: file, line, place in the document, what is wrong."""
+    place = tuple(part for part in error["loc"] if not (isinstance(part, str) and part.startswith("function-")))
+    words = ".".join(str(part) for part in place) or "document"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "is not a known key; check its spelling"
+    given = error.get("input")
+    shown = (
+        f" (is {given!r})" if isinstance(given, str | int | float | bool) and error["type"] != "extra_forbidden" else ""
+    )
+    return f"{path}:{line_of(path, place)}: {words}: {message}{shown}"
+
+
+def line_of(path: Path, place: Sequence[str | int]) -> int:
+    """The line of the node at `place`, or of its nearest ancestor that is written in the file."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return 1
+    line = 1
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pairs: Mapping[str, tuple[Any, Any]] = {k.value: (k, v) for k, v in node.value}
+            if part not in pairs:
+                # pydantic names the chosen model of a union in its path; that is no key of the file.
+                continue
+            key, node = pairs[str(part)]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
