@@ -87,11 +87,9 @@ def describe(error: ErrorDetails, path: Path) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "is not a known key; check its spelling"
-    given = error.get("input")
-    shown = (
-        f" (is {given!r})" if isinstance(given, str | int | float | bool) and error["type"] != "extra_forbidden" else ""
-    )
-    return f"{path}:{line_of(path, place)}: {words}: {message}{shown}"
+    elif isinstance(error["input"], str | int | float | bool):
+        message += f" (it is {error['input']!r})"
+    return f"{path}:{line_of(path, place)}: {words}: {message}"
 
 
 def line_of(path: Path, place: Sequence[str | int]) -> int:

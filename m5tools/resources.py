@@ -1,4 +1,4 @@
-"""Where the shipped data files are: `schemas/` and `pipelines/`, beside the package in a checkout, inside it in a wheel."""
+"""Where the shipped files are: `schemas/` and `pipelines/`, beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 

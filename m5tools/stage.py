@@ -186,7 +186,7 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
                 f"run: m5 {source.stage} --dataset {dataset.root}"
             )
         for entry in entries:
-            stale = _stale(entry, stages)
+            stale = stale_upstream(entry, stages)
             if stale:
                 raise StaleError(
                     f"'{stage.name}' reads '{source.table}', which is out of date because '{stale}' changed; "
@@ -196,12 +196,12 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
     return found
 
 
-def _stale(entry: str, stages: Mapping[str, StageEntry]) -> str | None:
+def stale_upstream(entry: str, stages: Mapping[str, StageEntry]) -> str | None:
     """The entry upstream that no longer is what `entry` was made from."""
     for upstream, fingerprint in stages[entry]["inputs"].items():
         if upstream not in stages or stages[upstream]["fingerprint"] != fingerprint:
             return upstream
-        deeper = _stale(upstream, stages)
+        deeper = stale_upstream(upstream, stages)
         if deeper:
             return deeper
     return None

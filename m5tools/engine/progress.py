@@ -94,10 +94,9 @@ class Bars(Silent):
     """A bar for the running round, a line for every finished stage."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            console=console or Console(stderr=True), transient=True,
-        )  # fmt: skip
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        console = console or Console(stderr=True)
+        self._progress = Progress(TextColumn("{task.description}"), *columns, console=console, transient=True)
         self._progress.start()
         self._task = self._progress.add_task("", visible=False)
 

@@ -29,7 +29,7 @@ def settle(staged: dict[str, pl.LazyFrame], crawl_id: str, known: pl.DataFrame) 
     rejects that name it. Rows without id and URL that are equal in content are products of their own, numbered.
 
     Args:
-        staged: products, texts, attributes, media of this partition, each row named by `unit` and `row`.
+        staged: products, texts, attributes, media of this partition, each row named by `chunk` and `row`.
         crawl_id: the crawl.
         known: product_id and content_hash of the latest version before this crawl.
     """
@@ -50,10 +50,10 @@ def settle(staged: dict[str, pl.LazyFrame], crawl_id: str, known: pl.DataFrame) 
     written = versions.filter(pl.col("before").is_null() | (pl.col("before") != pl.col("content_hash")))
     updated = written.filter(pl.col("before").is_not_null()).height
     assert rows.height == written.height + unchanged.height + repeats.height
-    keys = written.select("unit", "row", "product_id", crawl_id=pl.lit(crawl_id))
+    keys = written.select("chunk", "row", "product_id", crawl_id=pl.lit(crawl_id))
     tables = {"products": _lawful("products", written)}
     for table in ("texts", "attributes", "media"):
-        child = keys.join(staged[table].drop("product_id").collect(), on=["unit", "row"], how="inner")
+        child = keys.join(staged[table].drop("product_id").collect(), on=["chunk", "row"], how="inner")
         tables[table] = _lawful(table, child)
     return Settled(tables, _rejects(repeats), written.height - updated, updated, unchanged.height)
 

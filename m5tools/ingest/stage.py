@@ -114,7 +114,7 @@ class Ingest(Stage):
         for table in _STAGED:
             frame: pl.DataFrame = getattr(parsed, table)
             with atomic.whole_file(work.scratch / "parsed" / f"{unit.key}.{table}.parquet") as temporary:
-                frame.with_columns(unit=pl.lit(unit.key)).write_parquet(temporary, row_group_size=8_192)
+                frame.with_columns(chunk=pl.lit(unit.key)).write_parquet(temporary, row_group_size=8_192)
         if parsed.rejects.height:
             work.write("rejects", f"{self.crawl_id}/parse-{unit.key}", parsed.rejects)
         return {"rows": parsed.rows, "rejects": parsed.rejects.height}

@@ -6,15 +6,16 @@ import polars as pl
 
 from m5tools.ingest.normalize.text import clean
 
+# Keys are units after NFKC (which makes two primes of ″) in lower case.
 _UNITS = {
-    "mm": "mm", "cm": "cm", "m": "m", "km": "km", "in": "in", "inch": "in", "inches": "in", '"': "in", "″": "in",
+    "mm": "mm", "cm": "cm", "m": "m", "km": "km", "in": "in", "inch": "in", "inches": "in", '"': "in", "′′": "in",
     "ft": "ft", "mg": "mg", "g": "g", "gr": "g", "kg": "kg", "oz": "oz", "lb": "lb", "lbs": "lb",
     "ml": "ml", "cl": "cl", "l": "l", "liter": "l", "litre": "l", "w": "W", "kw": "kW", "v": "V", "a": "A",
     "mah": "mAh", "wh": "Wh", "hz": "Hz", "khz": "kHz", "mhz": "MHz", "ghz": "GHz", "kb": "KB", "mb": "MB",
     "gb": "GB", "tb": "TB", "mp": "MP", "%": "%", "°c": "°C", "°f": "°F", "s": "s", "min": "min", "h": "h",
     "pcs": "pcs", "pc": "pcs", "pack": "pcs",
 }  # fmt: skip
-_VALUE = r"^([+-]?\d+(?:[.,]\d+)?)\s*([a-z°%\"″]*)$"
+_VALUE = r"^([+-]?\d+(?:[.,]\d+)?)\s*([a-z°%\"′]*)$"
 
 
 def attributes(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,55 @@
+# Every target does its own set-up: it needs Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.PHONY: setup demo test test-full lint format schemas wheel constraints clean help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+setup: $(READY) ## the virtual environment with pinned versions
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "m5tools needs Python 3.11 or later; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(READY) ## the main job end to end on a simulated crawl
+	$(BIN)/m5 demo --out demo --fresh
+
+test: $(READY) ## the tests (15 minutes at most)
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
+
+test-full: $(READY) wheel ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
+	$(BIN)/pytest -m slow
+
+lint: $(READY) ## formatting, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: $(READY) ## write the JSON Schemas that editors complete YAML files with
+	$(BIN)/python -m m5tools.cli.json_schemas
+
+wheel: $(READY) ## the wheel, in dist/
+	rm -rf dist
+	SOURCE_DATE_EPOCH=1750000000 $(BIN)/python -m build --quiet --wheel --no-isolation
+
+constraints: ## pin what a fresh environment resolves to
+	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
+	$(VENV)-pins/bin/python -m pip install --quiet torch==2.13.0 && $(VENV)-pins/bin/python -m pip install --quiet '.[dev]'
+	(echo "# Every package that development and CI install, pinned. Regenerate with: make constraints"; \
+	 $(VENV)-pins/bin/python -m pip freeze | grep -v ^m5tools | sed 's/^torch==\([0-9.]*\).*/torch==\1/') > constraints.txt
+	rm -rf $(VENV)-pins
+
+clean: ## remove what was built
+	rm -rf $(VENV) dist demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,186 @@
+"""Commands that look at what is there: a raw file, a dataset, shards, one product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from m5tools.cli.options import DatasetOption
+from m5tools.errors import NotBuiltYet, UsageError
+
+if TYPE_CHECKING:
+    from m5tools.dataset import Dataset
+
+explain = typer.Typer(help="Say in numbers what a cut, shards or a run do.", no_args_is_help=True)
+
+
+def sniff(file: Annotated[Path, typer.Argument(help="A file or folder that a crawler wrote.")]) -> None:
+    """Find out what a file holds and which known layout it fits."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from m5tools.ingest.sniff import sniff as look_at
+
+    found = look_at(file)
+    console = Console()
+    console.print(f"format {found.format}, {found.rows} rows looked at, {found.bad} of them cannot be parsed")
+    table = Table("field", "filled", "example", box=None)
+    for name, (share, example) in found.fields.items():
+        table.add_row(_plain(name), f"{share:.0%}", _plain(example[:80]))
+    if found.fields:
+        console.print(table)
+    if found.layout:
+        console.print(f"layout: {found.layout}")
+        console.print(
+            f"next:   m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}",
+            soft_wrap=True,
+        )
+    else:
+        console.print(
+            "layout: none that is known; copy a mapping from schemas/sources/ and name its path in --set mapping="
+        )
+
+
+def audit(
+    dataset: DatasetOption,
+    policy: Annotated[str, typer.Option("--policy", help="Whose tags and states are shown.")] = "default",
+    cut: Annotated[str | None, typer.Option("--cut", help="The cut whose losses are shown.")] = None,
+    shards: Annotated[str | None, typer.Option("--shards", help="The shard folder whose samples are counted.")] = None,
+) -> None:
+    """Write the report: long tail, completeness, tags, duplicates, splits."""
+    from m5tools.dataset import open_dataset
+
+    typer.echo(write_audit(open_dataset(dataset), policy, cut, shards))
+
+
+def write_audit(dataset: Dataset, policy: str, cut: str | None, shards: str | None) -> Path:
+    """Write `reports/audit.html` and `.json`; gives the page's path."""
+    from m5tools.audit.whole import audit as make
+    from m5tools.audit.whole import write
+
+    return write(make(dataset, policy=policy, cut=cut, shards=shards), dataset.root / "reports")[0]
+
+
+def status(dataset: DatasetOption) -> None:
+    """Which stages are done, which are out of date."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from m5tools.dataset import open_dataset
+    from m5tools.engine.progress import words
+    from m5tools.stage import stale_upstream
+
+    found = open_dataset(dataset)
+    stages = found.manifest()["stages"]
+    table = Table("stage", "state", "counts", box=None)
+    for name, entry in stages.items():
+        upstream = stale_upstream(name, stages)
+        table.add_row(name, f"out of date ({upstream} changed)" if upstream else "done", words(entry["counts"]))
+    console = Console()
+    console.print(f"{found.root}: {len(found.manifest()['crawls'])} crawls, {found.partitions} partitions")
+    console.print(table)
+
+
+def show(
+    product: Annotated[str, typer.Argument(help="Product id, or the source's own id.")],
+    dataset: DatasetOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Everything known about one product, and where each thing came from."""
+    from m5tools.dataset import open_dataset
+
+    rows = open_dataset(dataset).show(product)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(rows, default=_readable, ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for table, found in rows.items():
+        console.print(f"[bold]{table}[/bold]")
+        for row in found:
+            filled = {k: v for k, v in row.items() if v is not None and v != [] and not isinstance(v, bytes)}
+            console.print("  " + _plain(", ".join(f"{k}={_named(k, v)}" for k, v in filled.items())), soft_wrap=True)
+
+
+def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard folder.")]) -> None:
+    """Verify a dataset against its checksums, or shards against their index."""
+    from m5tools.dataset import Dataset
+
+    if (path / "index").is_dir():
+        from m5tools.shards.check import check as check_shards
+
+        report = check_shards(path)
+        for fault in report.faults:
+            typer.echo(f"{fault}", err=True)
+        typer.echo(f"{path}: {report.samples:,} samples, {report.members:,} members, {len(report.faults)} faults")
+        if report.faults:
+            raise typer.Exit(1)
+        return
+    dataset = Dataset(path)
+    if not dataset.exists:
+        raise UsageError(f"{path} is neither a dataset (no dataset.json) nor a shard folder (no index/)")
+    from m5tools.engine.verify import verify
+
+    compared, faults = verify(dataset)
+    for wrong in faults:
+        typer.echo(f"{wrong.path}: {wrong.what}; run: {wrong.remedy}", err=True)
+    typer.echo(f"{path}: {compared:,} files compared, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+def compact() -> None:
+    """Merge the part files of many crawls (later release)."""
+    raise NotBuiltYet("'m5 compact' comes with a later release")
+
+
+@explain.command("cut")
+def explain_cut(
+    dataset: DatasetOption,
+    cut: Annotated[str, typer.Option("--cut", help="Name of a cut that was made.")] = "default",
+) -> None:
+    """Who is lost to which rule, and what that does to the tail."""
+    from m5tools.cli.explain import print_cut
+    from m5tools.dataset import open_dataset
+
+    print_cut(open_dataset(dataset), cut)
+
+
+@explain.command("shards")
+def explain_shards(path: Annotated[Path, typer.Argument(help="A shard folder.")]) -> None:
+    """Samples, bytes and modalities of every split."""
+    from m5tools.cli.explain import print_shards
+
+    print_shards(path)
+
+
+@explain.command("run")
+def explain_run() -> None:
+    """What a training run saw (later release)."""
+    raise NotBuiltYet("'m5 explain run' comes with a later release")
+
+
+def _plain(text: str) -> str:
+    """Text of unknown origin for rich: no markup, no control characters."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else " " for c in text))
+
+
+def _named(column: str, value: Any) -> Any:
+    """Codes of states and reasons as words."""
+    from m5tools.vocabulary import Reason, State
+
+    words = {"state": State, "reason": Reason}.get(column)
+    if words is None:
+        return value
+    return [words(v).word for v in value] if isinstance(value, list) else words(value).word
+
+
+def _readable(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,134 @@
+"""Commands that make something out of nothing: the simulator, and the demo built on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from m5tools.cli.options import LogJsonOption, WorkersOption
+from m5tools.errors import StageFailed, UsageError
+
+if TYPE_CHECKING:
+    from m5tools.truth import Score
+
+
+def synth(
+    out: Annotated[Path, typer.Argument(help="Folder to write; must be new or an earlier simulation.")],
+    products: Annotated[int, typer.Option("--products", "-n", min=1, help="How many products.")] = 2_000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 0,
+    no_media: Annotated[bool, typer.Option("--no-media", help="Records only.")] = False,
+    profile: Annotated[str, typer.Option("--profile", help="default, or m5product for the paper's tail.")] = "default",
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file with every knob.")] = None,
+    workers: WorkersOption = None,
+) -> None:
+    """Simulate a messy crawl whose truth is known."""
+    from m5tools import documents
+    from m5tools.synth import SynthConfig, synthesize
+
+    body = documents.read(config) or {} if config is not None else {}
+    body |= {"products": products, "seed": seed} if config is None else {}
+    body |= {"media": False} if no_media else {}
+    body |= {"profile": profile} if profile != "default" else {}
+    if config is not None:
+        settings = documents.validate(body, SynthConfig, config)
+    else:
+        from pydantic import ValidationError
+
+        try:
+            settings = SynthConfig.model_validate(body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"--{'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from error
+    with _bar("simulating") as tick:
+        report = synthesize(out, settings, workers=_workers(workers), progress=tick)
+    rejects = sum(report.rejects.values())
+    typer.echo(f"{out}: {report.rows:,} rows = {report.products:,} products + {rejects:,} rows to reject, ", nl=False)
+    typer.echo(f"{report.media_files:,} media files ({report.media_bytes / 1e6:.1f} MB); truth in {out}/truth.parquet")
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything the demo makes.")] = Path("demo"),
+    products: Annotated[int, typer.Option("--products", "-n", min=200, help="Products in the crawl.")] = 2_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the crawl.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew instead of going on.")] = False,
+    workers: WorkersOption = None,
+    log_json: LogJsonOption = False,
+) -> None:
+    """The whole line on a simulated crawl: curation against the truth, report, trained model."""
+    from m5tools import demo as line
+    from m5tools.cli import session
+
+    started = time.monotonic()
+    if fresh and (out / "crawl" / "synth.json").is_file():
+        shutil.rmtree(out)
+    with _bar("simulating") as tick:
+        crawl = line.simulate(out, products, seed, _workers(workers), tick)
+    rejects = sum(crawl.rejects.values())
+    typer.echo(f"crawl: {crawl.rows:,} rows, {crawl.media_files:,} media files, {rejects:,} rows that must be rejected")
+    with session.engine(workers=_workers(workers), log_json=log_json) as engine:
+        curated = line.curate(out, engine)
+    _print_scores(curated.scores)
+    typer.echo(f"report: {curated.report}")
+    if not line.can_train():
+        typer.echo("training: skipped, PyTorch is not installed; for it: pip install 'm5tools[train]'")
+        typer.echo(f"done in {time.monotonic() - started:.0f} s")
+        return
+    from m5tools.cli.training import print_evaluation, print_training, shown_training
+
+    shutil.rmtree(out / "run", ignore_errors=True)
+    trained, judged = line.learn(curated, out / "run", shown_training)
+    print_training(trained)
+    print_evaluation(judged)
+    _verdict(judged)
+    typer.echo(f"done in {time.monotonic() - started:.0f} s")
+
+
+def _print_scores(scores: dict[str, list[Score]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for group, found in scores.items():
+        table = Table(group, "planted", "found", "precision", "recall", box=None)
+        for score in found:
+            shares = (f"{score.precision:.3f}", f"{score.recall:.3f}")
+            table.add_row(score.name, f"{score.planted:,}", f"{score.found:,}", *shares)
+        Console().print(table)
+
+
+def _verdict(judged: dict[str, dict[str, dict[str, dict[str, float]]]]) -> None:
+    """One line: the fused product vector against text alone and chance.
+
+    Raises:
+        StageFailed: it does not beat both.
+    """
+    fine = judged["fine"]
+    fused = fine["systems"]["fused"]["mAP@10"]
+    others = {name: fine["systems"][name]["mAP@10"] for name in ("text", "tfidf_title") if name in fine["systems"]}
+    chance = fine["chance"]["mAP@10"]
+    words = ", ".join(f"{name} {value:.3f}" for name, value in others.items())
+    line = f"finding the same product: fused mAP@10 {fused:.3f}, text only: {words}, chance {chance:.3f}"
+    if fused <= max(*others.values(), chance):
+        raise StageFailed(f"{line}: the fused vector does not beat text alone and chance")
+    typer.echo(line)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _workers(workers: int | None) -> int:
+    return workers if workers else os.cpu_count() or 1

@@ -1,0 +1,28 @@
+"""The options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DatasetOption = Annotated[Path, typer.Option("--dataset", "-d", help="The dataset folder.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a config value: key=value, dots reach inside. Repeatable.")
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", "-w", min=0, help="Worker processes (default: one a core; 0 = in this one).")
+]
+EngineOption = Annotated[str, typer.Option("--engine", help="Where units of work run: local.")]
+RankOption = Annotated[int, typer.Option("--rank", min=0, help="This process among those that share the work.")]
+WorldOption = Annotated[int, typer.Option("--world-size", min=1, help="How many processes share the work.")]
+RefreshOption = Annotated[bool, typer.Option("--refresh", help="Do it again though it is up to date.")]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="Begin nothing new after this time: 90s, 30m, 6h. Run again to go on.")
+]
+FailedOption = Annotated[
+    float,
+    typer.Option("--max-failed-share", min=0.0, max=1.0, help="Fail when more of a stage's items than this failed."),
+]
+LogJsonOption = Annotated[bool, typer.Option("--log-json", help="Tell progress as JSON lines on standard error.")]

@@ -1,0 +1,51 @@
+"""Settings of a single stage command: from a YAML file (its own or a pipeline), changed by `--set`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from m5tools import documents, pipeline
+from m5tools.errors import UsageError
+from m5tools.stage import Stage
+
+
+def stage_runs(name: str, config: Path | None, changes: tuple[str, ...]) -> list[Stage]:
+    """The stage to run with its settings; several when a pipeline file lists several deliveries.
+
+    Raises:
+        UsageError: a setting is wrong; the message names the file and line, or the fields there are.
+    """
+    body: Any = documents.read(config) if config is not None else {}
+    if isinstance(body, dict) and "stages" in body:
+        prefixed = tuple(change if change.startswith(f"{name}.") else f"{name}.{change}" for change in changes)
+        recipe, path = pipeline.load(str(config), prefixed)
+        found = [s for s in recipe.stage_runs() if isinstance(s, Stage) and s.name == name]
+        if not found:
+            raise UsageError(f"{path}: this pipeline has no stage '{name}'")
+        return found
+    if not isinstance(body, dict):
+        raise UsageError(f"{config}:1: settings are an object of key: value")
+    for change in changes:
+        key, value = pipeline.split_change(change)
+        pipeline.assign(body, key.removeprefix(f"{name}.").split("."), value, change)
+    try:
+        return [pipeline.build(cast(pipeline.StageName, name), body)]
+    except ValidationError as error:
+        if config is not None:
+            raise UsageError("\n".join(documents.describe(e, config) for e in error.errors()[:5])) from error
+        raise UsageError(_explain(name, error)) from error
+
+
+def _explain(name: str, error: ValidationError) -> str:
+    """What is wrong with settings given on the command line, and which there are."""
+    lines = []
+    for one in error.errors()[:3]:
+        place = ".".join(str(part) for part in one["loc"])
+        known = "is not a setting" if one["type"] == "extra_forbidden" else one["msg"].lower()
+        lines.append(f"'{name}': {place}: {known}")
+    _, config = pipeline.STAGES[cast(pipeline.StageName, name)]
+    fields = [f"  {field} — {info.description or ''}" for field, info in config.model_fields.items()]
+    return "\n".join([*lines, f"settings of '{name}' (give them with --set key=value):", *fields])

@@ -1,0 +1,73 @@
+"""One command for every stage, all with the same options; their settings are config fields, never flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m5tools.cli.options import (
+    DatasetOption,
+    EngineOption,
+    FailedOption,
+    LogJsonOption,
+    RankOption,
+    RefreshOption,
+    SetOption,
+    UntilOption,
+    WorkersOption,
+    WorldOption,
+)
+
+ABOUT = {
+    "ingest": "One delivery of a source → typed product tables.",
+    "fetch": "Listed media → assets; every location gets a state and a reason.",
+    "survey": "Count over the corpus what one product cannot know.",
+    "measure": "Decode every file once; signals and previews of five modalities.",
+    "tag": "Signals → tags, by policy; states of all modalities.",
+    "dedup": "Find same offers, same products and variants, with evidence.",
+    "split": "Train, val and test; no cluster crosses them.",
+    "cut": "Select products and modalities for training.",
+    "shard": "Write a cut as WebDataset tars with a Parquet index.",
+}
+
+
+def commands() -> Iterator[tuple[str, Callable[..., None]]]:
+    """Name and function of every stage command."""
+    for name, about in ABOUT.items():
+        yield name, _command(name, about)
+
+
+def _command(name: str, about: str) -> Callable[..., None]:
+    def command(
+        dataset: DatasetOption,
+        config: Annotated[
+            Path | None, typer.Option("--config", help="A YAML file with the stage's settings, or a pipeline.")
+        ] = None,
+        changes: SetOption = None,
+        workers: WorkersOption = None,
+        engine: EngineOption = "local",
+        rank: RankOption = 0,
+        world_size: WorldOption = 1,
+        refresh: RefreshOption = False,
+        until: UntilOption = None,
+        max_failed_share: FailedOption = 1.0,
+        log_json: LogJsonOption = False,
+    ) -> None:
+        from m5tools.cli import session
+        from m5tools.cli.settings import stage_runs
+        from m5tools.dataset import Dataset
+
+        runs = stage_runs(name, config, tuple(changes or ()))
+        with session.engine(
+            workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
+            max_failed_share=max_failed_share, log_json=log_json,
+        ) as running:  # fmt: skip
+            for stage in runs:
+                running.run(Dataset(dataset), stage)
+
+    command.__doc__ = about
+    command.__name__ = name
+    return command

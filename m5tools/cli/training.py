@@ -1,0 +1,101 @@
+"""`m5 train` and `m5 evaluate` on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from m5tools import atomic, documents, pipeline
+from m5tools.errors import UsageError
+from m5tools.scale.config import TrainConfig
+from m5tools.scale.train import Progress as Step
+from m5tools.scale.train import TrainReport, train
+from m5tools.tasks.evaluate import evaluate
+
+
+def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[str, ...]) -> None:
+    """Train and print what came of it.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
+    body: Any = documents.read(config) if config is not None else {}
+    for change in changes:
+        key, value = pipeline.split_change(change)
+        pipeline.assign(body, key.split("."), value, change)
+    try:
+        settings = TrainConfig.model_validate({**body, "shards": str(shards), "out": out})
+    except ValidationError as error:
+        if config is not None:
+            raise UsageError("\n".join(documents.describe(e, config) for e in error.errors()[:5])) from error
+        first = error.errors()[0]
+        raise UsageError(f"--set {'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from error
+    print_training(shown_training(settings))
+
+
+def shown_training(settings: TrainConfig) -> TrainReport:
+    """Train under a progress bar."""
+    text = TextColumn(
+        "loss {task.fields[loss]:.3f}  {task.fields[rate]:.0f} products/s  waiting {task.fields[wait]:.0%}"
+    )
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=settings.steps, loss=0.0, rate=0.0, wait=0.0)
+
+        def step(now: Step) -> None:
+            bar.update(task, completed=now.step, loss=now.loss, rate=now.samples_per_s, wait=now.data_wait)
+
+        return train(settings, step)
+
+
+def print_training(report: TrainReport) -> None:
+    """Sizes, speed and the weights the rule settled on."""
+    console = Console()
+    console.print(
+        f"{report.step} steps on {report.train_rows:,} products ({report.parameters:,} parameters) in "
+        f"{report.train_s:.0f} s, {report.samples_per_s:,.0f} products/s; stopped: {report.stopped}"
+    )
+    table = Table("modality", "weight", "reliability", "masked loss", box=None)
+    for modality, weight in report.weight.items():
+        masked = report.masked.get(modality)
+        shown = "–" if masked is None else f"{masked:.3f}"
+        table.add_row(modality, f"{weight:.2f}", f"{report.reliability[modality]:.2f}", shown)
+    console.print(table)
+    console.print(f"checkpoint: {report.checkpoint}")
+
+
+def run_evaluation(checkpoint: Path, shards: Path, split: str, out: Path | None) -> None:
+    """Judge a model and print the figures."""
+    report = evaluate(checkpoint, str(shards), splits=tuple(split.split(",")))
+    print_evaluation(report)
+    if out is not None:
+        atomic.write_json(out, report)
+        Console().print(f"figures: {out}")
+
+
+def print_evaluation(report: dict[str, Any]) -> None:
+    """One table a task: every system beside chance."""
+    console = Console()
+    for task, metrics in (("fine", ("mAP@1", "mAP@10", "recall@10")), ("coarse", ("mAP@1", "mAP@10", "Prec@10"))):
+        found = report[task]
+        if not found["systems"]:
+            console.print(f"{task} retrieval: nothing to find in {', '.join(report['splits'])}")
+            continue
+        title = "same product" if task == "fine" else "same category"
+        table = Table(f"{title} ({found['queries']:,} queries, gallery {found['gallery']:,})", *metrics, box=None)
+        for name, scores in found["systems"].items():
+            table.add_row(name, *(f"{scores[m]:.3f}" for m in metrics))
+        table.add_row("chance", *(f"{found['chance'][m]:.3f}" for m in metrics))
+        console.print(table)
+    found = report["classification"]
+    table = Table(f"category by linear probe ({found['test_rows']:,} products)", "accuracy", box=None)
+    for name, scores in found["systems"].items():
+        table.add_row(name, f"{scores['accuracy']:.3f}")
+    if found["chance"]:
+        table.add_row("largest class", f"{found['chance']['accuracy']:.3f}")
+    console.print(table)

@@ -1,0 +1,78 @@
+"""The main job end to end on a simulated crawl: curate it, judge that by the truth, train SCALE on the shards."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m5tools import pipeline
+from m5tools.audit.whole import audit, write
+from m5tools.dataset import Dataset
+from m5tools.engine.local import LocalEngine
+from m5tools.stage import Stage
+from m5tools.synth import SynthConfig, SynthReport, synthesize
+from m5tools.truth import Score, compare
+
+if TYPE_CHECKING:
+    from m5tools.scale.train import TrainReport
+
+TRAINING: dict[str, Any] = {"model": "study", "steps": 400, "batch_size": 128}
+JUDGED = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What curation made of the crawl.
+
+    Attributes:
+        dataset: the dataset.
+        scores: against the simulator's truth, by group.
+        report: path of the audit page.
+        shards: the shard folder.
+    """
+
+    dataset: Dataset
+    scores: dict[str, list[Score]]
+    report: Path
+    shards: Path
+
+
+def simulate(folder: Path, products: int, seed: int, workers: int, progress: Callable[[int, int], None]) -> SynthReport:
+    """The messy crawl, in `<folder>/crawl`."""
+    return synthesize(folder / "crawl", SynthConfig(products=products, seed=seed), workers=workers, progress=progress)
+
+
+def curate(folder: Path, engine: LocalEngine) -> Curated:
+    """Everything up to shards and report, by the shipped recipe `demo`."""
+    dataset = Dataset(folder / "dataset")
+    changes = (f"dataset={dataset.root}", f"ingest.sources.0.files=['{folder}/crawl/crawl/*.jsonl']")
+    recipe, _ = pipeline.load("demo", (*changes, f"ingest.sources.0.media_root={folder}/crawl/crawl"))
+    for step in recipe.stage_runs():
+        if isinstance(step, Stage):
+            engine.run(dataset, step)
+    page = write(audit(dataset, cut="default", shards="default"), dataset.root / "reports")[0]
+    scores = compare(dataset, folder / "crawl" / "truth.parquet")
+    return Curated(dataset, scores, page, dataset.root / "shards" / "default")
+
+
+def can_train() -> bool:
+    """Whether the `train` extra is installed."""
+    return all(importlib.util.find_spec(name) for name in ("torch", "tokenizers"))
+
+
+def learn(curated: Curated, out: Path, show: Callable[[Any], TrainReport]) -> tuple[TrainReport, dict[str, Any]]:
+    """Train a small SCALE on the shards and judge it on products it has not seen.
+
+    Args:
+        curated: the shards.
+        out: folder of the run.
+        show: trains by a `TrainConfig`, with whatever display.
+    """
+    from m5tools.scale.config import TrainConfig
+    from m5tools.tasks.evaluate import evaluate
+
+    report = show(TrainConfig(shards=str(curated.shards), out=out, **TRAINING))
+    return report, evaluate(report.checkpoint, str(curated.shards), splits=JUDGED)

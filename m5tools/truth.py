@@ -1,0 +1,127 @@
+"""How well curation did on a simulated crawl: what was found against what the simulator planted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from m5tools.dataset import Dataset
+from m5tools.vocabulary import MODALITIES, Relation
+
+
+@dataclass(frozen=True)
+class Score:
+    """Found against planted.
+
+    Attributes:
+        name: what was looked for.
+        planted, found, right: how many there are, were found, and both.
+    """
+
+    name: str
+    planted: int
+    found: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.found if self.found else float("nan")
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.planted if self.planted else float("nan")
+
+
+def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict[str, list[Score]]:
+    """Scores by group: `rows`, `rejects`, `states`, `tags`, `duplicates`.
+
+    Args:
+        dataset: a dataset curated up to `dedup` from one simulated crawl.
+        truth_file: the crawl's `truth.parquet`.
+        policy: whose tags and states are judged.
+    """
+    truth = pl.read_parquet(truth_file)
+    ids = dataset.read("products", columns=("product_id", "native_id"))
+    planted = truth.filter(pl.col("outcome") == "product").join(ids, on="native_id", how="inner")
+    return {
+        "rows": _rows(dataset, truth),
+        "rejects": _rejects(dataset, truth),
+        "states": _states(dataset, planted, policy),
+        "tags": _tags(dataset, planted, policy),
+        "duplicates": _duplicates(dataset, planted),
+    }
+
+
+def _rows(dataset: Dataset, truth: pl.DataFrame) -> list[Score]:
+    products = dataset.scan("products").select(pl.len()).collect().item()
+    planted = truth.filter(pl.col("outcome") == "product")
+    ids = dataset.read("products", columns=("native_id",))
+    right = planted.join(ids, on="native_id", how="semi").height
+    return [Score("products", planted.height, products, right)]
+
+
+def _rejects(dataset: Dataset, truth: pl.DataFrame) -> list[Score]:
+    found = dict(dataset.read("rejects", columns=("reason",)).group_by("reason").len().iter_rows())
+    planted = truth.filter(pl.col("outcome") == "reject").group_by("reject_reason").len().sort("reject_reason")
+    return [
+        Score(reason, count, found.get(reason, 0), min(count, found.get(reason, 0)))
+        for reason, count in planted.iter_rows()
+    ]
+
+
+def _states(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
+    """Per modality: products whose state and reason are both right."""
+    found = dataset.scan("modalities", policy=policy).select("product_id", "modality", "state", "reason").collect()
+    scores = []
+    for modality in MODALITIES:
+        name = modality.value
+        mine = found.filter(pl.col("modality") == name)
+        both = planted.join(mine, on="product_id", how="inner")
+        same = (pl.col("state") == pl.col(f"state_{name}")) & (pl.col("reason") == pl.col(f"reason_{name}"))
+        scores.append(Score(name, planted.height, mine.height, both.filter(same).height))
+    return scores
+
+
+def _tags(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
+    """Per tag: products. A media tag counts where every usable file carries it, as the simulator plants them."""
+    expected = planted.select("product_id", tag="tags").explode("tag").drop_nulls()
+    states = dataset.scan("modalities", policy=policy).select("product_id", tag="tags").explode("tag").drop_nulls()
+    found = states.unique().collect()
+    right = expected.join(found, on=["product_id", "tag"], how="semi")
+    counts: list[dict[str, Any]] = [dict(f.group_by("tag").len().iter_rows()) for f in (expected, found, right)]
+    return [Score(tag, *(c.get(tag, 0) for c in counts)) for tag in sorted(counts[0].keys() | counts[1].keys())]
+
+
+def _duplicates(dataset: Dataset, planted: pl.DataFrame) -> list[Score]:
+    """Per relation: pairs. Re-listed offers are also the same product; variants are pairs that are not."""
+    offers, instances = _pairs(planted, "offer"), _pairs(planted, "instance")
+    variants = _pairs(planted.filter(pl.col("variant_group") >= 0), "variant_group")
+    clusters = dataset.read("clusters")
+    found = {
+        relation: _pairs(clusters.filter(pl.col("relation") == relation.value), "cluster_id") for relation in Relation
+    }
+    products = pl.concat([found[Relation.SAME_OFFER], found[Relation.SAME_PRODUCT]]).unique()
+    key = ["a", "b"]
+    return [
+        _score("same_offer", offers, found[Relation.SAME_OFFER]),
+        _score("same_product", instances, products),
+        _score(
+            "variant",
+            variants.join(instances, on=key, how="anti"),
+            found[Relation.VARIANT].join(products, on=key, how="anti"),
+        ),
+    ]
+
+
+def _score(name: str, planted: pl.DataFrame, found: pl.DataFrame) -> Score:
+    return Score(name, planted.height, found.height, planted.join(found, on=["a", "b"], how="semi").height)
+
+
+def _pairs(rows: pl.DataFrame, group: str) -> pl.DataFrame:
+    """Every pair of products of one group, the smaller id first."""
+    mine = rows.select("product_id", group)
+    both = mine.join(mine, on=group, suffix="_b").filter(pl.col("product_id") < pl.col("product_id_b"))
+    return both.select(a="product_id", b="product_id_b").unique()

@@ -1,0 +1,81 @@
+"""How texts are cut for counting: category keys, words, runs of words, phrases.
+
+One definition for the survey, which counts over the corpus, and for the stages that look the counts up.
+Everything works on whole columns; only the hashing of distinct phrases is a Python loop.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import xxhash
+
+WORD: Final = r"[\p{L}\p{M}\p{N}]+(?:[.,]\p{N}+)*"
+"""A word is letters and digits of any script; `15.6` and `0,5` stay whole."""
+
+LONGEST_RUN: Final = 3
+SHORTEST_PHRASE: Final = 12
+
+_END_OF_PHRASE: Final = r"[.!?;]+(?:\s+|$)|[。！？✓•\n\r]+"
+
+
+def category_key(category: pl.Expr) -> pl.Expr:
+    """A category path (list, root first) as one string joined by ' > '; null where it is unknown."""
+    return pl.when(category.list.len() > 0).then(category.list.join(" > "))
+
+
+def words(text: pl.Expr) -> pl.Expr:
+    """The words of a text, NFKC, lower case, one space between them: the form in which two wordings are equal."""
+    return text.str.normalize("NFKC").str.to_lowercase().str.extract_all(WORD).list.join(" ")
+
+
+def runs(texts: pl.DataFrame) -> pl.DataFrame:
+    """Every run of one to three neighbouring words of each text.
+
+    Args:
+        texts: `row` (any integer), `words` as :func:`words` makes them.
+
+    Returns:
+        `row`, `run`; a run that a text repeats is repeated.
+    """
+    one = (
+        texts.select("row", run=pl.col("words").str.split(" "))
+        .explode("run", empty_as_null=True, keep_nulls=True)
+        .filter(pl.col("run").fill_null("") != "")
+    )
+    lengths = [one]
+    longer = one
+    for distance in range(1, LONGEST_RUN):
+        longer = longer.with_columns(run=longer["run"] + " " + one["run"].shift(-distance))
+        lengths.append(longer.filter(one["row"].shift(-distance) == one["row"]))
+    return pl.concat(lengths)
+
+
+def phrases(texts: pl.DataFrame) -> pl.DataFrame:
+    """The phrases of each text: cut at sentence ends, bullets and line ends, lower case, spaces collapsed.
+
+    Args:
+        texts: `row` (any integer), `text`.
+
+    Returns:
+        `row`, `phrase` (uint64, xxh3-64 of the phrase), `chars` (its length), in reading order; phrases of fewer than
+        twelve characters are left out.
+    """
+    cut = (
+        texts.select("row", text=pl.col("text").str.replace_all(_END_OF_PHRASE, "\n").str.split("\n"))
+        .explode("text", empty_as_null=True, keep_nulls=True)
+        .select("row", text=pl.col("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars())
+        .with_columns(chars=pl.col("text").str.len_chars().cast(pl.Int64))
+        .filter(pl.col("chars") >= SHORTEST_PHRASE)
+    )
+    return cut.select("row", hashed(cut["text"]).alias("phrase"), "chars")
+
+
+def hashed(texts: pl.Series) -> pl.Series:
+    """xxh3-64 of each text as uint64; null stays null. Stable across versions, machines and runs."""
+    coded = texts.cast(pl.Binary).to_arrow().dictionary_encode()
+    digests = np.fromiter(map(xxhash.xxh3_64_intdigest, coded.dictionary.to_pylist()), np.uint64, len(coded.dictionary))
+    return pl.Series(texts.name, pa.array(digests).take(coded.indices))

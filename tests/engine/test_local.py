@@ -1,0 +1,249 @@
+"""The engine on a toy stage: counts, markers, resume, staleness, killed and hanging workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+import pytest
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import LocalEngine, run_stage
+from m5tools.engine.lock import held
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
+from m5tools.engine.verify import verify
+from m5tools.errors import StageFailed, StaleError, UsageError
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+
+
+class ToyConfig(StageConfig):
+    units: int = 4
+    act: str = "write"
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Toy(Stage):
+    """Writes one part of `splits` a unit, and does what `act` says on the way."""
+
+    name: ClassVar[str] = "split"
+    version: ClassVar[int] = 1
+    writes: ClassVar[tuple[str, ...]] = ("splits",)
+
+    config: ToyConfig
+
+    def inputs(self) -> tuple[Input, ...]:
+        return ()
+
+    def rounds(self) -> tuple[str, ...]:
+        return ("first", "last")
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        return [Unit(f"u{i}", {"i": i}) for i in range(self.config.units if round_name == "first" else 1)]
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        i = unit.args["i"]
+        if round_name == "last":
+            seen = len(list(work.scratch.glob("seen-*")))
+            assert seen == self.config.units, "a round began before the one before it was done"
+            return {"seen": seen}
+        failed = 0
+        if work.blamed:
+            failed = 1
+            assert set(work.blamed) == {"bad"}
+        elif i == 1:
+            with work.item("bad"):
+                self._act(work)
+        (work.scratch / f"seen-{i}").touch()
+        log = Path(self.config.folder) if self.config.folder else None
+        if log:
+            with log.open("a") as file:
+                file.write(f"{unit.key}\n")
+        rows = pl.DataFrame({"product_id": [f"{i:032x}"], "split": ["train"]})
+        return {"rows": work.write("splits", i, rows), "items": 1, "failed": failed, "blamed": len(work.blamed)}
+
+    def _act(self, work: Work) -> None:
+        if self.config.act == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.config.act == "crash once":
+            once = work.scratch / "crashed"
+            if not once.exists():
+                once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        if self.config.act == "hang":
+            time.sleep(3600)
+        if self.config.act == "bug":
+            raise ZeroDivisionError("a bug")
+        if self.config.act == "mistake":
+            raise UsageError("the file is odd; straighten it")
+
+
+def files(root: Path) -> dict[str, bytes]:
+    kept = (p for p in sorted(root.rglob("*")) if p.is_file() and "runs" not in p.parts)
+    return {str(p.relative_to(root)): p.read_bytes() for p in kept}
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path, workers: int) -> None:
+    reference = Dataset(tmp_path / "reference")
+    run_stage(reference, Toy(ToyConfig()))
+    dataset = Dataset(tmp_path / "other")
+    result = run_stage(dataset, Toy(ToyConfig()), workers)
+    assert result.counts == {"blamed": 0, "failed": 0, "items": 4, "rows": 4, "seen": 4}
+    assert files(dataset.root) == files(reference.root)
+
+
+def test_done_work_is_not_done_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    stage = Toy(ToyConfig(folder=str(log)))
+    dataset = Dataset(tmp_path / "ds")
+    assert not run_stage(dataset, stage).up_to_date
+    assert run_stage(dataset, stage).up_to_date
+    assert log.read_text().split() == ["u0", "u1", "u2", "u3"]
+
+
+def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    stage = Toy(ToyConfig(folder=str(log)))
+    dataset = Dataset(tmp_path / "ds")
+    with Pool(0) as pool:
+        late = LocalEngine(pool, Silent(), deadline=time.monotonic() - 1).run(dataset, stage)
+        assert not late.finished
+        assert stage.entry not in dataset.manifest()["stages"]
+    assert run_stage(dataset, stage).finished
+    assert sorted(log.read_text().split()) == ["u0", "u1", "u2", "u3"]
+
+
+def test_another_config_leaves_no_old_parts(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig(units=4)))
+    run_stage(dataset, Toy(ToyConfig(units=2)))
+    assert dataset.read("splits").height == 2
+    run_stage(dataset, Toy(ToyConfig(units=4)))
+    assert dataset.read("splits").height == 4
+
+
+def test_a_deleted_output_is_made_again(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig()))
+    before = files(dataset.root)
+    dataset.parts("splits")[2].unlink()
+    assert [fault.what for fault in verify(dataset)[1]] == ["missing"]
+    manifest = dataset.manifest()
+    manifest["stages"].clear()
+    dataset.save(manifest)
+    run_stage(dataset, Toy(ToyConfig()))
+    assert files(dataset.root) == before
+
+
+def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig()))
+    assert verify(dataset) == (4, [])
+    part = dataset.parts("splits")[1]
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+    assert [fault.what for fault in verify(dataset)[1]] == ["of other content"]
+
+
+def test_a_worker_killed_once_costs_nothing(tmp_path: Path) -> None:
+    result = run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="crash once")), 2)
+    assert result.counts["failed"] == 0
+    assert result.counts["rows"] == 4
+
+
+def test_an_item_that_kills_twice_is_blamed(tmp_path: Path) -> None:
+    result = run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="crash")), 2)
+    assert result.counts == {"blamed": 1, "failed": 1, "items": 4, "rows": 4, "seen": 4}
+
+
+def test_an_item_that_hangs_is_cut_off(tmp_path: Path) -> None:
+    with Pool(2, item_limit_s=0.5) as pool:
+        result = LocalEngine(pool, Silent()).run(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="hang")))
+    assert result.counts["blamed"] == 1
+
+
+def test_idle_workers_killed_from_outside_are_replaced(tmp_path: Path) -> None:
+    with Pool(2) as pool:
+        engine = LocalEngine(pool, Silent())
+        engine.run(Dataset(tmp_path / "a"), Toy(ToyConfig()))
+        for pid in pool.pids():
+            os.kill(pid, signal.SIGKILL)
+        assert engine.run(Dataset(tmp_path / "b"), Toy(ToyConfig())).counts["rows"] == 4
+
+
+def test_a_bug_gives_its_traceback_and_a_mistake_its_message(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: a bug"):
+        run_stage(Dataset(tmp_path / "a"), Toy(ToyConfig(act="bug")))
+    with pytest.raises(StageFailed, match="straighten it"):
+        run_stage(Dataset(tmp_path / "b"), Toy(ToyConfig(act="mistake")), 1)
+
+
+def test_too_many_failures_fail_the_stage(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig(act="crash"))
+    with Pool(1) as pool:
+        engine = LocalEngine(pool, Silent(), max_failed_share=0.2)
+        with pytest.raises(StageFailed, match="1 of 4 items failed"):
+            engine.run(dataset, stage)
+
+
+def test_ranks_share_the_units(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    stage, root = Toy(ToyConfig(folder=str(log))), tmp_path / "ds"
+
+    def rank(number: int) -> None:
+        with Pool(0) as pool:
+            LocalEngine(pool, Silent(), rank=number, world_size=2).run(Dataset(root), stage)
+
+    threads = [threading.Thread(target=rank, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(log.read_text().split()) == ["u0", "u1", "u2", "u3"]
+    assert Dataset(root).read("splits").height == 4
+
+
+@dataclass(frozen=True)
+class Reader(Toy):
+    """A stage downstream of `Toy`."""
+
+    name: ClassVar[str] = "cut"
+    writes: ClassVar[tuple[str, ...]] = ()
+
+    def inputs(self) -> tuple[Input, ...]:
+        return (Input("splits"),)
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        return []
+
+
+def test_missing_and_stale_inputs_name_the_command(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    with pytest.raises(StaleError, match="run: m5 split --dataset"):
+        run_stage(dataset, Reader(ToyConfig()))
+    run_stage(dataset, Toy(ToyConfig()))
+    run_stage(dataset, Reader(ToyConfig()))
+    assert run_stage(dataset, Reader(ToyConfig())).up_to_date
+    run_stage(dataset, Toy(ToyConfig(units=2)))
+    assert not run_stage(dataset, Reader(ToyConfig())).up_to_date
+
+
+def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "lock-0"
+    # The parent of this process certainly lives and is not this one.
+    other.write_text(f'{{"pid": {os.getppid()}, "host": "{os.uname().nodename}", "run": "x"}}')
+    with pytest.raises(UsageError, match="another run"), held(tmp_path, "y", 0):
+        pass
+    other.write_text(f'{{"pid": 4194305, "host": "{os.uname().nodename}", "run": "x"}}')
+    with held(tmp_path, "y", 0):
+        assert other.exists()
+    assert not other.exists()

@@ -1,0 +1,125 @@
+"""Readers: every row is given, good or bad, with its place; chunks never lose or double a row."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m5tools.ingest.mapping import FolderParts, Mapping
+from m5tools.ingest.readers.csv_table import CsvTable, delimiter_of, encoding_of
+from m5tools.ingest.readers.folder import Folder
+from m5tools.ingest.readers.json_lines import JsonLines
+from m5tools.ingest.readers.row import Row
+from m5tools.vocabulary import RejectReason
+
+MAPPING = Mapping(source="test", format="json_lines")
+
+
+def read(reader: JsonLines | CsvTable | Folder, path: Path, mapping: Mapping = MAPPING) -> list[Row]:
+    return [row for chunk in reader.chunks(path, path.name) for row in reader.rows(chunk, mapping)]
+
+
+LINES = [b'{"id": 1}', b"", b'{"id": 2, "t": "\xc3\xa9"}', b"{broken", b"[1, 2]", b"   ", b'"text"', b'{"id": 3}']
+
+
+def test_every_line_is_a_record_or_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + b"\n".join(LINES))
+    rows = read(JsonLines(), path)
+    assert [row.record for row in rows if row.record] == [{"id": 1}, {"id": 2, "t": "é"}, {"id": 3}]
+    reasons = [row.reason for row in rows if row.reason]
+    assert reasons == [RejectReason.NOT_PARSEABLE, RejectReason.NOT_AN_OBJECT, RejectReason.NOT_AN_OBJECT]
+    data = path.read_bytes()
+    assert all(data[row.offset :].lstrip(b"\xef\xbb\xbf").startswith(row.raw) for row in rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths=st.lists(st.integers(0, 40), max_size=30), size=st.integers(1, 64), last=st.booleans())
+def test_chunks_of_any_size_give_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], size: int, last: bool
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "a.jsonl"
+    text = b"\n".join(json.dumps({"v": "x" * n}).encode() if n % 5 else b"" for n in lengths)
+    path.write_bytes(text + (b"\n" if last else b""))
+    whole, cut = read(JsonLines(1 << 30), path), read(JsonLines(size), path)
+    assert [(r.offset, r.raw) for r in cut] == [(r.offset, r.raw) for r in whole]
+
+
+def test_compressed_and_zipped_files_read_the_same(tmp_path: Path) -> None:
+    data = b"\n".join(LINES)
+    (tmp_path / "a.jsonl").write_bytes(data)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "a.jsonl.bz2").write_bytes(bz2.compress(data))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/a.jsonl", data)
+    plain = [row.raw for row in read(JsonLines(), tmp_path / "a.jsonl")]
+    for name in ("a.jsonl.gz", "a.jsonl.bz2", "a.zip"):
+        assert [row.raw for row in read(JsonLines(), tmp_path / name)] == plain, name
+    assert JsonLines().chunks(tmp_path / "a.zip", "a.zip")[0].name == "a.zip/in/a.jsonl"
+
+
+def test_an_endless_line_is_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.ingest.readers.json_lines.LONGEST_ROW", 100)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"id": 1}\n' + b"x" * 1_000 + b'\n{"id": 2}\n')
+    rows = read(JsonLines(), path)
+    assert [row.reason for row in rows] == [None, RejectReason.TOO_LONG, None]
+    assert rows[2].record == {"id": 2}
+
+
+def test_a_ragged_row_is_one_reject(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id;title\n1;"a;b\nc"\n2\n3;x;y\n\n4;d\n', encoding="utf-8-sig")
+    rows = read(CsvTable(), path)
+    assert [row.record for row in rows] == [{"id": "1", "title": "a;b\nc"}, None, None, {"id": "4", "title": "d"}]
+    assert [row.offset for row in rows] == [0, 1, 2, 3]
+    assert rows[1].message == "1 fields where the header has 2"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings_are_found_out(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,title\n1,Café crème\n", encoding=encoding)
+    assert read(CsvTable(), path)[0].record == {"id": "1", "title": "Café crème"}
+
+
+def test_a_character_cut_by_the_sample_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.ingest.readers.csv_table._SAMPLE", 5)
+    (tmp_path / "a.csv").write_bytes("abcdé".encode())
+    assert encoding_of(tmp_path / "a.csv") == "utf-8-sig"
+
+
+def test_bytes_that_are_not_text_are_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.ingest.readers.csv_table._SAMPLE", 12)
+    (tmp_path / "a.csv").write_bytes(b"id,t\n1,good\n2,b\xffd\n3,good\n")
+    rows = read(CsvTable(), tmp_path / "a.csv")
+    assert [row.reason for row in rows] == [None, RejectReason.NOT_UTF8, None]
+    assert rows[1].raw == b"2,b\xffd"
+
+
+@pytest.mark.parametrize(("header", "delimiter"), [("a,b", ","), ("a;b;c", ";"), ('"a,b,c";d', ";"), ("a\tb", "\t")])
+def test_delimiters_are_found_out(header: str, delimiter: str) -> None:
+    assert delimiter_of(header) == delimiter
+
+
+def test_files_that_share_a_stem_are_one_row(tmp_path: Path) -> None:
+    for name in ("fruit/apple.png", "fruit/apple_desc_es.ogg", "fruit/apple.ogg", "fruit/pear.png", "notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "fruit/apple.txt").write_text("An apple.\nes.utf8=Una manzana.\n", encoding="utf-8")
+    parts = FolderParts(text=".txt", image={".png": "main"}, audio={".ogg": "effect", "_desc_es.ogg": "spoken_name"})
+    apple, pear = read(Folder(), tmp_path, Mapping(source="test", format="folder", parts=parts))
+    assert apple.record is not None
+    assert pear.record is not None
+    assert apple.record["title"] == "An apple."
+    assert apple.record["folders"] == ["fruit"]
+    assert {a["role"] for a in apple.record["audio"]} == {"effect", "spoken_name"}
+    assert pear.record["title"] == ""
+    assert pear.record["image"] == [{"path": "fruit/pear.png", "role": "main"}]

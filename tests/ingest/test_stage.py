@@ -1,0 +1,141 @@
+"""The whole of ingest: every row a product or a reject, ids that last, versions, samples, odd orders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import run_stage
+from m5tools.errors import UsageError
+from m5tools.ingest.stage import Ingest, IngestConfig
+from m5tools.stage import Counts
+
+
+def ingest(root: Path, files: dict[str, list[Any]], crawl: str = "c1", **more: Any) -> tuple[Dataset, Counts]:
+    """Ingest records (or raw lines, as str) given per file."""
+    folder = root / f"in-{crawl}"
+    for name, rows in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows), encoding="utf-8")
+    dataset = Dataset(root / "ds")
+    config = IngestConfig(
+        source="shop", mapping="synth", files=(str(folder / "*.jsonl"),), root=str(folder), crawl_id=crawl, **more
+    )
+    return dataset, run_stage(dataset, Ingest(config)).counts
+
+
+def item(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": str(number), "title": f"Product {number}", **more}
+
+
+def account(counts: Counts) -> bool:
+    products = counts["new"] + counts["updated"] + counts["unchanged"]
+    return counts["rows"] == products + counts["rejects"] + counts.get("left_out", 0)
+
+
+def test_rows_are_products_or_rejects(tmp_path: Path) -> None:
+    rows = [item(1), "{broken", [1], item(2), item(1), item(1, brand="Other"), {"id": "9", "title": " "}]
+    dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
+    assert account(counts)
+    assert counts["new"] == 2
+    reasons = dict(dataset.rejects.group_by("reason").len().collect().iter_rows())
+    assert reasons == {"not_parseable": 1, "not_an_object": 1, "repeated_id": 2, "no_content": 1}
+    repeat = dataset.rejects.filter(pl.col("reason") == "repeated_id").collect()
+    kept = dataset.products.filter(pl.col("native_id") == "1").collect()["product_id"].item()
+    assert all(kept in message for message in repeat["message"])
+    assert all(json.loads(raw)["id"] == "1" for raw in repeat["raw"])
+
+
+def test_equal_rows_without_ids_are_products_of_their_own(tmp_path: Path) -> None:
+    rows = [{"title": "USB cable"}, {"title": "Blue mug"}, {"title": "USB cable"}, {"title": ""}, {"title": None}]
+    dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
+    assert (counts["new"], counts["rejects"]) == (3, 2)
+    assert dataset.products.collect()["product_id"].n_unique() == 3
+
+
+def test_texts_attributes_and_media_belong_to_their_product(tmp_path: Path) -> None:
+    rows = [
+        item(
+            1,
+            attributes=[{"name": "Weight", "value": "250 g"}, {"name": "Color", "value": "red"}],
+            images=["b.jpg", "a.jpg"],
+        ),
+        item(2, description="Long", attributes={"Weight": ""}, images="c.jpg", videos=None),
+    ]
+    dataset, _ = ingest(tmp_path, {"a.jsonl": rows})
+    one, two = (dataset.show(n) for n in ("1", "2"))
+    assert [(a["name"], a["number"], a["unit"], a["is_option"]) for a in one["attributes"]] == [
+        ("weight", 250.0, "g", False),
+        ("color", None, None, True),
+    ]
+    assert [(m["position"], m["location"]) for m in one["media"]] == [(0, "b.jpg"), (1, "a.jpg")]
+    assert {t["role"] for t in two["texts"]} == {"title", "description"}
+    assert two["attributes"][0]["value"] is None
+    assert one["products"][0]["raw"]["title"] == "Product 1"
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(12)), cut=st.integers(0, 12))
+def test_neither_order_nor_files_change_the_products(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], cut: int
+) -> None:
+    rows: list[Any] = [item(i % 8, brand="AB"[i % 2] if i > 9 else "A", attributes={"n": i % 8}) for i in range(11)]
+    rows.append("{broken")
+    shuffled = [rows[i] for i in order]
+    plain, _ = ingest(tmp_path_factory.mktemp("plain"), {"a.jsonl": rows})
+    other, counts = ingest(tmp_path_factory.mktemp("other"), {"a.jsonl": shuffled[:cut], "z.jsonl": shuffled[cut:]})
+    assert account(counts)
+    for table in ("products", "texts", "attributes"):
+        place = pl.selectors.exclude("origin_file", "origin_offset")
+        left, right = (d.scan(table).select(place).collect() for d in (plain, other))
+        assert left.equals(right), table
+
+
+def test_a_later_crawl_updates_and_adds(tmp_path: Path) -> None:
+    ingest(tmp_path, {"a.jsonl": [item(1), item(2), item(3)]})
+    dataset, counts = ingest(tmp_path, {"a.jsonl": [item(1), item(2, brand="New"), item(4), "{"]}, crawl="c2")
+    assert (counts["new"], counts["updated"], counts["unchanged"], counts["rejects"]) == (1, 1, 1, 1)
+    assert account(counts)
+    latest = dict(dataset.products.select("native_id", "brand").collect().iter_rows())
+    assert latest == {"1": None, "2": "New", "3": None, "4": None}
+    assert dataset.scan("texts").collect().height == 4
+
+
+def test_the_time_of_the_crawl_is_no_change(tmp_path: Path) -> None:
+    ingest(tmp_path, {"a.jsonl": [item(1, crawled_at="2024-01-01T00:00:00Z")]})
+    _, counts = ingest(tmp_path, {"a.jsonl": [item(1, crawled_at="2025-01-01T00:00:00Z")]}, crawl="c2")
+    assert (counts["unchanged"], counts["updated"]) == (1, 0)
+
+
+def test_a_sample_is_exact_and_seeded(tmp_path: Path) -> None:
+    rows = [item(i) for i in range(100)]
+    dataset, counts = ingest(tmp_path / "a", {"a.jsonl": rows}, limit=10, seed=1)
+    assert (counts["new"], counts["left_out"]) == (10, 90)
+    again, _ = ingest(tmp_path / "b", {"a.jsonl": rows[50:], "b.jsonl": rows[:50]}, limit=10, seed=1)
+    other, _ = ingest(tmp_path / "c", {"a.jsonl": rows}, limit=10, seed=2)
+    ids = [set(d.read("products", columns=("native_id",))["native_id"]) for d in (dataset, again, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_column_that_is_null_in_a_whole_file_changes_nothing(tmp_path: Path) -> None:
+    dataset, _ = ingest(
+        tmp_path, {"a.jsonl": [item(i, brand=None, videos=[]) for i in range(50)], "b.jsonl": [item(51, brand="X")]}
+    )
+    assert dataset.products.collect_schema()["brand"] == pl.String
+    assert dataset.products.collect()["brand"].drop_nulls().to_list() == ["X"]
+
+
+def test_what_matches_nothing_is_said(tmp_path: Path) -> None:
+    config = IngestConfig(source="shop", mapping="synth", files=(str(tmp_path / "*.jsonl"),))
+    with pytest.raises(UsageError, match="nothing matches"):
+        run_stage(Dataset(tmp_path / "ds"), Ingest(config))
+    with pytest.raises(UsageError, match="no mapping 'sinth'; did you mean 'synth'"):
+        run_stage(Dataset(tmp_path / "ds"), Ingest(IngestConfig(source="s", mapping="sinth", files=(__file__,))))

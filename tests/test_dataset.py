@@ -1,0 +1,76 @@
+"""The dataset folder: parts, latest versions, and what is known of one product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import m5tools as m5
+from m5tools.dataset import Dataset, partition_of
+from m5tools.errors import NotBuiltYet, UsageError
+
+P1, P2 = "0" * 32, "f" * 32
+
+
+def product(product_id: str, crawl: str = "c1", title: str = "Mug", native: str | None = None) -> dict[str, object]:
+    return {
+        "product_id": product_id, "crawl_id": crawl, "source": "shop", "native_id": native or product_id[:4],
+        "title": title, "content_hash": title, "origin_file": "a.jsonl", "origin_offset": 0,
+    }  # fmt: skip
+
+
+def test_tables_are_attributes(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset({"products": [product(P1), product(P2)]})
+    opened = m5.open(dataset.root)
+    assert opened.products.select("title").collect()["title"].to_list() == ["Mug", "Mug"]
+    assert opened.tags.collect().is_empty()
+    with pytest.raises(AttributeError, match="no table 'produts'"):
+        opened.produts  # noqa: B018
+
+
+def test_products_lie_in_the_partition_of_their_id(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset({"products": [product(P1), product(P2)]}, partitions=4)
+    assert dataset.read("products", partition=0)["product_id"].to_list() == [P1]
+    assert dataset.read("products", partition=3)["product_id"].to_list() == [P2]
+    ids = pl.DataFrame({"i": ["0000", "3fff", "4000", "ffff"]}).select(partition_of(pl.col("i"), 4)).to_series()
+    assert ids.to_list() == [0, 0, 1, 3]
+
+
+def test_a_later_crawl_wins(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset({"products": [product(P1), product(P2)]})
+    dataset.write("products", "c2/part-00000", pl.DataFrame([product(P1, "c2", "Cup")]))
+    manifest = dataset.manifest()
+    manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
+    dataset.save(manifest)
+    titles = dict(dataset.products.select("product_id", "title").collect().iter_rows())
+    assert titles == {P1: "Cup", P2: "Mug"}
+
+
+def test_show_finds_a_product_by_either_id(make_dataset: Callable[..., Dataset]) -> None:
+    edge = {"product_a": P1, "product_b": P2, "relation": "variant", "evidence": "x", "score": 1.0, "detail": "d"}
+    dataset = make_dataset({"products": [product(P1), product(P2, native="sku-2")], "edges": [edge]})
+    shown = dataset.show("sku-2")
+    assert shown["products"][0]["product_id"] == P2
+    assert shown["edges"][0]["relation"] == "variant"
+    with pytest.raises(UsageError, match="no product 'sku-9'"):
+        dataset.show("sku-9")
+
+
+def test_a_damaged_or_newer_manifest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text("{")
+    with pytest.raises(UsageError, match=r"dataset\.json is damaged"):
+        Dataset(tmp_path).manifest()
+    (tmp_path / "dataset.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(UsageError, match="has format 99"):
+        Dataset(tmp_path).manifest()
+
+
+def test_what_is_no_dataset_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a dataset"):
+        m5.open(tmp_path)
+    with pytest.raises(NotBuiltYet, match="object storage"):
+        m5.open("s3://bucket/ds")

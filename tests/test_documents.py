@@ -1,0 +1,60 @@
+"""A mistake in a YAML file is told with its file, line and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from m5tools import documents
+from m5tools.cut import Selection
+from m5tools.errors import UsageError
+from m5tools.pipeline import Pipeline
+
+PIPELINE = """dataset: out
+stages:
+  - stage: ingest
+    sources:
+      - source: shop
+        mapping: synth
+        fils: [crawl.jsonl]
+  - stage: tag
+    policy: default
+"""
+
+
+def test_a_misspelt_key_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(PIPELINE)
+    with pytest.raises(UsageError) as raised:
+        documents.load(path, Pipeline)
+    assert f"{path}:7: " in str(raised.value)
+    assert "fils: is not a known key" in str(raised.value)
+
+
+def test_a_wrong_value_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("cut: mine\nat_least: 9\n")
+    with pytest.raises(UsageError, match=rf"{path}:2: at_least: .*less than or equal to 5 \(it is 9\)"):
+        documents.load(path, Selection)
+
+
+def test_broken_yaml_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("cut: mine\nrequire: [text\nabout: x\n")
+    with pytest.raises(UsageError, match=rf"{path}:3: not valid YAML"):
+        documents.load(path, Selection)
+
+
+def test_yaml_never_builds_objects(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("cut: !!python/object/apply:os.system ['true']\n")
+    with pytest.raises(UsageError, match="not valid YAML"):
+        documents.load(path, Selection)
+
+
+def test_a_near_miss_is_suggested() -> None:
+    with pytest.raises(UsageError, match="did you mean 'default'"):
+        documents.locate("cut", "pipelines/cuts", "defualt")
+    with pytest.raises(UsageError, match=r"no cut file nowhere\.yaml"):
+        documents.locate("cut", "pipelines/cuts", "nowhere.yaml")

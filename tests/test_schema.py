@@ -1,0 +1,65 @@
+"""The law for tables: types are read, writers are cast, null-filled or refused."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from m5tools import schema
+from m5tools.schema import SchemaError
+
+
+def test_every_law_has_a_stage_a_key_and_meanings() -> None:
+    assert len(schema.laws()) >= 28
+    for law in schema.laws().values():
+        assert law.stage
+        assert set(law.key) <= set(law.names), law.table
+        assert all(column.meaning for column in law.columns), law.table
+        for name in law.key:
+            if name != "asset_id":
+                assert not law.schema.field(name).nullable, (law.table, name)
+
+
+def test_missing_columns_become_null_and_order_is_the_laws() -> None:
+    rows = pa.table({"split": ["train"], "product_id": ["a" * 32]})
+    assert schema.conform("splits", rows).column_names == ["product_id", "split"]
+    image = schema.conform("signals_image", pa.table({"asset_id": ["x"], "state": [0], "reason": [0]}))
+    assert image["width"].to_pylist() == [None]
+    assert image["state"].type == pa.uint8()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"product_id": ["a"], "split": ["train"], "colour": ["red"]}, "no column colour"),
+        ({"product_id": [None], "split": ["train"]}, "'product_id' may not be null"),
+        ({"product_id": ["a"]}, "'split' may not be null"),
+    ],
+)
+def test_what_does_not_fit_is_refused(rows: dict[str, list[str | None]], message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        schema.conform("splits", pa.table(rows))
+
+
+def test_a_value_too_large_for_its_type_is_refused() -> None:
+    with pytest.raises(SchemaError, match="'state' is uint8"):
+        schema.conform("signals_image", pa.table({"asset_id": ["x"], "state": [300], "reason": [0]}))
+
+
+def test_pairs_become_maps() -> None:
+    frame = pl.DataFrame({"raw": [[{"key": "a", "value": "1"}], None, []]})
+    cast = schema._cast(frame.to_arrow()["raw"], pa.map_(pa.string(), pa.string()))
+    assert cast.to_pylist() == [[("a", "1")], None, []]
+
+
+@pytest.mark.parametrize(
+    "text", ["string", "list<string>", "map<string, float64>", "list<struct<a: int32, b: list<uint8>>>"]
+)
+def test_types_are_parsed(text: str) -> None:
+    assert isinstance(schema.parse_type(text), pa.DataType)
+
+
+def test_an_unknown_type_is_named() -> None:
+    with pytest.raises(SchemaError, match="unknown type 'colour'"):
+        schema.parse_type("list<colour>")
