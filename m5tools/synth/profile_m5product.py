@@ -19,8 +19,9 @@ LABELS: Final = 6_522
 # 4797.5 (100 or fewer), 6178.5 (10 or fewer), 6475.5 (singletons). The others are fitted so that the top 1, 10 and 20 %
 # of labels hold 17.9, 48.4 and 67.3 % of the products and the bottom half 6.6 %.
 _TAIL: Final = (
-    (1.0, 109_611.0), (8.0, 31182.7), (65.0, 6861.8), (200.0, 3848.4), (652.0, 2174.9), (850.0, 2000.5),
-    (1304.0, 1483.3), (2200.0, 917.2), (3261.5, 406.0), (4797.5, 100.5), (6178.5, 10.5), (6475.5, 1.5), (6522.0, 0.6),
+    (1.0, 109_611.0), (8.0, 28_949.3), (65.0, 7_621.4), (200.0, 3_456.8), (652.0, 2_412.3), (850.0, 2_000.5),
+    (1304.0, 1_420.9), (2200.0, 904.9), (3261.5, 406.0), (4100.0, 227.2), (4797.5, 100.5), (6178.5, 10.5),
+    (6475.5, 1.5), (6522.0, 0.6),
 )  # fmt: skip
 
 # What a configuration with `profile: m5product` starts from; explicit values win.
@@ -31,7 +32,14 @@ DEFAULTS: Final[dict[str, Any]] = {
     "layout": "m5product",
     "categories": LABELS,
     "attribute_names": 5_679,
-    "missing": {"joint_video_audio": 0.1483, "image": 0.00006, "text": 0.0, "table": 0.0008, "video": 0.0, "audio": 0.025},
+    "missing": {
+        "joint_video_audio": 0.1483,
+        "image": 0.00006,
+        "text": 0.0,
+        "table": 0.0008,
+        "video": 0.0,
+        "audio": 0.025,
+    },
     "faults": {
         "image": {"missing_file": 0.013, "empty": 0.0, "truncated": 0.0, "undecodable": 0.0, "wrong_type": 0.0},
         "video": {"missing_file": 0.025, "empty": 0.0, "undecodable": 0.0, "wrong_type": 0.0},
@@ -46,4 +54,5 @@ def label_counts(labels: int) -> Floats:
     """
     ranks = 1 + np.arange(labels) * ((LABELS - 1) / max(1, labels - 1))
     knots = np.log(np.array(_TAIL))
-    return np.maximum(1.0, np.rint(np.exp(np.interp(np.log(ranks), knots[:, 0], knots[:, 1]))))
+    counts: Floats = np.maximum(1.0, np.rint(np.exp(np.interp(np.log(ranks), knots[:, 0], knots[:, 1]))))
+    return counts

@@ -93,19 +93,23 @@ MODIFIERS: Final = ("mini", "travel", "kids", "pro", "outdoor", "vintage", "comp
 
 VAGUE_NOUNS: Final = ("item|product", "Artikel|Produkt", "article|produit", "商品|产品")
 
-# name per language (wordings by `|`), RGB
-COLOURS: Final[tuple[tuple[str, str, str, str, tuple[int, int, int]], ...]] = (
-    ("red|scarlet", "rot|Rot", "rouge|rouge vif", "红色|大红", (205, 40, 45)),
-    ("blue|navy blue", "blau|Blau", "bleu|bleu marine", "蓝色|深蓝", (40, 80, 200)),
-    ("green|forest green", "grün|Grün", "vert|vert sapin", "绿色|墨绿", (40, 150, 70)),
-    ("black|jet black", "schwarz|Schwarz", "noir|noir mat", "黑色|亮黑", (45, 45, 50)),
-    ("white|ivory white", "weiß|Weiß", "blanc|blanc ivoire", "白色|象牙白", (225, 225, 220)),
-    ("grey|gray", "grau|Grau", "gris|gris clair", "灰色|浅灰", (135, 135, 140)),
-    ("yellow|lemon yellow", "gelb|Gelb", "jaune|jaune citron", "黄色|柠檬黄", (235, 200, 40)),
-    ("pink|rose pink", "rosa|Rosa", "rose|rose pâle", "粉色|粉红", (240, 130, 175)),
-    ("brown|dark brown", "braun|Braun", "marron|brun", "棕色|褐色", (125, 80, 45)),
-    ("purple|violet", "lila|violett", "violet|mauve", "紫色|紫罗兰", (125, 60, 165)),
+COLOURS: Final[tuple[tuple[str, str, str, str], ...]] = (
+    ("red|scarlet", "rot|Rot", "rouge|rouge vif", "红色|大红"),
+    ("blue|navy blue", "blau|Blau", "bleu|bleu marine", "蓝色|深蓝"),
+    ("green|forest green", "grün|Grün", "vert|vert sapin", "绿色|墨绿"),
+    ("black|jet black", "schwarz|Schwarz", "noir|noir mat", "黑色|亮黑"),
+    ("white|ivory white", "weiß|Weiß", "blanc|blanc ivoire", "白色|象牙白"),
+    ("grey|gray", "grau|Grau", "gris|gris clair", "灰色|浅灰"),
+    ("yellow|lemon yellow", "gelb|Gelb", "jaune|jaune citron", "黄色|柠檬黄"),
+    ("pink|rose pink", "rosa|Rosa", "rose|rose pâle", "粉色|粉红"),
+    ("brown|dark brown", "braun|Braun", "marron|brun", "棕色|褐色"),
+    ("purple|violet", "lila|violett", "violet|mauve", "紫色|紫罗兰"),
 )
+
+COLOUR_RGB: Final = (
+    (205, 40, 45), (40, 80, 200), (40, 150, 70), (45, 45, 50), (225, 225, 220),
+    (135, 135, 140), (235, 200, 40), (240, 130, 175), (125, 80, 45), (125, 60, 165),
+)  # fmt: skip
 
 MATERIALS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("stainless steel|inox steel", "Edelstahl|rostfreier Stahl", "acier inoxydable|inox", "不锈钢|钢"),
@@ -133,7 +137,8 @@ NAMES: Final[dict[str, tuple[str, str, str, str]]] = {
     "model": ("Model|Model number", "Modell|Modellnummer", "Modèle|Référence modèle", "型号|货号"),
     "colour": ("Color|Colour", "Farbe|Farbton", "Couleur|Coloris", "颜色|颜色分类"),
     "material": ("Material|Main material", "Material|Hauptmaterial", "Matière|Matériau", "材质|主要材质"),
-    "weight": ("Item weight|Shipping weight", "Artikelgewicht|Versandgewicht", "Poids brut|Poids colis", "毛重|商品毛重"),
+    "weight": ("Item weight|Shipping weight", "Artikelgewicht|Versandgewicht", "Poids brut|Poids colis",
+               "毛重|商品毛重"),
     "origin": ("Country of origin|Made in", "Herkunftsland|Ursprung", "Pays d'origine|Origine", "产地|原产地"),
     "capacity": ("Capacity|Volume", "Fassungsvermögen|Volumen", "Capacité|Contenance", "容量|容积"),
     "screen": ("Screen size|Display size", "Bildschirmgröße|Diagonale", "Taille d'écran|Diagonale", "屏幕尺寸|尺寸"),
@@ -171,7 +176,8 @@ PLACES: Final = ("", "inner", "outer", "front", "rear", "upper", "lower", "main"
 PARTS: Final = (
     "handle", "lid", "base", "strap", "cover", "frame", "cable", "switch", "filter", "pocket", "seam", "lens", "button",
     "wheel", "hinge", "panel", "seal", "motor", "tube", "grip", "buckle", "liner", "label", "box", "tray", "foot",
-    "edge", "clip", "port", "blade", "shell", "spring", "nozzle", "valve", "rim", "sleeve", "plate", "hook", "rod", "cap",
+    "edge", "clip", "port", "blade", "shell", "spring", "nozzle", "valve", "rim", "sleeve", "plate", "hook", "rod",
+    "cap",
 )  # fmt: skip
 ASPECTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("finish", ("matte", "glossy", "brushed", "satin", "rough", "polished", "textured", "lacquered")),
@@ -211,7 +217,7 @@ TITLE_CLOSERS: Final = (
     ("送礼盒", "家用办公", "包邮", "男女通用", "礼品", "现货", "旗舰店"),
 )  # fmt: skip
 
-# Description sentences: texts around the slots (noun, brand), (material, weight), (extra name, extra value), (noun, place).
+# Description sentences: the texts around two slots: noun and brand, material and weight, an attribute, noun and place.
 LEADS: Final[tuple[tuple[tuple[str, str, str], ...], ...]] = (
     (("The ", " from ", " does its work every day."), ("A ", " designed by ", " with care for details."),
      ("Meet the ", " that ", " has built for years."), ("Our customers like this ", " by ", " most.")),
@@ -236,7 +242,8 @@ PLACES_OF_USE: Final = (
      "ruhige Abende", "große Familien", "die Werkstatt", "kalte Morgen", "Anfänger", "Profis"),
     ("le jardin", "les longs voyages", "un petit appartement", "le bureau", "les invités", "l'entraînement",
      "les soirées calmes", "les familles", "l'atelier", "les matins froids", "les débutants", "les experts"),
-    ("花园", "长途旅行", "小户型", "办公室", "周末聚会", "日常训练", "安静夜晚", "大家庭", "车间", "冬日早晨", "新手", "行家"),
+    ("花园", "长途旅行", "小户型", "办公室", "周末聚会", "日常训练",
+     "安静夜晚", "大家庭", "车间", "冬日早晨", "新手", "行家"),
 )  # fmt: skip
 USES: Final[tuple[tuple[str, str, str], ...]] = (
     (" We recommend this ", " for ", "."), (" Passend als ", " für ", "."), (" Idéal : ", " pour ", "."),

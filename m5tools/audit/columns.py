@@ -1,0 +1,95 @@
+"""What the counting modules share: lazy columns of one partition, counts added over partitions, the not-yet answer.
+
+All rows of a product lie in partitions of the same number, so products counted in one partition are never counted in
+another: the counts of the partitions simply add up, and memory is that of one partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from m5tools import schema
+from m5tools.dataset import Dataset
+from m5tools.errors import UsageError
+from m5tools.wording import category_key
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """A section whose tables are not there.
+
+    Attributes:
+        needs: the command that makes them.
+    """
+
+    needs: str
+
+
+def has(dataset: Dataset, table: str, **choices: str) -> bool:
+    """Whether a stage has written the table (it may still hold no row)."""
+    return any(dataset.folder(table, **choices).rglob("[!.]*.parquet"))
+
+
+def chosen(dataset: Dataset, table: str, name: str | None) -> str | NotYet:
+    """Which instance of a table that exists once per cut or shards folder is meant.
+
+    Args:
+        table: a law whose path holds one `{choice}`.
+        name: the name asked for; None means the only one there is.
+
+    Returns:
+        The name, or what to run where there is none, or several and none was asked for.
+
+    Raises:
+        UsageError: the name asked for does not exist.
+    """
+    before, _, after = schema.law(table).path.partition("{")
+    choice, _, rest = after.partition("}")
+    names = sorted({path.parts[-1 - rest.count("/")] for path in dataset.root.glob(f"{before}*{rest}")})
+    if name is None and not names:
+        return NotYet(f"m5 {schema.law(table).stage}")
+    if name is None:
+        return names[0] if len(names) == 1 else NotYet(f"m5 audit --set {choice}={'|'.join(names)}")
+    if name not in names:
+        known = f"there is {', '.join(names)}" if names else "there is none"
+        raise UsageError(f"the dataset has no {choice} '{name}'; {known}")
+    return name
+
+
+def summed(dataset: Dataset, count: Callable[[int], pl.LazyFrame], keys: Sequence[str]) -> pl.DataFrame:
+    """Counts of all partitions added up, ordered by key.
+
+    Args:
+        count: the counts of one partition: the key columns, every other column a number to add.
+        keys: the key columns.
+    """
+    parts = [count(partition).collect() for partition in range(dataset.partitions)]
+    if not parts:
+        return count(0).collect()
+    return pl.concat(parts).group_by(keys).agg(pl.all().sum()).sort(keys, nulls_last=True)
+
+
+def categories(dataset: Dataset, partition: int) -> pl.LazyFrame:
+    """`product_id, category` of one partition; the category path is one string, null where it is not known."""
+    return dataset.scan("products", partition=partition).select("product_id", category=category_key(pl.col("category")))
+
+
+def filled(column: str) -> pl.Expr:
+    """Whether a text column holds more than white space."""
+    return pl.col(column).str.strip_chars().str.len_bytes().fill_null(0) > 0
+
+
+def rows(frame: pl.LazyFrame) -> int:
+    """How many rows a scan has."""
+    return int(frame.select(pl.len()).collect().item())
+
+
+def shown(text: str | bytes | None, limit: int) -> str:
+    """Foreign text made fit for a page: one line, no control or direction characters, at most `limit` characters."""
+    if isinstance(text, bytes):
+        text = text[: 4 * limit].decode("utf-8", errors="replace")
+    line = " ".join("".join(c if c.isprintable() else " " for c in (text or "")[: 4 * limit]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,17 @@
+"""An audit as one page to look at and one file of numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m5tools import atomic
+from m5tools.audit.report import page
+from m5tools.audit.whole import Audit
+
+
+def write(audit: Audit, folder: Path) -> tuple[Path, Path]:
+    """Write `audit.html` and `audit.json`; the same audit gives the same bytes. Returns their paths."""
+    html, numbers = folder / "audit.html", folder / "audit.json"
+    atomic.write_bytes(html, page.render(audit).encode())
+    atomic.write_json(numbers, audit.numbers())
+    return html, numbers

@@ -1,0 +1,100 @@
+"""The page: an audit put into the template, with style and script inside and a policy that lets nothing else run.
+
+All text of products, categories, files and tags is foreign: the template escapes everything, and only this module's
+own style, script and SVG pass as markup. The Content-Security-Policy names the hashes of that style and that script,
+so even markup that slipped through could run nothing, load nothing and send nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from m5tools.audit.columns import NotYet
+from m5tools.audit.report import charts
+from m5tools.audit.whole import Audit
+
+_FOLDER = Path(__file__).parent
+HEAT_STEPS = 10
+
+
+def render(audit: Audit) -> str:
+    """The whole page, one self-contained HTML document."""
+    style = (_FOLDER / "page.css").read_text(encoding="utf-8")
+    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"n": _number, "short": _short, "percent": charts.percent}
+    environment.filters |= {"base64": _base64, "holes": _holes}
+    environment.tests["not_yet"] = lambda section: isinstance(section, NotYet)
+    return environment.get_template("page.html.j2").render(
+        audit=audit,
+        charts=_charts(audit),
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+    )
+
+
+def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
+    """Every chart by name, each drawn wide and narrow."""
+    found: dict[str, dict[str, Markup]] = {}
+
+    def draw(name: str, label: str, chart: Any, data: Any, wide: int) -> None:
+        widths = {"wide": wide, "narrow": charts.NARROW}
+        found[name] = {size: charts.svg(chart(data, width), label) for size, width in widths.items()}
+
+    if audit.categories.curve:
+        label = "Products against rank of the category, both axes logarithmic"
+        draw("rank", label, charts.rank_frequency, audit.categories, charts.HALF)
+        label = "Share of the products held by the largest categories"
+        draw("coverage", label, charts.coverage, audit.categories, charts.HALF)
+    if audit.completeness.products > audit.completeness.nothing:
+        label = "Products by the combination of modalities they have"
+        draw("upset", label, charts.upset, audit.completeness.combinations, charts.WIDE)
+    if audit.completeness.states:
+        draw("states", "States of each modality", charts.states, audit.completeness.states, charts.WIDE)
+    if not isinstance(audit.tags, NotYet) and audit.tags:
+        label = "Share of head, middle and tail products that have each tag"
+        draw("tags", label, charts.tag_rates, audit.tags, charts.WIDE)
+    return found
+
+
+def _policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: nothing but this style, this script and pictures inside the page."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _number(value: float) -> str:
+    """A count with thousands separated; a fraction with two decimals."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _short(value: float) -> str:
+    """A measured value with at most four significant digits."""
+    return f"{value:.4g}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _holes(share: float) -> int:
+    """How deep a cell of the heat map is tinted, 0–10, by the square root of what is missing: small holes show too."""
+    missing = 1 - share
+    return min(HEAT_STEPS, -int(-(missing**0.5) * HEAT_STEPS // 1)) if missing > 0 else 0

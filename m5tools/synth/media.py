@@ -1,0 +1,123 @@
+"""Writes the media files of a block: every file once, by the block that holds the offer's first listing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from m5tools.synth import clips, pictures, sounds
+from m5tools.synth.block import Block
+from m5tools.synth.looks import Looks, looks
+from m5tools.synth.mess import TAG_BIT, Sound
+from m5tools.synth.world import World
+from m5tools.vocabulary import Reason
+
+_RATES = (16_000, 22_050)
+_HTML = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>\n"
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many files and bytes a block wrote."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(self.files + other.files, self.bytes + other.bytes)
+
+
+def write_media(world: World, block: Block, root: Path) -> Written:
+    """Render and write the files of every offer first listed in this block, under `root`."""
+    cv2.setNumThreads(1)
+    cues = looks(world, block.rows, block.facts)
+    total = Written()
+    for row in np.flatnonzero(block.rows.slot == block.rows.offer).tolist():
+        for path, content in _files(world, block, cues, row):
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            total += Written(1, len(content))
+    return total
+
+
+def _files(world: World, block: Block, cues: Looks, row: int) -> list[tuple[str, bytes]]:
+    mess, links = block.mess, block.records.links
+    rng = world.draws.generator("files", int(block.rows.offer[row]))
+    files = []
+    photo = pictures.studio_photo(cues, row, 0)
+    fault = Reason(int(mess.image_fault[row]))
+    partly = bool(mess.partial[row])
+    for view, column in enumerate(links.images):
+        path = column[row]
+        if path is not None and fault is not Reason.MISSING_FILE:
+            content = _picture(
+                mess.tags[row], photo if view == 0 else pictures.studio_photo(cues, row, view), path, rng
+            )
+            broken = Reason.UNDECODABLE if partly and view == 1 else fault
+            files.append((path, _spoiled(content, broken, rng)))
+    fault = Reason(int(mess.video_fault[row]))
+    if links.video[row] is not None and fault is not Reason.MISSING_FILE:
+        content = _clip(mess.tags[row], bool(mess.sound[row] == Sound.IN_VIDEO), photo, cues, row, rng)
+        files.append((links.video[row], _spoiled(content, fault, rng)))
+    fault = Reason(int(mess.audio_fault[row]))
+    if links.audio[row] is not None and fault is not Reason.MISSING_FILE:
+        rate = _RATES[int(rng.integers(2))]
+        wave = _wave(mess.tags[row], cues, row, rate, rng)
+        content = sounds.encoded(wave, rate, links.audio[row].rsplit(".", 1)[1])
+        files.append((links.audio[row], _spoiled(content, fault, rng)))
+    return files
+
+
+def _picture(tags: int, photo: pictures.Pixels, path: str, rng: np.random.Generator) -> bytes:
+    if tags & TAG_BIT["image.placeholder"]:
+        return pictures.placeholder()
+    suffix = path.rsplit(".", 1)[1]
+    quality = int(rng.integers(50, 93))
+    if tags & TAG_BIT["image.blank"]:
+        return pictures.encoded(pictures.blank(rng), suffix, quality)
+    if tags & TAG_BIT["image.tiny"]:
+        return pictures.encoded(pictures.tiny(photo, rng), suffix, quality)
+    shown = pictures.edited(photo, rng)
+    if suffix != "jpg" and rng.random() < 0.15:
+        shown = pictures.with_alpha(shown)
+    return pictures.encoded(shown, suffix, quality)
+
+
+def _clip(tags: int, audible: bool, photo: pictures.Pixels, cues: Looks, row: int, rng: np.random.Generator) -> bytes:
+    seconds, rate = float(rng.uniform(2.5, 3.2)), _RATES[0]
+    if tags & TAG_BIT["video.black"]:
+        frames = clips.black(seconds)
+    elif tags & TAG_BIT["video.static"]:
+        frames = clips.still(photo, seconds)
+    else:
+        frames = clips.moving(photo, cues, row, seconds, rng)
+    wave = _wave(tags, cues, row, rate, rng, len(frames) / clips.FPS) if audible else None
+    return clips.encoded(frames, wave, rate)
+
+
+def _wave(
+    tags: int, cues: Looks, row: int, rate: int, rng: np.random.Generator, seconds: float | None = None
+) -> sounds.Wave:
+    seconds = float(rng.uniform(2.0, 3.0)) if seconds is None else seconds
+    if tags & TAG_BIT["audio.silent"]:
+        return np.zeros(int(rate * seconds), np.float32)
+    wave = sounds.sound(cues, row, rate, seconds, rng)
+    return sounds.clipped(wave) if tags & TAG_BIT["audio.clipped"] else wave
+
+
+def _spoiled(content: bytes, fault: Reason, rng: np.random.Generator) -> bytes:
+    """The file as a broken crawl leaves it."""
+    if fault is Reason.EMPTY:
+        return b""
+    if fault is Reason.WRONG_TYPE:
+        return _HTML
+    if fault is Reason.TRUNCATED:
+        return content[: len(content) // 2]
+    if fault is Reason.UNDECODABLE:
+        # An MP4 cut before its index at the end is as unreadable as noise.
+        return content[: len(content) * 2 // 3] if content[4:8] == b"ftyp" else rng.bytes(900)
+    return content

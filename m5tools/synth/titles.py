@@ -1,0 +1,180 @@
+"""Titles and descriptions: each seller words the same product differently and names only some of its facts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from m5tools.synth import words
+from m5tools.synth.columns import glue, join, mask, otherwise, pick, table
+from m5tools.synth.draws import Bools, Ints
+from m5tools.synth.listing import Listing
+from m5tools.synth.mess import Mess
+from m5tools.synth.tables import Named
+from m5tools.synth.world import BRANDS, Facts, World, translated
+from m5tools.vocabulary import Modality, State
+
+# Which of colour, measure and material a title names: one or two of them.
+_NAMED: Final = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.bool_)
+_NAMES_MODEL: Final = 0.35
+_HAS_DESCRIPTION: Final = 0.8
+_HAS_SHOP_OPENER: Final = 0.35
+_STRANGERS: Final = 1 << 40  # keys of products that exist only in wrong titles
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_OPENERS = table(text for language in words.TITLE_OPENERS for text in language)
+_CLOSERS = table(text for language in words.TITLE_CLOSERS for text in language)
+_BOILERPLATE = table(text for language in words.BOILERPLATE for text in language)
+_PLACES = table(text for language in words.PLACES_OF_USE for text in language)
+_SHORT = table(words.SHORT_TITLES)
+_LEADS = [table(lead[part] for language in words.LEADS for lead in language) for part in range(3)]
+_BODIES = [table(body[part] for body in words.BODIES) for part in range(3)]
+_DETAILS = [table(detail[part] for detail in words.DETAILS) for part in range(3)]
+_USES = [table(use[part] for use in words.USES) for part in range(3)]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Title and description of each offer (String, null where there is none) and what the title names."""
+
+    title: pl.Series
+    description: pl.Series
+    named: Named
+
+
+def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
+    """The texts of a batch."""
+    draws, offer = world.draws, rows.offer
+    pattern = _NAMED[draws.below("title-names", offer, len(_NAMED))]
+    named = Named(*pattern.T)
+    told = _told(world, rows, facts, mess)
+    nouns = _nouns(world, offer, told)
+    title = _titles(world, offer, told, nouns, named)
+    generic = pick(world.nouns, translated(world.noun[facts.category], np.zeros_like(offer), np.zeros_like(offer)))
+    title = otherwise(mess.generic_title, generic, title)
+    short = mess.has("text.short")
+    title = otherwise(short, pick(_SHORT, draws.below("short", offer, len(words.SHORT_TITLES))), title)
+
+    described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~mess.generic_title
+    description = mask(_descriptions(world, rows, told, nouns), described)
+    description = otherwise(mess.has("text.boilerplate"), _boilerplate(world, rows, facts.language), description)
+
+    present = mess.state_is(Modality.TEXT, State.PRESENT)
+    title, description = mask(title, present), mask(description, present)
+    garbled = mess.has("text.mojibake")
+    return Texts(_garble(world, offer, title, garbled), _garble(world, offer, description, garbled), named)
+
+
+def _told(world: World, rows: Listing, facts: Facts, mess: Mess) -> Facts:
+    """The facts the text tells: the product's own, or a stranger's with another brand and colour."""
+    wrong = np.flatnonzero(mess.has("pair.title_table_mismatch"))
+    key = rows.offer[wrong] + _STRANGERS
+    stranger = world.facts(key, key, np.zeros_like(key))
+
+    def swapped(true: Ints, drawn: Ints) -> Ints:
+        told = true.copy()
+        told[wrong] = drawn
+        return told
+
+    def other(true: Ints, drawn: Ints, bound: int) -> Ints:
+        return swapped(true, np.where(drawn == true[wrong], (drawn + 1) % bound, drawn))
+
+    return replace(
+        facts,
+        category=swapped(facts.category, stranger.category),
+        brand=other(facts.brand, stranger.brand, BRANDS),
+        series=swapped(facts.series, stranger.series),
+        model_number=other(facts.model_number, stranger.model_number, 1000),
+        colour=other(facts.colour, stranger.colour, len(words.COLOURS)),
+        magnitude=swapped(facts.magnitude, stranger.magnitude),
+        material=other(facts.material, stranger.material, len(words.MATERIALS)),
+        weight=swapped(facts.weight, stranger.weight),
+        extra_names=tuple(map(swapped, facts.extra_names, stranger.extra_names)),
+        extra_values=tuple(map(swapped, facts.extra_values, stranger.extra_values)),
+    )
+
+
+def _nouns(world: World, offer: Ints, told: Facts) -> pl.Series:
+    draws = world.draws
+    wording = draws.below("noun-wording", offer, 2)
+    noun = pick(world.nouns, translated(world.noun[told.category], told.language, wording))
+    prefix = world.prefix[told.category]
+    full = join(" ", pick(world.prefixes, prefix, prefix > 0), noun)
+    clear = draws.chance("noun", offer, world.config.informativeness.text)
+    return otherwise(clear, full, pick(world.vague, told.language * 2 + wording))
+
+
+def _titles(world: World, offer: Ints, told: Facts, nouns: pl.Series, named: Named) -> pl.Series:
+    draws = world.draws
+    wording = draws.below("value-wording", offer, 2)
+    form = draws.below("form", offer, 3)
+    brand_first = draws.chance("brand-first", offer, 0.6)
+    colour_first = draws.chance("colour-first", offer, 0.5)
+    fashion = told.language * len(words.TITLE_OPENERS[0])
+    brands = pick(world.brands, told.brand)
+    colours = pick(world.colours, translated(told.colour, told.language, wording), named.colour)
+    return join(
+        " ",
+        pick(_OPENERS, fashion + draws.below("opener", offer, 7), draws.chance("opened", offer, 0.3)),
+        mask(brands, brand_first),
+        mask(colours, colour_first),
+        nouns,
+        mask(brands, ~brand_first),
+        mask(world.model(told), draws.chance("names-model", offer, _NAMES_MODEL)),
+        mask(colours, ~colour_first),
+        pick(world.measures, world.measure_code(told, form), named.measure),
+        pick(world.materials, translated(told.material, told.language, wording), named.material),
+        pick(_CLOSERS, fashion + draws.below("closer", offer, 7), draws.chance("closed", offer, 0.3)),
+    )
+
+
+def _descriptions(world: World, rows: Listing, told: Facts, nouns: pl.Series) -> pl.Series:
+    """Own sentences about the product, often after one sentence of the shop."""
+    draws, offer, language = world.draws, rows.offer, told.language
+    lead = language * len(words.LEADS[0]) + draws.below("lead", offer, len(words.LEADS[0]))
+    wording = draws.below("value-wording", offer, 2)
+    form = draws.below("form", offer, 3)
+    place = language * len(words.PLACES_OF_USE[0]) + draws.below("place", offer, len(words.PLACES_OF_USE[0]))
+    weight = (list(words.MEASURES).index("weight") * 8 + told.weight) * 3 + form
+    pieces: dict[str, tuple[list[pl.Series], Ints, pl.Series, pl.Series]] = {
+        "lead": (_LEADS, lead, nouns, pick(world.brands, told.brand)),
+        "body": (_BODIES, language, pick(world.materials, translated(told.material, language, wording)),
+                 pick(world.measures, weight)),
+        "detail": (_DETAILS, language, pick(world.extra_names, told.extra_names[0]),
+                   pick(world.extra_values, told.extra_values[0])),
+        "use": (_USES, language, nouns, pick(_PLACES, place)),
+    }  # fmt: skip
+    shares = {"lead": 1.0, "body": 0.6, "detail": 0.6, "use": 0.8}
+    sentences = []
+    for name, (around, code, first, second) in pieces.items():
+        sentence = glue(pick(around[0], code), first, pick(around[1], code), second, pick(around[2], code))
+        sentences.append(mask(sentence, draws.chance(f"says-{name}", offer, shares[name])))
+    shop = pick(_BOILERPLATE, language * 6 + rows.seller % 6, draws.chance("shop-opener", offer, _HAS_SHOP_OPENER))
+    return join("", glue(shop, " "), *sentences)
+
+
+def _boilerplate(world: World, rows: Listing, language: Ints) -> pl.Series:
+    """Three or four sentences of the shop and nothing else."""
+    four = world.draws.chance("four-sentences", rows.offer, 0.5)
+    pool = len(words.BOILERPLATE[0])
+    sentences = [pick(_BOILERPLATE, language * pool + (rows.seller + j) % pool) for j in range(4)]
+    return join(" ", *sentences[:3], mask(sentences[3], four))
+
+
+def _garble(world: World, offer: Ints, column: pl.Series, garbled: Bools) -> pl.Series:
+    """Break the letters outside ASCII: UTF-8 read as Windows-1252, or every one lost to U+FFFD."""
+    found = np.flatnonzero(garbled & column.is_not_null().to_numpy())
+    lost = world.draws.chance("letters-lost", offer[found], 0.4)
+    accent = world.draws.below("accent", offer[found], len(words.ACCENTED))
+    broken = []
+    for text, is_lost, which in zip(column.gather(found), lost, accent, strict=True):
+        text = f"{text} {words.ACCENTED[which]}"
+        if is_lost:
+            broken.append(_NOT_ASCII.sub("\ufffd", text))
+        else:
+            broken.append(text.encode().decode("cp1252", errors="replace"))
+    return column.scatter(found, broken) if broken else column

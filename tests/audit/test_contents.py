@@ -1,0 +1,67 @@
+"""Head of the page, attributes and languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from m5tools.audit import NotYet, audit
+from m5tools.dataset import Dataset
+
+Make = Callable[..., Any]
+
+
+def test_facts(make_dataset: Callable[..., Dataset], product: Make) -> None:
+    days = [datetime(2026, 3, day, tzinfo=UTC) for day in (9, 2, 5)]
+    facts = audit(make_dataset({"products": [product(i, crawled_at=day) for i, day in enumerate(days)]})).facts
+    assert facts.name == "dataset"
+    assert facts.products == 3
+    assert [(s.source, s.crawls, s.products, s.first, s.last) for s in facts.sources] == [
+        ("shop", ("c1",), 3, "2026-03-02", "2026-03-09")
+    ]
+    assert facts.listed == {"texts": 0, "attributes": 0, "image": 0, "video": 0, "audio": 0}
+    assert [s.entry for s in facts.stages] == ["ingest/c1"]
+
+
+def test_attributes(make_dataset: Callable[..., Dataset], product: Make) -> None:
+    rows = [product(i) for i in range(4)]
+
+    def pair(number: int, position: int, name: str, value: str | None, amount: float | None = None) -> dict[str, Any]:
+        return {
+            "product_id": rows[number]["product_id"], "crawl_id": "c1", "position": position, "is_option": False,
+            "name_raw": name, "name": name, "value": value, "number": amount,
+        }  # fmt: skip
+
+    listed = [
+        pair(0, 0, "weight", "2 kg", 2.0),
+        pair(0, 1, "weight", "3 kg", 3.0),
+        pair(1, 0, "weight", None),
+        pair(2, 0, "weight", "heavy"),
+        pair(3, 0, "colour", "red"),
+    ]
+    found = audit(make_dataset({"products": rows, "attributes": listed})).attributes
+    weight, colour = found.names
+    assert (weight.name, weight.products, weight.share) == ("weight", 3, 0.75)
+    assert (weight.filled, weight.numeric) == (0.75, pytest.approx(2 / 3))
+    assert (colour.products, colour.numeric) == (1, 0.0)
+    assert (found.pairs, found.tail.classes, found.tail.singletons) == (5, 2, 1)
+
+
+def test_languages(make_dataset: Callable[..., Dataset], product: Make, text_signals: Make) -> None:
+    rows = [product(i, language=language) for i, language in enumerate(("en", "en", "de", None))]
+    before = audit(make_dataset({"products": rows}, name="before")).languages
+    assert [(x.language, x.declared, x.found) for x in before.languages] == [
+        ("en", 2, None),
+        ("de", 1, None),
+        (None, 1, None),
+    ]
+    assert before.found == NotYet("m5 measure")
+    found = ("en", "fr", "fr", None)
+    signals = [text_signals(row, language) for row, language in zip(rows, found, strict=True)]
+    after = audit(make_dataset({"products": rows, "signals_text": signals}, name="after")).languages
+    assert {x.language: (x.declared, x.found) for x in after.languages} == {
+        "en": (2, 1), "fr": (0, 2), "de": (1, 0), None: (1, 1),
+    }  # fmt: skip

@@ -1,0 +1,84 @@
+"""The numbers of a long tail against arrays whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m5tools.audit import longtail
+
+sizes = st.lists(st.integers(1, 10_000), min_size=1, max_size=60).map(np.array)
+
+
+@pytest.mark.parametrize(
+    ("array", "gini"),
+    [([5, 5, 5, 5], 0.0), ([1, 2, 3], 2 / 9), ([1, 1, 1, 97], 0.72), ([7], 0.0), ([], 0.0)],
+)
+def test_gini_of_known_arrays(array: list[int], gini: float) -> None:
+    assert longtail.gini(np.array(array)) == pytest.approx(gini)
+
+
+@given(sizes)
+def test_gini_is_half_the_relative_mean_difference(array: np.ndarray) -> None:
+    differences = np.abs(array[:, None] - array[None, :]).mean()
+    assert longtail.gini(array) == pytest.approx(differences / (2 * array.mean()), abs=1e-12)
+
+
+@given(sizes, st.integers(2, 9))
+def test_numbers_do_not_depend_on_order_or_scale(array: np.ndarray, factor: int) -> None:
+    one, other = longtail.measure(array), longtail.measure(array[::-1] * factor)
+    for name in ("gini", "effective_classes", "top_1", "top_10", "top_20", "bottom_half"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name))
+    assert [b.classes for b in one.bands] == [b.classes for b in other.bands]
+
+
+def test_effective_classes_of_equal_sizes_is_their_number() -> None:
+    assert longtail.effective_classes(np.full(12, 40)) == pytest.approx(12)
+    assert longtail.effective_classes(np.array([1000, 1])) < 1.01
+
+
+def test_shares_of_the_ends() -> None:
+    array = np.array([50, 20, 10, 5, 5, 4, 3, 1, 1, 1])
+    assert longtail.top_share(array, 0.01) == pytest.approx(0.50)
+    assert longtail.top_share(array, 0.10) == pytest.approx(0.50)
+    assert longtail.top_share(array, 0.20) == pytest.approx(0.70)
+    assert longtail.bottom_share(array, 0.5) == pytest.approx(0.10)
+
+
+def test_bands_cut_at_half_and_nine_tenths() -> None:
+    array = np.array([30, 20, 20, 20, 5, 3, 2])
+    assert longtail.bands(array).tolist() == [0, 0, 1, 1, 2, 2, 2]
+    tail = longtail.measure(array)
+    assert [(b.band, b.classes, b.items, b.smallest) for b in tail.bands] == [
+        ("head", 2, 50, 20),
+        ("middle", 2, 40, 20),
+        ("tail", 3, 10, 2),
+    ]
+
+
+@given(sizes)
+def test_bands_cover_everything(array: np.ndarray) -> None:
+    tail = longtail.measure(array)
+    assert sum(b.items for b in tail.bands) == tail.items == array.sum()
+    assert tail.bands[0].share >= 0.5
+
+
+def test_no_classes_give_zeros() -> None:
+    tail = longtail.measure(np.array([], dtype=np.int64))
+    assert (tail.classes, tail.items, tail.gini, tail.effective_classes, tail.top_1) == (0, 0, 0.0, 0.0, 0.0)
+
+
+def test_small_classes_are_counted() -> None:
+    tail = longtail.measure(np.array([1, 1, 10, 11, 100, 101]))
+    assert (tail.singletons, tail.up_to_10, tail.up_to_100, tail.largest, tail.median) == (2, 3, 5, 101, 10.5)
+
+
+@given(st.integers(1, 5000))
+def test_curve_keeps_both_ends(n: int) -> None:
+    ranks = longtail.curve(np.ones(n), 100)
+    assert ranks[0] == 1
+    assert ranks[-1] == n
+    assert len(ranks) <= 100
+    assert (np.diff(ranks) > 0).all()
