@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -36,8 +37,7 @@ class Ragged:
         return int(self.row.numel())
 
     def __iter__(self) -> Iterator[Tensor]:
-        bounds = self.offsets.tolist()
-        return (self.data[a:b] for a, b in zip(bounds, bounds[1:], strict=False))
+        return (self.data[a:b] for a, b in pairwise(self.offsets.tolist()))
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ class ScaleConfig(BaseModel):
         width, heads, feedforward: transformer width, attention heads, hidden width of the feed-forward part as a
             multiple of `width`.
         encoder_layers, fusion_layers: depth of each unimodal encoder and of the joint co-transformer
-            (6 and 6 in M5Product, section 4.1).
+            (6 and 6 in M5Product).
         embedding: size of the shared space of the contrastive task.
         vocabulary: upper bound of the BPE vocabulary; a small cut may yield fewer words.
-        text_tokens, table_tokens: tokens kept of one product's text and attribute table.
-        table_pairs, entity_tokens: pairs kept of a table; tokens kept of one name or one value.
+        text_tokens: words kept of one product's title and description.
+        table_pairs, entity_words: pairs kept of a table; words kept of one name or one value.
         pictures, grid, patch: pictures kept; each becomes `grid × grid` tokens of `patch × patch` pixels.
         frames, frame_pixels: frames kept, one token each; a frame is scaled to this many pixels a side.
         audio_tokens: tokens kept of a recording, one second each.
@@ -46,9 +46,8 @@ class ScaleConfig(BaseModel):
     embedding: int
     vocabulary: int
     text_tokens: int
-    table_tokens: int
     table_pairs: int
-    entity_tokens: int = 4
+    entity_words: int = 6
     pictures: int = 2
     grid: int
     patch: int
@@ -64,7 +63,7 @@ class ScaleConfig(BaseModel):
         return {
             Modality.IMAGE: self.pictures * self.grid**2,
             Modality.TEXT: self.text_tokens,
-            Modality.TABLE: self.table_tokens,
+            Modality.TABLE: 2 * self.table_pairs,
             Modality.VIDEO: self.frames,
             Modality.AUDIO: self.audio_tokens,
         }[modality]
@@ -82,12 +81,12 @@ MODELS: Final[dict[str, ScaleConfig]] = {
     # At most 48 tokens and 0.5 million parameters: about half a minute a run on one core.
     "study": ScaleConfig(
         width=64, heads=4, encoder_layers=1, fusion_layers=1, embedding=64, vocabulary=2048,
-        text_tokens=16, table_tokens=16, table_pairs=8, grid=2, patch=12, frames=4, frame_pixels=12, audio_tokens=4,
+        text_tokens=16, table_pairs=10, pictures=1, grid=2, patch=12, frames=4, frame_pixels=12, audio_tokens=4,
     ),
     # 3 to 6 million parameters: trains on a CPU in minutes to hours.
     "compact": ScaleConfig(
         width=192, heads=6, encoder_layers=2, fusion_layers=2, embedding=192, vocabulary=4096,
-        text_tokens=36, table_tokens=64, table_pairs=24, grid=4, patch=16, frames=12, frame_pixels=16,
+        text_tokens=36, table_pairs=24, grid=4, patch=16, frames=12, frame_pixels=16,
         audio_tokens=12,
     ),
 }  # fmt: skip
@@ -124,12 +123,12 @@ class TrainConfig(BaseModel):
     out: Path
     cut: str | None = None
     model: Literal["study", "compact"] = "study"
-    steps: int = Field(default=400, ge=1)
-    batch_size: int = Field(default=128, ge=2)
-    lr: float = Field(default=8e-3, gt=0)
+    steps: int = Field(default=300, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    lr: float = Field(default=2e-3, gt=0)
     weight_decay: float = 0.01
     clip: float = 1.0
-    warmup: int = 50
+    warmup: int = 20
     seed: int = 0
     harmony: Literal["harmonized", "uniform"] = "harmonized"
     calibration_rows: int = Field(default=256, ge=0)

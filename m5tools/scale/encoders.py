@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from m5tools.scale.config import ScaleConfig
 from m5tools.scale.tokens import Part
@@ -30,15 +30,20 @@ class Block(nn.Module):
             nn.Linear(config.feedforward * width, width),
         )
         self.dropout = nn.Dropout(config.dropout)
+        # A layer starts as the identity: it refines what the tokens already say instead of blurring it.
+        for last in (self.attended, self.feed[2]):
+            assert isinstance(last, nn.Linear)
+            nn.init.zeros_(last.weight)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """`hidden` `[N, L, width]`, `mask` bool `[N, L]` with at least one True a row."""
         n, length, width = hidden.shape
-        split = self.queries_keys_values(self.attend_norm(hidden)).view(n, length, 3, self.heads, -1)
+        split = self.queries_keys_values(self.attend_norm(hidden)).view(n, length, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
         hidden = hidden + self.dropout(self.attended(mixed.transpose(1, 2).reshape(n, length, width)))
-        return hidden + self.dropout(self.feed(self.feed_norm(hidden)))
+        out: Tensor = hidden + self.dropout(self.feed(self.feed_norm(hidden)))
+        return out
 
 
 class Content(nn.Module):
@@ -61,15 +66,45 @@ class Content(nn.Module):
         """Set mean and deviation from tokens `[T, F]`; fewer than two tokens leave them as they are."""
         if len(values) > 1:
             self.mean.copy_(values.float().mean(0))
-            self.deviation.copy_(values.float().std(0).clamp_min(1e-3))
+            # A feature that hardly varies among a few rows must not become the loudest one elsewhere.
+            floor = 0.25 * float(values.float().std()) + 1e-3
+            self.deviation.copy_(values.float().std(0).clamp_min(floor))
 
     def standardised(self, values: Tensor) -> Tensor:
-        """Features of mean 0 and variance 1, `[..., F]`."""
-        return (values.float() - self.mean) / self.deviation
+        """Features of mean 0 and about unit variance, cut at 5 deviations, `[..., F]`."""
+        return ((values.float() - self.mean) / self.deviation).clamp(-5, 5)
 
     def forward(self, values: Tensor) -> Tensor:
         projected: Tensor = self.project(self.standardised(values))
         return projected
+
+
+class Words(nn.Embedding):
+    """Word vectors, shared by text and table: a word is the same word in a title and in a value.
+
+    The paper starts from BERT. Here a word starts as a random direction whose length grows with the word's rarity in
+    the training texts, so that the mean over a text starts as a random projection of its TF-IDF vector.
+    """
+
+    rarity: Tensor
+
+    def __init__(self, config: ScaleConfig) -> None:
+        super().__init__(config.vocabulary, config.width)
+        nn.init.normal_(self.weight, std=config.width**-0.5)
+        self.register_buffer("rarity", torch.ones(config.vocabulary))
+
+    def measure(self, documents: Tensor, total: int) -> None:
+        """Set rarity from the number of texts each word occurs in, `[vocabulary]`, out of `total`."""
+        squared = (((1 + total) / (1 + documents)).log() + 1).square()
+        self.rarity.copy_(squared / squared.mean())
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Text words `[P, L]`, or bags of words `[P, L, W]` with -1 for none, to `[P, L, width]`."""
+        if values.ndim == 2:
+            return super().forward(values) * self.rarity[values][..., None]
+        known = values.clamp_min(0)
+        weight = self.rarity[known] * (values >= 0)
+        return (super().forward(known) * weight[..., None]).sum(2)
 
 
 class Place(nn.Module):
@@ -84,7 +119,9 @@ class Place(nn.Module):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)
 
-    def forward(self, place: Tensor) -> Tensor:
+    def forward(self, length: int) -> Tensor:
+        """Vectors of the places 0 to `length`, `[length, width]`."""
+        place = torch.arange(length)
         if self.role is None:
             position: Tensor = self.first(place)
             return position
@@ -116,16 +153,18 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.encoder_layers))
         self.norm = nn.LayerNorm(config.width)
         self.to_shared = nn.Linear(config.width, config.embedding)
+        # The same start for all modalities: what text and table say in the same words agrees from the first step.
+        nn.init.eye_(self.to_shared.weight)
 
     def forward(self, content: Tensor, part: Part, masked: Tensor | None) -> Encoded:
         """`content` `[P, L, width]`; tokens in `masked` (bool `[P, L]`) are replaced by one learned vector."""
         if masked is not None:
             content = torch.where(masked[..., None], self.hidden_token, content)
-        hidden = content + self.place(part.place)
+        hidden = content + self.place(part.mask.shape[1])
         hidden = torch.cat([self.whole.expand(len(hidden), 1, -1), hidden], dim=1)
-        mask = F.pad(part.mask, (1, 0), value=True)
+        mask = functional.pad(part.mask, (1, 0), value=True)
         for block in self.blocks:
             hidden = block(hidden, mask)
         # A class token alone learns clearly more slowly than the mean over it and the tokens.
         pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return Encoded(hidden[:, 1:], F.normalize(self.to_shared(self.norm(pooled)), dim=-1))
+        return Encoded(hidden[:, 1:], functional.normalize(self.to_shared(self.norm(pooled)), dim=-1))

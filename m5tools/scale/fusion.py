@@ -16,7 +16,7 @@ from m5tools.vocabulary import MODALITIES, Modality
 
 
 class JointTransformer(nn.Module):
-    """Concatenation, a type vector a modality, and transformer layers (M5Product, section 4.1)."""
+    """Concatenation, a type vector a modality, and transformer layers (M5Product)."""
 
     def __init__(self, config: ScaleConfig) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ mismatched ones. It gives the pair weights and masked-task weights of training, 
 vectors are pooled. Nothing here is a trained parameter, so nothing can collapse or be bribed by an easy loss: a
 modality of pure noise is easily reconstructed from itself, but it agrees with nothing.
 
-The paper's own weights (M5Product, section 4.3) are free parameters; minimised as written they drive the objective
+The paper's own weights (M5Product, Eq. 2 and 3) are free parameters; minimised as written they drive the objective
 below zero. This rule takes their place.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 FLOOR = 0.1
 """Added to D: with all strengths near zero, as at the start, weights are nearly equal."""
@@ -170,4 +170,4 @@ RULES: dict[str, type[Harmony]] = {"harmonized": Harmonized, "uniform": Uniform}
 
 def _pooled(z: Tensor, weight: Tensor, match: Tensor) -> Pooled:
     share = weight / weight.sum(1, keepdim=True).clamp_min(1e-12)
-    return Pooled(F.normalize(torch.einsum("nm,nmd->nd", share, z), dim=-1), share, match)
+    return Pooled(functional.normalize(torch.einsum("nm,nmd->nd", share, z), dim=-1), share, match)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from m5tools.scale.config import ScaleConfig
-from m5tools.scale.encoders import Content, Encoded, Encoder
+from m5tools.scale.encoders import Content, Encoded, Encoder, Words
 from m5tools.scale.fusion import JointTransformer
 from m5tools.scale.objectives import MaskedHeads, Terms, contrast_pairs
 from m5tools.scale.tokens import Tokens
@@ -14,17 +14,15 @@ from m5tools.vocabulary import MEDIA, MODALITIES, Modality
 
 
 class Scale(nn.Module):
-    """The network of M5Product, section 4, for products of which any modality may be missing.
+    """The network of M5Product for products of which any modality may be missing.
 
-    Text and table have encoders of their own over one table of word vectors: a word is the same word in a title and
-    in a value, while their grammar differs.
+    Text and table have encoders of their own over the same word vectors.
     """
 
     def __init__(self, config: ScaleConfig) -> None:
         super().__init__()
         self.config = config
-        self.words = nn.Embedding(config.vocabulary, config.width)
-        nn.init.normal_(self.words.weight, std=config.width**-0.5)
+        self.words = Words(config)
         self.content = nn.ModuleDict({m.value: Content(config.features(m), config.width) for m in MEDIA})
         self.encoders = nn.ModuleDict({m.value: Encoder(config, m) for m in MODALITIES})
         self.fusion = JointTransformer(config)

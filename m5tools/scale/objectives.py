@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from m5tools.scale.config import ScaleConfig
-from m5tools.scale.encoders import Content
+from m5tools.scale.encoders import Content, Words
 from m5tools.scale.harmony import Weights
 from m5tools.scale.tokens import Tokens
 from m5tools.vocabulary import MEDIA, MODALITIES, Modality
@@ -46,16 +46,11 @@ class Terms:
 
 
 def draw_masks(tokens: Tokens, share: float, generator: torch.Generator) -> dict[Modality, Tensor]:
-    """Tokens to hide, bool `[P, L]` a modality. In a table a name or a value is hidden whole."""
-    masks = {}
-    for modality in MODALITIES:
-        part = tokens.parts[modality]
-        chance = torch.rand(part.mask.shape, generator=generator)
-        if modality is Modality.TABLE:
-            # One draw an entity: there are never more entities than tokens.
-            chance = chance.gather(1, part.place)
-        masks[modality] = part.mask & (chance < share)
-    return masks
+    """Tokens to hide, bool `[P, L]` a modality. In a table that is a whole name or a whole value."""
+    return {
+        modality: part.mask & (torch.rand(part.mask.shape, generator=generator) < share)
+        for modality, part in tokens.parts.items()
+    }
 
 
 def contrast_pairs(z: Tensor, present: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -68,7 +63,7 @@ def contrast_pairs(z: Tensor, present: Tensor, temperature: float) -> tuple[Tens
     Returns:
         Losses `[M, M]` and numbers of products `[M, M]`; a pair with fewer than two products has loss 0.
     """
-    batch, modalities = present.shape
+    modalities = present.shape[1]
     first, second = torch.triu_indices(modalities, modalities, offset=1)
     both = (present[:, first] & present[:, second]).T
     logits = torch.einsum("bpd,cpd->pbc", z[:, first], z[:, second]) / temperature
@@ -99,7 +94,7 @@ class MaskedHeads(nn.Module):
         joint: dict[Modality, Tensor],
         tokens: Tokens,
         masked: dict[Modality, Tensor],
-        words: nn.Embedding,
+        words: Words,
         content: nn.ModuleDict,
     ) -> tuple[Tensor, Tensor]:
         """Loss of each modality `[5]` (mean over its masked tokens) and the number of these `[5]`."""
@@ -114,8 +109,15 @@ class MaskedHeads(nn.Module):
                 predicted = self.to_features[modality.value](chosen)
                 loss = (predicted - measure.standardised(target)).square().mean(1)
             else:
-                logits = F.linear(self.to_word[modality.value](chosen), words.weight, self.bias)
-                loss = F.cross_entropy(logits, target, reduction="none") / math.log(len(self.bias))
+                logits = functional.linear(self.to_word[modality.value](chosen), words.weight, self.bias)
+                loss = _word_loss(logits, target if target.ndim == 2 else target[:, None]) / math.log(len(self.bias))
             losses.append(loss.sum() / max(len(loss), 1))
             counts.append(len(loss))
         return torch.stack(losses), torch.tensor(counts)
+
+
+def _word_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean cross-entropy of the words `[n, W]` (-1 for none) of each hidden token, `[n]`."""
+    real = target >= 0
+    surprise = -functional.log_softmax(logits, 1).gather(1, target.clamp_min(0))
+    return (surprise * real).sum(1) / real.sum(1).clamp_min(1)

@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from m5tools.loader.batch import Batch, Ragged
 from m5tools.scale.config import SAMPLE_RATE, ScaleConfig
@@ -18,7 +18,7 @@ from m5tools.vocabulary import Modality
 
 WINDOW = 1024
 HOP = 256
-"""Samples of one spectrum and between spectra (M5Product, section 4.2: frame 1,024, hop 256)."""
+"""Samples of one spectrum and between spectra (M5Product: frame 1,024, hop 256)."""
 
 QUIETEST = 1e-5
 """Floor of a mel band's power before the logarithm: a silent band is -11.5, not minus infinity."""
@@ -26,7 +26,7 @@ QUIETEST = 1e-5
 
 def image_part(config: ScaleConfig, batch: Batch) -> Part:
     """The first `pictures` pictures, each scaled and cut into `grid × grid` patches of raw RGB bytes."""
-    here = batch.present[batch.image.row, Modality.IMAGE.index]
+    here = batch.present[batch.image.row, Modality.IMAGE.bit]
     grid, patch = config.grid, config.patch
     pictures = _scaled(batch.image.data[here], grid * patch)
     patches = pictures.reshape(-1, 3, grid, patch, grid, patch).permute(0, 2, 4, 1, 3, 5)
@@ -40,7 +40,7 @@ def image_part(config: ScaleConfig, batch: Batch) -> Part:
 def video_part(config: ScaleConfig, batch: Batch) -> Part:
     """The first `frames` frames (one a second), each scaled to one token of raw RGB bytes."""
     row = batch.video.row.repeat_interleave(batch.video.offsets.diff())
-    here = batch.present[row, Modality.VIDEO.index]
+    here = batch.present[row, Modality.VIDEO.bit]
     frames = _scaled(batch.video.data[here], config.frame_pixels)
     return pack(frames.reshape(-1, 3 * config.frame_pixels**2), row[here], config.frames)
 
@@ -48,17 +48,20 @@ def video_part(config: ScaleConfig, batch: Batch) -> Part:
 def audio_part(config: ScaleConfig, batch: Batch) -> Part:
     """The first `audio_tokens` seconds: one token is a second's log-mel bands in `slices` steps of time."""
     seconds, row = _seconds(batch.audio, config.audio_tokens)
-    here = batch.present[row, Modality.AUDIO.index]
+    here = batch.present[row, Modality.AUDIO.bit]
     spectra = log_mel(seconds[here], config.mels)
-    steps = F.adaptive_avg_pool1d(spectra.transpose(1, 2), config.slices).transpose(1, 2)
+    steps = functional.adaptive_avg_pool1d(spectra.transpose(1, 2), config.slices).transpose(1, 2)
     return pack(steps.reshape(-1, config.slices * config.mels), row[here], config.audio_tokens)
 
 
 def log_mel(waveform: Tensor, mels: int) -> Tensor:
     """Logarithm of the mel-band power of int16 `[N, samples]` at 16 kHz: float32 `[N, spectra, mels]`."""
     windows = (waveform.float() / 2**15).unfold(1, WINDOW, HOP) * torch.hann_window(WINDOW)
+    if not len(windows):  # a batch without any sound; MKL refuses to transform nothing
+        return windows.new_zeros(0, windows.shape[1], mels)
     power = torch.fft.rfft(windows).abs().square() / WINDOW
-    return (power @ mel_bands(mels)).clamp_min(QUIETEST).log()
+    logarithm: Tensor = (power @ mel_bands(mels)).clamp_min(QUIETEST).log()
+    return logarithm
 
 
 @cache
@@ -76,7 +79,7 @@ def _scaled(pictures: Tensor, side: int) -> Tensor:
     """uint8 `[N, 3, S, S]` to uint8 `[N, 3, side, side]` by averaging areas."""
     if pictures.shape[-1] == side or not len(pictures):
         return pictures.reshape(-1, 3, side, side)
-    return F.interpolate(pictures.float(), size=(side, side), mode="area").round().to(torch.uint8)
+    return functional.interpolate(pictures.float(), size=(side, side), mode="area").round().to(torch.uint8)
 
 
 def _seconds(audio: Ragged, limit: int) -> tuple[Tensor, Tensor]:

@@ -6,16 +6,20 @@ products of the epoch order; their other offers (same cluster) leave training wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
-from m5tools.scale.tokens import Tokens
+from m5tools.loader.loader import Loader
+from m5tools.scale.config import ScaleConfig
 from m5tools.scale.tokenizer import ProductTokenizer
+from m5tools.scale.tokens import Tokens
+from m5tools.vocabulary import Modality
 
 
 class ProductLoader(Protocol):
@@ -33,6 +37,44 @@ class ProductLoader(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any], /) -> None: ...
+
+
+class Products(Protocol):
+    """Something that opens a loader on one split, such as :class:`Shards`."""
+
+    def open(
+        self, split: str, modalities: Sequence[Modality], *, batch_size: int, shuffle: bool, drop_last: bool
+    ) -> ProductLoader: ...
+
+
+@dataclass(frozen=True)
+class Shards:
+    """A shard folder, decoded at the sizes one network takes."""
+
+    uri: str
+    cut: str | None
+    shape: ScaleConfig
+    image_size: int
+    seed: int
+
+    def open(
+        self, split: str, modalities: Sequence[Modality], *, batch_size: int, shuffle: bool, drop_last: bool
+    ) -> ProductLoader:
+        """A loader that delivers these modalities and reports the others as withheld."""
+        return Loader(
+            self.uri,
+            split=split,
+            cut=self.cut,
+            modalities=tuple(modalities),
+            global_batch_size=batch_size,
+            seed=self.seed,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            image_size=self.image_size,
+            max_images=self.shape.pictures,
+            max_frames=self.shape.frames,
+            max_audio_seconds=float(self.shape.audio_tokens),
+        )
 
 
 class Source(Protocol):
@@ -118,11 +160,15 @@ class Streamed:
         while True:
             if not self.restored:
                 self.loader.set_epoch(self.epoch)
+            whole, found = not self.restored, False
             self.restored = False
             for batch in self.loader:
                 tokens = self.held_out.allowed(usable(self.tokenizer(batch), batch))
                 if len(tokens) >= 2:
+                    found = True
                     yield tokens
+            if whole and not found:
+                raise UsageError("no product of the train split is left to train on beside the calibration rows")
             self.epoch += 1
 
     def state_dict(self) -> dict[str, Any]:

@@ -20,16 +20,14 @@ class Part:
     """One modality of a set of products, `P` of which have it.
 
     Attributes:
-        values: what the tokens are. Text and table: int64 `[P, L]` numbers in the vocabulary. Image and video: uint8
-            `[P, L, F]`. Audio: float32 `[P, L, F]`. Zero where `mask` is False.
-        place: int64 `[P, L]`, where a token belongs: position (text), `2 × pair + role` with role 0 for names and 1
-            for values (table), patch (image), second (video, audio).
+        values: what the tokens are, zero where `mask` is False. Text: int64 `[P, L]` numbers in the vocabulary.
+            Table: int64 `[P, L, W]`, one token a name or a value (names at even, values at odd places), made of up
+            to W words, -1 where it has fewer. Image, video: uint8 `[P, L, F]`. Audio: float32 `[P, L, F]`.
         mask: bool `[P, L]`, True for real tokens; every row has at least one.
         row: int64 `[P]`, the product of each row, ascending.
     """
 
     values: Tensor
-    place: Tensor
     mask: Tensor
     row: Tensor
 
@@ -64,7 +62,7 @@ class Tokens:
     @property
     def nbytes(self) -> int:
         """Bytes the tensors take."""
-        return sum(t.nbytes for part in self.parts.values() for t in (part.values, part.place, part.mask, part.row))
+        return sum(t.nbytes for part in self.parts.values() for t in (part.values, part.mask, part.row))
 
     def select(self, rows: Tensor) -> Tokens:
         """The products `rows` (int64 `[R]`), in that order."""
@@ -75,7 +73,7 @@ class Tokens:
             slot = slot_of[rows]
             row = torch.nonzero(slot >= 0).flatten()
             slot = slot[row]
-            parts[modality] = Part(part.values[slot], part.place[slot], part.mask[slot], row)
+            parts[modality] = Part(part.values[slot], part.mask[slot], row)
         ids = tuple(self.ids[i] for i in rows.tolist())
         return Tokens(ids, parts, self.category[rows], self.cluster[rows])
 
@@ -90,7 +88,6 @@ class Tokens:
             pieces = [tokens.parts[modality] for tokens in several]
             parts[modality] = Part(
                 torch.cat([piece.values for piece in pieces]),
-                torch.cat([piece.place for piece in pieces]),
                 torch.cat([piece.mask for piece in pieces]),
                 torch.cat([piece.row + start for piece, start in zip(pieces, starts, strict=False)]),
             )
@@ -102,14 +99,13 @@ class Tokens:
         )
 
 
-def pack(values: Tensor, row: Tensor, length: int, place: Tensor | None = None) -> Part:
+def pack(values: Tensor, row: Tensor, length: int) -> Part:
     """Lay a flat list of tokens out as one row a product.
 
     Args:
-        values: `[T]` or `[T, F]`, ordered by product.
+        values: `[T]` or `[T, …]`, ordered by product.
         row: int64 `[T]`, ascending: the product of each token.
         length: tokens kept of a product, the first ones.
-        place: int64 `[T]`; by default a token's position within its product.
     """
     owners, counts = torch.unique_consecutive(row, return_counts=True)
     first = torch.cumsum(counts, 0) - counts
@@ -120,8 +116,6 @@ def pack(values: Tensor, row: Tensor, length: int, place: Tensor | None = None) 
     shape = (len(owners), length)
     packed = values.new_zeros(shape + values.shape[1:])
     packed[index, position] = values[kept]
-    places = torch.zeros(shape, dtype=torch.int64)
-    places[index, position] = position if place is None else place[kept]
     mask = torch.zeros(shape, dtype=torch.bool)
     mask[index, position] = True
-    return Part(packed, places, mask, owners)
+    return Part(packed, mask, owners)

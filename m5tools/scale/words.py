@@ -6,7 +6,6 @@ Byte level, so that no script and no model number is ever unknown. Case and comp
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -17,14 +16,12 @@ from m5tools.scale.tokens import Part, pack
 from m5tools.vocabulary import Modality
 
 
-def texts_of(batch: Batch) -> Iterator[str]:
-    """Every string of the present texts and tables of a batch, in order."""
-    for modality in (Modality.TEXT, Modality.TABLE):
-        for here, strings in zip(
-            batch.present[:, modality.index].tolist(), batch.strings(modality), strict=True
-        ):
-            if here:
-                yield from strings
+def texts_of(batch: Batch) -> Iterator[list[str]]:
+    """The strings of each product's present text and table, in order."""
+    here = batch.present[:, [Modality.TEXT.bit, Modality.TABLE.bit]].tolist()
+    texts, tables = batch.strings(Modality.TEXT), batch.strings(Modality.TABLE)
+    for (has_text, has_table), text, table in zip(here, texts, tables, strict=True):
+        yield text * has_text + table * has_table
 
 
 def learn(texts: Iterable[str], vocabulary: int) -> Tokenizer:
@@ -43,9 +40,20 @@ def learn(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
+def document_counts(tokenizer: Tokenizer, products: Iterable[list[str]]) -> tuple[torch.Tensor, int]:
+    """Number of products in whose strings each word occurs, float32 `[vocabulary]`, and number of products."""
+    counts = torch.zeros(tokenizer.get_vocab_size())
+    total = 0
+    for strings in products:
+        total += 1
+        found = {word for encoding in tokenizer.encode_batch_fast(strings) for word in encoding.ids}
+        counts[_long(sorted(found))] += 1
+    return counts, total
+
+
 def text_part(tokenizer: Tokenizer, config: ScaleConfig, batch: Batch) -> Part:
     """Title and description, one after the other, cut to `text_tokens`."""
-    here = batch.present[:, Modality.TEXT.index].tolist()
+    here = batch.present[:, Modality.TEXT.bit].tolist()
     strings = batch.strings(Modality.TEXT)
     rows = [i for i, own in enumerate(strings) if here[i] and own]
     encoded = tokenizer.encode_batch_fast([" ".join(strings[i]) for i in rows])
@@ -59,32 +67,22 @@ def text_part(tokenizer: Tokenizer, config: ScaleConfig, batch: Batch) -> Part:
 
 
 def table_part(tokenizer: Tokenizer, config: ScaleConfig, batch: Batch) -> Part:
-    """Name/value pairs in the order of the listing; each name and value cut to `entity_tokens`.
+    """The first `table_pairs` name/value pairs in the order of the listing; each name and value is one token.
 
-    A pair that no longer fits whole ends the table, so that no name stands without its value.
+    A token is the bag of its first `entity_words` words, so that a pair costs two tokens however it is written, and
+    can be hidden whole.
     """
-    here = batch.present[:, Modality.TABLE.index].tolist()
-    strings = batch.strings(Modality.TABLE)
-    rows = [i for i, own in enumerate(strings) if here[i] and own]
-    encoded = iter(
-        tokenizer.encode_batch_fast([s for i in rows for s in strings[i][: 2 * config.table_pairs]])
-    )
-    words: list[int] = []
-    place: list[int] = []
-    owner: list[int] = []
-    for row in rows:
-        entities = [
-            next(encoded).ids[: config.entity_tokens] for _ in strings[row][: 2 * config.table_pairs]
-        ]
-        room = config.table_tokens
-        for pair, (name, value) in enumerate(list(pairwise(entities))[::2]):
-            room -= len(name) + len(value)
-            if room < 0:
-                break
-            words += name + value
-            place += [2 * pair] * len(name) + [2 * pair + 1] * len(value)
-            owner += [row] * (len(name) + len(value))
-    return pack(_long(words), _long(owner), config.table_tokens, _long(place))
+    here = batch.present[:, Modality.TABLE.bit].tolist()
+    entities = [
+        own[: 2 * config.table_pairs] if known else []
+        for known, own in zip(here, batch.strings(Modality.TABLE), strict=True)
+    ]
+    bags = torch.full((sum(map(len, entities)), config.entity_words), -1)
+    for bag, encoding in zip(bags, tokenizer.encode_batch_fast([s for own in entities for s in own]), strict=True):
+        kept = encoding.ids[: config.entity_words]
+        bag[: len(kept)] = torch.tensor(kept, dtype=torch.int64)
+    owner = [row for row, own in enumerate(entities) for _ in own]
+    return pack(bags, _long(owner), 2 * config.table_pairs)
 
 
 def _long(values: list[int]) -> torch.Tensor:

@@ -1,0 +1,162 @@
+"""Signals between a product's title and its attribute table (the brand counts as one attribute).
+
+A title seldom repeats the table, so a value that is missing from it proves nothing. What tells is a *rival*: a value
+that other products list under the same name. "… 256 GB" over a table that says 128 GB is a conflict; a title without
+any capacity is none. Not every name is told that way ("light" is a strength of lids and a lamp), so two steps:
+
+1. :func:`claims`: per partition, what the titles say about each attribute and brand;
+2. :func:`reliable_names`, :func:`true_brands`: over the corpus, the names whose own value the titles mostly tell, and
+   the words that stand in titles as brands. Only these make :func:`signals`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from m5tools import wording
+
+BRAND: Final = "brand"
+_OWN: Final = "own"
+_RIVAL: Final = "rival"
+
+
+def claims(
+    products: pl.DataFrame, attributes: pl.DataFrame, values: pl.DataFrame, brands: pl.DataFrame
+) -> pl.DataFrame:
+    """What titles say.
+
+    Args:
+        products: `product_id`, `title`, `brand`.
+        attributes: rows of `attributes` whose value says something.
+        values: `name`, `value`: the short values that the corpus lists under each name.
+        brands: `brand`: the brands of the corpus.
+
+    Returns:
+        `product_id`, `name`, `run` (words of the title), `says`: "own" where the run is one of the product's values
+        under the name (or part of one, or holds it), "rival" where it is only other products'. Sorted.
+    """
+    rows = products.select("product_id", "title", "brand").with_row_index("row")
+    vocabulary = pl.concat(
+        [values.select("name", run="value"), brands.select(name=pl.lit(BRAND), run="brand")]
+    ).unique()
+    own = _own_values(rows, attributes)
+    every_value = pl.concat([vocabulary.select("run"), own.select(run="value")]).unique()
+    said = (
+        wording.runs(rows.select("row", words=wording.words(pl.col("title"))))
+        .join(every_value, on="run", how="semi")
+        .unique()
+    )
+    spoken = said.join(own, on="row")
+    known = spoken.join(vocabulary, on=["name", "run"], how="semi")
+    literal = spoken.filter(pl.col("run") == pl.col("value"))
+    holds = _within("run", "value") | _within("value", "run")
+    return (
+        pl.concat([known, literal])
+        .group_by("row", "name", "run")
+        .agg(is_own=holds.any())
+        .join(rows.select("row", "product_id"), on="row")
+        .select("product_id", "name", "run", says=pl.when("is_own").then(pl.lit(_OWN)).otherwise(pl.lit(_RIVAL)))
+        .sort("product_id", "name", "run")
+    )
+
+
+def _own_values(rows: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
+    """`row`, `name`, `value` (words): what each product's table and brand field say."""
+    listed = attributes.select("product_id", "name", "value").join(rows.select("row", "product_id"), on="product_id")
+    brand = rows.select("row", name=pl.lit(BRAND), value="brand")
+    said = pl.concat([listed.select("row", "name", "value"), brand]).drop_nulls("value")
+    return said.with_columns(value=wording.words(pl.col("value"))).filter(pl.col("value") != "").unique()
+
+
+def _within(inner: str, outer: str) -> pl.Expr:
+    """The words of one column stand, whole and in order, in those of another."""
+    return (" " + pl.col(outer) + " ").str.contains(" " + pl.col(inner) + " ", literal=True)
+
+
+def name_counts(said: pl.DataFrame) -> pl.DataFrame:
+    """`name`, `own`, `rival`: in how many products the title tells the product's own value, or only a rival."""
+    return (
+        _verdicts(said)
+        .group_by("name")
+        .agg(own=(~pl.col("conflict")).sum().cast(pl.Int64), rival=pl.col("conflict").sum().cast(pl.Int64))
+        .sort("name")
+    )
+
+
+def brand_counts(said: pl.DataFrame) -> pl.DataFrame:
+    """`run`, `own`, `rival`: in how many titles a brand's words stand for the own brand, or for none of it."""
+    return (
+        said.filter(pl.col("name") == BRAND)
+        .group_by("run")
+        .agg(own=(pl.col("says") == _OWN).sum().cast(pl.Int64), rival=(pl.col("says") == _RIVAL).sum().cast(pl.Int64))
+        .sort("run")
+    )
+
+
+def _verdicts(said: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `name`, `conflict`: the title tells only rivals of what the table says."""
+    return said.group_by("product_id", "name").agg(conflict=(pl.col("says") == _RIVAL).all())
+
+
+def reliable_names(counts: pl.LazyFrame, least_share: float) -> pl.LazyFrame:
+    """Names whose own value the titles that speak of them tell in at least this share (one doubt added on each side).
+
+    Args:
+        counts: rows of :func:`name_counts`, of every partition.
+        least_share: 0–1.
+    """
+    share = (pl.col("own").sum() + 1) / (pl.col("own").sum() + pl.col("rival").sum() + 2)
+    return counts.group_by("name").agg(share=share).filter(pl.col("share") >= least_share).select("name")
+
+
+def true_brands(counts: pl.LazyFrame, least_share: float) -> pl.LazyFrame:
+    """Brands whose words, where a title holds them, mean the product's brand in at least this share.
+
+    Args:
+        counts: rows of :func:`brand_counts`, of every partition.
+        least_share: 0–1.
+    """
+    share = pl.col("own").sum() / (pl.col("own").sum() + pl.col("rival").sum())
+    return counts.group_by("run").agg(share=share).filter(pl.col("share") >= least_share).select("run")
+
+
+def signals(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, brands: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `signals_pair`, one for every product.
+
+    Args:
+        products: `product_id`, `title`, `brand`.
+        said: the partition's :func:`claims`.
+        names: `name`: reliable names.
+        brands: `run`: true brands.
+    """
+    agreement = (
+        _verdicts(said.join(names, on="name", how="semi"))
+        .group_by("product_id")
+        .agg(title_table_checked=pl.len(), title_table_conflicts=pl.col("conflict").sum())
+    )
+    foreign = said.filter((pl.col("name") == BRAND) & (pl.col("says") == _RIVAL)).join(brands, on="run", how="semi")
+    title, brand = wording.words(pl.col("title")), wording.words(pl.col("brand"))
+    in_title = _run_or_part(title, brand)
+    return (
+        products.select("product_id", brand_in_title=pl.when((title != "") & (brand != "")).then(in_title))
+        .join(agreement, on="product_id", how="left")
+        .with_columns(
+            pl.col("title_table_checked", "title_table_conflicts").fill_null(0).cast(pl.Int32),
+            title_table_agreement=1 - pl.col("title_table_conflicts") / pl.col("title_table_checked"),
+            foreign_brand_in_title=pl.when(pl.col("brand_in_title").is_not_null()).then(
+                ~pl.col("brand_in_title") & pl.col("product_id").is_in(foreign["product_id"].unique().implode())
+            ),
+        )
+        .sort("product_id")
+    )
+
+
+def _run_or_part(title: pl.Expr, brand: pl.Expr) -> pl.Expr:
+    """The brand stands in the title; in scripts without spaces as a part of a word."""
+    spaced = (" " + title + " ").str.contains(" " + brand + " ", literal=True)
+    unspaced = brand.str.contains(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]") & title.str.contains(
+        brand, literal=True
+    )
+    return spaced | unspaced

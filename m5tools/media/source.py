@@ -1,0 +1,34 @@
+"""The bytes of an asset, from the loose file or the pack that holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m5tools.media.guard import LIMITS, DecodeError, Limits
+from m5tools.vocabulary import Reason
+
+
+def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS) -> bytes:
+    """Read one asset.
+
+    Args:
+        root: the dataset folder, from which relative paths are counted.
+        uri: path of the file that holds the bytes.
+        offset: where they begin in it.
+        length: how many they are.
+        limits: what it may cost.
+
+    Raises:
+        DecodeError: MISSING_FILE where the file is gone, TRUNCATED where it has become shorter, TOO_LARGE.
+    """
+    if length > limits.bytes:
+        raise DecodeError(Reason.TOO_LARGE, f"{length:,} bytes")
+    try:
+        with (root / uri.removeprefix("file://")).open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+    except OSError as error:
+        raise DecodeError(Reason.MISSING_FILE, str(error)) from error
+    if len(data) < length:
+        raise DecodeError(Reason.TRUNCATED, f"{len(data):,} of {length:,} bytes in {uri}")
+    return data

@@ -1,0 +1,126 @@
+"""The dataset card (`README.md`): tells HF `datasets` which files and fields there are, and people how to read.
+
+HF datasets infers fields from the first five samples and refuses a tar whose samples differ in members, so the card
+declares them all (`dataset_info.features`); members a sample lacks then become None. `data_files` must name the tars,
+else the index is taken for the data. Sounds are declared as plain bytes: HF's Audio type needs FFmpeg to be installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from m5tools import atomic
+from m5tools.shards import record
+from m5tools.shards.index import present_counts
+from m5tools.shards.manifest import CARD, ShardManifest
+from m5tools.shards.writer import JSON_MEMBER
+from m5tools.vocabulary import MODALITIES, Modality
+
+_TEXT = """\
+# Products in five modalities
+
+Ordinary tars of samples; a sample is one product, its key the product id. **Not every product has every modality**:
+a member that is not there is not there for a reason, which the index beside the tars records.
+
+| split | samples | shards | {modalities} |
+|---|---:|---:|{rule}|
+{rows}
+
+## Members
+
+| member | content |
+|---|---|
+| `json` | identifiers, title, description, price, category path, attributes as rows of name, value, unit |
+| `image_0.jpg` … | pictures, longest side ≤ {long_side} pixels |
+| `audio_0.flac` | sound, 16 kHz, mono, ≤ {seconds:g} s |
+| `video_0.jpg` … | frames of the clip, one a second |
+
+`index/<shard>.parquet` holds a row a sample: `present` (bit 0 image, 1 text, 2 table, 3 video, 4 audio), `state` and
+`reason` of every modality, tags, category, and the byte offset, length and xxh3-64 checksum of every member.
+
+## Reading
+
+```python
+from m5tools import Loader                      # masks, filters, exact resume, any number of ranks
+loader = Loader("PATH", split="{split}", global_batch_size=64)
+```
+
+```python
+from datasets import load_dataset               # members a sample lacks are None
+samples = load_dataset("PATH", split="{split}", streaming=True)
+```
+
+```python
+import glob, webdataset                          # members a sample lacks are no key: collate by hand
+samples = webdataset.WebDataset(sorted(glob.glob("PATH/{split}-*.tar")), shardshuffle=False)
+batches = samples.decode("pil").batched(64, collation_fn=list)
+```
+"""
+
+
+class Facts:
+    """What the card tells about the indexes, added up shard by shard."""
+
+    def __init__(self) -> None:
+        self.samples: Counter[str] = Counter()
+        self.present: Counter[tuple[str, Modality]] = Counter()
+        self.members: set[str] = set()
+
+    def add(self, split: str, index: pa.Table) -> None:
+        """Count one more index."""
+        self.samples[split] += index.num_rows
+        for modality, count in present_counts(index).items():
+            self.present[split, modality] += count
+        self.members.update(pc.unique(pc.struct_field(pc.list_flatten(index["members"]), "name")).to_pylist())
+
+
+def write(folder: Path, manifest: ShardManifest, facts: Facts) -> Path:
+    """Write the card; returns its path."""
+    header: dict[str, Any] = {"pretty_name": "Products in five modalities"}
+    if manifest.splits:
+        files = [{"split": split, "path": f"{split}-*.tar"} for split in manifest.splits]
+        header["configs"] = [{"config_name": "default", "data_files": files}]
+        header["dataset_info"] = {"features": features(facts.members)}
+    text = _TEXT.format(
+        modalities=" | ".join(m.value for m in MODALITIES),
+        rule="---:|" * (len(MODALITIES) - 1) + "---:",
+        rows="\n".join(_row(split, len(files), facts) for split, files in manifest.splits.items()),
+        long_side=manifest.config["image_long_side"],
+        seconds=manifest.config["max_audio_seconds"],
+        split=next(iter(manifest.splits), "train"),
+    )
+    path = folder / CARD
+    atomic.write_bytes(path, f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{text}".encode())
+    return path
+
+
+def features(members: set[str]) -> list[dict[str, Any]]:
+    """Every field of a sample in the notation of a Hugging Face card.
+
+    Args:
+        members: names of all members that occur.
+    """
+    media = sorted(members - {JSON_MEMBER}, key=_by_number)
+    return [
+        {"name": "__key__", "dtype": "string"},
+        {"name": "__url__", "dtype": "string"},
+        {"name": JSON_MEMBER, "struct": record.features()},
+        *({"name": name, "dtype": "image" if name.endswith(".jpg") else "binary"} for name in media),
+    ]
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    kind, number = re.fullmatch(r"(\w+)_(\d+)\.\w+", name).groups()  # type: ignore[union-attr]
+    return kind, int(number)
+
+
+def _row(split: str, shards: int, facts: Facts) -> str:
+    counts = " | ".join(f"{facts.present[split, m]:,}" for m in MODALITIES)
+    return f"| {split} | {facts.samples[split]:,} | {shards:,} | {counts} |"

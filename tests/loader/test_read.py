@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xxhash
+
+from m5tools.loader import read as reading
+from m5tools.loader.catalog import Catalog, View
+from m5tools.loader.read import Files, Payload, read
+from m5tools.vocabulary import MODALITIES, Reason
+
+
+@pytest.fixture
+def view(folder: Path) -> View:
+    return Catalog.open(folder, "train").view(MODALITIES)
+
+
+def every_member(view: View) -> list[Payload]:
+    number = np.arange(len(view.offset))[::-1].copy()
+    shard = np.repeat(view.shard, np.diff(view.first))[number]
+    return list(read(view, Files(view.folder, view.shards), shard, number))
+
+
+def test_bytes_are_those_of_the_tar(view: View) -> None:
+    payloads = every_member(view)
+    assert sorted(p.place for p in payloads) == list(range(len(view.offset)))
+    for payload in payloads:
+        number = len(view.offset) - 1 - payload.place
+        assert payload.reason is Reason.NONE
+        assert len(payload.data) == view.length[number]
+        assert xxhash.xxh3_64_intdigest(payload.data) == view.checksum[number]
+
+
+def test_neighbours_are_fetched_by_one_read(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    pread = Files.pread
+    monkeypatch.setattr(Files, "pread", lambda self, shard, *at: reads.append(shard) or pread(self, shard, *at))
+    every_member(view)
+    assert reads == list(range(len(view.shards)))
+    monkeypatch.setattr(reading, "LARGEST", 4096)
+    monkeypatch.setattr(reading, "GAP", 0)
+    reads.clear()
+    every_member(view)
+    assert len(reads) > 3 * len(view.shards)
+
+
+def test_damage_is_named(view: View) -> None:
+    first = np.flatnonzero(np.repeat(view.shard, np.diff(view.first)) == 0)
+    tar = view.folder / view.shards[0]
+    with tar.open("r+b") as file:
+        file.seek(int(view.offset[first[0]]))
+        file.write(b"\xff")
+        file.truncate(int(view.offset[first[-1]]) + 3)
+    (view.folder / view.shards[1]).unlink()
+    reasons = {len(view.offset) - 1 - p.place: p.reason for p in every_member(view)}
+    assert reasons[first[0]] is Reason.UNDECODABLE
+    assert reasons[first[1]] is Reason.NONE
+    assert reasons[first[-1]] is Reason.TRUNCATED
+    gone = np.flatnonzero(np.repeat(view.shard, np.diff(view.first)) == 1)
+    assert {reasons[i] for i in gone} == {Reason.MISSING_FILE}
+
+
+def test_no_more_files_are_open_than_allowed(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(reading, "OPEN_FILES", 2)
+    files = Files(view.folder, view.shards)
+    for shard in [0, 1, 2, 3, 0, 1]:
+        assert files.pread(shard, 0, 16)
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+    copy = pickle.loads(pickle.dumps(files))
+    assert copy.pread(3, 0, 16) == files.pread(3, 0, 16)
+    files.close()
+    copy.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,0 +1,108 @@
+"""Picture signals: blank against photo, margins, colours, hashes that survive copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from m5tools.measure.image import colours, signals, trimmed
+from m5tools.media import image
+
+Rgb = npt.NDArray[np.uint8]
+
+
+def photo(width: int = 500, height: int = 400, seed: int = 1) -> Rgb:
+    """Shapes of many sizes and colours over a gradient that no border has."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    rgb = np.stack([x * 200 // width, y * 200 // height, np.full_like(x, 90)], axis=2).astype(np.uint8)
+    for _ in range(60):
+        x, y = random.integers(0, width), random.integers(0, height)
+        rgb[y : y + random.integers(10, 120), x : x + random.integers(10, 120)] = random.integers(0, 256, 3)
+    return rgb
+
+
+def framed(rgb: Rgb, margin: int) -> Rgb:
+    return np.pad(rgb, ((margin, margin), (margin, margin), (0, 0)), constant_values=255)
+
+
+def measured(rgb: Rgb, quality: int = 90) -> dict[str, Any]:
+    return signals(image.decode(image.encode_jpeg(rgb, quality)))[0]
+
+
+def distance(a: bytes, b: bytes) -> int:
+    return int(np.unpackbits(np.frombuffer(a, np.uint8) ^ np.frombuffer(b, np.uint8)).sum())
+
+
+def overlap(a: bytes, b: bytes) -> float:
+    return float(np.minimum(np.frombuffer(a, np.uint8), np.frombuffer(b, np.uint8)).sum() / 255)
+
+
+def test_a_blank_picture_and_a_photo_differ_in_every_signal() -> None:
+    blank, scene = measured(np.full((400, 400, 3), 255, np.uint8)), measured(photo())
+    assert blank["luma_deviation"] < 1 < 20 < scene["luma_deviation"]
+    assert blank["flat_share"] == 1 > scene["flat_share"]
+    assert blank["pdq_quality"] == 0 < 50 < scene["pdq_quality"]
+    assert blank["border_share"] == 1
+    assert blank["pdq_trimmed"] is None
+    assert sum(blank["colours"]) == 0
+
+
+def test_blur_lowers_sharpness() -> None:
+    rgb = photo()
+    blurred = image.fit(rgb, 40).repeat(12, axis=0).repeat(12, axis=1)
+    blurred = np.asarray(cv2.GaussianBlur(blurred, (31, 31), 10), np.uint8)
+    assert measured(blurred)["sharpness"] < 0.1 * measured(rgb)["sharpness"]
+
+
+@pytest.mark.parametrize("quality", [95, 50])
+@pytest.mark.parametrize("margin", [25, 75, 200])
+def test_the_trimmed_hash_survives_a_margin_and_recompression(margin: int, quality: int) -> None:
+    plain, edited = measured(photo()), measured(framed(photo(), margin), quality)
+    assert distance(plain["pdq_trimmed"], edited["pdq_trimmed"]) <= 31
+    assert distance(plain["pdq"], edited["pdq"]) > 31
+    area = 500 * 400 / ((500 + 2 * margin) * (400 + 2 * margin))
+    assert edited["border_share"] == pytest.approx(1 - area, abs=0.03)
+
+
+def test_specks_in_the_margin_are_not_content() -> None:
+    rgb = framed(photo(), 75)
+    rgb[10, 5::20] = rgb[9::20, 12] = 0  # single pixels, 5 % of one row and of one column
+    content = trimmed(rgb)
+    assert content is not None
+    assert content.shape == (400, 500, 3)
+
+
+def test_colours_tell_a_red_product_from_a_blue_one_and_ignore_the_margin() -> None:
+    red = np.full((200, 200, 3), 255, np.uint8)
+    red[50:150, 50:150] = (200, 30, 40)
+    blue = red.copy()
+    blue[50:150, 50:150] = (40, 60, 200)
+    signature = measured(red)["colours"]
+    assert len(signature) == 64
+    assert abs(sum(signature) - 255) <= 4
+    assert overlap(signature, measured(blue)["colours"]) < 0.2
+    assert overlap(signature, measured(framed(red, 60), quality=60)["colours"]) > 0.85
+
+
+def test_neutral_colours_do_not_jump_between_bins() -> None:
+    rows = [np.full((8, 8, 3), (127 + d, 127, 127 - d), np.uint8) for d in (-1, 0, 1)]
+    assert min(overlap(colours(rows[1]), colours(other)) for other in rows) > 0.9
+
+
+def test_facts_and_preview() -> None:
+    row, preview = signals(image.decode(image.encode_jpeg(photo(1200, 300))))
+    assert (row["width"], row["height"], row["short_side"], row["format"]) == (1200, 300, 300, "JPEG")
+    assert image.decode(preview).rgb.shape == (64, 256, 3)
+    assert len(row["pdq"]) == 32
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 300), (300, 1)])
+def test_tiny_pictures_are_measured(width: int, height: int) -> None:
+    row = measured(np.full((height, width, 3), 10, np.uint8))
+    assert row["short_side"] == min(width, height)
+    assert len(row["pdq"]) == 32

@@ -1,0 +1,106 @@
+"""Title against table, on a small corpus written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from m5tools import wording
+from m5tools.measure import pair
+
+TABLES: dict[str, tuple[str, dict[str, str]]] = {
+    # product: (title, table)
+    "a": ("Korvano Kettle red 1.7 L", {"brand": "Korvano", "color": "red", "volume": "1.7 L"}),
+    "b": ("Korvano Kettle blue", {"brand": "Korvano", "color": "blue", "volume": "1.7 L"}),
+    "c": ("New Veltek mug, Red, 0,5 L", {"brand": "Veltek", "color": "red", "volume": "0,5 L"}),
+    "d": ("Veltek mug navy blue 0,5 L", {"brand": "Veltek", "color": "navy blue", "volume": "0,5 L"}),
+    "e": ("Blue mug by Veltek with light", {"brand": "Veltek", "color": "blue", "strength": "firm"}),
+    "f": ("Red mug by Veltek light 0,5 L", {"brand": "Veltek", "color": "red", "volume": "0,5 L", "strength": "firm"}),
+    "g": ("Korvano lamp light", {"brand": "Korvano", "strength": "light"}),
+    "h": ("Korvano stick 128 GB", {"brand": "Korvano", "storage": "128 GB", "strength": "light"}),
+    "i": ("Korvano stick 256 GB", {"brand": "Korvano", "storage": "256 GB"}),
+    "j": ("Stick 128 GB", {"brand": "Korvano", "storage": "128 GB"}),
+    "k": ("Korvano stick 256 GB", {"brand": "Korvano", "storage": "256 GB"}),
+    "l": ("Home kettle", {"brand": "Home", "color": "red"}),
+    "m": ("Veltek cup for your home", {"brand": "Veltek"}),
+    "n": ("Home and garden hose", {"brand": "Hosea"}),
+    "wrong": ("Veltek Mug blue 0,5 L", {"brand": "Korvano", "color": "red", "volume": "1.7 L"}),
+    "half": ("Korvano stick 256 GB", {"brand": "Korvano", "storage": "128 GB"}),
+    "silent": ("Nice gift", {"brand": "Korvano", "color": "red"}),
+    "untitled": ("", {"brand": "Korvano"}),
+    "bare": ("Korvano kettle", {}),
+    "for": ("Casewell sleeve for Korvano stick", {"brand": "Casewell"}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, dict[str, Any]]:
+    products = pl.DataFrame(
+        {"product_id": list(TABLES), "title": [t for t, _ in TABLES.values()],
+         "brand": [table.get("brand") for _, table in TABLES.values()]}
+    )  # fmt: skip
+    attributes = pl.DataFrame(
+        [(p, name, value) for p, (_, table) in TABLES.items() for name, value in table.items() if name != "brand"],
+        schema=["product_id", "name", "value"], orient="row",
+    )  # fmt: skip
+    values = attributes.select("name", value=wording.words(pl.col("value"))).unique()
+    brands = products.select(brand=wording.words(pl.col("brand"))).drop_nulls().unique()
+    said = pair.claims(products, attributes, values, brands)
+    names = pair.reliable_names(pair.name_counts(said).lazy(), 0.7).collect()
+    true = pair.true_brands(pair.brand_counts(said).lazy(), 0.5).collect()
+    assert sorted(names["name"]) == ["brand", "color", "storage", "volume"]
+    return {r["product_id"]: r for r in pair.signals(products, said, names, true).to_dicts()}
+
+
+def test_ordinary_titles_agree(found: dict[str, dict[str, Any]]) -> None:
+    for product in "abcdefghijk":
+        assert found[product]["title_table_agreement"] == 1, product
+        assert not found[product]["foreign_brand_in_title"]
+
+
+def test_the_title_of_another_product_disagrees(found: dict[str, dict[str, Any]]) -> None:
+    wrong = found["wrong"]
+    assert (wrong["title_table_checked"], wrong["title_table_conflicts"]) == (3, 3)
+    assert wrong["title_table_agreement"] == 0
+    assert wrong["foreign_brand_in_title"]
+    assert not wrong["brand_in_title"]
+
+
+def test_one_wrong_fact_is_one_conflict(found: dict[str, dict[str, Any]]) -> None:
+    assert (found["half"]["title_table_checked"], found["half"]["title_table_conflicts"]) == (2, 1)
+
+
+def test_a_title_that_tells_nothing_is_unknown_not_wrong(found: dict[str, dict[str, Any]]) -> None:
+    silent = found["silent"]
+    assert (silent["title_table_checked"], silent["title_table_agreement"]) == (0, None)
+    assert (silent["brand_in_title"], silent["foreign_brand_in_title"]) == (False, False)
+
+
+def test_null_without_title_or_brand(found: dict[str, dict[str, Any]]) -> None:
+    for product in ("untitled", "bare"):
+        assert found[product]["brand_in_title"] is None
+        assert found[product]["foreign_brand_in_title"] is None
+
+
+def test_names_whose_values_are_common_words_are_not_weighed(found: dict[str, dict[str, Any]]) -> None:
+    # "light" is a strength of other products; titles say it for other reasons.
+    assert found["e"]["title_table_conflicts"] == 0
+    assert found["f"]["title_table_conflicts"] == 0
+
+
+def test_a_brand_that_is_a_common_word_is_not_foreign(found: dict[str, dict[str, Any]]) -> None:
+    assert not found["n"]["foreign_brand_in_title"]
+
+
+def test_an_accessory_may_name_the_brand_it_fits(found: dict[str, dict[str, Any]]) -> None:
+    assert found["for"]["brand_in_title"]
+    assert not found["for"]["foreign_brand_in_title"]
+
+
+def test_brands_in_scripts_without_spaces() -> None:
+    products = pl.DataFrame({"product_id": ["p"], "title": ["华为手机新款"], "brand": ["华为"]})
+    none = pl.DataFrame(schema={"product_id": pl.String, "name": pl.String, "run": pl.String, "says": pl.String})
+    names, brands = pl.DataFrame(schema={"name": pl.String}), pl.DataFrame(schema={"run": pl.String})
+    assert pair.signals(products, none, names, brands)["brand_in_title"].item()

@@ -1,0 +1,82 @@
+"""Table signals on hand-written rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from m5tools.measure.stage import PLACEHOLDERS
+from m5tools.measure.table import is_placeholder, signals, usual_names
+
+SCHEMA = {
+    "product_id": pl.String,
+    "name": pl.String,
+    "value": pl.String,
+    "language": pl.String,
+    "is_option": pl.Boolean,
+    "number": pl.Float64,
+}
+NOTHING_USUAL = pl.DataFrame(schema={"category": pl.String, "name": pl.String})
+
+
+def measured(*pairs: tuple[str, str | None], usual: pl.DataFrame = NOTHING_USUAL, **fields: Any) -> dict[str, Any]:
+    attributes = pl.DataFrame(
+        [{"product_id": "p", "name": n, "value": v, "is_option": False, **fields} for n, v in pairs], schema=SCHEMA
+    )
+    products = pl.DataFrame({"product_id": ["p"], "category": ["Mugs"]})
+    return signals(products, attributes, usual, PLACEHOLDERS).row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["other", "Other", "N/A", "n/a.", "See Description", "-", "0 kg", "0.00cm", "none", "unknown", "未知"],
+)
+def test_values_that_say_nothing(value: str) -> None:
+    assert pl.select(is_placeholder(pl.lit(value), PLACEHOLDERS)).item()
+
+
+@pytest.mark.parametrize("value", ["0", "10 kg", "0.5 kg", "no", "another", "Nonestick", "red", "A+", "红色"])
+def test_values_that_say_something(value: str) -> None:
+    assert not pl.select(is_placeholder(pl.lit(value), PLACEHOLDERS)).item()
+
+
+def test_counts_and_shares() -> None:
+    found = measured(("color", "red"), ("size", "n/a"), ("note", None), ("origin", "other"), ("weight", "1 kg"))
+    assert (found["attributes"], found["filled"]) == (5, 4)
+    assert found["placeholder_share"] == 0.5
+    assert measured(("size", "42"), number=42.0)["parsed_share"] == 1
+
+
+def test_a_product_without_a_table_has_a_row() -> None:
+    found = measured()
+    assert (found["attributes"], found["filled"], found["repeated_names"], found["contradictory_names"]) == (0, 0, 0, 0)
+    assert found["placeholder_share"] is found["parsed_share"] is None
+
+
+def test_a_contradiction_is_one_name_with_two_values() -> None:
+    assert measured(("material", "oak"), ("material", "glass"))["contradictory_names"] == 1
+    same = measured(("material", "Oak"), ("material", "oak"))
+    assert (same["repeated_names"], same["contradictory_names"]) == (1, 0)
+    assert measured(("material", "oak"), ("material", "n/a"))["contradictory_names"] == 0
+    assert measured(("size", "40"), ("size", "42"), is_option=True)["contradictory_names"] == 0
+
+
+def test_two_languages_do_not_contradict_each_other() -> None:
+    rows = [{"product_id": "p", "name": "material", "value": v, "language": s, "is_option": False}
+            for v, s in (("oak", "en"), ("Eiche", "de"))]  # fmt: skip
+    products = pl.DataFrame({"product_id": ["p"], "category": ["Mugs"]})
+    found = signals(products, pl.DataFrame(rows, schema=SCHEMA), NOTHING_USUAL, PLACEHOLDERS)
+    assert found["contradictory_names"].item() == 0
+
+
+def test_coverage_of_what_the_category_usually_lists() -> None:
+    listed = pl.DataFrame({"category": ["Mugs"] * 3, "name": ["color", "volume", "odd"], "products": [10, 6, 4]})
+    sizes = pl.DataFrame({"category": ["Mugs"], "products": [10]})
+    usual = usual_names(listed, sizes, least_products=5, least_share=0.5)
+    assert sorted(usual["name"]) == ["color", "volume"]
+    assert measured(("color", "red"), ("odd", "x"), usual=usual)["category_coverage"] == 0.5
+    assert measured(("volume", None), usual=usual)["category_coverage"] == 0
+    assert measured(("color", "red"))["category_coverage"] is None
+    assert usual_names(listed, sizes, least_products=11, least_share=0.5).is_empty()

@@ -1,0 +1,44 @@
+"""Clip signals: still, moving, black."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from m5tools.measure.video import signals
+from m5tools.media import image
+from m5tools.media.video import Clip
+
+from .test_image import photo
+
+
+def clip(frames: list[npt.NDArray[np.uint8]]) -> Clip:
+    height, width = frames[0].shape[:2]
+    seconds = np.arange(len(frames), dtype=np.float32)
+    return Clip(np.stack(frames), seconds, width, height, float(len(frames)), 25.0, "h264", False)
+
+
+def test_still_and_moving() -> None:
+    still = signals(clip([photo()] * 4))[0]
+    moving = signals(clip([photo(seed=i) for i in range(4)]))[0]
+    assert still["motion"] == 0 < 10 < moving["motion"]
+    assert still["black_share"] == moving["black_share"] == 0
+    assert len(set(still["frame_pdq"])) == 1
+    assert len(set(moving["frame_pdq"])) == 4
+
+
+def test_one_frame_tells_nothing_about_motion() -> None:
+    assert signals(clip([photo()]))[0]["motion"] is None
+
+
+def test_black_frames_are_counted() -> None:
+    black = np.full((400, 500, 3), 4, np.uint8)
+    dark_scene = black.copy()
+    dark_scene[100:200, 100:200] = 180
+    assert signals(clip([black, photo(), black, dark_scene]))[0]["black_share"] == pytest.approx(0.5)
+
+
+def test_the_strip_shows_the_first_eight_frames() -> None:
+    _, strip = signals(clip([photo(seed=i) for i in range(12)]))
+    assert image.decode(strip, at_least=2000).rgb.shape == (96, 8 * 120, 3)

@@ -1,0 +1,130 @@
+"""Training runs: continued bit by bit, stopped with a reason, and learning what there is to learn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from m5tools.errors import StageFailed, UsageError
+from m5tools.scale.checkpoint import load, read
+from m5tools.scale.config import TrainConfig
+from m5tools.scale.train import Progress, schedule, train
+
+from .world import World
+
+SMALL: dict[str, Any] = {"shards": "world", "steps": 7, "batch_size": 16, "warmup": 2, "calibration_every": 3}
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step: int) -> Any:
+    def progress(now: Progress) -> None:
+        if now.step == step:
+            raise Killed
+
+    return progress
+
+
+def tensors(value: Any, name: str = "") -> dict[str, torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return {name: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return {k: t for key, inner in items for k, t in tensors(inner, f"{name}/{key}").items()}
+
+
+@pytest.mark.parametrize("memory_mb", [1024, 0], ids=["in memory", "streamed"])
+def test_killed_and_continued_ends_bit_by_bit_the_same(world: World, tmp_path: Path, memory_mb: int) -> None:
+    whole = TrainConfig(**SMALL, out=tmp_path / "whole", memory_mb=memory_mb)
+    train(whole, products=world)
+    broken = whole.model_copy(update={"out": tmp_path / "broken", "checkpoint_every": 4})
+    with pytest.raises(Killed):
+        train(broken, kill_at(5), products=world)
+    assert read(broken.out / "checkpoint.pt")["step"] == 4
+    report = train(broken, products=world)
+    assert report.step == 7
+    a, b = tensors(read(whole.out / "checkpoint.pt")), tensors(read(broken.out / "checkpoint.pt"))
+    assert a.keys() == b.keys()
+    assert len(a) > 300
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+    def logged(folder: Path) -> list[tuple[int, float]]:
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return [(line["step"], line["loss"]) for line in lines]
+
+    assert logged(whole.out) == logged(broken.out)
+    assert [step for step, _ in logged(whole.out)] == list(range(1, 8))
+
+
+def test_streamed_and_in_memory_see_the_same_calibration_rows(world: World, tmp_path: Path) -> None:
+    reports = [train(TrainConfig(**SMALL, out=tmp_path / str(mb), memory_mb=mb), products=world) for mb in (1024, 0)]
+    assert [r.in_memory for r in reports] == [True, False]
+    assert reports[0].calibration_rows == reports[1].calibration_rows > 0
+    harmony = [read(tmp_path / str(mb) / "checkpoint.pt")["harmony"]["updates"] for mb in (1024, 0)]
+    assert harmony[0] == harmony[1] == 3
+
+
+def test_calibration_products_are_never_trained_on(world: World, tmp_path: Path) -> None:
+    report = train(TrainConfig(**SMALL, out=tmp_path, calibration_rows=256), products=world)
+    rows = len(world.splits["train"])
+    assert report.calibration_rows == rows // 10
+    # Other offers of a held-out product leave training too.
+    assert report.train_rows < rows - report.calibration_rows
+
+
+def test_a_finished_run_is_reported_again_without_training(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(**SMALL, out=tmp_path)
+    first = train(config, products=world)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    second = train(config, kill_at(1), products=world)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert (second.loss, second.weight, second.pair_weight) == (first.loss, first.weight, first.pair_weight)
+
+
+def test_another_configuration_in_the_same_folder_is_refused(world: World, tmp_path: Path) -> None:
+    train(TrainConfig(**SMALL, out=tmp_path), products=world)
+    with pytest.raises(UsageError, match="another lr, seed"):
+        train(TrainConfig(**SMALL, out=tmp_path, lr=0.1, seed=4), products=world)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_message(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(**SMALL, out=tmp_path, temperature=1e-45)
+    with pytest.raises(StageFailed, match=r"step 1: loss nan.*Lower lr"):
+        train(config, products=world)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_the_clock_stops_a_run_that_keeps_what_it_learned(world: World, tmp_path: Path) -> None:
+    report = train(TrainConfig(**SMALL, out=tmp_path, time_limit_s=0.0), products=world)
+    assert (report.step, report.stopped) == (1, "time limit")
+    assert load(tmp_path).step == 1
+    again = train(TrainConfig(**SMALL, out=tmp_path), products=world)
+    assert (again.step, again.stopped) == (7, "steps")
+
+
+def test_training_leaves_the_callers_random_numbers_alone(world: World, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    train(TrainConfig(**{**SMALL, "steps": 1}, out=tmp_path), products=world)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="run `m5 train` first"):
+        load(tmp_path / "checkpoint.pt")
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(UsageError, match="not a readable checkpoint"):
+        load(tmp_path)
+
+
+def test_schedule_rises_then_falls_to_two_percent() -> None:
+    rates = [schedule(step, 100, 10) for step in range(100)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10] == max(rates) == 1
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02, abs=0.02)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import run_stage
+from m5tools.shards.check import check
+from m5tools.shards.stage import Shard, ShardConfig
+
+from .shop import Shop
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test leaves a copy of the shards for the others."""
+    return tmp_path_factory.mktemp("original") / "shards"
+
+
+@pytest.fixture
+def folder(original: Path, make_dataset: Callable[..., Dataset], tmp_path: Path) -> Path:
+    """Shards to damage."""
+    if not original.exists():
+        dataset = make_dataset(Shop(tmp_path / "media", 16).tables)
+        run_stage(dataset, Shard(ShardConfig(samples_per_shard=8, image_long_side=32, max_frames=2)))
+        shutil.copytree(dataset.root / "shards" / "default", original)
+    return Path(shutil.copytree(original, tmp_path / "shards"))
+
+
+def faults(folder: Path) -> str:
+    report = check(folder)
+    assert not report.ok
+    return "\n".join(map(str, report.faults))
+
+
+def picture_of(folder: Path) -> tuple[Path, int, int, str]:
+    """A tar with a picture, the picture's offset and length, and the name of its member."""
+    for file in sorted((folder / "index").glob("*.parquet")):
+        for row in pq.read_table(file).to_pylist():
+            for member in row["members"]:
+                if member["modality"] == "image":
+                    tar = folder / row["shard"]
+                    return tar, member["offset"], member["length"], f"{row['product_id']}.{member['name']}"
+    raise AssertionError("no picture")
+
+
+def change(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def rewrite(tar: Path, order: Callable[[list[tarfile.TarInfo]], list[tarfile.TarInfo]]) -> None:
+    """Write a tar's members anew in another order or number."""
+    with tarfile.open(tar) as file:
+        members = file.getmembers()
+        data = {m.name: file.extractfile(m).read() for m in members}  # type: ignore[union-attr]
+    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as file:
+        for member in order(members):
+            body = data.get(member.name, b"stray")
+            member.size = len(body)
+            file.addfile(member, io.BytesIO(body))
+
+
+def test_sound_shards_have_no_fault(folder: Path) -> None:
+    report = check(folder)
+    assert report.faults == []
+    assert report.ok
+    assert (report.shards, report.samples) == (3, 16)
+    assert report.members == 42
+    assert report.bytes == sum(p.stat().st_size for p in folder.glob("*.tar"))
+
+
+def test_flipped_byte(folder: Path) -> None:
+    tar, offset, length, name = picture_of(folder)
+    at = offset + length // 2
+    change(tar, at, bytes([tar.read_bytes()[at] ^ 1]))
+    found = faults(folder)
+    assert f"{tar.name}: {name}: the bytes that the tar gives do not match the checksum" in found
+    assert f"{tar.name}: {name}: the bytes that webdataset gives do not match the checksum" in found
+    assert len(found.splitlines()) == 2
+
+
+@pytest.mark.parametrize("keep", [0, 700, 0.5])
+def test_truncation(folder: Path, keep: float) -> None:
+    tar = picture_of(folder)[0]
+    size = tar.stat().st_size
+    with tar.open("r+b") as file:
+        file.truncate(int(keep if keep > 1 else keep * size))
+    found = faults(folder)
+    assert f"the manifest says {size:,}" in found
+    assert "the tar does not hold it" in found
+
+
+def test_missing_shard_and_stray_file(folder: Path) -> None:
+    (folder / "train-000000.tar").rename(folder / "train-000009.tar")
+    found = faults(folder)
+    assert "train-000000.tar: is missing" in found
+    assert "train-000009.tar: the manifest does not know this file" in found
+
+
+def test_stray_and_lost_member(folder: Path) -> None:
+    tar, _, _, name = picture_of(folder)
+
+    def swap(members: list[tarfile.TarInfo]) -> list[tarfile.TarInfo]:
+        return [tarfile.TarInfo("f" * 32 + ".json") if m.name == name else m for m in members]
+
+    rewrite(tar, swap)
+    found = faults(folder)
+    assert f"{name}: the tar does not hold it" in found
+    assert f"{'f' * 32}.json: stray member: the tar holds it, the index does not" in found
+
+
+def test_members_that_do_not_lie_together(folder: Path) -> None:
+    tar = picture_of(folder)[0]
+    rewrite(tar, lambda members: sorted(members, key=lambda m: m.name.partition(".")[2]))
+    assert "its members do not lie together" in faults(folder)
+
+
+def test_index_of_another_folder(folder: Path) -> None:
+    index = folder / "index" / "train-000000.parquet"
+    table = pq.read_table(index)
+    pq.write_table(table.slice(1), index)
+    found = faults(folder)
+    assert "not the index the manifest names" in found
+    assert "stray member" in found
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 no more", b"\x00" * 400])
+def test_damaged_index(folder: Path, damage: bytes) -> None:
+    (folder / "index" / "train-000000.parquet").write_bytes(damage)
+    assert "index/train-000000.parquet: cannot be read" in faults(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
+def test_damaged_manifest(folder: Path, text: str) -> None:
+    (folder / "dataset.json").write_text(text)
+    assert faults(folder).startswith("dataset.json: ")
+
+
+def test_not_a_folder_of_shards(tmp_path: Path) -> None:
+    assert "not a shard folder" in faults(tmp_path / "nothing")
+
+
+def test_masks_that_do_not_fit_the_members(folder: Path) -> None:
+    index = folder / "index" / "train-000000.parquet"
+    rows = pq.read_table(index)
+    wrong = rows.set_column(4, rows.schema.field(4), pa.array([31] * rows.num_rows, pa.uint8()))
+    pq.write_table(wrong, index)
+    found = faults(folder)
+    assert "'present' and the members disagree about video" in found
+    assert "'present' and 'state' disagree" in found

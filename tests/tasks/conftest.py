@@ -1,0 +1,7 @@
+"""One thread: these tensors are too small to share, and two threads wait for each other on a busy machine."""
+
+from __future__ import annotations
+
+import torch
+
+torch.set_num_threads(1)
