@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m5tools import pipeline
-from m5tools.audit.whole import audit, write
+from m5tools.audit import audit, write
 from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine
 from m5tools.stage import Stage

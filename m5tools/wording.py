@@ -18,6 +18,7 @@ WORD: Final = r"[\p{L}\p{M}\p{N}]+(?:[.,]\p{N}+)*"
 
 LONGEST_RUN: Final = 3
 SHORTEST_PHRASE: Final = 12
+"""UTF-8 bytes, not characters: four Chinese characters say as much as a dozen Latin letters."""
 
 _END_OF_PHRASE: Final = r"[.!?;]+(?:\s+|$)|[。！？✓•\n\r]+"
 
@@ -69,7 +70,7 @@ def phrases(texts: pl.DataFrame) -> pl.DataFrame:
         .explode("text", empty_as_null=True, keep_nulls=True)
         .select("row", text=pl.col("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars())
         .with_columns(chars=pl.col("text").str.len_chars().cast(pl.Int64))
-        .filter(pl.col("chars") >= SHORTEST_PHRASE)
+        .filter(pl.col("text").str.len_bytes() >= SHORTEST_PHRASE)
     )
     return cut.select("row", hashed(cut["text"]).alias("phrase"), "chars")
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from m5tools import resources
 from m5tools.cut import Selection
-from m5tools.dedup.policy import Policy as DuplicatePolicy
+from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.ingest.mapping import Mapping
 from m5tools.pipeline import Pipeline
 from m5tools.scale.config import TrainConfig

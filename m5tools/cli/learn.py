@@ -23,13 +23,12 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints and metrics.")] = Path("run"),
     config: Annotated[Path | None, typer.Option("--config", help="A YAML file with training settings.")] = None,
     changes: SetOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
-    """Train SCALE on shards."""
+    """Train SCALE on shards; the same command goes on from the checkpoint in --out."""
     need_torch()
     from m5tools.cli.training import run_training
 
-    run_training(shards, out, config, tuple(changes or ()), resume)
+    run_training(shards, out, config, tuple(changes or ()))
 
 
 def evaluate(

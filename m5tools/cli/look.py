@@ -57,8 +57,8 @@ def audit(
 
 def write_audit(dataset: Dataset, policy: str, cut: str | None, shards: str | None) -> Path:
     """Write `reports/audit.html` and `.json`; gives the page's path."""
-    from m5tools.audit.whole import audit as make
-    from m5tools.audit.whole import write
+    from m5tools.audit import audit as make
+    from m5tools.audit import write
 
     return write(make(dataset, policy=policy, cut=cut, shards=shards), dataset.root / "reports")[0]
 
@@ -176,10 +176,10 @@ def _named(column: str, value: Any) -> Any:
     """Codes of states and reasons as words."""
     from m5tools.vocabulary import Reason, State
 
-    words = {"state": State, "reason": Reason}.get(column)
-    if words is None:
+    codes: type[State] | type[Reason] | None = {"state": State, "reason": Reason}.get(column)  # type: ignore[assignment]
+    if codes is None or isinstance(value, str):
         return value
-    return [words(v).word for v in value] if isinstance(value, list) else words(value).word
+    return [codes(v).word for v in value] if isinstance(value, list) else codes(value).word
 
 
 def _readable(value: Any) -> Any:

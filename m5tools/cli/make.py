@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -102,7 +102,7 @@ def _print_scores(scores: dict[str, list[Score]]) -> None:
         Console().print(table)
 
 
-def _verdict(judged: dict[str, dict[str, dict[str, dict[str, float]]]]) -> None:
+def _verdict(judged: dict[str, Any]) -> None:
     """One line: the fused product vector against text alone and chance.
 
     Raises:
@@ -110,11 +110,13 @@ def _verdict(judged: dict[str, dict[str, dict[str, dict[str, float]]]]) -> None:
     """
     fine = judged["fine"]
     fused = fine["systems"]["fused"]["mAP@10"]
-    others = {name: fine["systems"][name]["mAP@10"] for name in ("text", "tfidf_title") if name in fine["systems"]}
-    chance = fine["chance"]["mAP@10"]
-    words = ", ".join(f"{name} {value:.3f}" for name, value in others.items())
-    line = f"finding the same product: fused mAP@10 {fused:.3f}, text only: {words}, chance {chance:.3f}"
-    if fused <= max(*others.values(), chance):
+    rivals: dict[str, float] = {"chance": fine["chance"]["mAP@10"]}
+    for name, words in (("text", "text of the same model"), ("tfidf_title", "title TF-IDF")):
+        if name in fine["systems"]:
+            rivals[words] = fine["systems"][name]["mAP@10"]
+    shown = ", ".join(f"{name} {value:.3f}" for name, value in rivals.items())
+    line = f"finding the same product: fused mAP@10 {fused:.3f}; {shown}"
+    if fused <= max(rivals.values()):
         raise StageFailed(f"{line}: the fused vector does not beat text alone and chance")
     typer.echo(line)
 

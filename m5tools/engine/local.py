@@ -105,7 +105,9 @@ class LocalEngine:
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
         """Forget runs of other circumstances: their outputs are about to be overwritten."""
         for other in home.iterdir():
-            if other.is_dir() and (self.refresh or other.name != run) and _is_run(other):
+            # Without its scratch folder a run was committed before; its markers no longer help.
+            resumable = other.name == run and (other / "scratch").is_dir() and not self.refresh
+            if _is_run(other) and not resumable:
                 shutil.rmtree(other)
         for folder in stage.owned(dataset):
             if folder.is_dir():
@@ -249,7 +251,7 @@ def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:
 
 def _is_run(folder: Path) -> bool:
     """A run's folder, as opposed to that of an entry below this one (`ingest/<crawl>`)."""
-    return len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
+    return folder.is_dir() and len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
 
 
 def _raise_failure(stage: Stage, unit: Unit, done: Done) -> None:

@@ -49,7 +49,8 @@ def sniff(path: Path) -> Sniffed:
         return Sniffed("folder", 0, 0, {}, fitting[0] if fitting else None)
     kind = "csv" if path.suffix.lower() in _CSV else "json_lines"
     reader = READERS[kind]
-    rows = list(islice(reader.rows(reader.chunks(path, path.name)[0], Mapping(source="-", format="csv")), ROWS))
+    any_mapping = Mapping.model_validate({"source": "-", "format": kind})
+    rows = list(islice(reader.rows(reader.chunks(path, path.name)[0], any_mapping), ROWS))
     records = [row.record for row in rows if row.record is not None]
     names = list(dict.fromkeys(name for record in records for name in record))
     fields = {}

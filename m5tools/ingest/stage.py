@@ -130,6 +130,11 @@ class Ingest(Stage):
         manifest = work.dataset.manifest()
         mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
         others = [c for c in manifest["crawls"] if c["crawl_id"] != self.crawl_id]
+        for crawl in manifest["crawls"]:
+            if crawl["crawl_id"] == self.crawl_id and crawl["source"] != self.config.source:
+                raise UsageError(
+                    f"crawl '{self.crawl_id}' belongs to source '{crawl['source']}'; give another crawl_id"
+                )
         if len(others) == len(manifest["crawls"]):
             manifest["crawls"].append(mine)
         else:

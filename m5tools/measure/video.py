@@ -15,6 +15,7 @@ from m5tools.media.video import Clip
 
 FRAME_SIDE: Final = 256
 MOTION_SIDE: Final = 96
+VISIBLE: Final = 16
 DARK: Final = 32
 DARK_SHARE: Final = 0.98
 STRIP_FRAMES: Final = 8
@@ -34,6 +35,7 @@ def signals(clip: Clip) -> tuple[dict[str, Any], bytes]:
         "frames": len(clip.frames),
         "has_audio": clip.has_audio,
         "motion": _motion(small),
+        "moving_share": _moving_share(small),
         "black_share": float(np.mean([(luma < DARK).mean() >= DARK_SHARE for luma in small])),
         "frame_pdq": [pdq(fit(frame, FRAME_SIDE))[0] for frame in clip.frames],
     }
@@ -46,6 +48,13 @@ def _motion(frames: list[npt.NDArray[np.uint8]]) -> float | None:
         return None
     steps = [cv2.absdiff(before, after).mean() for before, after in pairwise(frames)]
     return float(np.mean(steps))
+
+
+def _moving_share(frames: list[npt.NDArray[np.uint8]]) -> float | None:
+    """Share of pixels that change visibly between successive frames; coding noise stays below `VISIBLE`."""
+    if len(frames) < 2:
+        return None
+    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(frames)]))
 
 
 def strip(frames: npt.NDArray[np.uint8]) -> bytes:

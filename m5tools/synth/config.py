@@ -65,11 +65,17 @@ class StreamFaults(_Knobs):
     wrong_type: Rate = 0.015
 
 
+class VideoFaults(StreamFaults):
+    """The same for clips, which can also be cut off before their index."""
+
+    truncated: Rate = 0.015
+
+
 class Faults(_Knobs):
     """What is wrong with listed files."""
 
     image: ImageFaults = ImageFaults()
-    video: StreamFaults = StreamFaults()
+    video: VideoFaults = VideoFaults()
     audio: StreamFaults = StreamFaults(missing_file=0.04, empty=0.04, undecodable=0.04, wrong_type=0.04)
 
 

@@ -118,6 +118,5 @@ def _spoiled(content: bytes, fault: Reason, rng: np.random.Generator) -> bytes:
     if fault is Reason.TRUNCATED:
         return content[: len(content) // 2]
     if fault is Reason.UNDECODABLE:
-        # An MP4 cut before its index at the end is as unreadable as noise.
-        return content[: len(content) * 2 // 3] if content[4:8] == b"ftyp" else rng.bytes(900)
+        return rng.bytes(900)
     return content

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from m5tools.synth.config import ImageFaults, StreamFaults, SynthConfig
+from m5tools.synth.config import ImageFaults, StreamFaults, SynthConfig, VideoFaults
 from m5tools.synth.draws import Bools, Draws, Ints
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
@@ -131,7 +131,7 @@ _IMAGE_TAGS = sum(TAG_BIT[tag] for tag in TAGS if tag.startswith("image."))
 def _fault(draws: Draws, stream: str, offer: Ints, rates: ImageFaults | StreamFaults, gone: Reason) -> Ints:
     kinds = [(gone, rates.missing_file), (Reason.EMPTY, rates.empty), (Reason.UNDECODABLE, rates.undecodable),
              (Reason.WRONG_TYPE, rates.wrong_type)]  # fmt: skip
-    if isinstance(rates, ImageFaults):
+    if isinstance(rates, ImageFaults | VideoFaults):
         kinds.append((Reason.TRUNCATED, rates.truncated))
     codes = np.array([*(reason for reason, _ in kinds), Reason.NONE], np.int64)
     return codes[draws.choice(stream, offer, tuple(rate for _, rate in kinds))]

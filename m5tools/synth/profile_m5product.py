@@ -42,7 +42,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     },
     "faults": {
         "image": {"missing_file": 0.013, "empty": 0.0, "truncated": 0.0, "undecodable": 0.0, "wrong_type": 0.0},
-        "video": {"missing_file": 0.025, "empty": 0.0, "undecodable": 0.0, "wrong_type": 0.0},
+        "video": {"missing_file": 0.025, "empty": 0.0, "undecodable": 0.0, "wrong_type": 0.0, "truncated": 0.0},
     },
 }
 

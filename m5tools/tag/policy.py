@@ -64,18 +64,19 @@ class Rule(_Model):
 
 
 class Policy(_Model):
-    """A named set of rules."""
+    """A named set of rules; of several for one tag the first that holds is the verdict."""
 
     policy: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     about: str = ""
     rules: tuple[Rule, ...]
 
     @model_validator(mode="after")
-    def _one_rule_a_tag(self) -> Policy:
-        tags = [rule.tag for rule in self.rules]
-        twice = sorted({t for t in tags if tags.count(t) > 1})
-        if twice:
-            raise ValueError(f"more than one rule for {', '.join(twice)}")
+    def _one_modality_a_tag(self) -> Policy:
+        """Rules of one tag are alternatives; they must judge the same thing."""
+        about: dict[str, tuple[str, str]] = {}
+        for rule in self.rules:
+            if about.setdefault(rule.tag, (rule.signals, rule.modality)) != (rule.signals, rule.modality):
+                raise ValueError(f"the rules for {rule.tag} differ in signals or modality")
         return self
 
 

@@ -24,7 +24,9 @@ def verdicts(policy: Policy, signals: dict[str, pl.DataFrame]) -> pl.DataFrame:
         Rows of the table `tags` without the policy's name, sorted by product, tag and file.
     """
     found = [_judge(rule, signals[rule.signals]) for rule in policy.rules]
-    return pl.concat([pl.DataFrame(schema=SCHEMA), *found]).sort("product_id", "tag", "asset_id")
+    every = pl.concat([pl.DataFrame(schema=SCHEMA), *found])
+    once = every.unique(["product_id", "tag", "asset_id"], keep="first", maintain_order=True)
+    return once.sort("product_id", "tag", "asset_id")
 
 
 def _judge(rule: Rule, signals: pl.DataFrame) -> pl.DataFrame:

@@ -31,7 +31,8 @@ def test_rules_that_make_no_sense_are_refused(change: dict[str, object], message
         Rule.model_validate(RULE | change)
 
 
-def test_a_tag_has_one_rule() -> None:
+def test_rules_of_one_tag_judge_the_same_thing() -> None:
     rule = RULE | {"when": [{"signal": "sharpness", "below": 1}]}
-    with pytest.raises(ValidationError, match=r"more than one rule for image\.blank"):
-        Policy.model_validate({"policy": "p", "rules": [rule, rule]})
+    assert len(Policy.model_validate({"policy": "p", "rules": [rule, rule]}).rules) == 2
+    with pytest.raises(ValidationError, match=r"the rules for image\.blank differ"):
+        Policy.model_validate({"policy": "p", "rules": [rule, rule | {"modality": "video"}]})

@@ -1,0 +1,154 @@
+"""Edges → clusters: connected components with a guard against chains, and a survivor for each.
+
+Clusters nest: a same-product cluster takes in the re-listed offers of its products, a variant cluster takes in both, so
+"one product a cluster" means what it says at every level. A chain A~B~C may join what must stay apart, two GTINs in one
+product, say. Such components are built again from the strongest edge down, and an edge that would join what is apart
+is left out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from m5tools.vocabulary import Relation
+
+_LEVELS: dict[Relation, tuple[Relation, ...]] = {
+    Relation.SAME_OFFER: (Relation.SAME_OFFER,),
+    Relation.SAME_PRODUCT: (Relation.SAME_OFFER, Relation.SAME_PRODUCT),
+    Relation.VARIANT: (Relation.SAME_OFFER, Relation.SAME_PRODUCT, Relation.VARIANT),
+}
+_APART: dict[Relation, str | None] = {
+    Relation.SAME_OFFER: None,
+    Relation.SAME_PRODUCT: "gtin",
+    Relation.VARIANT: "group",
+}
+"""Two products with different values of this column are not one cluster of the relation (groups: within a source)."""
+
+
+def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """The clusters of all three relations.
+
+    Args:
+        edges: columns row_a, row_b, relation, score.
+        products: columns row, product_id, source, gtin, group, modalities, table_pairs, files, description_chars;
+            sorted by row.
+
+    Returns:
+        Columns relation, cluster_id, product_id, is_survivor; sorted by relation and product id.
+    """
+    strength = edges.group_by("row_a", "row_b", "relation").agg(pl.col("score").sum())
+    strength = strength.sort("score", "row_a", "row_b", descending=[True, False, False])
+    variants = strength.filter(pl.col("relation") == Relation.VARIANT)
+    found = []
+    for relation, levels in _LEVELS.items():
+        linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
+        apart = variants if relation is Relation.SAME_PRODUCT else variants.clear()
+        labels = components(linked, products, _APART[relation], apart)
+        found.append(_clusters(relation, labels, products))
+    return pl.concat(found)
+
+
+def components(linked: pl.DataFrame, products: pl.DataFrame, apart_by: str | None, apart: pl.DataFrame) -> pl.DataFrame:
+    """Connected components that keep apart what must be.
+
+    Args:
+        linked: edges row_a, row_b, strongest first.
+        products: columns row, source and `apart_by`.
+        apart_by: column in which a component holds one value at most (nulls aside).
+        apart: pairs row_a, row_b that may not be joined.
+
+    Returns:
+        Columns row and label (smallest row of the component), of all rows in `linked`.
+    """
+    labels = _labels(linked)
+    if apart_by is None:
+        return labels
+    name = pl.col(apart_by)
+    realm = pl.col("source") if apart_by == "group" else pl.lit("")
+    named = labels.join(products.select("row", name=name, realm=realm), on="row")
+    counted = named.group_by("label", "realm").agg(names=pl.col("name").drop_nulls().n_unique())
+    mixed = counted.filter(pl.col("names") > 1)
+    across = apart.join(labels, left_on="row_a", right_on="row").join(
+        labels, left_on="row_b", right_on="row", suffix="_b"
+    )
+    torn = across.filter(pl.col("label") == pl.col("label_b"))
+    doubtful = pl.concat([mixed.select("label"), torn.select("label")]).unique()
+    if doubtful.is_empty():
+        return labels
+    inside = linked.join(labels, left_on="row_a", right_on="row", maintain_order="left")
+    weak = inside.join(doubtful, on="label", how="semi", maintain_order="left")
+    sound = inside.join(doubtful, on="label", how="anti", maintain_order="left")
+    suspects = named.join(doubtful, on="label", how="semi")
+    names = {
+        row: {realm: name} for row, realm, name in suspects.select("row", "realm", "name").drop_nulls().iter_rows()
+    }
+    kept = _strongest(weak, names, torn)
+    return _labels(pl.concat([sound.select("row_a", "row_b"), kept]))
+
+
+def _strongest(edges: pl.DataFrame, names: dict[int, dict[str, str]], apart: pl.DataFrame) -> pl.DataFrame:
+    """Edges, in the order given, that join no two names of one realm and no pair that is apart (Kruskal, refusing)."""
+    parent: dict[int, int] = {}
+    foes: defaultdict[int, set[int]] = defaultdict(set)
+    for a, b in apart.select("row_a", "row_b").iter_rows():
+        foes[a].add(b)
+        foes[b].add(a)
+
+    def root(row: int) -> int:
+        while parent.get(row, row) != row:
+            parent[row] = parent.get(parent[row], parent[row])
+            row = parent[row]
+        return row
+
+    kept = []
+    for a, b in edges.select("row_a", "row_b").iter_rows():
+        one, other = root(a), root(b)
+        if one == other:
+            kept.append((a, b))
+            continue
+        if len(foes[one]) > len(foes[other]):
+            one, other = other, one
+        mine, theirs = names.get(one, {}), names.get(other, {})
+        names_differ = any(theirs.get(realm, name) != name for realm, name in mine.items())
+        if names_differ or any(root(foe) == other for foe in foes[one]):
+            continue
+        parent[one] = other
+        foes[other] |= foes.pop(one)
+        names[other] = theirs | mine
+        kept.append((a, b))
+    return pl.DataFrame(kept, schema={"row_a": pl.UInt32, "row_b": pl.UInt32}, orient="row")
+
+
+def _labels(linked: pl.DataFrame) -> pl.DataFrame:
+    """Every linked row with the smallest row of its component."""
+    ends = linked.select("row_a", "row_b").to_numpy()
+    rows, places = np.unique(ends, return_inverse=True)
+    places = places.reshape(ends.shape)
+    graph = coo_array((np.ones(len(ends), bool), (places[:, 0], places[:, 1])), shape=(len(rows), len(rows)))
+    _, component = connected_components(graph, directed=False)
+    smallest: Any = np.full(int(component.max(initial=-1)) + 1, np.iinfo(np.uint32).max, np.uint32)
+    np.minimum.at(smallest, component, rows.astype(np.uint32))
+    return pl.DataFrame({"row": rows.astype(np.uint32), "label": smallest[component]})
+
+
+def _clusters(relation: Relation, labels: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """Components by product id, the most complete product of each marked; ties go to the smallest id."""
+    completeness = ["modalities", "table_pairs", "files", "description_chars"]
+    members = (
+        labels.join(products.select("row", "product_id", *completeness), on="row")
+        .filter(pl.len().over("label") > 1)
+        .sort("label", *completeness, "row", descending=[False, *[True] * len(completeness), False])
+        .with_columns(is_survivor=pl.col("row") == pl.col("row").first().over("label"))
+    )
+    names = products.select("row", cluster_id="product_id")
+    return (
+        members.join(names, left_on="label", right_on="row")
+        .sort("row")
+        .select(pl.lit(relation.value).alias("relation"), "cluster_id", "product_id", "is_survivor")
+    )

@@ -1,0 +1,199 @@
+"""Evidence → relation: a few rules that can be read, with weights from the policy.
+
+In this order, the first that holds:
+
+1. one item group and a differing option            → variant, before any identifier is believed
+2. one offerer and equal content                     → same_offer
+3. equal GTIN, or brand and part number              → same_product; variant when an option differs
+4. a weighted score of title, description, table and pictures that passes the threshold
+                                                     → variant when an option differs; nothing when a measure, brand or
+                                                       identifier speaks against it; same_product otherwise
+5. one item group and all options agree              → same_product
+6. near-equal titles with a differing option         → variant
+7. one item group                                    → variant
+
+Missing values count neither for nor against.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from m5tools.dedup.identifiers import branded
+from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
+from m5tools.dedup.table import compare
+from m5tools.vocabulary import Relation
+
+EDGES = ("row_a", "row_b", "product_a", "product_b", "relation", "evidence", "score", "detail")
+_PARTS = ("title", "description", "table_key", "media_key")
+
+
+def decide(
+    pairs: pl.DataFrame, products: pl.DataFrame, facts: pl.DataFrame, pictured: pl.DataFrame, policy: DuplicatePolicy
+) -> pl.DataFrame:
+    """The edges among candidate pairs.
+
+    Args:
+        pairs: rows a < b, distinct.
+        products: gathered columns of (at least) the products in them.
+        facts: their facts.
+        pictured: pairs of products that show the same picture.
+        policy: thresholds and weights.
+
+    Returns:
+        One row a pair and kind of evidence, columns :data:`EDGES`, sorted by product ids and evidence.
+    """
+    seen = _side_by_side(pairs, products, facts, pictured, policy)
+    related = _relation(_scored(seen, policy), policy).drop_nulls("relation")
+    return _edges(related)
+
+
+def _side_by_side(
+    pairs: pl.DataFrame, products: pl.DataFrame, facts: pl.DataFrame, pictured: pl.DataFrame, policy: DuplicatePolicy
+) -> pl.DataFrame:
+    """Pairs with the columns of both sides (`_b` on the second) and how far texts, tables and pictures agree."""
+    products = products.with_columns(part=branded("mpn", policy), named=branded("model", policy)).with_row_index(
+        "place"
+    )
+    both = (
+        compare(pairs, facts, policy)
+        .join(pictured, on=["a", "b"], how="left", maintain_order="left")
+        .with_columns(pl.col("pictures", "recoloured").fill_null(0), pl.col("shared_file").fill_null(False))
+        .join(products, left_on="a", right_on="row", maintain_order="left")
+        .join(products, left_on="b", right_on="row", suffix="_b", maintain_order="left")
+    )
+    stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
+    titles = byte_shingles(products.select(stems).to_series())
+    words = word_shingles(products["description"])
+    a, b = both["place"].to_numpy(), both["place_b"].to_numpy()
+    return both.with_columns(
+        title_score=pl.Series(jaccard(titles, a, b), nan_to_null=True),
+        description_score=pl.Series(jaccard(words, a, b), nan_to_null=True),
+    )
+
+
+def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+    """Adds `score`, `agreeing_score` (what title and table brought) and the flags the rules speak of."""
+    weights = policy.same_product.weights
+    mine = pl.col("codes").list.set_difference("codes_b").list.len() > 0
+    theirs = pl.col("codes_b").list.set_difference("codes").list.len() > 0
+    telling = pl.element().str.contains(r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$")
+    shared_code = pl.col("codes").list.set_intersection("codes_b").list.eval(telling).list.any()
+    flagged = seen.with_columns(
+        same_group=(pl.col("group") == pl.col("group_b")).fill_null(False),
+        same_gtin=(pl.col("gtin") == pl.col("gtin_b")).fill_null(False),
+        same_part=(pl.col("part") == pl.col("part_b")).fill_null(False),
+        other_gtin=(pl.col("gtin") != pl.col("gtin_b")).fill_null(False),
+        other_part=(pl.col("part") != pl.col("part_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
+        other_brand=_other_brand(),
+        other_code=mine & theirs,
+        other_model=(pl.col("named") != pl.col("named_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
+        shared_code=shared_code.fill_null(False) | (pl.col("named") == pl.col("named_b")).fill_null(False),
+        equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
+        content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
+        recoloured_only=(pl.col("pictures") == 0) & (pl.col("recoloured") >= 0.5) & (pl.col("options_agreeing") == 0),
+    )
+    brought = weights.title * pl.col("title_score").fill_null(0) + weights.table * pl.col("agreement").fill_null(0)
+    return flagged.with_columns(
+        agreeing_score=brought,
+        score=brought
+        + weights.description * pl.col("description_score").fill_null(0)
+        + weights.picture * (pl.col("pictures") + pl.col("recoloured"))
+        + weights.options * pl.col("option_agreement")
+        + weights.code * pl.col("shared_code")
+        - policy.same_product.code_conflict * pl.col("other_code"),
+    )
+
+
+def _other_brand() -> pl.Expr:
+    """Both brands are known and neither is a part of the other ("Acme", "Acme Inc.")."""
+    mine, theirs = pl.col("brand"), pl.col("brand_b")
+    within = mine.str.contains(theirs, literal=True) | theirs.str.contains(mine, literal=True)
+    return (~within).fill_null(False)
+
+
+def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+    """Adds `relation`, null where two products have nothing to do with each other."""
+    rules = policy.same_product
+    option_differs = (pl.col("options_differ") > 0) | pl.col("recoloured_only")
+    delivered_alike = pl.col("content_hash") == pl.col("content_hash_b")
+    filled = pl.col("title").is_not_null() | pl.col("description").is_not_null()
+    rich = pl.col("equal_parts") >= policy.same_offer.min_equal_parts
+    same_offer = pl.col("content") & (rich | (delivered_alike & filled)) & ~pl.col("other_gtin") & ~pl.col("other_part")
+    identified = pl.col("same_gtin") | (pl.col("same_part") & ~pl.col("other_gtin"))
+    near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement) & ~pl.col("other_brand")
+    against = (pl.col("measures_differ") > 0) | pl.col("other_gtin") | pl.col("other_part") | pl.col("other_model")
+    alike_text = (
+        (pl.col("title_score") >= policy.variant.title).fill_null(False)
+        & (pl.col("agreement") >= policy.variant.table).fill_null(True)
+        & ~pl.col("other_brand")
+        & ~pl.col("other_code")
+        & ~pl.col("other_model")
+    )
+    variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
+    return scored.with_columns(
+        relation=pl.when(pl.col("same_group") & option_differs)
+        .then(variant)
+        .when(same_offer)
+        .then(pl.lit(Relation.SAME_OFFER.value))
+        .when(identified & ~pl.col("other_brand"))
+        .then(pl.when(option_differs).then(variant).otherwise(same_product))
+        .when(near & option_differs & ~pl.col("other_model"))
+        .then(variant)
+        .when(near & ~against)
+        .then(same_product)
+        .when(pl.col("same_group") & (pl.col("option_agreement") == 1) & ~against)
+        .then(same_product)
+        .when((alike_text & option_differs) | pl.col("same_group"))
+        .then(variant)
+    )
+
+
+def _edges(related: pl.DataFrame) -> pl.DataFrame:
+    """One row for each kind of evidence that speaks in a decided pair, in words."""
+    differs = (
+        pl.when(pl.col("difference") != "").then(pl.lit("; differs in ") + pl.col("difference")).otherwise(pl.lit(""))
+    )
+    whole = pl.col("relation") == Relation.SAME_OFFER
+    kinds = {
+        "content": (whole, pl.lit(1.0), pl.lit("title, description, table and media are equal")),
+        "group": (pl.col("same_group"), pl.lit(1.0), pl.lit("same item group")),
+        "identifier": (
+            pl.col("same_gtin") | pl.col("same_part"),
+            pl.when("same_gtin").then(1.0).otherwise(0.95),
+            pl.when("same_gtin")
+            .then(pl.lit("gtin ") + pl.col("gtin"))
+            .otherwise(pl.lit("part number ") + pl.col("mpn") + pl.lit(" of ") + pl.col("brand")),
+        ),
+        "text": (
+            pl.col("title_score") > 0,
+            pl.col("title_score"),
+            pl.format("titles {} alike without colour and measures", pl.col("title_score").round(2)),
+        ),
+        "table": (
+            (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,
+            pl.col("agreement").fill_null(0),
+            pl.format("{} of {} shared attributes agree", "agreeing", "shared") + differs,
+        ),
+        "image": (
+            (pl.col("pictures") + pl.col("recoloured")) > 0,
+            pl.col("pictures") + pl.col("recoloured"),
+            pl.format("{} of the pictures alike", pl.col("pictures").round(2))
+            + pl.format("; {} in another colour", pl.col("recoloured").round(2)),
+        ),
+    }
+    rows = (
+        related.filter(holds).select(
+            row_a="a",
+            row_b="b",
+            product_a="product_id",
+            product_b="product_id_b",
+            relation="relation",
+            evidence=pl.lit(kind),
+            score=score.cast(pl.Float32).clip(0, 1),
+            detail=detail,
+        )
+        for kind, (holds, score, detail) in kinds.items()
+    )
+    return pl.concat(rows).sort("row_a", "row_b", "evidence")

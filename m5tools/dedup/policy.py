@@ -1,0 +1,140 @@
+"""The policy file of duplicate detection, checked: thresholds, weights, and the words that tell variants apart."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from m5tools import documents
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Words = tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...]
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JoinRules(_Rules):
+    """How far a shared key is followed."""
+
+    window: int = Field(ge=1, description="neighbours within a key that a product is compared with")
+    cap: int = Field(ge=2, description="products above which a key is a hub")
+
+
+class TextRules(_Rules):
+    """Which texts become candidates."""
+
+    title_similarity: Share
+    description_similarity: Share
+    recall: Annotated[float, Field(gt=0, lt=1)]
+    permutations: int = Field(ge=8, description="MinHash values per text, at most")
+    min_title_chars: int = Field(ge=1)
+
+
+class IdentifierRules(_Rules):
+    """Which identifiers count."""
+
+    min_mpn_chars: int = Field(ge=1)
+
+
+class PictureRules(_Rules):
+    """When two files show one picture, and which pictures say nothing."""
+
+    distance: int = Field(ge=0, le=128, description="bits of 256")
+    recall: Annotated[float, Field(gt=0, lt=1)]
+    colour_overlap: Share
+    min_quality: int = Field(ge=0, le=100)
+    min_deviation: float = Field(ge=0)
+    hub_titles: int = Field(ge=1)
+    hub_categories: int = Field(ge=1)
+
+
+class TableRules(_Rules):
+    """When attribute tables speak."""
+
+    min_pairs: int = Field(ge=1)
+    full_agreement: int = Field(ge=1)
+
+
+class SameOfferRules(_Rules):
+    min_equal_parts: int = Field(ge=1, le=4)
+
+
+class Weights(_Rules):
+    """What each kind of evidence adds to the score of a pair."""
+
+    title: Share
+    description: Share
+    table: Share
+    picture: Share
+    options: Share
+    code: Share
+
+
+class SameProductRules(_Rules):
+    threshold: Share
+    weights: Weights
+    code_conflict: Share
+    agreement: Share
+
+
+class VariantRules(_Rules):
+    title: Share
+    table: Share
+
+
+class DuplicatePolicy(_Rules):
+    """All of `pipelines/policies/duplicates.yaml`, where every entry is explained."""
+
+    join: JoinRules
+    text: TextRules
+    identifier: IdentifierRules
+    picture: PictureRules
+    table: TableRules
+    same_offer: SameOfferRules
+    same_product: SameProductRules
+    variant: VariantRules
+    options: Words
+    colours: Words
+    size_words: tuple[str, ...]
+    brand_names: tuple[str, ...]
+    part_names: tuple[str, ...]
+    units: dict[str, dict[str, float]]
+
+    @cached_property
+    def option_names(self) -> dict[str, str]:
+        """Every name of an option → the name it goes by here."""
+        return {_plain(word): words[0] for words in self.options for word in words}
+
+    @cached_property
+    def colour_words(self) -> dict[str, str]:
+        """Every colour word → the colour."""
+        return {_plain(word): words[0] for words in self.colours for word in words}
+
+    @cached_property
+    def unit_kinds(self) -> dict[str, str]:
+        """Every unit → what it measures."""
+        return {_plain(unit): kind for kind, units in self.units.items() for unit in units}
+
+    @cached_property
+    def unit_factors(self) -> dict[str, float]:
+        """Every unit → its size in the first unit of its kind."""
+        return {_plain(unit): factor for units in self.units.values() for unit, factor in units.items()}
+
+
+def load_policy(name: str) -> DuplicatePolicy:
+    """A policy by the name of a shipped file (`duplicates`) or by the path of a YAML file.
+
+    Raises:
+        UsageError: there is no such file, or it does not hold a policy.
+    """
+    return documents.load(documents.locate("policy", "pipelines/policies", name), DuplicatePolicy)
+
+
+def _plain(word: str) -> str:
+    """A word as it stands in normalised text (NFKC makes two primes of ″)."""
+    return unicodedata.normalize("NFKC", word).lower()

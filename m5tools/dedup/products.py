@@ -1,0 +1,173 @@
+"""What deduplication looks at, per product, gathered once per partition: normalised texts, keys, facts and pictures.
+
+Rows are numbered by product id over the whole dataset (ids fall into partitions in ascending order), so a pair of rows
+a < b is a pair of ids product_a < product_b, whatever files or partitions the products came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from m5tools import atomic
+from m5tools.dataset import Dataset, part_name
+from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.table import product_facts
+from m5tools.dedup.titles import codes, plain, stem
+from m5tools.vocabulary import Modality, State
+
+_JOINT = "\x1f"
+"""Separates the parts of a key; a control character no normalised text holds."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The scratch tables of one run: parts per partition, with `row` counted from 0 inside the part."""
+
+    scratch: Path
+    partitions: int
+
+    def write(self, kind: str, part: int | str, rows: pl.DataFrame) -> None:
+        """Write one part, whole or not at all."""
+        name = part_name(part) if isinstance(part, int) else part
+        with atomic.whole_file(self.scratch / kind / f"{name}.parquet") as temporary:
+            rows.write_parquet(temporary)
+
+    def offsets(self) -> list[int]:
+        """The first row of each partition, and the number of products at the end."""
+        first = [0]
+        for i in range(self.partitions):
+            file = self.scratch / "products" / f"{part_name(i)}.parquet"
+            first.append(first[-1] + pl.scan_parquet(file).select(pl.len()).collect().item())
+        return first
+
+    def scan(self, kind: str) -> pl.LazyFrame:
+        """All parts of one kind, `row` counted over the dataset."""
+        first = self.offsets()
+        return pl.concat(
+            pl.scan_parquet(self.scratch / kind / f"{part_name(i)}.parquet").with_columns(
+                (pl.col("row") + first[i]).cast(pl.UInt32)
+            )
+            for i in range(self.partitions)
+        )
+
+    def pairs(self) -> list[Path]:
+        """The files of candidate pairs, in a fixed order."""
+        return sorted((self.scratch / "pairs").glob("[!.]*.parquet"))
+
+
+def gather(
+    dataset: Dataset, partition: int, policy: DuplicatePolicy
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Products, facts and pictures of one partition.
+
+    Returns:
+        `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`;
+        `pictures`: row, asset_id, pdq, pdq_trimmed, colours of every picture that can tell products apart.
+    """
+    attributes = dataset.read("attributes", partition=partition)
+    media = _media(dataset, partition)
+    products = _products(dataset, partition, attributes, media, policy)
+    rows = products.select("product_id", "row")
+    facts = product_facts(products, attributes.join(rows, on="product_id"), policy)
+    pictures = _pictures(dataset, media.join(rows, on="product_id"), policy)
+    return products, facts, pictures
+
+
+def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
+    """Listed files of a partition with what became of them: product_id, modality, location_id, asset_id, state."""
+    media = dataset.read("media", partition=partition, columns=("product_id", "modality", "location_id"))
+    fetched = dataset.scan("fetched").select("location_id", "asset_id", "state")
+    known = fetched.join(media.lazy().select("location_id").unique(), on="location_id", how="semi").collect()
+    return media.join(known, on="location_id", how="left")
+
+
+def _products(
+    dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: DuplicatePolicy
+) -> pl.DataFrame:
+    """Per product: row, product_id, source, offerer, title, stem, description, codes, brand, gtin, mpn, model,
+    group, content_hash, table_key, media_key, table_pairs, modalities, filled, files, description_chars."""
+    filled = attributes.drop_nulls("value").select(
+        "product_id", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
+    )
+    tables = filled.group_by("product_id").agg(
+        table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(), table_pairs=pl.len()
+    )
+    files = media.group_by("product_id").agg(
+        media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
+        files=pl.len(),
+        media_present=pl.col("modality").filter(pl.col("state") == State.PRESENT).n_unique(),
+    )
+    read = dataset.read("products", partition=partition).sort("product_id")
+    makers, models = (_listed(attributes, names) for names in (policy.brand_names, policy.part_names))
+    texts = read.select(
+        "product_id",
+        "content_hash",
+        "source",
+        offerer=pl.coalesce(plain(pl.col("seller")), "source"),
+        title=plain(pl.col("title")),
+        description=plain(pl.col("description")),
+        brand=plain(pl.col("brand")),
+        gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
+        mpn=_compact(pl.col("mpn")),
+        group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
+    )
+    gathered = (
+        texts.with_row_index("row")
+        .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
+        .with_columns(stem=stem(pl.col("title"), policy))
+        .with_columns(codes=codes(pl.col("stem")))
+        .join(makers.rename({"value": "maker"}), on="product_id", how="left")
+        .join(models.rename({"value": "model"}), on="product_id", how="left")
+        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), model=_compact(pl.col("model")))
+        .drop("maker")
+        .join(tables, on="product_id", how="left")
+        .join(files, on="product_id", how="left")
+        .with_columns(pl.col("table_pairs", "files", "media_present").fill_null(0))
+        .sort("row")
+    )
+    return gathered.with_columns(
+        description_chars=pl.col("description").str.len_chars().fill_null(0),
+        modalities=pl.col("media_present")
+        + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
+        + (pl.col("table_pairs") > 0),
+    ).drop("media_present")
+
+
+def _listed(attributes: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    """The first value a table gives under one of these names: product_id, value."""
+    named = attributes.filter(pl.col("name").is_in(list(names))).drop_nulls("value").sort("product_id", "position")
+    return named.group_by("product_id", maintain_order=True).agg(pl.col("value").first())
+
+
+def _compact(identifier: pl.Expr) -> pl.Expr:
+    """A part number without separators; null when nothing is left."""
+    bare = plain(identifier).str.replace_all(r"[^\p{L}\p{N}]+", "")
+    return pl.when(bare != "").then(bare)
+
+
+def _pictures(dataset: Dataset, media: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+    """Decoded pictures that are not blank and no hub."""
+    rules = policy.picture
+    listed = (
+        media.filter(pl.col("modality") == Modality.IMAGE).drop_nulls("asset_id").select("row", "asset_id").unique()
+    )
+    hubs = dataset.scan("corpus_assets").filter(
+        (pl.col("titles") > rules.hub_titles) | (pl.col("categories") > rules.hub_categories)
+    )
+    telling = (
+        dataset.scan("signals_image")
+        .filter(
+            pl.col("state") == State.PRESENT,
+            pl.col("pdq").is_not_null(),
+            pl.col("pdq_quality") >= rules.min_quality,
+            pl.col("luma_deviation") >= rules.min_deviation,
+        )
+        .select("asset_id", "pdq", "pdq_trimmed", "colours")
+        .join(hubs.select("asset_id"), on="asset_id", how="anti")
+        .join(listed.lazy().select("asset_id").unique(), on="asset_id", how="semi")
+        .collect()
+    )
+    return listed.join(telling, on="asset_id").sort("row", "asset_id")

@@ -1,0 +1,133 @@
+"""What a title says that tells variants apart (colour, size, measures), and the stem that is left without it.
+
+"Acme tee red, size 42" and "Acme tee blue, size 38" share the stem "acme tee"; their colours and sizes become facts
+beside those of the attribute table and are compared there. Numbers that stay in the stem are codes, for digits are
+identity.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import polars as pl
+
+from m5tools.dedup.policy import DuplicatePolicy
+
+COLOUR = "colour"
+SIZE = "size"
+"""What colours and sizes of titles are called, as the policy calls attributes of these kinds."""
+
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
+_SIGNIFICANT = 3
+"""Digits of a measure that are compared: 15.6 inches and 396 mm are equal."""
+
+
+def plain(text: pl.Expr) -> pl.Expr:
+    """Text to compare: NFKC, lower case, single spaces; null when nothing is left."""
+    spaced = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.when(spaced != "").then(spaced)
+
+
+def measure(number: pl.Expr, unit: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A number with its unit as text that is equal for equal measures: "396 length"; unknown units stay as they are."""
+    factor = unit.replace_strict(policy.unit_factors, default=1.0, return_dtype=pl.Float64)
+    kind = unit.replace_strict(policy.unit_kinds, default=unit, return_dtype=pl.String)
+    value = (number * factor).round_sig_figs(_SIGNIFICANT).cast(pl.String)
+    return pl.concat_str(value, kind.fill_null(""), separator=" ").str.strip_chars()
+
+
+def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A plain colour as a list: the colour words in it and, where it says more, itself.
+
+    So "brown" agrees with "dark brown", which differs from "light brown".
+    """
+    words = text.str.extract_all(_colours(policy)).list.eval(pl.element().replace(policy.colour_words))
+    return words.list.concat(pl.concat_list(text.replace(policy.colour_words)))
+
+
+def size_value(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A plain size without the word before it: "eu 42", "size 42" and "42" are one."""
+    bare = text.str.replace(rf"^(?:{_alternatives(policy.size_words)})\b[\s:.]*", "")
+    number = bare.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).cast(pl.String)
+    return pl.coalesce(number, bare)
+
+
+def read_measure(text: pl.Expr, policy: DuplicatePolicy) -> tuple[pl.Expr, pl.Expr]:
+    """Number and unit of a plain text that is nothing but a measure; null otherwise."""
+    whole = pl.when(text.str.contains(rf"^(?:{_measures(policy)})$")).then(text)
+    number = whole.str.extract(rf"^({_NUMBER})").str.replace(",", ".", literal=True).cast(pl.Float64)
+    return number, whole.str.extract(rf"^{_NUMBER}[\s-]*(.+)$")
+
+
+def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
+    for pattern in (_measures(policy), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
+        title = title.str.replace_all(pattern, " ")
+    rest = title.str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.when(rest != "").then(rest)
+
+
+def codes(stem: pl.Expr) -> pl.Expr:
+    """The distinct words of a stem that hold a digit, sorted."""
+    return stem.str.extract_all(r"[\p{L}]*\d[\p{L}\d]*").list.unique().list.sort().fill_null([])
+
+
+def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+    """Colours, sizes and measures of titles.
+
+    Args:
+        products: columns `row` and `title` (plain).
+        policy: the words and units.
+
+    Returns:
+        Columns `row`, `name`, `value`: one row a fact.
+    """
+    titles = products.select("row", "title").drop_nulls("title")
+    colours = (
+        titles.select("row", value=pl.col("title").str.extract_all(_colours(policy)))
+        .explode("value", empty_as_null=False)
+        .select("row", name=pl.lit(COLOUR), value=pl.col("value").replace(policy.colour_words))
+    )
+    sizes = (
+        titles.select("row", value=pl.col("title").str.extract_all(_sizes(policy)))
+        .explode("value", empty_as_null=False)
+        .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value"), policy))
+    )
+    found = (
+        titles.select("row", text=pl.col("title").str.extract_all(_measures(policy)))
+        .explode("text", empty_as_null=False)
+        .select(
+            "row",
+            number=pl.col("text").str.extract(rf"^({_NUMBER})").str.replace(",", ".").cast(pl.Float64),
+            unit=pl.col("text").str.extract(rf"^{_NUMBER}[\s-]*(.+)$"),
+        )
+    )
+    measures = found.select(
+        "row",
+        name=pl.col("unit").replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String),
+        value=measure(pl.col("number"), pl.col("unit"), policy),
+    )
+    return pl.concat([colours, sizes, measures]).drop_nulls().unique().sort("row", "name", "value")
+
+
+@cache
+def _alternatives(words: tuple[str, ...]) -> str:
+    """One of the words, the longest first."""
+    return "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w)))
+
+
+def _colours(policy: DuplicatePolicy) -> str:
+    return rf"\b(?:{_alternatives(tuple(policy.colour_words))})\b"
+
+
+def _sizes(policy: DuplicatePolicy) -> str:
+    words = _alternatives(policy.size_words)
+    return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b"
+
+
+def _measures(policy: DuplicatePolicy) -> str:
+    words = tuple(u for u in policy.unit_kinds if u[-1].isalpha())
+    marks = tuple(u for u in policy.unit_kinds if not u[-1].isalpha())
+    return rf"\b{_NUMBER}[\s-]*(?:(?:{_alternatives(words)})\b|(?:{_alternatives(marks)}))"

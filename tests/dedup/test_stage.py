@@ -1,0 +1,314 @@
+"""The stage as a whole: the traps that other deduplicators fall into, and independence of order."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from m5tools.dataset import Dataset
+from m5tools.dedup import Dedup, DedupConfig
+from m5tools.engine.local import run_stage
+from m5tools.errors import UsageError
+
+from .shop import Found, Listing, Option, drawing, encoded, tables_of, with_margin
+
+Find = Callable[..., Found]
+
+KETTLE = {"material": "steel", "type": "kettle", "warranty": "two years", "lid": "hinged"}
+SHIRT = {"material": "cotton", "fit": "regular", "neck": "crew", "sleeve": "short"}
+
+
+def test_short_titles_are_no_evidence(find: Find) -> None:
+    found = find([Listing("cable", "USB cable"), Listing("mug", "Blue mug"), Listing("blank", ""), Listing("none")])
+    assert found.relations == {}
+    assert found.clusters.is_empty()
+
+
+def test_equal_rows_of_one_source_are_one_offer(find: Find) -> None:
+    found = find([Listing("first", "USB cable"), Listing("second", "USB cable"), Listing("other", "USB hub")])
+    assert found.relations == {frozenset(("first", "second")): "same_offer"}
+
+
+def test_equal_short_titles_alone_do_not_join(find: Find) -> None:
+    found = find(
+        [
+            Listing("a", "USB cable", price=3, seller="Ann"),
+            Listing("b", "USB cable", price=9, seller="Bob"),
+            Listing("c", "USB cable", "Two metres, white.", price=3, seller="Ann"),
+        ]
+    )
+    assert found.relations == {}
+    assert found.counts["pairs_found"] > 0
+
+
+def test_relisted_offer_with_another_price(find: Find) -> None:
+    same = {"title": "Steel kettle Acme 1.7 l", "description": "Boils fast.", "attributes": KETTLE, "seller": "Ann"}
+    found = find([Listing("old", price=19, **same), Listing("new", price=17, **same)])
+    assert found.relation("old", "new") == "same_offer"
+    assert found.edges.filter(evidence="content")["detail"].item() == "title, description, table and media are equal"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Trail running shoe Falcon, size 42", "Trail running shoe Falcon, size 38"),
+        ("Pocket phone Nimbus 128 GB", "Pocket phone Nimbus 256 GB"),
+        ("Living room television Aurora 55″", "Living room television Aurora 65″"),
+        ("Crew neck tee shirt red", "Crew neck tee shirt blue"),
+        ("Oat drink Haver 1 l", "Oat drink Haver 500 ml"),
+    ],
+)
+def test_differing_option_in_title_is_a_variant(find: Find, one: str, other: str) -> None:
+    assert find([Listing("one", one), Listing("other", other)]).relation("one", "other") == "variant"
+
+
+def test_equal_measures_in_other_units_are_no_difference(find: Find) -> None:
+    sold = {"brand": "Aurora", "mpn": "AU-5521"}
+    found = find([Listing("in", "Television 15.6 in", **sold), Listing("mm", "Television 396 mm", **sold)])
+    assert found.relation("in", "mm") == "same_product"
+
+
+def test_differing_codes_are_different_products(find: Find) -> None:
+    found = find(
+        [
+            Listing("3310", "Classic mobile phone Nokaya 3310 with charger", attributes=KETTLE),
+            Listing("7790", "Classic mobile phone Nokaya 7790 with charger", attributes=KETTLE),
+        ]
+    )
+    assert found.relations == {}
+
+
+def test_group_with_differing_option_comes_before_identifiers(find: Find) -> None:
+    shirt = {"group_id": "g1", "gtin": "4006381333931", "title": "Crew neck tee"}
+    found = find(
+        [
+            Listing("red", attributes=SHIRT | {"color": Option("red")}, **shirt),
+            Listing("rot", attributes=SHIRT | {"farbe": Option("rot")}, seller="Bob", **shirt),
+            Listing("blue", attributes=SHIRT | {"color": Option("blue")}, **shirt),
+        ]
+    )
+    assert found.relation("red", "blue") == "variant"
+    assert found.relation("red", "rot") == "same_product"
+    assert found.groups("same_product") == {frozenset(("red", "rot"))}
+    assert found.groups("variant") == {frozenset(("red", "rot", "blue"))}
+    detail = found.edges.filter(evidence="table", relation="variant")["detail"][0]
+    assert "colour: " in detail
+
+
+def test_groups_belong_to_their_source(find: Find) -> None:
+    found = find(
+        [
+            Listing("ours", "Garden hose", group_id="7", source="a"),
+            Listing("theirs", "Desk lamp", group_id="7", source="b"),
+        ]
+    )
+    assert found.relations == {}
+
+
+def test_gtin_joins_sellers_and_null_does_not(find: Find) -> None:
+    found = find(
+        [
+            Listing("a", "Acme kettle, steel", gtin="4006381333931", seller="Ann"),
+            Listing("b", "Water boiler by Acme", gtin="04006381333931", seller="Bob"),
+            Listing("c", "Toaster", seller="Ann"),
+            Listing("d", "Blender", seller="Bob"),
+            Listing("zero", "Lamp", gtin="00000000"),
+            Listing("nought", "Chair", gtin="00000000"),
+        ]
+    )
+    assert found.relations == {frozenset("ab"): "same_product"}
+
+
+def test_part_number_needs_its_brand(find: Find) -> None:
+    found = find(
+        [
+            Listing("a", "Wireless headphones", brand="Sonor", mpn="WH-1000XM4"),
+            Listing("b", "Over-ear headset, noise cancelling", brand="SONOR", mpn="wh1000xm4"),
+            Listing("c", "Garden chair", brand="Grün", mpn="WH1000XM4"),
+            Listing("d", "Garden table", mpn="WH1000XM4"),
+        ]
+    )
+    assert found.relations == {frozenset("ab"): "same_product"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda image: encoded(image, 50),
+        lambda image: encoded(image.resize((300, 300))),
+        lambda image: encoded(with_margin(image, 0.05)),
+        lambda image: encoded(with_margin(image, 0.15)),
+        lambda image: encoded(with_margin(image, 0.40)),
+    ],
+    ids=["q50", "300px", "margin5", "margin15", "margin40"],
+)
+def test_edited_picture_of_another_seller_is_the_same_product(find: Find, edit: Callable[[Any], bytes]) -> None:
+    found = find(
+        [
+            Listing("a", "Acme steel kettle", attributes=KETTLE, images=(encoded(drawing(1)),), seller="Ann"),
+            Listing("b", "Cordless water boiler", attributes=KETTLE, images=(edit(drawing(1)),), seller="Bob"),
+            Listing("c", "Tall jug", attributes=KETTLE, images=(encoded(drawing(2)),), seller="Cy"),
+        ]
+    )
+    assert found.relations == {frozenset("ab"): "same_product"}
+    assert set(found.edges["evidence"]) == {"image", "table"} or set(found.edges["evidence"]) == {
+        "image",
+        "table",
+        "text",
+    }
+
+
+def test_picture_alone_is_not_enough(find: Find) -> None:
+    photo = encoded(drawing(1))
+    found = find(
+        [Listing("kettle", "Steel kettle", images=(photo,)), Listing("novel", "A long novel", images=(photo,))]
+    )
+    assert found.relations == {}
+
+
+def test_one_shirt_in_two_colours_is_a_variant(find: Find) -> None:
+    red, blue = encoded(drawing(3, (190, 40, 40))), encoded(drawing(3, (40, 80, 190)))
+    told = find(
+        [
+            Listing("red", "Acme tee shirt", attributes=SHIRT | {"color": "red"}, images=(red,)),
+            Listing("blue", "Acme tee shirt", attributes=SHIRT | {"color": "blue"}, images=(blue,)),
+        ],
+        name="told",
+    )
+    assert told.relation("red", "blue") == "variant"
+    seen = find(
+        [
+            Listing("red", "Acme tee shirt", attributes=SHIRT, images=(red,)),
+            Listing("blue", "Acme tee shirt", attributes=SHIRT, images=(blue,)),
+        ],
+        name="seen",
+    )
+    assert seen.relation("red", "blue") == "variant"
+
+
+def test_unreadable_blank_and_placeholder_pictures_match_nothing(find: Find) -> None:
+    blank = encoded(Image.new("RGB", (300, 300), "white"))
+    placeholder = encoded(drawing(9))
+    pictures = [(None,), (b"garbage 1",), (blank,), (placeholder,)]
+    listings = [
+        Listing(
+            f"{kind}{i}", f"{word} {kind}", attributes=KETTLE | {"lid": word, "type": word}, images=images, seller=word
+        )
+        for kind, images in enumerate(pictures)
+        for i, word in enumerate(("Sturdy garden rake", "Velvet curtain"))
+    ]
+    assert find(listings, hubs={placeholder: 5000}, name="guarded").relations == {}
+
+
+def test_boilerplate_costs_linear_time_and_welds_nothing(find: Find) -> None:
+    shared = "Welcome to our shop. We ship worldwide within three days and answer every question with pleasure."
+    words = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(20_000)]
+    found = find([Listing(str(i), f"{w[:7]} {w[9:16]} {w[20:26]}", shared) for i, w in enumerate(words)], partitions=4)
+    assert found.clusters.is_empty()
+    assert found.counts["hubs"] >= 1
+    assert found.counts["hub_products"] >= 20_000
+    assert found.counts["pairs"] < 20_000
+
+
+def test_many_relistings_make_one_cluster(find: Find) -> None:
+    same = {"title": "Steel kettle Acme", "description": "Boils fast.", "attributes": KETTLE}
+    found = find([Listing(str(i), price=float(i), **same) for i in range(700)])
+    assert {len(group) for group in found.groups("same_offer")} == {700}
+
+
+def test_survivor_is_the_most_complete(find: Find) -> None:
+    found = find(
+        [
+            Listing("bare", "Water boiler", gtin="4006381333931", seller="Ann"),
+            Listing("rich", "Acme kettle", "Boils.", attributes=KETTLE, gtin="4006381333931", seller="Bob"),
+            Listing("poor", "Kettle, steel", "Boils.", gtin="4006381333931", seller="Cy"),
+        ]
+    )
+    survivors = found.clusters.filter(pl.col("is_survivor"), relation="same_product")
+    assert [found.names[p] for p in survivors["product_id"]] == ["rich"]
+    assert survivors["cluster_id"].item() == min(found.names)
+
+
+def _mixed_shop() -> list[Listing]:
+    photo, edited = encoded(drawing(1)), encoded(with_margin(drawing(1), 0.1), 60)
+    return [
+        Listing("a", "Acme steel kettle", "Boils.", attributes=KETTLE, images=(photo,), seller="Ann"),
+        Listing("a2", "Acme steel kettle", "Boils.", attributes=KETTLE, images=(photo,), seller="Ann", price=3),
+        Listing("b", "Cordless water boiler", attributes=KETTLE, images=(edited,), seller="Bob"),
+        Listing("red", "Crew neck tee shirt red", group_id="g", attributes=SHIRT),
+        Listing("blue", "Crew neck tee shirt blue", group_id="g", attributes=SHIRT),
+        Listing("green", "Crew neck tee shirt green", attributes=SHIRT),
+        Listing("g1", "Toaster", gtin="4006381333931", seller="Ann"),
+        Listing("g2", "Bread toaster, two slots", gtin="4006381333931", seller="Bob"),
+        *(Listing(f"n{i}", f"Nothing like any other {word}") for i, word in enumerate(("oak", "quilt", "basalt"))),
+    ]
+
+
+def _bytes(dataset: Dataset) -> dict[str, bytes]:
+    files = [p for table in ("edges", "clusters") for p in dataset.parts(table)]
+    return {p.relative_to(dataset.root).as_posix(): p.read_bytes() for p in files}
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), partitions=st.integers(1, 4))
+def test_order_of_rows_changes_nothing(find: Find, seed: int, partitions: int) -> None:
+    shop = _mixed_shop()
+    straight = find(shop, partitions, name=f"straight-{seed}-{partitions}")
+    random.Random(seed).shuffle(shop)
+    shuffled = find(shop, partitions, name=f"shuffled-{seed}-{partitions}")
+    assert _bytes(straight.dataset) == _bytes(shuffled.dataset)
+    assert straight.groups("same_product") == {frozenset(("a", "a2", "b")), frozenset(("g1", "g2"))}
+    assert straight.groups("variant") >= {frozenset(("red", "blue", "green"))}
+
+
+def test_a_row_more_changes_no_other_verdict(find: Find) -> None:
+    before = find(_mixed_shop(), name="before").relations
+    after = find([Listing("x", "Something else altogether"), *_mixed_shop()], name="after").relations
+    assert before == after
+
+
+def test_workers_change_nothing(make_dataset: Callable[..., Dataset]) -> None:
+    tables = tables_of(_mixed_shop())
+    alone, helped = make_dataset(tables, 3, "alone"), make_dataset(tables, 3, "helped")
+    run_stage(alone, Dedup(DedupConfig()))
+    run_stage(helped, Dedup(DedupConfig()), workers=2)
+    assert _bytes(alone) == _bytes(helped)
+
+
+def test_policy_is_part_of_the_run(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
+    shipped = Dedup(DedupConfig())
+    text = (Path(__file__).parents[2] / "pipelines" / "policies" / "duplicates.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("threshold: 0.6", "threshold: 0.7"))
+    config = DedupConfig(policy=str(tmp_path / "mine.yaml"))
+    before = Dedup(config).run_name({})
+    (tmp_path / "mine.yaml").write_text(text)
+    assert Dedup(config).run_name({}) != before
+    assert Dedup(config).outside() == shipped.outside()
+
+
+def test_no_products(find: Find) -> None:
+    found = find([])
+    assert found.edges.is_empty()
+    assert found.clusters.is_empty()
+
+
+def test_unknown_policy() -> None:
+    with pytest.raises(UsageError, match="no policy 'strict'"):
+        Dedup(DedupConfig(policy="strict")).outside()
+
+
+def test_edges_are_ordered_and_scored(find: Find) -> None:
+    edges = find(_mixed_shop()).edges
+    assert (edges["product_a"] < edges["product_b"]).all()
+    assert edges["score"].is_between(0, 1).all()
+    assert edges.equals(edges.sort("product_a", "product_b", "evidence"))
+    assert edges.select(pl.struct("product_a", "product_b", "relation", "evidence").is_unique().all()).item()
