@@ -14,12 +14,11 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine
 from m5tools.stage import Stage
 from m5tools.synth import SynthConfig, SynthReport, synthesize
-from m5tools.truth import Score, compare
+from m5tools.truth import Score, compare, other_sellers
 
 if TYPE_CHECKING:
     from m5tools.scale.train import TrainReport
 
-TRAINING: dict[str, Any] = {"model": "study", "steps": 400, "batch_size": 128}
 JUDGED = ("val", "test")
 
 
@@ -32,12 +31,14 @@ class Curated:
         scores: against the simulator's truth, by group.
         report: path of the audit page.
         shards: the shard folder.
+        truth: the crawl's truth file.
     """
 
     dataset: Dataset
     scores: dict[str, list[Score]]
     report: Path
     shards: Path
+    truth: Path
 
 
 def simulate(folder: Path, products: int, seed: int, workers: int, progress: Callable[[int, int], None]) -> SynthReport:
@@ -54,8 +55,8 @@ def curate(folder: Path, engine: LocalEngine) -> Curated:
         if isinstance(step, Stage):
             engine.run(dataset, step)
     page = write(audit(dataset, cut="default", shards="default"), dataset.root / "reports")[0]
-    scores = compare(dataset, folder / "crawl" / "truth.parquet")
-    return Curated(dataset, scores, page, dataset.root / "shards" / "default")
+    truth = folder / "crawl" / "truth.parquet"
+    return Curated(dataset, compare(dataset, truth), page, dataset.root / "shards" / "default", truth)
 
 
 def can_train() -> bool:
@@ -74,5 +75,6 @@ def learn(curated: Curated, out: Path, show: Callable[[Any], TrainReport]) -> tu
     from m5tools.scale.config import TrainConfig
     from m5tools.tasks.evaluate import evaluate
 
-    report = show(TrainConfig(shards=str(curated.shards), out=out, **TRAINING))
-    return report, evaluate(report.checkpoint, str(curated.shards), splits=JUDGED)
+    report = show(TrainConfig(shards=str(curated.shards), out=out))
+    identity = other_sellers(curated.dataset, curated.truth)
+    return report, evaluate(report.checkpoint, str(curated.shards), splits=JUDGED, identity=identity)

@@ -35,6 +35,14 @@ class Score:
         return self.right / self.planted if self.planted else float("nan")
 
 
+def other_sellers(dataset: Dataset, truth_file: Path) -> dict[str, int]:
+    """Product id → number of the real product, one listing an offer: what finding a product at other sellers means."""
+    truth = pl.read_parquet(truth_file).filter(pl.col("outcome") == "product")
+    ids = dataset.read("products", columns=("product_id", "native_id"))
+    offers = truth.join(ids, on="native_id", how="inner").sort("product_id").unique("offer", keep="first")
+    return dict(offers.select("product_id", "instance").iter_rows())
+
+
 def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict[str, list[Score]]:
     """Scores by group: `rows`, `rejects`, `states`, `tags`, `duplicates`.
 

@@ -35,7 +35,7 @@ def signals(clip: Clip) -> tuple[dict[str, Any], bytes]:
         "frames": len(clip.frames),
         "has_audio": clip.has_audio,
         "motion": _motion(small),
-        "moving_share": _moving_share(small),
+        "moving_share": _moving_share(clip.glances),
         "black_share": float(np.mean([(luma < DARK).mean() >= DARK_SHARE for luma in small])),
         "frame_pdq": [pdq(fit(frame, FRAME_SIDE))[0] for frame in clip.frames],
     }
@@ -50,11 +50,11 @@ def _motion(frames: list[npt.NDArray[np.uint8]]) -> float | None:
     return float(np.mean(steps))
 
 
-def _moving_share(frames: list[npt.NDArray[np.uint8]]) -> float | None:
-    """Share of pixels that change visibly between successive frames; coding noise stays below `VISIBLE`."""
-    if len(frames) < 2:
+def _moving_share(glances: npt.NDArray[np.uint8]) -> float | None:
+    """Share of pixels that change visibly between successive glances; coding noise stays below `VISIBLE`."""
+    if len(glances) < 2:
         return None
-    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(frames)]))
+    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(glances)]))
 
 
 def strip(frames: npt.NDArray[np.uint8]) -> bytes:

@@ -5,7 +5,7 @@ Every figure in the report was measured on the products at hand; nothing is carr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ def evaluate(
     *,
     splits: Sequence[str] = ("val", "test"),
     distractors: bool = False,
+    identity: Mapping[str, int] | None = None,
     products: Products | None = None,
 ) -> dict[str, Any]:
     """Measure fused vectors, each modality's own, the title baseline and chance.
@@ -49,6 +50,8 @@ def evaluate(
         splits: searched splits, none of them trained on.
         distractors: add the training split to the gallery, as wrong answers of the fine task (its offers are never
             queries).
+        identity: product id → number of the real product, where that is known better than by clusters. The fine task
+            then searches these products only: leave out re-listings, which text finds without effort.
         products: where splits are opened instead of `shards`.
 
     Returns:
@@ -65,26 +68,31 @@ def evaluate(
     train = _embed(trained, products, "train")
     searched = [_embed(trained, products, split) for split in splits]
     gallery = _gallery([*searched, train] if distractors else searched)
+    everyone = np.ones(len(gallery), dtype=bool)
+    cluster, offered = gallery.cluster, everyone
+    if identity is not None:
+        cluster = np.array([identity.get(i, -1) for i in gallery.ids], np.int64)
+        offered = np.array([i in identity for i in gallery.ids])
     askable = np.arange(len(gallery)) < sum(len(e) for e in searched)
     titles = _titles(products, [*splits, "train"] if distractors else splits)
     baseline = title_vectors(titles.get(name, "") for name in gallery.ids)
 
-    def retrieval(label: NDArray[np.int64]) -> dict[str, Any]:
-        task = Task.of(label, askable)
+    def retrieval(label: NDArray[np.int64], among: NDArray[np.bool_]) -> dict[str, Any]:
+        task = Task.of(label[among], askable[among])
         if not len(task.queries):
-            return {"queries": 0, "gallery": len(gallery), "chance": {}, "systems": {}}
-        fused = dense_hits(task, gallery.fused)
-        systems = {"fused": _scores(task, fused, np.ones(len(gallery), dtype=bool), fused)}
+            return {"queries": 0, "gallery": int(among.sum()), "chance": {}, "systems": {}}
+        fused = dense_hits(task, gallery.fused[among])
+        systems = {"fused": _scores(task, fused, everyone[among], fused)}
         for modality in MODALITIES:
-            has = gallery.present[:, modality.bit]
+            has = gallery.present[among, modality.bit]
             if has.any():
-                hits = dense_hits(task, gallery.z[:, modality.bit], has)
+                hits = dense_hits(task, gallery.z[among, modality.bit], has)
                 systems[modality.value] = _scores(task, hits, has, fused)
-        has = np.diff(baseline.indptr) > 0
-        systems[TITLE_BASELINE] = _scores(task, sparse_hits(task, baseline), has, fused)
+        vectors = baseline[np.flatnonzero(among)]
+        systems[TITLE_BASELINE] = _scores(task, sparse_hits(task, vectors), np.diff(vectors.indptr) > 0, fused)
         return {
             "queries": len(task.queries),
-            "gallery": len(gallery),
+            "gallery": int(among.sum()),
             "chance": task.chance(),
             "systems": systems,
         }
@@ -94,8 +102,8 @@ def evaluate(
         "step": trained.step,
         "splits": list(splits),
         "distractors": distractors,
-        "fine": retrieval(gallery.cluster),
-        "coarse": retrieval(gallery.category),
+        "fine": retrieval(cluster, offered),
+        "coarse": retrieval(gallery.category, everyone),
         "classification": _classify(train, Embeddings.join(searched)),
     }
 

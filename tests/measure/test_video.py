@@ -16,7 +16,17 @@ from .test_image import photo
 def clip(frames: list[npt.NDArray[np.uint8]]) -> Clip:
     height, width = frames[0].shape[:2]
     seconds = np.arange(len(frames), dtype=np.float32)
-    return Clip(np.stack(frames), seconds, width, height, float(len(frames)), 25.0, "h264", False)
+    return Clip(
+        np.stack(frames),
+        seconds,
+        np.stack([frame[..., 1] for frame in frames]),
+        width,
+        height,
+        float(len(frames)),
+        25.0,
+        "h264",
+        False,
+    )
 
 
 def test_still_and_moving() -> None:
