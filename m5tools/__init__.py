@@ -14,15 +14,21 @@ if TYPE_CHECKING:
     from m5tools.dataset import open_dataset as open
     from m5tools.loader.batch import Batch as Batch
     from m5tools.loader.loader import Loader as Loader
+    from m5tools.vocabulary import Modality as Modality
+    from m5tools.vocabulary import Reason as Reason
+    from m5tools.vocabulary import State as State
 
 __version__ = "0.1.0"
-__all__ = ["Batch", "Dataset", "Loader", "__version__", "open"]
+__all__ = ["Batch", "Dataset", "Loader", "Modality", "Reason", "State", "__version__", "open"]
 
 _HOMES = {
     "open": ("m5tools.dataset", "open_dataset"),
     "Dataset": ("m5tools.dataset", "Dataset"),
     "Loader": ("m5tools.loader.loader", "Loader"),
     "Batch": ("m5tools.loader.batch", "Batch"),
+    "Modality": ("m5tools.vocabulary", "Modality"),
+    "Reason": ("m5tools.vocabulary", "Reason"),
+    "State": ("m5tools.vocabulary", "State"),
 }
 
 

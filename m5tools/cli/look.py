@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from m5tools.cli.options import DatasetOption
+from m5tools.cli.stages import ABOUT
 from m5tools.errors import NotBuiltYet, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def status(dataset: DatasetOption) -> None:
     found = open_dataset(dataset)
     stages = found.manifest()["stages"]
     table = Table("stage", "state", "counts", box=None)
-    for name, entry in stages.items():
+    order = list(ABOUT)
+    for name, entry in sorted(stages.items(), key=lambda item: order.index(item[1]["stage"])):
         upstream = stale_upstream(name, stages)
         table.add_row(name, f"out of date ({upstream} changed)" if upstream else "done", words(entry["counts"]))
     console = Console()
