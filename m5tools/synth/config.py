@@ -68,7 +68,7 @@ class StreamFaults(_Knobs):
 class VideoFaults(StreamFaults):
     """The same for clips, which can also be cut off before their index."""
 
-    truncated: Rate = 0.015
+    truncated: Rate = 0.03
 
 
 class Faults(_Knobs):
