@@ -1,23 +1,30 @@
-"""Files that are either whole or not there: written under a temporary name, fsynced, renamed."""
+"""Files that are either whole or not there: written under a temporary name, fsynced, renamed.
+
+A temporary name begins with a dot, and no reader takes such a file for a part. It tells who writes it, so that
+:func:`sweep` can remove what a killed writer left without touching what a living one is about to rename.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 TEMPORARY = ".tmp-"
+_NAME = re.compile(re.escape(TEMPORARY) + r"(?P<pid>\d+)@(?P<host>[^@]*)@.*")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path`, on an exception it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}@{socket.gethostname()}@{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -41,17 +48,29 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
+def sweep(folder: Path) -> None:
+    """Remove the temporary files directly in a folder whose writer, a process of this machine, is no more."""
+    for file in folder.glob(f"{TEMPORARY}*"):
+        writer = _NAME.fullmatch(file.name)
+        if writer and writer["host"] == socket.gethostname() and not is_running(int(writer["pid"])):
+            file.unlink(missing_ok=True)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of this number on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def sha256_of(path: Path) -> str:
     """The hex sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def remove_temporaries(folder: Path) -> None:
-    """Delete what a killed writer left behind below `folder`."""
-    for leftover in folder.rglob(f"{TEMPORARY}*"):
-        if leftover.is_file():
-            leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

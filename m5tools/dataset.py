@@ -6,9 +6,12 @@ the same number (`part-00007.parquet`) in every table and joins stay inside a pa
 
 from __future__ import annotations
 
+import copy
+import fcntl
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -22,6 +25,7 @@ from m5tools.errors import NotBuiltYet, UsageError
 
 FORMAT = 1
 MANIFEST = "dataset.json"
+MANIFEST_LOCK = "runs/dataset.lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -111,10 +115,22 @@ class Dataset:
             raise UsageError(f"{file} is damaged ({error}); restore it or build the dataset anew") from error
         if version > FORMAT:
             raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
+        if not Manifest.__required_keys__ <= body.keys():
+            raise UsageError(f"{self.root} is no dataset: its {MANIFEST} describes something else, such as shards")
         return body
 
-    def save(self, manifest: Manifest) -> None:
-        atomic.write_json(self.root / MANIFEST, manifest)
+    @contextmanager
+    def changing(self) -> Iterator[Manifest]:
+        """The manifest to change, saved at the end; stages that finish at the same moment wait for each other."""
+        guard = self.root / MANIFEST_LOCK
+        guard.parent.mkdir(parents=True, exist_ok=True)
+        with guard.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = self.manifest()
+            manifest = copy.deepcopy(before)
+            yield manifest
+            if manifest != before:
+                atomic.write_json(self.root / MANIFEST, manifest)
 
     @property
     def partitions(self) -> int:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from m5tools import schema
-from m5tools.dataset import Dataset, Output, StageEntry, part_name
+from m5tools.dataset import Dataset, Manifest, Output, StageEntry, part_name
 from m5tools.errors import StaleError
 from m5tools.vocabulary import Reason
 
@@ -104,10 +104,13 @@ class Work:
     @contextmanager
     def item(self, name: str) -> Iterator[None]:
         """Mark that `name` is being worked on, so that a crash or a hang inside can be laid at its door."""
-        if self._journal is not None:
-            self._journal.write_text(name)
-        yield
-        if self._journal is not None:
+        if self._journal is None:
+            yield
+            return
+        self._journal.write_text(name)
+        try:
+            yield
+        finally:
             self._journal.write_text("")
 
 
@@ -130,6 +133,10 @@ class Stage(ABC):
     @abstractmethod
     def inputs(self) -> tuple[Input, ...]:
         """The tables it reads."""
+
+    def earlier(self, manifest: Manifest) -> tuple[Input, ...]:
+        """What it reads of tables that it writes itself: what runs before this one left there."""
+        return ()
 
     @abstractmethod
     def rounds(self) -> tuple[str, ...]:
@@ -161,12 +168,13 @@ class Stage(ABC):
         """The folders whose files a finished run of this stage fully decides."""
         return [dataset.folder(table, **self.choices) for table in self.writes]
 
-    def begin(self, dataset: Dataset) -> None:
-        """Note in the manifest what must stand there before any unit runs."""
+    def noted(self, manifest: Manifest) -> Any:
+        """A JSON value that changes when something it reads in `dataset.json` itself changes."""
+        return None
 
-    def run_name(self, inputs: Mapping[str, str]) -> str:
+    def run_name(self, inputs: Mapping[str, str], noted: Any = None) -> str:
         """16 hex digits that change with the config, the stage's version or anything it reads."""
-        body = [self.name, self.version, self.config.model_dump(mode="json"), dict(inputs), self.outside()]
+        body = [self.name, self.version, self.config.model_dump(mode="json"), dict(inputs), self.outside(), noted]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -176,15 +184,24 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
     Raises:
         StaleError: an input was never made, or was made from something that has changed since.
     """
-    stages = dataset.manifest()["stages"]
+    manifest = dataset.manifest()
+    stages = manifest["stages"]
     found: dict[str, str] = {}
-    for source in stage.inputs():
+    for source in (*stage.inputs(), *stage.earlier(manifest)):
         entries = source.entries(stages)
         if not entries:
             raise StaleError(
                 f"'{stage.name}' reads the table '{source.table}', which is not there yet; "
                 f"run: m5 {source.stage} --dataset {dataset.root}"
             )
+        if source.stage == "ingest" and not source.choices:
+            for crawl in manifest["crawls"]:
+                name = crawl["crawl_id"]
+                if f"ingest/{name}" not in entries:
+                    raise StaleError(
+                        f"'{stage.name}' reads the table '{source.table}', but the ingest of crawl '{name}' has not "
+                        f"come to its end; run it again: m5 ingest --dataset {dataset.root}"
+                    )
         for entry in entries:
             stale = stale_upstream(entry, stages)
             if stale:

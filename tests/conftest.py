@@ -55,7 +55,8 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
                 writes=[table],
             )  # fmt: skip
         crawls = [{"source": "shop", "crawl_id": "c1", "media_root": None}]
-        dataset.save({"format": FORMAT, "partitions": partitions, "crawls": crawls, "stages": stages})  # type: ignore[typeddict-item]
+        with dataset.changing() as manifest:
+            manifest |= {"format": FORMAT, "partitions": partitions, "crawls": crawls, "stages": stages}  # type: ignore[typeddict-item]
         return dataset
 
     return build

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -43,9 +45,8 @@ def test_products_lie_in_the_partition_of_their_id(make_dataset: Callable[..., D
 def test_a_later_crawl_wins(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset({"products": [product(P1), product(P2)]})
     dataset.write("products", "c2/part-00000", pl.DataFrame([product(P1, "c2", "Cup")]))
-    manifest = dataset.manifest()
-    manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
-    dataset.save(manifest)
+    with dataset.changing() as manifest:
+        manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
     titles = dict(dataset.products.select("product_id", "title").collect().iter_rows())
     assert titles == {P1: "Cup", P2: "Mug"}
 
@@ -74,3 +75,16 @@ def test_what_is_no_dataset_is_said(tmp_path: Path) -> None:
         m5.open(tmp_path)
     with pytest.raises(NotBuiltYet, match="object storage"):
         m5.open("s3://bucket/ds")
+
+
+def test_changes_of_the_manifest_at_the_same_moment_are_all_kept(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+
+    def enter(i: int) -> None:
+        with dataset.changing() as manifest:
+            time.sleep(0.002)
+            manifest["crawls"].append({"source": "shop", "crawl_id": f"c{i}", "media_root": None})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(enter, range(24)))
+    assert {crawl["crawl_id"] for crawl in dataset.manifest()["crawls"]} == {f"c{i}" for i in range(24)}

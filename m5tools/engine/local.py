@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, Manifest, StageEntry
-from m5tools.engine.lock import Heartbeat, held
+from m5tools.dataset import Dataset, StageEntry
+from m5tools.engine.lock import held
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.worker import Done, Task
-from m5tools.errors import StageFailed
+from m5tools.errors import StageFailed, UsageError
 from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
 
 POLL_S = 0.5
@@ -67,6 +67,11 @@ class LocalEngine:
     refresh: bool = False
     max_failed_share: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.refresh and self.world_size > 1:
+            # The rank that clears the old run away cannot know what the others have already done of the new one.
+            raise UsageError("--refresh is not for several ranks; refresh in one process, without --world-size")
+
     def run(self, dataset: Dataset, stage: Stage) -> Result:
         """Bring one stage up to date.
 
@@ -77,44 +82,40 @@ class LocalEngine:
         """
         started = time.monotonic()
         inputs = fresh_inputs(stage, dataset)
-        run = stage.run_name(inputs)
+        run = stage.run_name(inputs, stage.noted(dataset.manifest()))
         entry = dataset.manifest()["stages"].get(stage.entry)
         if entry is not None and entry["run"] == run and not self.refresh:
             self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
             return Result(stage.entry, entry["counts"], True, True)
         home = dataset.root / "runs" / stage.entry
-        with held(home, run, self.rank) as heartbeat:
+        with held(home, run, self.rank):
             if self.rank == 0:
                 self._make_room(dataset, stage, home, run)
-            stage.begin(dataset)
             markers = _Markers(dataset, home / run)
             for round_name in stage.rounds():
                 units = stage.units(dataset, round_name)
-                if not self._run_round(dataset, stage, round_name, units, markers, heartbeat):
-                    self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
-                    return Result(stage.entry, markers.counts(), False, False)
+                if not self._run_round(dataset, stage, round_name, units, markers):
+                    return self._stopped(stage, markers)
             counts = markers.counts()
             self._check_failures(stage, counts)
             if self.rank == 0:
                 self._commit(dataset, stage, run, inputs, markers, counts)
-            else:
-                self._wait(lambda: self._committed(dataset, stage, run), heartbeat)
+            elif not self._wait(lambda: self._committed(dataset, stage, run)):
+                return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         return Result(stage.entry, counts, False, True)
 
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
         """Forget runs of other circumstances: their outputs are about to be overwritten."""
+        for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
+            atomic.sweep(folder)
         for other in home.iterdir():
             # Without its scratch folder a run was committed before; its markers no longer help.
             resumable = other.name == run and (other / "scratch").is_dir() and not self.refresh
             if _is_run(other) and not resumable:
                 shutil.rmtree(other)
-        for folder in stage.owned(dataset):
-            if folder.is_dir():
-                atomic.remove_temporaries(folder)
-        manifest = dataset.manifest()
-        if manifest["stages"].pop(stage.entry, None) is not None:
-            dataset.save(manifest)
+        with dataset.changing() as manifest:
+            manifest["stages"].pop(stage.entry, None)
 
     def _run_round(
         self,
@@ -123,7 +124,6 @@ class LocalEngine:
         round_name: str,
         units: list[Unit],
         markers: _Markers,
-        heartbeat: Heartbeat,
     ) -> bool:
         """Do the open units of a round; False when the deadline cut it short."""
         markers.load(round_name, units)
@@ -133,24 +133,28 @@ class LocalEngine:
         scratch = markers.folder / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}) for unit in open_units]
-        for task, done in self.pool.run(tasks, self._late, heartbeat.beat):
+        for task, done in self.pool.run(tasks, self._late):
             _raise_failure(stage, task.unit, done)
             markers.add(round_name, task.unit, done)
             self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)
         if any(not markers.has(round_name, u) for u in mine):
             return False
-        self._wait(lambda: markers.load(round_name, units), heartbeat)
-        return True
+        return self._wait(lambda: markers.load(round_name, units))
 
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
 
-    @staticmethod
-    def _wait(ready: Callable[[], bool], heartbeat: Heartbeat) -> None:
-        """Wait for what other ranks are doing."""
+    def _stopped(self, stage: Stage, markers: _Markers) -> Result:
+        self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
+        return Result(stage.entry, markers.counts(), False, False)
+
+    def _wait(self, ready: Callable[[], bool]) -> bool:
+        """Wait for what other ranks are doing; False when the deadline came first, as it did for them."""
         while not ready():
-            heartbeat.beat()
+            if self._late():
+                return False
             time.sleep(POLL_S)
+        return True
 
     def _check_failures(self, stage: Stage, counts: Counts) -> None:
         failed, items = counts.get("failed", 0), counts.get("items", 0)
@@ -175,18 +179,17 @@ class LocalEngine:
             for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
                 if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
                     file.unlink()
-        manifest = dataset.manifest()
-        manifest["stages"][stage.entry] = StageEntry(
-            stage=stage.name,
-            version=stage.version,
-            config=stage.config.model_dump(mode="json"),
-            run=run,
-            inputs=inputs,
-            fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
-            counts=counts,
-            writes=list(stage.writes),
-        )
-        dataset.save(_in_order(manifest))
+        with dataset.changing() as manifest:
+            manifest["stages"][stage.entry] = StageEntry(
+                stage=stage.name,
+                version=stage.version,
+                config=stage.config.model_dump(mode="json"),
+                run=run,
+                inputs=inputs,
+                fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
+                counts=counts,
+                writes=list(stage.writes),
+            )
         shutil.rmtree(markers.folder / "scratch", ignore_errors=True)
 
     @staticmethod
@@ -259,9 +262,3 @@ def _raise_failure(stage: Stage, unit: Unit, done: Done) -> None:
         raise StageFailed(f"'{stage.name}' failed: {done.message}")
     if done.traceback is not None:
         raise RuntimeError(f"unit '{unit.key}' of '{stage.name}' failed\n\n{done.traceback}")
-
-
-def _in_order(manifest: Manifest) -> Manifest:
-    """Stage entries sorted by name, so that equal histories give equal files."""
-    manifest["stages"] = dict(sorted(manifest["stages"].items()))
-    return manifest

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,8 @@ BEAT_S = 2.0
 DEAD_AFTER_S = 30.0
 
 
-class Heartbeat:
-    """The sign of life of a held lock; `beat()` as often as you like, it writes every few seconds."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._last = time.monotonic()
-
-    def beat(self) -> None:
-        if time.monotonic() - self._last >= BEAT_S:
-            self._last = time.monotonic()
-            self._file.touch()
-
-
 @contextmanager
-def held(folder: Path, run: str, rank: int) -> Iterator[Heartbeat]:
+def held(folder: Path, run: str, rank: int) -> Iterator[None]:
     """Hold the lock of one stage for one rank of one run.
 
     Args:
@@ -58,10 +46,22 @@ def held(folder: Path, run: str, rank: int) -> Iterator[Heartbeat]:
                 f"wait for it, or remove {other} if you are sure it is gone"
             )
     atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), "run": run})
+    over = threading.Event()
+    beating = threading.Thread(target=_beat, args=(mine, over), daemon=True)
+    beating.start()
     try:
-        yield Heartbeat(mine)
+        yield
     finally:
+        over.set()
+        beating.join()
         mine.unlink(missing_ok=True)
+
+
+def _beat(file: Path, over: threading.Event) -> None:
+    """Touch the lock every few seconds, however long the holder is busy with one thing."""
+    while not over.wait(BEAT_S):
+        with suppress(FileNotFoundError):
+            os.utime(file)
 
 
 def _owner(file: Path) -> dict[str, Any] | None:
@@ -77,12 +77,8 @@ def _alive(file: Path, owner: dict[str, Any]) -> bool:
     if owner["host"] == socket.gethostname():
         if owner["pid"] == os.getpid():
             return False
-        try:
-            os.kill(owner["pid"], 0)
-        except ProcessLookupError:
+        if not atomic.is_running(owner["pid"]):
             return False
-        except PermissionError:
-            pass
     try:
         return time.time() - file.stat().st_mtime < DEAD_AFTER_S
     except FileNotFoundError:

@@ -63,9 +63,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(
-        self, tasks: Iterable[Task], stop: Callable[[], bool], tick: Callable[[], None] = lambda: None
-    ) -> Iterator[tuple[Task, Done]]:
+    def run(self, tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[tuple[Task, Done]]:
         """Do tasks and yield each as it finishes; no new one is begun once `stop()` is true.
 
         Raises:
@@ -74,7 +72,6 @@ class Pool:
         waiting = deque(tasks)
         if self._count == 0:
             while waiting and not stop():
-                tick()
                 here = waiting.popleft()
                 yield here, perform(here)
             return
@@ -86,7 +83,6 @@ class Pool:
             busy = [w for w in self._workers if w.task is not None]
             if not busy:
                 return
-            tick()
             ready = set(mp.connection.wait([x for w in busy for x in (w.pipe, w.process.sentinel)], timeout=1.0))
             for worker in busy:
                 task = worker.task

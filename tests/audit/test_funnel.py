@@ -87,10 +87,9 @@ def test_later_crawls_and_unchanged_rows_are_accounted_for(make_dataset: Callabl
     for i in range(dataset.partitions):
         home = partition_of(pl.col("product_id"), dataset.partitions) == i
         dataset.write("products", f"c2/{part_name(i)}", changed.filter(home).drop("category"))
-    manifest = dataset.manifest()
-    manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
-    manifest["stages"]["ingest/c2"] = {**manifest["stages"]["ingest/c1"], "counts": {"unchanged": 3}}
-    dataset.save(manifest)
+    with dataset.changing() as manifest:
+        manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
+        manifest["stages"]["ingest/c2"] = {**manifest["stages"]["ingest/c1"], "counts": {"unchanged": 3}}
     steps = audit(dataset).funnel.steps
     assert [(s.name, s.items, s.unaccounted) for s in steps] == [("rows delivered", 11, 0), ("products", 6, 0)]
     assert [(x.reason, x.items) for x in steps[1].losses] == [
@@ -128,3 +127,12 @@ def test_reject_examples_are_few_short_and_plain(make_dataset: Callable[..., Dat
     assert [(r.reason, r.offset) for r in found] == [("not_utf8", 0), ("not_utf8", 1), ("not_utf8", 2), ("too_long", 9)]
     assert len(found[0].raw) == 200
     assert found[0].raw.isprintable()
+
+
+def test_shards_without_a_sample_are_counted(make_dataset: Callable[..., Dataset], product: Make) -> None:
+    dataset = make_dataset({"products": [product(0)], "cut_products": [], "cut_losses": []})
+    with dataset.changing() as manifest:
+        cut = manifest["stages"]["cut/default"]
+        manifest["stages"]["shard/default"] = {**cut, "stage": "shard", "writes": ["shard_index"]}
+    funnel = audit(dataset, cut="default", shards="default").funnel
+    assert [step.items for step in funnel.steps] == [1, 1, 0, 0]

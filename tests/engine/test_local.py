@@ -136,9 +136,8 @@ def test_a_deleted_output_is_made_again(tmp_path: Path) -> None:
     before = files(dataset.root)
     dataset.parts("splits")[2].unlink()
     assert [fault.what for fault in verify(dataset)[1]] == ["missing"]
-    manifest = dataset.manifest()
-    manifest["stages"].clear()
-    dataset.save(manifest)
+    with dataset.changing() as manifest:
+        manifest["stages"].clear()
     run_stage(dataset, Toy(ToyConfig()))
     assert files(dataset.root) == before
 
@@ -247,3 +246,52 @@ def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
     with held(tmp_path, "y", 0):
         assert other.exists()
     assert not other.exists()
+
+
+def test_an_item_that_failed_is_not_left_in_the_journal(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    work = Work(Dataset(tmp_path), tmp_path, journal=journal)
+    seen = []
+
+    def fail() -> None:
+        with work.item("bad"):
+            seen.append(journal.read_text())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [*seen, journal.read_text()] == ["bad", ""]
+
+
+def test_a_rank_does_not_wait_beyond_the_deadline(tmp_path: Path) -> None:
+    with Pool(0) as pool:
+        alone = LocalEngine(pool, Silent(), rank=1, world_size=2, deadline=time.monotonic() + 1)
+        result = alone.run(Dataset(tmp_path / "ds"), Toy(ToyConfig()))
+    assert not result.finished
+    assert result.counts["rows"] == 2
+
+
+def test_ranks_cannot_refresh() -> None:
+    with Pool(0) as pool, pytest.raises(UsageError, match="refresh in one process"):
+        LocalEngine(pool, Silent(), rank=0, world_size=2, refresh=True)
+
+
+def test_scratch_left_by_a_kill_after_the_end_is_no_fault(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig())
+    run_stage(dataset, stage)
+    left = dataset.root / "runs" / "split" / stage.run_name({}) / "scratch" / "sample.json"
+    left.parent.mkdir()
+    left.write_text("{}")
+    assert verify(dataset) == (4, [])
+
+
+def test_a_holder_busy_with_one_thing_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
+    with held(tmp_path, "run", 0):
+        lock = tmp_path / "lock-0"
+        os.utime(lock, (0, 0))
+        deadline = time.monotonic() + 30
+        while lock.stat().st_mtime < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert lock.stat().st_mtime > 1
+    assert not lock.exists()

@@ -11,6 +11,7 @@ from m5tools.audit.whole import Audit
 
 def write(audit: Audit, folder: Path) -> tuple[Path, Path]:
     """Write `audit.html` and `audit.json`; the same audit gives the same bytes. Returns their paths."""
+    atomic.sweep(folder)
     html, numbers = folder / "audit.html", folder / "audit.json"
     atomic.write_bytes(html, page.render(audit).encode())
     atomic.write_json(numbers, audit.numbers())

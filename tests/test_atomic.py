@@ -1,0 +1,40 @@
+"""Whole files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from m5tools import atomic
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "part"
+    atomic.write_bytes(file, b"old")
+
+    def fail() -> None:
+        with atomic.whole_file(file) as temporary:
+            temporary.write_bytes(b"new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"part": b"old"}
+
+
+def test_what_a_dead_writer_left_is_swept_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    names = {
+        "dead": f"{atomic.TEMPORARY}{gone.pid}@{socket.gethostname()}@part",
+        "living": f"{atomic.TEMPORARY}{os.getpid()}@{socket.gethostname()}@part",
+        "elsewhere": f"{atomic.TEMPORARY}{gone.pid}@another-host@part",
+    }
+    for name in (*names.values(), "part"):
+        (tmp_path / name).write_bytes(b"half")
+    atomic.sweep(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {names["living"], names["elsewhere"], "part"}
