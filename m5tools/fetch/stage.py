@@ -1,24 +1,27 @@
 """The stage `fetch`: every listed location ends in a state and a reason; what is there becomes an asset.
 
 Local files are referenced where they lie. A URL stays `pending` with reason `not_fetched`: downloading comes with a
-later release, and every stage after this one accepts pending media. Rounds: `look` (slices of the sorted locations) →
-`assets` (equal bytes listed under several locations become one asset).
+later release, and every stage after this one accepts pending media. Rounds: `list` (every location once, sorted) →
+`look` (slices of that list) → `assets` (equal bytes listed under several locations become one asset).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
 from m5tools import atomic
-from m5tools.dataset import Dataset
+from m5tools.dataset import Dataset, Manifest
 from m5tools.fetch.local import Found, look
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Modality, State
+
+LOCATIONS = "locations.parquet"
+ROWS_READ_AT_ONCE = 8_192
 
 
 class FetchConfig(StageConfig):
@@ -40,20 +43,26 @@ class Fetch(Stage):
     def inputs(self) -> tuple[Input, ...]:
         return (Input("media"),)
 
+    def noted(self, manifest: Manifest) -> Any:
+        return [[crawl["source"], crawl["media_root"]] for crawl in manifest["crawls"]]
+
     def rounds(self) -> tuple[str, ...]:
-        return ("look", "assets")
+        return ("list", "look", "assets")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        if round_name == "assets":
+        if round_name != "look":
             return [Unit("part-00000")]
         count = dataset.scan("media").select(pl.col("location_id").n_unique()).collect().item()
         size = self.config.locations_a_unit
         return [Unit(f"part-{i:05d}", {"start": start}) for i, start in enumerate(range(0, count, size))]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        if round_name == "list":
+            return self._list(work)
         if round_name == "assets":
             return self._assets(work)
-        locations = _locations(work.dataset).slice(unit.args["start"], self.config.locations_a_unit).collect()
+        listed = pl.scan_parquet(work.scratch / LOCATIONS)
+        locations = listed.slice(unit.args["start"], self.config.locations_a_unit).collect()
         roots = {c["source"]: c["media_root"] for c in work.dataset.manifest()["crawls"]}
         rows = [
             (location_id, modality, look(location, Modality(modality), _path(roots[source])))
@@ -67,8 +76,14 @@ class Fetch(Stage):
         return {"items": len(rows), "failed": failed, "pending": pending}
 
     @staticmethod
+    def _list(work: Work) -> Counts:
+        with atomic.whole_file(work.scratch / LOCATIONS) as temporary:
+            _locations(work.dataset).collect().write_parquet(temporary, row_group_size=ROWS_READ_AT_ONCE)
+        return {}
+
+    @staticmethod
     def _assets(work: Work) -> Counts:
-        staged = sorted((work.scratch / "assets").glob("*.parquet"))
+        staged = sorted((work.scratch / "assets").glob("[!.]*.parquet"))
         if not staged:
             return {"assets": 0}
         assets = pl.concat([pl.read_parquet(file) for file in staged]).sort("asset_id", "modality", "uri")

@@ -12,14 +12,10 @@ from typing import Any
 
 import msgspec
 
-from m5tools.ingest.mapping import AttributeField, CategoryField, Mapping, MediaField, Selector, TextField
+from m5tools.ingest.mapping import FIELDS, AttributeField, CategoryField, Mapping, MediaField, Selector, TextField
 from m5tools.vocabulary import Modality
 
 Record = dict[str, Any]
-_FIELDS = (
-    "native_id", "url", "title", "description", "brand", "gtin", "mpn", "sku", "group_id", "price",
-    "currency", "availability", "condition", "seller", "language", "crawled_at",
-)  # fmt: skip
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -27,7 +23,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 class Columns:
     """The extracted columns of a batch of records; child rows carry the number of their record."""
 
-    fields: dict[str, list[str | None]] = field(default_factory=lambda: {name: [] for name in _FIELDS})
+    fields: dict[str, list[str | None]] = field(default_factory=lambda: {name: [] for name in FIELDS})
     category: list[list[str]] = field(default_factory=list)
     raw: list[list[tuple[str, str]]] = field(default_factory=list)
     texts: list[tuple[int, str, str | None, str]] = field(default_factory=list)
@@ -46,9 +42,9 @@ class Extractor:
     """
 
     def __init__(self, mapping: Mapping) -> None:
-        self._mapping = mapping
+        self._constants: dict[str, str] = {str(name): value for name, value in mapping.constants.items()}
         self._fields: list[tuple[str, Callable[[Record], Any]]] = [
-            (name, selector(mapping.fields[name])) for name in _FIELDS if name in mapping.fields
+            (name, selector(mapping.fields[name])) for name in FIELDS if name in mapping.fields
         ]
         self._category = _category_reader(mapping.category) if mapping.category else None
         self._attributes = [(a, selector(a.select)) for a in mapping.attributes]
@@ -68,8 +64,8 @@ class Extractor:
         filled = any(value is not None and value.strip() for _, _, value, _ in attributes)
         if not (values.get("title") or values.get("description") or texts or filled or media):
             return False
-        for name in _FIELDS:
-            to.fields[name].append(values.get(name) or self._mapping.constants.get(name))  # type: ignore[call-overload]
+        for name in FIELDS:
+            to.fields[name].append(values.get(name) or self._constants.get(name))
         to.category.append(category)
         to.raw.append([(str(key), text) for key, value in record.items() if (text := text_of(value)) is not None])
         to.texts += texts
@@ -184,7 +180,7 @@ def _media(spec: MediaField, value: Any) -> Iterator[tuple[str | None, str]]:
     for item in value if isinstance(value, list) else ():
         role = spec.role
         if isinstance(item, dict):
-            role = item.get(spec.role_item) or role if spec.role_item else role
+            role = text_of(item.get(spec.role_item)) or role if spec.role_item else role
             item = item.get(spec.item) if spec.item else None
         if isinstance(item, str) and item.strip():
             location = item.strip()

@@ -7,7 +7,7 @@ dotted path into the record (`seller.name`), or a list of such paths of which th
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -27,8 +27,26 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _language_lines(pattern: str) -> str:
+    missing = {"language", "value"} - re.compile(_compiles(pattern)).groupindex.keys()
+    if missing:
+        raise ValueError(f"it needs the groups (?P<language>…) and (?P<value>…); missing: {', '.join(sorted(missing))}")
+    return pattern
+
+
+def _at_most_one_group(pattern: str) -> str:
+    if re.compile(_compiles(pattern)).groups > 1:
+        raise ValueError("more than one group; write the others as (?:…)")
+    return pattern
+
+
 Selector = str | tuple[str, ...]
 Pattern = Annotated[str, AfterValidator(_compiles)]
+ProductField = Literal[
+    "native_id", "url", "title", "description", "brand", "gtin", "mpn", "sku", "group_id", "price",
+    "currency", "availability", "condition", "seller", "language", "crawled_at",
+]  # fmt: skip
+FIELDS: Final[tuple[ProductField, ...]] = get_args(ProductField)
 
 
 class CategoryField(_Model):
@@ -37,7 +55,7 @@ class CategoryField(_Model):
     select: Selector = Field(alias="from")
     item: str | None = Field(None, description="for a list of objects: the key that holds the name")
     choices: str | None = Field(None, description="separator between several paths; the longest counts")
-    levels: str = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
+    levels: Pattern = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
     skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
 
 
@@ -49,7 +67,7 @@ class AttributeField(_Model):
     name_key: str = Field("name", description="in a list of objects: the key of the name")
     value_key: str = Field("value", description="in a list of objects: the key of the value")
     pairs: str | None = Field(None, description="in a string: separator between pairs")
-    assign: str = Field("=", description="in a string: separator between name and value")
+    assign: str = Field("=", min_length=1, description="in a string: separator between name and value")
     options: tuple[str, ...] = Field((), description="names that tell variants of one group apart; '*' = all")
     skip: tuple[str, ...] = Field((), description="names that are no attributes of the product")
 
@@ -71,7 +89,9 @@ class TextField(_Model):
     select: Selector = Field(alias="from")
     role: str
     language: str | None = None
-    lines: Pattern | None = Field(None, description="lines of the form (?P<language>…)(?P<value>…)")
+    lines: Annotated[str, AfterValidator(_language_lines)] | None = Field(
+        None, description="lines of the form (?P<language>…)(?P<value>…)"
+    )
 
 
 class FolderParts(_Model):
@@ -91,7 +111,9 @@ class Companion(_Model):
 
     files: str = Field(description="glob below the folder of the companion root")
     key: str = Field(description="column of the companion that holds the record's key")
-    find: Pattern | None = Field(None, description="regular expression whose first group gives the keys in that column")
+    find: Annotated[str, AfterValidator(_at_most_one_group)] | None = Field(
+        None, description="regular expression whose group gives the keys in that column"
+    )
     matches: str = Field(description="field of the record that the key is compared with")
     columns: dict[str, str] = Field(description="companion column → field it is appended to, as a list")
 
@@ -105,14 +127,8 @@ class Mapping(_Model):
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of title and description, where the source is in one")
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
-    html: tuple[str, ...] = Field((), description="product fields delivered as HTML")
-    fields: dict[
-        Literal[
-            "native_id", "url", "title", "description", "brand", "gtin", "mpn", "sku", "group_id", "price",
-            "currency", "availability", "condition", "seller", "language", "crawled_at",
-        ],
-        Selector,
-    ] = Field(default_factory=dict)  # fmt: skip
+    html: tuple[ProductField, ...] = Field((), description="product fields delivered as HTML")
+    fields: dict[ProductField, Selector] = Field(default_factory=dict)
     constants: dict[Literal["currency", "seller", "brand", "condition", "availability"], str] = Field(
         default_factory=dict, description="values that hold for the whole source"
     )

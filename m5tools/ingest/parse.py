@@ -15,6 +15,7 @@ from m5tools.ingest.extract import Columns, Extractor, Record
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
+from m5tools.ingest.normalize.moments import moments
 from m5tools.ingest.normalize.text import clean, plain
 from m5tools.ingest.readers import Row
 from m5tools.vocabulary import RejectReason
@@ -92,7 +93,7 @@ def _products(
         *price.prices(given["price"], given["currency"]),
         identifiers.gtins(given["gtin"]).alias("gtin"),
         pl.col("language").fill_null(pl.lit(mapping.language, pl.String)),
-        pl.col("crawled_at").str.to_datetime(time_unit="us", time_zone="UTC", strict=False, ambiguous="earliest"),
+        moments(pl.col("crawled_at")),
     )
     contents = [_content_hash(raw, mapping) for raw in columns.raw]
     ids = [
@@ -176,5 +177,5 @@ def _rejects(rejects: list[tuple[int, str, str, bytes]], about: Chunked) -> pl.D
 
 
 def staged_files(scratch: Path, table: str) -> list[Path]:
-    """What the first round left of one table, in a fixed order."""
-    return sorted((scratch / "parsed").glob(f"*.{table}.parquet"))
+    """What the first round left of one table, in a fixed order (what a killed writer left has a dot in front)."""
+    return sorted((scratch / "parsed").glob(f"[!.]*.{table}.parquet"))

@@ -33,7 +33,10 @@ def settle(staged: dict[str, pl.LazyFrame], crawl_id: str, known: pl.DataFrame) 
         crawl_id: the crawl.
         known: product_id and content_hash of the latest version before this crawl.
     """
-    rows = staged["products"].collect().sort("product_id", "content_hash", "origin_file", "origin_offset")
+    # By `delivered` before the place: rows of equal content may differ in the time of the crawl, and which of them
+    # stands must not depend on the files that hold them.
+    order = ("product_id", "content_hash", "delivered", "origin_file", "origin_offset")
+    rows = staged["products"].collect().sort(order)
     nth = pl.int_range(pl.len()).over("product_id")
     rows = rows.with_columns(nth=pl.when("by_content").then(0).otherwise(nth), occurrence=nth)
     copies = rows["by_content"] & (rows["occurrence"] > 0)

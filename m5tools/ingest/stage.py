@@ -10,8 +10,9 @@ from __future__ import annotations
 import glob
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,18 +20,20 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from m5tools import atomic
-from m5tools.dataset import Crawl, Dataset, checked_name, part_name
+from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
 from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.parse import Chunked, parse, staged_files
 from m5tools.ingest.readers import READERS, Chunk
+from m5tools.ingest.sample import Sample, drawn
 from m5tools.ingest.settle import known_versions, settle
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 ROWS_A_PARTITION = 25_000
 FEWEST_PARTITIONS = 4
+SAMPLE = "sample.json"
 _STAGED = ("products", "texts", "attributes", "media")
 
 
@@ -77,9 +80,15 @@ class Ingest(Stage):
     def inputs(self) -> tuple[Input, ...]:
         return ()
 
+    def earlier(self, manifest: Manifest) -> tuple[Input, ...]:
+        """The crawls before this one: they decide what is new, updated or unchanged."""
+        before = takewhile(lambda crawl: crawl["crawl_id"] != self.crawl_id, manifest["crawls"])
+        return tuple(Input("products", {"crawl": crawl["crawl_id"]}) for crawl in before)
+
     def outside(self) -> Any:
-        files = [*input_files(self.config), *companion_files(self.mapping, self._root)]
-        facts = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file()]
+        named = [*input_files(self.config), *companion_files(self.mapping, self._root)]
+        files = [f for p in named for f in (sorted(p.rglob("*")) if p.is_dir() else [p]) if f.is_file()]
+        facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         return [self.mapping.model_dump(mode="json"), facts]
 
     def owned(self, dataset: Dataset) -> list[Path]:
@@ -123,24 +132,23 @@ class Ingest(Stage):
         """Enter the crawl and fix the number of partitions; with a limit, draw the sample's threshold."""
         staged = pl.scan_parquet(staged_files(work.scratch, "products"), glob=False)
         rows = staged.select(pl.len()).collect().item()
-        if self.config.limit is not None and rows > self.config.limit:
-            threshold = staged.select(pl.col("draw").bottom_k(self.config.limit).max()).collect().item()
-            atomic.write_json(work.scratch / "sample.json", {"threshold": threshold})
-            rows = self.config.limit
-        manifest = work.dataset.manifest()
+        if self.config.limit is not None:
+            atomic.write_json(work.scratch / SAMPLE, asdict(drawn(staged, self.config.limit)))
+            rows = min(rows, self.config.limit)
         mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
-        others = [c for c in manifest["crawls"] if c["crawl_id"] != self.crawl_id]
-        for crawl in manifest["crawls"]:
-            if crawl["crawl_id"] == self.crawl_id and crawl["source"] != self.config.source:
-                raise UsageError(
-                    f"crawl '{self.crawl_id}' belongs to source '{crawl['source']}'; give another crawl_id"
-                )
-        if len(others) == len(manifest["crawls"]):
-            manifest["crawls"].append(mine)
-        else:
-            manifest["crawls"] = [mine if c["crawl_id"] == self.crawl_id else c for c in manifest["crawls"]]
-        manifest["partitions"] = manifest["partitions"] or _partitions(rows)
-        work.dataset.save(manifest)
+        with work.dataset.changing() as manifest:
+            for i, crawl in enumerate(manifest["crawls"]):
+                if crawl["crawl_id"] != self.crawl_id:
+                    continue
+                if crawl["source"] != self.config.source:
+                    raise UsageError(
+                        f"crawl '{self.crawl_id}' belongs to source '{crawl['source']}'; give another crawl_id"
+                    )
+                manifest["crawls"][i] = mine
+                break
+            else:
+                manifest["crawls"].append(mine)
+            manifest["partitions"] = manifest["partitions"] or _partitions(rows)
         return {}
 
     def _settle(self, unit: Unit, work: Work) -> Counts:
@@ -151,9 +159,9 @@ class Ingest(Stage):
             inside &= pl.col("product_id") < high
         staged = {t: pl.scan_parquet(staged_files(work.scratch, t), glob=False).filter(inside) for t in _STAGED}
         left_out = 0
-        sample = work.scratch / "sample.json"
+        sample = work.scratch / SAMPLE
         if sample.is_file():
-            kept = pl.col("draw") <= json.loads(sample.read_text())["threshold"]
+            kept = Sample(**json.loads(sample.read_text())).kept()
             left_out = staged["products"].select((~kept).sum()).collect().item()
             staged["products"] = staged["products"].filter(kept)
         settled = settle(staged, self.crawl_id, known_versions(work.dataset, self.crawl_id, partition))

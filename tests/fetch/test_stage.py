@@ -60,9 +60,8 @@ def listed(location: str, product: int, position: int = 0) -> dict[str, object]:
 def test_files_are_named_by_their_bytes(make_dataset: Callable[..., Dataset], root: Path) -> None:
     places = ["p1/main.png", "p2/main.png", "p3/main.png", "copy.png", "gone.png", "https://a.com/x.png"]
     dataset = make_dataset({"media": [listed(place, i) for i, place in enumerate([*places, places[0]])]})
-    manifest = dataset.manifest()
-    manifest["crawls"][0]["media_root"] = str(root)
-    dataset.save(manifest)
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["media_root"] = str(root)
     for size in (2, 100):
         counts = run_stage(dataset, Fetch(FetchConfig(locations_a_unit=size))).counts
         assert counts == {"assets": 3, "failed": 1, "items": 6, "pending": 1}
@@ -72,3 +71,12 @@ def test_files_are_named_by_their_bytes(make_dataset: Callable[..., Dataset], ro
         assert len({fetched[place] for place in places[:3]}) == 3, "files of one name in three folders are three files"
         assert fetched["copy.png"] == fetched["p1/main.png"]
         assert dataset.assets.collect()["mime"].unique().to_list() == ["image/png"]
+
+
+def test_another_media_root_is_looked_into(make_dataset: Callable[..., Dataset], root: Path) -> None:
+    dataset = make_dataset({"media": [listed("p1/main.png", 1)]})
+    assert run_stage(dataset, Fetch(FetchConfig())).counts["failed"] == 1
+    assert run_stage(dataset, Fetch(FetchConfig())).up_to_date
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["media_root"] = str(root)
+    assert run_stage(dataset, Fetch(FetchConfig())).counts["failed"] == 0

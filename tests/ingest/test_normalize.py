@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
 from m5tools.ingest.normalize import identifiers, locations, price
 from m5tools.ingest.normalize.attributes import attributes
+from m5tools.ingest.normalize.moments import moments
 from m5tools.ingest.normalize.text import clean, plain
 
 
@@ -93,3 +96,17 @@ def test_equal_names_in_different_folders_are_different_files() -> None:
 def test_addresses_lose_what_does_not_name_the_page() -> None:
     url = "HTTPS://Shop.com/P/1/?b=2&utm_source=x&a=1#reviews"
     assert locations.canonical_url(url) == "https://shop.com/P/1?a=1&b=2"
+
+
+def test_times_are_read_one_by_one() -> None:
+    noon = datetime(2024, 10, 11, 12, 0, tzinfo=UTC)
+    midnight = datetime(2024, 10, 11, tzinfo=UTC)
+    expected = {
+        "2024-10-11T12:00:00Z": noon, "2024-10-11 14:00:00.000+02:00": noon, "2024-10-11T12:00": noon,
+        " 2024-10-11 12:00:00 ": noon, "2024-10-11T12:00Z": noon, "2024-10-11": midnight, "2024/10/11": midnight,
+        "11/10/2024": None, "1728648000": None, "2024-13-11": None, "soon": None,
+    }  # fmt: skip
+    for texts in (list(expected), list(expected)[::-1]):
+        found = pl.DataFrame({"t": texts}).select(moments(pl.col("t"))).to_series()
+        assert dict(zip(texts, found, strict=True)) == expected
+        assert found.dtype == pl.Datetime("us", "UTC")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m5tools.errors import UsageError
 from m5tools.ingest.mapping import FolderParts, Mapping
 from m5tools.ingest.readers.csv_table import CsvTable, delimiter_of, encoding_of
 from m5tools.ingest.readers.folder import Folder
@@ -123,3 +124,54 @@ def test_files_that_share_a_stem_are_one_row(tmp_path: Path) -> None:
     assert {a["role"] for a in apple.record["audio"]} == {"effect", "spoken_name"}
     assert pear.record["title"] == ""
     assert pear.record["image"] == [{"path": "fruit/pear.png", "role": "main"}]
+
+
+def test_a_csv_row_keeps_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'\r\nid,t\r\n1,"a ""b"",\r\nc"\r\n2,"x",y\r\n')
+    rows = read(CsvTable(), path)
+    assert [row.raw for row in rows] == [b'1,"a ""b"",\r\nc"', b'2,"x",y']
+    assert [row.reason for row in rows] == [None, RejectReason.WRONG_FIELD_COUNT]
+
+
+def test_a_field_without_end_is_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.ingest.readers.csv_table.LONGEST_FIELD", 100)
+    (tmp_path / "a.csv").write_bytes(b"y" * 200 + b"\nid,t\n1,a\n2," + b"x" * 200 + b"\n3,c\n")
+    rows = read(CsvTable(), tmp_path / "a.csv")
+    assert [row.record for row in rows] == [None, {"id": "1", "t": "a"}, None, {"id": "3", "t": "c"}]
+    assert [len(row.raw) for row in rows] == [200, 3, 202, 3]
+
+
+def test_half_a_character_of_utf_16_stays_in_its_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("id,t\n1,".encode("utf-16") + b"\x00\xd8" + "\n2,b\n".encode("utf-16-le"))
+    rows = read(CsvTable(), tmp_path / "a.csv")
+    assert [row.record for row in rows] == [{"id": "1", "t": "\ufffd"}, {"id": "2", "t": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.zip", b"PK\x03\x04 no more"),
+        ("a.gz", gzip.compress(b"{}\n" * 9_999, mtime=0)[:40]),
+        ("b.gz", b"plain"),
+        ("folder", None),
+    ],
+    ids=["zip", "cut gzip", "no gzip", "folder"],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:
+    path = tmp_path / name
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(UsageError, match=f"^{name} cannot be read: "):
+        read(JsonLines(), path)
+    if content is None:
+        with pytest.raises(UsageError, match=f"^{name} cannot be read: "):
+            read(CsvTable(), path)
+
+
+def test_an_archive_of_nothing_and_a_file_for_a_folder_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w"):
+        pass
+    with pytest.raises(UsageError, match="the archive holds no file"):
+        read(JsonLines(), tmp_path / "a.zip")
+    with pytest.raises(UsageError, match="is no folder"):
+        read(Folder(), tmp_path / "a.zip")

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.errors import UsageError
+from m5tools.errors import StaleError, UsageError
+from m5tools.fetch.stage import Fetch, FetchConfig
+from m5tools.ingest import mapping as mappings
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.stage import Counts
 
@@ -139,3 +141,81 @@ def test_what_matches_nothing_is_said(tmp_path: Path) -> None:
         run_stage(Dataset(tmp_path / "ds"), Ingest(config))
     with pytest.raises(UsageError, match="no mapping 'sinth'; did you mean 'synth'"):
         run_stage(Dataset(tmp_path / "ds"), Ingest(IngestConfig(source="s", mapping="sinth", files=(__file__,))))
+
+
+def test_of_equal_rows_the_same_stands_wherever_they_lie(tmp_path: Path) -> None:
+    early, late = (item(1, crawled_at=f"2024-0{month}-01T00:00:00Z") for month in (1, 2))
+    one, _ = ingest(tmp_path / "one", {"a.jsonl": [early], "b.jsonl": [late]})
+    other, _ = ingest(tmp_path / "other", {"a.jsonl": [late], "b.jsonl": [early]})
+    assert one.read("products")["crawled_at"].to_list() == other.read("products")["crawled_at"].to_list()
+
+
+def test_a_role_may_be_anything(tmp_path: Path) -> None:
+    mapping = tmp_path / "mine.yaml"
+    mapping.write_text(
+        "source: mine\nformat: json_lines\nfields: {native_id: id, title: title}\n"
+        "media: {image: [{from: images, item: url, role_item: kind}]}\n"
+    )
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps(item(1, images=[{"url": "a.jpg", "kind": "main"}, {"url": "b.jpg", "kind": 2}])) + "\n"
+    )
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Ingest(IngestConfig(source="s", mapping=str(mapping), files=(str(tmp_path / "a.jsonl"),))))
+    assert dataset.read("media")["role"].to_list() == ["main", "2"]
+
+
+def test_what_a_killed_writer_left_is_no_input(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(item(1)) + "\n")
+    stage = Ingest(IngestConfig(source="s", mapping="synth", files=(str(tmp_path / "a.jsonl"),)))
+    dataset = Dataset(tmp_path / "ds")
+    left = dataset.root / "runs" / stage.entry / stage.run_name({}) / "scratch" / "parsed" / ".tmp-7-0.products.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"PAR1 cut off")
+    assert run_stage(dataset, stage).counts["new"] == 1
+    assert not left.exists()
+
+
+def test_a_changed_folder_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"x")
+    stage = Ingest(IngestConfig(source="s", mapping="tuxpaint_stamps", files=(str(tmp_path / "in"),)))
+    before = stage.run_name({})
+    (tmp_path / "in" / "b.png").write_bytes(b"x")
+    assert stage.run_name({}) != before
+
+
+def test_a_changed_crawl_makes_later_ones_stale(tmp_path: Path) -> None:
+    ingest(tmp_path, {"a.jsonl": [item(1), item(2)]})
+    dataset, _ = ingest(tmp_path, {"a.jsonl": [item(1), item(3)]}, crawl="c2")
+    ingest(tmp_path, {"a.jsonl": [item(1, brand="New"), item(2)]})
+    fetch = Fetch(FetchConfig())
+    with pytest.raises(StaleError, match="because 'ingest/c1' changed; run: m5 ingest"):
+        run_stage(dataset, fetch)
+    _, counts = ingest(tmp_path, {"a.jsonl": [item(1), item(3)]}, crawl="c2")
+    assert (counts["new"], counts["updated"], counts["unchanged"]) == (1, 1, 0)
+    run_stage(dataset, fetch)
+
+
+def test_a_crawl_that_did_not_come_to_its_end_is_not_read(tmp_path: Path) -> None:
+    ingest(tmp_path, {"a.jsonl": [item(1)]})
+    dataset, _ = ingest(tmp_path, {"a.jsonl": [item(2)]}, crawl="c2")
+    with dataset.changing() as manifest:
+        del manifest["stages"]["ingest/c2"]  # as a kill in the middle leaves it
+    with pytest.raises(StaleError, match="the ingest of crawl 'c2' has not come to its end"):
+        run_stage(dataset, Fetch(FetchConfig()))
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("category: {from: c, levels: '('}", "not a regular expression"),
+        ("texts: [{from: t, role: r, lines: '(?P<value>.*)'}]", "missing: language"),
+        ("html: [titel]", "Input should be 'native_id'"),
+        ("attributes: [{from: a, pairs: ',', assign: ''}]", "at least 1 character"),
+        ("companions: [{files: x, key: k, matches: m, columns: {}, find: '(a)(b)'}]", "more than one group"),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused(tmp_path: Path, line: str, complaint: str) -> None:
+    (tmp_path / "m.yaml").write_text(f"source: mine\nformat: json_lines\n{line}\n")
+    with pytest.raises(UsageError, match=rf"m\.yaml:3: .*{complaint}"):
+        mappings.load(str(tmp_path / "m.yaml"))

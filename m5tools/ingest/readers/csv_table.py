@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Chunk, Row
+from m5tools.ingest.readers.row import Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
 
 DELIMITERS = ",;\t|"
@@ -23,29 +24,12 @@ class CsvTable:
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_FIELD)
-        encoding = encoding_of(chunk.path)
-        with chunk.path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-            delimiter = delimiter_of(file.readline())
-            file.seek(0)
-            reader = csv.reader(_without_nul(file), delimiter=delimiter)
-            header = next(reader, None)
-            if header is None:
-                return
-            names = [name.strip() for name in header]
-            number = -1
-            while True:
-                number += 1
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    yield Row(number, b"", None, RejectReason.NOT_PARSEABLE, str(error))
-                    continue
-                if not cells:
-                    number -= 1
-                    continue
-                yield _row(number, cells, names, delimiter, encoding)
+        with readable(chunk.name):
+            encoding = encoding_of(chunk.path)
+            # Bytes that are no text survive as lone surrogates; UTF-16, whose units are no bytes, has no such way.
+            errors = "replace" if encoding == "utf-16" else "surrogateescape"
+            with chunk.path.open(encoding=encoding, errors=errors, newline="") as file:
+                yield from _rows(file, encoding)
 
 
 def encoding_of(path: Path) -> str:
@@ -69,19 +53,66 @@ def delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=outside.count)
 
 
-def _row(number: int, cells: list[str], names: list[str], delimiter: str, encoding: str) -> Row:
-    raw = delimiter.join(cells).encode(encoding.removesuffix("-sig"), "surrogateescape")
+def _rows(file: TextIO, encoding: str) -> Iterator[Row]:
+    delimiter = delimiter_of(file.readline())
+    file.seek(0)
+    lines = _Lines(file, "utf-16-le" if encoding == "utf-16" else encoding.removesuffix("-sig"))
+    reader = csv.reader(lines, delimiter=delimiter)
+    names: list[str] | None = None
+    number = 0
+    while True:
+        lines.taken.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(number, lines.raw()[0], None, RejectReason.NOT_PARSEABLE, str(error))
+            number += 1
+            continue
+        if not cells:
+            continue
+        if names is None:
+            names = [name.strip() for name in cells]
+            continue
+        yield _row(number, cells, names, *lines.raw(), encoding)
+        number += 1
+
+
+def _row(number: int, cells: list[str], names: list[str], raw: bytes, is_text: bool, encoding: str) -> Row:
     if len(cells) != len(names):
         message = f"{len(cells)} fields where the header has {len(names)}"
         return Row(number, raw, None, RejectReason.WRONG_FIELD_COUNT, message)
-    if any("\udc80" <= char <= "\udcff" for cell in cells for char in cell if char >= "\ud800"):
+    if not is_text:
         return Row(number, raw, None, RejectReason.NOT_UTF8, f"bytes that are not {encoding}")
     return Row(number, raw, dict(zip(names, cells, strict=True)))
 
 
-def _without_nul(lines: Iterator[str]) -> Iterator[str]:
-    """The csv module of Python 3.11 refuses NUL characters; they carry nothing."""
-    return (line.replace("\0", "") for line in lines)
+class _Lines:
+    """The lines of a file, those remembered that the row at hand was read from.
+
+    Args:
+        file: opened with `newline=""`.
+        encoding: in which the remembered lines become bytes again.
+    """
+
+    def __init__(self, file: TextIO, encoding: str) -> None:
+        self._file = file
+        self._encoding = encoding
+        self.taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self.taken.append(line)
+            yield line.replace("\0", "")  # the csv module of Python 3.11 refuses NUL; it carries nothing
+
+    def raw(self) -> tuple[bytes, bool]:
+        """The bytes of the remembered lines without the last line end, and whether all of them are text."""
+        text = "".join(self.taken).rstrip("\r\n")
+        try:
+            return text.encode(self._encoding), True
+        except UnicodeEncodeError:
+            return text.encode(self._encoding, "surrogateescape"), False
 
 
 READER = CsvTable()

@@ -21,6 +21,8 @@ class Folder:
     """
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:
+        if not path.is_dir():
+            raise UsageError(f"{path} is no folder; a mapping of format 'folder' reads whole folders")
         return [Chunk(path, name)]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,8 +12,9 @@ from typing import IO, Any
 import msgspec
 import pyarrow as pa
 
+from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Chunk, Row
+from m5tools.ingest.readers.row import Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 64 << 20
@@ -30,8 +32,10 @@ class JsonLines:
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:
         if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
+            with readable(name), zipfile.ZipFile(path) as archive:
                 members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
+            if not members:
+                raise UsageError(f"{name}: the archive holds no file; leave it out")
             return [Chunk(path, f"{name}/{member}", member=member) for member in members]
         if path.suffix in _COMPRESSED:
             return [Chunk(path, name)]
@@ -40,7 +44,7 @@ class JsonLines:
         return [Chunk(path, name, start, min(start + self._chunk_bytes, size)) for start in starts]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
-        with ExitStack() as stack:
+        with readable(chunk.name), ExitStack() as stack:
             file = _open(chunk, stack)
             place = chunk.start
             if place:
@@ -82,8 +86,6 @@ def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
         return stack.enter_context(archive.open(chunk.member))
     if chunk.path.suffix in _COMPRESSED:
         stream = stack.enter_context(pa.input_stream(str(chunk.path), compression="detect"))
-        import io
-
         return stack.enter_context(io.BufferedReader(stream))
     return stack.enter_context(chunk.path.open("rb"))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
 from m5tools.vocabulary import RejectReason
 
@@ -56,3 +59,16 @@ class Reader(Protocol):
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         """Every row of a chunk, in order; never raises for a bad row."""
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """A file that cannot be read to its end (damaged archive, folder, no permission) ends in one line that names it.
+
+    Raises:
+        UsageError: instead of what the file system or the archive said.
+    """
+    try:
+        yield
+    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UsageError(f"{name} cannot be read: {error}; replace or leave out the file") from error
