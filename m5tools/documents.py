@@ -59,6 +59,20 @@ def read(path: Path) -> Any:
         raise UsageError(f"{path}: cannot be read: {error}") from error
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The content of a YAML file that holds settings; an empty file holds none.
+
+    Raises:
+        UsageError: not readable, not YAML, or no object.
+    """
+    body = read(path)
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise UsageError(f"{path}:1: must be an object of key: value")
+    return body
+
+
 def load(path: Path, model: type[Model]) -> Model:
     """A YAML file as a model.
 
@@ -78,6 +92,28 @@ def validate(body: Any, model: type[Model], path: Path) -> Model:
         return model.model_validate(body)
     except ValidationError as error:
         raise UsageError("\n".join(describe(e, path) for e in error.errors()[:5])) from error
+
+
+def settings(body: Any, model: type[Model], path: Path | None, flag: str) -> Model:
+    """Check settings that came from a file, from the command line, or from both.
+
+    Args:
+        body: the settings.
+        model: what they must be.
+        path: the file, where there is one.
+        flag: how the command line calls a setting, such as `--set `; its name follows.
+
+    Raises:
+        UsageError: the first thing that is wrong, with its line or its flag.
+    """
+    if path is not None:
+        return validate(body, model, path)
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{flag}{place}: {first['msg']}") from error
 
 
 def describe(error: ErrorDetails, path: Path) -> str:

@@ -150,10 +150,7 @@ def load(name: str, changes: tuple[str, ...] = ()) -> tuple[Pipeline, Path]:
         UsageError: no such file, not valid, a variable that is not set, a change that fits nowhere.
     """
     path = documents.locate("pipeline", "pipelines", name)
-    body = documents.read(path)
-    if not isinstance(body, dict):
-        raise UsageError(f"{path}:1: a pipeline is an object with 'dataset' and 'stages'")
-    body = _expand(body, path)
+    body = _expand(documents.read_object(path), path)
     for change in changes:
         key, value = split_change(change)
         head, *rest = key.split(".")

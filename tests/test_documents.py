@@ -58,3 +58,22 @@ def test_a_near_miss_is_suggested() -> None:
         documents.locate("cut", "pipelines/cuts", "defualt")
     with pytest.raises(UsageError, match=r"no cut file nowhere\.yaml"):
         documents.locate("cut", "pipelines/cuts", "nowhere.yaml")
+
+
+def test_settings_are_an_object_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("# nothing yet\n")
+    assert documents.read_object(path) == {}
+    path.write_text("- cut\n")
+    with pytest.raises(UsageError, match=rf"{path}:1: must be an object"):
+        documents.read_object(path)
+
+
+def test_settings_are_named_by_line_or_by_flag(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("cut: mine\nat_least: 9\n")
+    body = documents.read_object(path)
+    with pytest.raises(UsageError, match=rf"{path}:2: at_least: "):
+        documents.settings(body, Selection, path, "--set ")
+    with pytest.raises(UsageError, match=r"^--set at_least: "):
+        documents.settings(body, Selection, None, "--set ")

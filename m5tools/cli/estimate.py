@@ -7,6 +7,7 @@ larger media will differ. What cannot be known before (media behind URLs, sizes 
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -117,6 +118,10 @@ def _disk(stage: str, rows: float, media: list[float]) -> str:
 
 
 def _bytes(path: Path) -> int:
+    """Bytes of a file, of an archive those of what it holds."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
     return path.stat().st_size if path.is_file() else 0
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
+from m5tools.shards.manifest import ShardManifest
 from m5tools.vocabulary import MODALITIES, Band
 
 
@@ -48,11 +49,16 @@ def print_shards(folder: Path) -> None:
     """One line a split: samples, shards, bytes, how many hold each modality.
 
     Raises:
-        UsageError: it is no shard folder.
+        UsageError: it is no shard folder, or a part of it is missing.
     """
-    index = sorted((folder / "index").glob("*.parquet"))
+    manifest = ShardManifest.read(folder)
+    index = [folder / file.index for files in manifest.splits.values() for file in files]
+    missing = [file for file in index if not file.is_file()]
+    if missing:
+        raise UsageError(f"{missing[0]} is missing; copy it again or run 'm5 shard'")
     if not index:
-        raise UsageError(f"{folder} is no shard folder (it has no index/)")
+        Console().print(f"{folder} holds no sample")
+        return
     rows = pl.scan_parquet(index, glob=False)
     bits = {m.value: ((pl.col("present") & (1 << m.bit)) > 0).sum() for m in MODALITIES}
     size = (pl.col("end") - pl.col("start")).sum()

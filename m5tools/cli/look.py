@@ -34,10 +34,8 @@ def sniff(file: Annotated[Path, typer.Argument(help="A file or folder that a cra
         console.print(table)
     if found.layout:
         console.print(f"layout: {found.layout}")
-        console.print(
-            f"next:   m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}",
-            soft_wrap=True,
-        )
+        command = f"m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}"
+        console.print(f"next:   {command}", soft_wrap=True, markup=False)
     else:
         console.print(
             "layout: none that is known; copy a mapping from schemas/sources/ and name its path in --set mapping="
@@ -81,7 +79,9 @@ def status(dataset: DatasetOption) -> None:
         upstream = stale_upstream(name, stages)
         table.add_row(name, f"out of date ({upstream} changed)" if upstream else "done", words(entry["counts"]))
     console = Console()
-    console.print(f"{found.root}: {len(found.manifest()['crawls'])} crawls, {found.partitions} partitions")
+    console.print(
+        f"{found.root}: {len(found.manifest()['crawls'])} crawls, {found.partitions} partitions", markup=False
+    )
     console.print(table)
 
 
@@ -112,8 +112,9 @@ def show(
 def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard folder.")]) -> None:
     """Verify a dataset against its checksums, or shards against their index."""
     from m5tools.dataset import Dataset
+    from m5tools.shards.manifest import is_shard_folder
 
-    if (path / "index").is_dir():
+    if is_shard_folder(path):
         from m5tools.shards.check import check as check_shards
 
         report = check_shards(path)

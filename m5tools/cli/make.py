@@ -32,20 +32,11 @@ def synth(
     from m5tools import documents
     from m5tools.synth import SynthConfig, synthesize
 
-    body = documents.read(config) or {} if config is not None else {}
+    body = documents.read_object(config) if config is not None else {}
     body |= {"products": products, "seed": seed} if config is None else {}
     body |= {"media": False} if no_media else {}
     body |= {"profile": profile} if profile != "default" else {}
-    if config is not None:
-        settings = documents.validate(body, SynthConfig, config)
-    else:
-        from pydantic import ValidationError
-
-        try:
-            settings = SynthConfig.model_validate(body)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"--{'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from error
+    settings = documents.settings(body, SynthConfig, config, "--")
     with _bar("simulating") as tick:
         report = synthesize(out, settings, workers=_workers(workers), progress=tick)
     rejects = sum(report.rejects.values())
@@ -66,8 +57,12 @@ def demo(
     from m5tools.cli import session
 
     started = time.monotonic()
-    if fresh and (out / "crawl" / "synth.json").is_file():
-        shutil.rmtree(out)
+    ours = (out / "crawl" / "synth.json").is_file()
+    if not ours and out.exists() and (out.is_file() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty and was not made by the demo; name another folder with --out")
+    if fresh:
+        for made in ("crawl", "dataset", "run"):
+            shutil.rmtree(out / made, ignore_errors=True)
     with _bar("simulating") as tick:
         crawl = line.simulate(out, products, seed, _workers(workers), tick)
     rejects = sum(crawl.rejects.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -18,16 +18,14 @@ def stage_runs(name: str, config: Path | None, changes: tuple[str, ...]) -> list
     Raises:
         UsageError: a setting is wrong; the message names the file and line, or the fields there are.
     """
-    body: Any = documents.read(config) if config is not None else {}
-    if isinstance(body, dict) and "stages" in body:
+    body = documents.read_object(config) if config is not None else {}
+    if "stages" in body:
         prefixed = tuple(change if change.startswith(f"{name}.") else f"{name}.{change}" for change in changes)
         recipe, path = pipeline.load(str(config), prefixed)
         found = [s for s in recipe.stage_runs() if isinstance(s, Stage) and s.name == name]
         if not found:
             raise UsageError(f"{path}: this pipeline has no stage '{name}'")
         return found
-    if not isinstance(body, dict):
-        raise UsageError(f"{config}:1: settings are an object of key: value")
     for change in changes:
         key, value = pipeline.split_change(change)
         pipeline.assign(body, key.removeprefix(f"{name}.").split("."), value, change)

@@ -66,7 +66,8 @@ def _command(name: str, about: str) -> Callable[..., None]:
             max_failed_share=max_failed_share, log_json=log_json,
         ) as running:  # fmt: skip
             for stage in runs:
-                running.run(Dataset(dataset), stage)
+                if not running.run(Dataset(dataset), stage).finished:
+                    return
 
     command.__doc__ = about
     command.__name__ = name

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from m5tools import atomic, documents, pipeline
-from m5tools.errors import UsageError
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress as Step
 from m5tools.scale.train import TrainReport, train
@@ -24,18 +22,12 @@ def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[st
     Raises:
         UsageError: a setting is wrong.
     """
-    body: Any = documents.read(config) if config is not None else {}
+    body = documents.read_object(config) if config is not None else {}
     for change in changes:
         key, value = pipeline.split_change(change)
         pipeline.assign(body, key.split("."), value, change)
-    try:
-        settings = TrainConfig.model_validate({**body, "shards": str(shards), "out": out})
-    except ValidationError as error:
-        if config is not None:
-            raise UsageError("\n".join(documents.describe(e, config) for e in error.errors()[:5])) from error
-        first = error.errors()[0]
-        raise UsageError(f"--set {'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from error
-    print_training(shown_training(settings))
+    body |= {"shards": str(shards), "out": out}
+    print_training(shown_training(documents.settings(body, TrainConfig, config, "--set ")))
 
 
 def shown_training(settings: TrainConfig) -> TrainReport:

@@ -1,0 +1,204 @@
+"""Commands that look: `sniff`, `show`, `status`, `check`, `explain`, `audit`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import m5tools
+
+from .conftest import M5
+
+HOSTILE = "[red]Lamp[/red] [link=https://x.example]\x1b[31m\x07 [/]"
+
+
+@pytest.fixture
+def copy(shop: Path, tmp_path: Path) -> Path:
+    """A curated dataset to damage."""
+    return Path(shutil.copytree(shop / "dataset", tmp_path / "dataset"))
+
+
+def flip(file: Path) -> None:
+    """Change one bit in the middle of a file."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+# sniff ----------------------------------------------------------------------------------------------------------------
+
+
+def test_sniff_knows_json_lines(m5: M5, crawl: Path) -> None:
+    said = m5("sniff", sorted(crawl.glob("*.jsonl"))[0])
+    assert said.code == 0
+    assert "format json_lines" in said.out
+    assert "layout: synth" in said.out
+    assert "--set mapping=synth" in said.out
+
+
+def test_sniff_knows_a_csv(m5: M5, tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text(
+        "product_id,product_name,initial_price,final_price,category_tree,image_urls\n"
+        '1,"[red]Mug[/red]",3,2,"[]","[]"\n2,,3,2,"[]","[]"\n'
+    )
+    said = m5("sniff", file)
+    assert said.code == 0
+    assert "format csv, 2 rows" in said.out
+    assert "layout: brightdata" in said.out
+    row = next(text for text in said.out.splitlines() if "product_name" in text)
+    assert "50%" in row
+    assert "[red]Mug[/red]" in row
+
+
+def test_sniff_knows_a_folder(m5: M5, tmp_path: Path) -> None:
+    for name in ("apple.png", "apple.txt", "apple.ogg"):
+        (tmp_path / name).write_bytes(b"x")
+    said = m5("sniff", tmp_path)
+    assert said.code == 0
+    assert "format folder" in said.out
+    assert "layout: tuxpaint_stamps" in said.out
+
+
+def test_sniff_says_when_no_layout_fits(m5: M5, tmp_path: Path) -> None:
+    file = tmp_path / "[red]rows.jsonl"
+    file.write_text('{"a": 1}\n{"a": 2}\nbroken\n')
+    said = m5("sniff", file)
+    assert said.code == 0
+    assert "3 rows looked at, 1 of them cannot be parsed" in said.out
+    assert "none that is known" in said.out
+
+
+def test_the_command_that_sniff_proposes_can_be_copied(m5: M5, crawl: Path, tmp_path: Path) -> None:
+    """Also from a folder whose name looks like markup."""
+    folder = tmp_path / "[red]"
+    folder.mkdir()
+    file = Path(shutil.copy(sorted(crawl.glob("*.jsonl"))[0], folder))
+    assert f"--set files={file}" in m5("sniff", file).out
+
+
+# show -----------------------------------------------------------------------------------------------------------------
+
+
+def test_show_prints_every_table_that_names_the_product(m5: M5, shop: Path) -> None:
+    product = (
+        m5tools.open(shop / "dataset").products.select("product_id", "title", "native_id").collect().row(0, named=True)
+    )
+    said = m5("show", product["native_id"], "-d", shop / "dataset")
+    assert said.code == 0
+    for heading in ("products", "texts", "media", "fetched", "modalities/default", "splits"):
+        assert heading in said.out.splitlines()
+    assert product["product_id"] in said.out
+    assert "state=present" in said.out
+
+
+def test_show_as_json_is_what_python_shows(m5: M5, shop: Path) -> None:
+    dataset = m5tools.open(shop / "dataset")
+    product = dataset.products.select("product_id").collect().item(0, 0)
+    said = m5("show", product, "-d", shop / "dataset", "--json")
+    assert said.code == 0
+    shown, known = json.loads(said.out), dataset.show(product)
+    assert shown.keys() == known.keys()
+    assert {table: len(rows) for table, rows in shown.items()} == {table: len(rows) for table, rows in known.items()}
+    assert shown["products"][0]["title"] == known["products"][0]["title"]
+
+
+def test_a_hostile_title_stays_text(m5: M5, tmp_path: Path) -> None:
+    crawl, dataset = tmp_path / "crawl.jsonl", tmp_path / "dataset"
+    crawl.write_text(
+        json.dumps({"id": "h1", "title": HOSTILE, "attributes": [{"name": HOSTILE, "value": HOSTILE}]}) + "\n"
+    )
+    sets = ("source=shop", "mapping=synth", f"files={crawl}")
+    assert m5("ingest", "-d", dataset, *(w for s in sets for w in ("--set", s)), "-w", 0).code == 0
+    said = m5("show", "h1", "-d", dataset)
+    assert said.code == 0
+    assert "[red]Lamp[/red] [link=https://x.example]" in said.out
+    assert not [c for c in said.out if c != "\n" and not c.isprintable()]
+    raw = m5("show", "h1", "-d", dataset, "--json").out
+    assert "\x1b" not in raw
+    assert json.loads(raw)["products"][0]["native_id"] == "h1"
+
+
+# status, explain, audit -----------------------------------------------------------------------------------------------
+
+
+def test_status_lists_finished_stages(m5: M5, shop: Path) -> None:
+    said = m5("status", "-d", shop / "dataset")
+    assert said.code == 0
+    done = {text.split()[0] for text in said.out.splitlines() if " done " in text}
+    assert done == set(m5tools.open(shop / "dataset").manifest()["stages"])
+
+
+def test_explain_cut_accounts_for_every_product(m5: M5, shop: Path) -> None:
+    dataset = m5tools.open(shop / "dataset")
+    said = m5("explain", "cut", "-d", shop / "dataset")
+    assert said.code == 0
+    kept = next(text.split() for text in said.out.splitlines() if text.split()[:1] == ["kept"])
+    assert int(kept[1]) == dataset.read("cut_products", cut="default").height
+    for rule in dataset.read("cut_losses", cut="default")["rule"].unique():
+        assert rule in said.out
+
+
+def test_explain_cut_names_the_command_for_a_missing_cut(m5: M5, shop: Path) -> None:
+    said = m5("explain", "cut", "-d", shop / "dataset", "--cut", "any")
+    assert said.code == 2
+    assert "m5 cut --dataset" in said.err
+
+
+def test_explain_shards_counts_the_samples_of_every_split(m5: M5, shop: Path) -> None:
+    shards = shop / "dataset" / "shards" / "default"
+    said = m5("explain", "shards", shards)
+    assert said.code == 0
+    told = {row[0]: int(row[1]) for text in said.out.splitlines() if (row := text.split())[:1] and row[0] != "split"}
+    for split, samples in told.items():
+        assert samples == sum(pq.read_metadata(f).num_rows for f in (shards / "index").glob(f"{split}-*.parquet"))
+    assert "train" in told
+
+
+def test_audit_gives_the_path_of_its_page(m5: M5, copy: Path) -> None:
+    shutil.rmtree(copy / "reports")
+    said = m5("audit", "-d", copy, "--cut", "default", "--shards", "default")
+    assert said.code == 0, said.err
+    page = Path(said.out.strip())
+    assert page == copy / "reports" / "audit.html"
+    assert page.read_text().lstrip().lower().startswith("<!doctype html")
+    assert json.loads(page.with_suffix(".json").read_text())
+
+
+# check ----------------------------------------------------------------------------------------------------------------
+
+
+def test_check_passes_what_is_whole(m5: M5, shop: Path) -> None:
+    whole = m5("check", shop / "dataset")
+    assert (whole.code, whole.err) == (0, "")
+    assert "0 faults" in whole.out
+    shards = m5("check", shop / "dataset" / "shards" / "default")
+    assert (shards.code, shards.err) == (0, "")
+    assert "0 faults" in shards.out
+
+
+def test_check_names_the_damaged_file_of_a_dataset(m5: M5, copy: Path) -> None:
+    damaged = sorted((copy / "tables" / "products").rglob("*.parquet"))[0]
+    flip(damaged)
+    gone = sorted((copy / "edges").glob("*.parquet"))[0]
+    gone.unlink()
+    said = m5("check", copy)
+    assert said.code == 1
+    faults = said.err.splitlines()
+    assert len(faults) == 2
+    for file, remedy in ((damaged, "m5 ingest"), (gone, "m5 dedup")):
+        line = next(text for text in faults if text.startswith(file.relative_to(copy).as_posix()))
+        assert remedy in line
+
+
+def test_check_names_the_damaged_tar(m5: M5, copy: Path) -> None:
+    shards = copy / "shards" / "default"
+    flip(shards / "train-000000.tar")
+    said = m5("check", shards)
+    assert said.code == 1
+    assert said.err.startswith("train-000000.tar")
+    assert said.err.count("\n") < 10, "one flipped bit is one member, not a list of every sample"

@@ -1,0 +1,54 @@
+"""`m5 synth` and the parts of `m5 demo` that need no whole run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import M5
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_synth_twice_gives_the_same_bytes(m5: M5, tmp_path: Path) -> None:
+    options = ("--products", 12, "--seed", 4, "-w", 1)
+    first = m5("synth", tmp_path / "one", *options)
+    assert first.code == 0, first.err
+    assert m5("synth", tmp_path / "two", *options).code == 0
+    assert m5("synth", tmp_path / "two", *options).code == 0, "an earlier simulation is replaced"
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert "truth.parquet" in files(tmp_path / "one")
+    assert m5("synth", tmp_path / "three", "--products", 12, "--seed", 5, "-w", 1).code == 0
+    assert files(tmp_path / "one") != files(tmp_path / "three")
+
+
+def test_synth_says_that_every_row_is_a_product_or_a_reject(m5: M5, tmp_path: Path) -> None:
+    said = m5("synth", tmp_path / "crawl", "--products", 200, "--no-media", "-w", 1)
+    rows = sum(f.read_bytes().count(b"\n") for f in (tmp_path / "crawl" / "crawl").glob("*.jsonl"))
+    assert f"{rows} rows = 200 products + {rows - 200} rows to reject" in said.out
+    assert not (tmp_path / "crawl" / "crawl" / "media").exists()
+
+
+def test_synth_by_config(m5: M5, tmp_path: Path) -> None:
+    config = tmp_path / "knobs.yaml"
+    config.write_text("products: 30\nmedia: false\nlayout: m5product\n")
+    assert m5("synth", tmp_path / "crawl", "--config", config, "-w", 1).code == 0
+    assert (tmp_path / "crawl" / "crawl" / "products.json").is_file()
+    config.write_text("products: 30\nprodcts: 2\n")
+    said = m5("synth", tmp_path / "other", "--config", config)
+    assert said.code == 2
+    assert f"{config}:2: prodcts" in said.err
+
+
+@pytest.mark.parametrize("command", [("synth",), ("demo", "--fresh", "--out")])
+def test_a_folder_of_somebody_else_is_refused_and_untouched(m5: M5, tmp_path: Path, command: tuple[str, ...]) -> None:
+    folder = tmp_path / "mine"
+    (folder / "run").mkdir(parents=True)
+    (folder / "run" / "thesis.txt").write_text("years of work")
+    said = m5(*command, folder)
+    assert said.code == 2
+    assert f"{folder} is not empty" in said.err
+    assert files(folder) == {"run/thesis.txt": b"years of work"}
