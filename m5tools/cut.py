@@ -7,10 +7,8 @@ says so, and every product left out is kept in `losses` with the first rule that
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -20,6 +18,7 @@ from m5tools import atomic, documents
 from m5tools.dataset import Dataset, part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import MODALITIES, Modality, Reason, Relation, Split, State
+from m5tools.wording import category_key
 
 
 class Selection(BaseModel):
@@ -125,19 +124,12 @@ class Cut(Stage):
 _KEPT = ("product_id", "split", "category", "band", "cluster", "present", "state", "reason", "withheld_by")
 
 
-def fingerprint(folder: Path) -> str:
-    """The fingerprint of a written cut."""
-    body: dict[str, Any] = json.loads((folder / "cut.json").read_text(encoding="utf-8"))
-    return str(body["fingerprint"])
-
-
 def _facts(dataset: Dataset, partition: int, selection: Selection) -> pl.DataFrame:
     """One row a product: split, category, band, cluster, survivorship, and per modality state, reason and tags."""
-    leaf = pl.col("category").list.join(" > ")
     products = dataset.scan("products", partition=partition).select(
-        "product_id", category=pl.when(pl.col("category").list.len() > 0).then(leaf)
+        "product_id", category=category_key(pl.col("category"))
     )
-    clusters = dataset.scan("clusters")
+    clusters = dataset.scan("clusters", partition=partition)
     same = clusters.filter(pl.col("relation") == Relation.SAME_PRODUCT.value).select("product_id", cluster="cluster_id")
     chosen = [r.value for r in selection.one_per]
     spare = clusters.filter(pl.col("relation").is_in(chosen) & ~pl.col("is_survivor"))

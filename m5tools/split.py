@@ -22,6 +22,7 @@ from xxhash import xxh3_64_intdigest
 from m5tools.dataset import Dataset, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Split
+from m5tools.wording import category_key
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -62,7 +63,7 @@ class SplitStage(Stage):
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         products = (
             work.dataset.scan("products")
-            .select("product_id", category=pl.col("category").list.join(" > ").fill_null(""))
+            .select("product_id", category=category_key(pl.col("category")).fill_null(""))
             .sort("product_id")
             .collect()
         )

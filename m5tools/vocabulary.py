@@ -100,11 +100,18 @@ class Split(StrEnum):
 
 
 class Band(StrEnum):
-    """Where a category sits on the long tail."""
+    """Where a category sits on the long tail: it belongs to the band in which its first product falls."""
 
     HEAD = "head"
     MIDDLE = "middle"
     TAIL = "tail"
+
+
+HEAD_SHARE: Final = 0.5
+"""The largest categories that hold this share of all products are the head …"""
+
+MIDDLE_SHARE: Final = 0.9
+"""… those from there up to this share the middle, the rest the tail."""
 
 
 def bit_mask(modalities: tuple[Modality, ...]) -> int:

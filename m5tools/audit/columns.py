@@ -48,9 +48,14 @@ def chosen(dataset: Dataset, table: str, name: str | None) -> str | NotYet:
     """
     before, _, after = schema.law(table).path.partition("{")
     choice, _, rest = after.partition("}")
-    names = sorted({path.parts[-1 - rest.count("/")] for path in dataset.root.glob(f"{before}*{rest}")})
+    written = {path.parts[-1 - rest.count("/")] for path in dataset.root.glob(f"{before}*{rest}")}
+    # A finished run that had nothing to write has left no folder, only its entry.
+    stage = schema.law(table).stage
+    entries = dataset.manifest()["stages"]
+    finished = {entry.removeprefix(f"{stage}/") for entry in entries if entry.startswith(f"{stage}/")}
+    names = sorted(written | finished)
     if name is None and not names:
-        return NotYet(f"m5 {schema.law(table).stage}")
+        return NotYet(f"m5 {stage}")
     if name is None:
         return names[0] if len(names) == 1 else NotYet(f"m5 audit --set {choice}={'|'.join(names)}")
     if name not in names:

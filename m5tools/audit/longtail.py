@@ -11,12 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m5tools.vocabulary import Band
+from m5tools.vocabulary import HEAD_SHARE, MIDDLE_SHARE, Band
 
 Sizes = NDArray[Any]
-
-HEAD_SHARE = 0.5
-MIDDLE_SHARE = 0.9
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ _APART: dict[Relation, str | None] = {
 }
 """Two products with different values of this column are not one cluster of the relation (groups: within a source)."""
 
+_FINENESS = 2**20
+"""Steps of a score between 0 and 1."""
+
 
 def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """The clusters of all three relations.
@@ -42,7 +45,9 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Columns relation, cluster_id, product_id, is_survivor; sorted by relation and product id.
     """
-    strength = edges.group_by("row_a", "row_b", "relation").agg(pl.col("score").sum())
+    # Added as whole numbers: a sum of floats may end otherwise in its last bit, by how threads divide the rows.
+    score = (pl.col("score").cast(pl.Float64) * _FINENESS).round().cast(pl.Int64).sum()
+    strength = edges.group_by("row_a", "row_b", "relation").agg(score)
     strength = strength.sort("score", "row_a", "row_b", descending=[True, False, False])
     variants = strength.filter(pl.col("relation") == Relation.VARIANT)
     found = []

@@ -25,7 +25,6 @@ from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
 from m5tools.dedup.table import compare
 from m5tools.vocabulary import Relation
 
-EDGES = ("row_a", "row_b", "product_a", "product_b", "relation", "evidence", "score", "detail")
 _PARTS = ("title", "description", "table_key", "media_key")
 
 
@@ -42,7 +41,8 @@ def decide(
         policy: thresholds and weights.
 
     Returns:
-        One row a pair and kind of evidence, columns :data:`EDGES`, sorted by product ids and evidence.
+        One row a pair and kind of evidence: row_a, row_b, product_a, product_b, relation, evidence, score, detail;
+        sorted by product ids and evidence.
     """
     seen = _side_by_side(pairs, products, facts, pictured, policy)
     related = _relation(_scored(seen, policy), policy).drop_nulls("relation")

@@ -53,9 +53,9 @@ class Gathered:
             for i in range(self.partitions)
         )
 
-    def pairs(self) -> list[Path]:
-        """The files of candidate pairs, in a fixed order."""
-        return sorted((self.scratch / "pairs").glob("[!.]*.parquet"))
+    def files(self, kind: str) -> list[Path]:
+        """The parts of one kind, in a fixed order; what a killed writer left is none of them."""
+        return sorted((self.scratch / kind).glob("[!.]*.parquet"))
 
 
 def gather(

@@ -123,7 +123,7 @@ class Dedup(Stage):
     def _decide(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
-        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.pairs())
+        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
         products = gathered.scan("products").join(rows, on="row", how="semi").collect().sort("row")
@@ -136,7 +136,7 @@ class Dedup(Stage):
         return {"pairs": pairs.height, **{f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}}
 
     def _cluster(self, work: Work, gathered: Gathered) -> Counts:
-        edges = pl.read_parquet(gathered.scratch / "edges" / "*.parquet")
+        edges = pl.read_parquet(gathered.files("edges"), glob=False)
         products = gathered.scan("products").select(_CLUSTERED).collect().sort("row")
         clusters = resolve(edges, products)
         home = clusters.select(partition_of(pl.col("product_id"), gathered.partitions)).to_series()

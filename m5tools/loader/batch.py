@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from m5tools.vocabulary import MODALITIES, Modality
+from m5tools.vocabulary import Modality
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Batch:
         video: items are clips; data uint8 `[frames, 3, S, S]`, one frame a second.
         audio: items are clips; data int16 `[samples]`, mono, 16,000 Hz.
         category: int64 `[B]`, class number in the loader's `categories`, -1 when unknown.
-        cluster: int64 `[B]`, number of the same-product cluster within the split, -1 when unknown.
+        cluster: int64 `[B]`, number of the same-product cluster in the whole folder, -1 when it stands alone.
     """
 
     ids: tuple[str, ...]
@@ -107,6 +107,3 @@ class Batch:
             elif isinstance(value, Ragged):
                 changed[field.name] = Ragged(move(value.data), move(value.offsets), move(value.row))
         return replace(self, **changed)
-
-
-COLUMNS = len(MODALITIES)

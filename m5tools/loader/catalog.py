@@ -132,7 +132,7 @@ class Catalog:
         Raises:
             UsageError: there is no cut.
         """
-        parts = sorted((local_folder(cut) / "products").glob("*.parquet"))
+        parts = sorted((local_folder(cut) / "products").glob("[!.]*.parquet"))
         if not parts:
             raise UsageError(f"{cut} is not the folder of a cut; give <dataset>/cuts/<name>")
         columns = ["product_id", "present", "state", "reason"]

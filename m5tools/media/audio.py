@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Final
 
 import av
@@ -49,11 +48,11 @@ class Sound:
     codec: str
 
 
-def decode(source: bytes | Path, rate: int | None = 16_000, max_s: float = 600.0, limits: Limits = LIMITS) -> Sound:
+def decode(data: bytes, rate: int | None = 16_000, max_s: float = 600.0, limits: Limits = LIMITS) -> Sound:
     """Decode a sound file, or the sound track of a video, to mono.
 
     Args:
-        source: the whole file, or its path.
+        data: the whole file.
         rate: sampling rate to bring it to; None = as it is.
         max_s: decode at most this many seconds from the start.
         limits: what it may cost.
@@ -62,7 +61,6 @@ def decode(source: bytes | Path, rate: int | None = 16_000, max_s: float = 600.0
         NoSoundTrack: a healthy container without sound.
         DecodeError: with the reason to record.
     """
-    data = source if isinstance(source, bytes) else source.read_bytes()
     mime = check(data, Modality.AUDIO, limits)
     with guarded(data):
         try:

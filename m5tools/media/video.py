@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import av
@@ -12,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from m5tools.media import audio
 from m5tools.media.guard import LIMITS, DecodeError, Limits, check, guarded, quiet
 from m5tools.media.image import Rgb, upright
 from m5tools.vocabulary import Modality, Reason
@@ -52,7 +50,7 @@ class Clip:
 
 
 def decode(
-    source: bytes | Path,
+    data: bytes,
     every_s: float = 1.0,
     max_frames: int = 64,
     long_side: int | None = 480,
@@ -61,7 +59,7 @@ def decode(
     """Decode a video and keep the first frame of every `every_s` seconds.
 
     Args:
-        source: the whole file, or its path.
+        data: the whole file.
         every_s: seconds between kept frames.
         max_frames: stop after so many.
         long_side: shrink kept frames to this many pixels; None = as they are.
@@ -70,7 +68,6 @@ def decode(
     Raises:
         DecodeError: with the reason to record; WRONG_TYPE for a container that holds only sound.
     """
-    data = source if isinstance(source, bytes) else source.read_bytes()
     check(data, Modality.VIDEO, limits)
     with guarded(data), av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
         if not container.streams.video:
@@ -156,13 +153,3 @@ def _target(width: int, height: int, long_side: int | None) -> tuple[int, int]:
     if long_side is None or longest <= long_side:
         return width, height
     return max(1, round(width * long_side / longest)), max(1, round(height * long_side / longest))
-
-
-def sound(source: bytes | Path, rate: int | None = 16_000, max_s: float = 600.0) -> audio.Sound:
-    """The clip's own sound track, mono.
-
-    Raises:
-        NoSoundTrack: it has none.
-        DecodeError: with the reason to record.
-    """
-    return audio.decode(source, rate, max_s)

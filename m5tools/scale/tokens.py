@@ -40,7 +40,7 @@ class Tokens:
         ids: product ids.
         parts: one :class:`Part` a modality, in the fixed order.
         category: int64 `[B]`, -1 when unknown.
-        cluster: int64 `[B]`, same-product cluster within the split, -1 when unknown.
+        cluster: int64 `[B]`, same-product cluster in the whole folder, -1 when it stands alone.
     """
 
     ids: tuple[str, ...]

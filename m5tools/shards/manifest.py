@@ -104,6 +104,16 @@ class ShardManifest(BaseModel):
         return path
 
 
+def is_shard_folder(folder: Path) -> bool:
+    """Whether a folder claims to hold shards, be they damaged or none at all."""
+    if (folder / INDEX).is_dir():
+        return True
+    try:
+        return "splits" in json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def local_folder(uri: str | Path) -> Path:
     """The local folder a URI names.
 

@@ -7,10 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from m5tools.vocabulary import Band
-
-HEAD_SHARE: Final = 0.5
-MIDDLE_SHARE: Final = 0.9
+from m5tools.vocabulary import HEAD_SHARE, MIDDLE_SHARE, Band
 
 _SPREAD: Final = {
     "titles": pl.col("title").n_unique().cast(pl.Int64),

@@ -67,7 +67,7 @@ def evaluate(
         products = Shards(shards or config.shards, config.cut, trained.tokenizer.config, config.image_size, config.seed)
     train = _embed(trained, products, "train")
     searched = [_embed(trained, products, split) for split in splits]
-    gallery = _gallery([*searched, train] if distractors else searched)
+    gallery = Embeddings.join([*searched, train] if distractors else searched)
     everyone = np.ones(len(gallery), dtype=bool)
     cluster, offered = gallery.cluster, everyone
     if identity is not None:
@@ -117,16 +117,6 @@ def _embed(trained: Trained, products: Products, split: str) -> Embeddings:
 
 def _open(products: Products, split: str, modalities: Sequence[Modality]) -> ProductLoader:
     return products.open(split, modalities, batch_size=BATCH, shuffle=False, drop_last=False)
-
-
-def _gallery(splits: list[Embeddings]) -> Embeddings:
-    """All splits as one; cluster numbers, which start anew in every split, are moved apart."""
-    start, moved = 0, []
-    for found in splits:
-        moved.append(np.where(found.cluster >= 0, found.cluster + start, -1))
-        start += int(found.cluster.max(initial=-1)) + 1
-    joined = Embeddings.join(splits)
-    return Embeddings(**{**vars(joined), "cluster": np.concatenate(moved)})
 
 
 def _titles(products: Products, splits: Sequence[str]) -> dict[str, str]:

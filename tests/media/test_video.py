@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m5tools.media import video
+from m5tools.media import audio, video
 from m5tools.media.guard import DecodeError, Limits
 
 from .files import photo, tone, video_file
@@ -37,10 +37,10 @@ def test_frames_are_bounded_in_number_and_size() -> None:
     assert len(video.decode(data, limits=Limits(frames=11)).frames) == 2
 
 
-def test_sound_is_noted_and_read() -> None:
+def test_sound_is_noted_and_read_by_audio() -> None:
     data = video_file(shades(20), sound=tone())
     assert video.decode(data).has_audio
-    assert video.sound(data).duration_s == pytest.approx(2, abs=0.15)
+    assert audio.decode(data).duration_s == pytest.approx(2, abs=0.15)
 
 
 def test_a_container_of_sound_alone_is_no_video() -> None:
@@ -61,7 +61,7 @@ def test_odd_videos_all_end_in_frames_or_a_reason(real_data: Path) -> None:
     outcomes: list[str] = []
     for file in files:
         try:
-            clip = video.decode(file)
+            clip = video.decode(file.read_bytes())
         except DecodeError as error:
             outcomes.append(error.reason.word)
         else:

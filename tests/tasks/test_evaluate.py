@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from m5tools.scale.checkpoint import load
 from m5tools.scale.config import TrainConfig
-from m5tools.scale.embed import Embeddings
 from m5tools.scale.train import train
-from m5tools.tasks.evaluate import _gallery, evaluate
+from m5tools.tasks.evaluate import evaluate
 from m5tools.vocabulary import MODALITIES
 
 from ..scale.world import World
@@ -50,18 +48,6 @@ def test_noise_is_at_chance_and_categories_are_learned(report: dict) -> None:  #
     assert coarse["systems"]["fused"]["mAP@10"] > 2 * coarse["chance"]["mAP@10"]
     classification = report["classification"]
     assert classification["systems"]["fused"]["accuracy"] > classification["chance"]["accuracy"] + 0.1
-
-
-def test_clusters_of_different_splits_are_kept_apart() -> None:
-    def found(clusters: list[int]) -> Embeddings:
-        n = len(clusters)
-        zeros = np.zeros((n, 5), dtype=np.float32)
-        return Embeddings(
-            tuple(map(str, clusters)), zeros[..., None], zeros, zeros > 1, zeros, zeros, np.zeros(n, dtype=np.int64),
-            np.array(clusters),
-        )  # fmt: skip
-
-    assert _gallery([found([0, 1, -1]), found([0, 0, -1])]).cluster.tolist() == [0, 1, -1, 2, 2, -1]
 
 
 def test_a_missing_checkpoint_is_a_usage_error(tmp_path: Path) -> None:
