@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import zipfile
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from m5tools.dataset import Dataset
 from m5tools.ingest.companions import joiner
-from m5tools.ingest.extract import Columns, Extractor
+from m5tools.ingest.extract import Extractor, Record
 from m5tools.ingest.readers import READERS
 from m5tools.ingest.stage import Ingest, input_files
 from m5tools.pipeline import Pipeline
@@ -57,21 +56,23 @@ def size_of(stage: Ingest) -> Size:
     reader = READERS[stage.mapping.format]
     files = input_files(stage.config)
     chunks = [c for path in files for c in reader.chunks(path, path.name)]
-    columns, extractor = Columns(), Extractor(stage.mapping)
     join = joiner(stage.mapping, Path(stage.config.root) if stage.config.root else None)
     seen = read = 0
-    for row in islice(reader.rows(chunks[0], stage.mapping), ROWS):
-        seen += 1
-        read += len(row.raw) + 1
-        if row.record is not None:
-            extractor.add(join(row.record), columns)
+    records: list[Record] = []
+    for batch in reader.batches(chunks[0], stage.mapping):
+        seen += len(batch)
+        read += sum(len(raw) + 1 for raw in (*batch.raws, *(row.raw for row in batch.refused)))
+        records += map(join, batch.records) if join else batch.records
+        if seen >= ROWS:
+            break
+    media = Extractor(stage.mapping).take(records).media
     whole = sum(_bytes(path) for path in files)
     rows = float(seen) if seen < ROWS and len(chunks) == 1 else whole / max(1, read) * seen
     if stage.config.limit is not None:
         rows = min(rows, stage.config.limit)
-    kinds = [kind for _, kind, _, _ in columns.media]
+    kinds = media["modality"].to_list()
     per_row = [kinds.count(kind) / max(1, seen) * rows for kind in ("image", "video", "audio")]
-    remote = any("//" in location for _, _, _, location in columns.media)
+    remote = media["location_raw"].str.contains("//", literal=True).any()
     return Size(rows, per_row[0], per_row[1], per_row[2], remote, len(chunks))
 
 

@@ -18,28 +18,27 @@ def companion_files(mapping: Mapping, root: Path | None) -> list[Path]:
     return sorted({p for companion in mapping.companions for p in root.glob(companion.files)})
 
 
-def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record]:
-    """A function that appends to a record what its companions say of it.
+def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | None:
+    """A function that appends to a record what its companions say of it; None where there are none.
 
     Args:
         mapping: the mapping; without companions the function gives the record back.
         root: folder that the companions' globs start from.
     """
+    if root is None or not mapping.companions:
+        return None
     tables: list[tuple[str, dict[str, dict[str, list[str]]]]] = []
-    for companion in mapping.companions if root is not None else ():
-        assert root is not None
+    for companion in mapping.companions:
         found: dict[str, dict[str, list[str]]] = {}
         for file in sorted(root.glob(companion.files)):
             for chunk in READERS["csv"].chunks(file, file.name):
-                for row in READERS["csv"].rows(chunk, mapping):
-                    if row.record is None or companion.key not in row.record:
-                        continue
-                    cell = row.record[companion.key]
+                for record in (r for batch in READERS["csv"].batches(chunk, mapping) for r in batch.records):
+                    cell = record.get(companion.key, "")
                     for key in re.findall(companion.find, cell) if companion.find else [cell]:
                         target = found.setdefault(key.strip(), {})
                         for column, field in companion.columns.items():
-                            if row.record.get(column):
-                                target.setdefault(field, []).append(row.record[column])
+                            if record.get(column):
+                                target.setdefault(field, []).append(record[column])
         tables.append((companion.matches, found))
 
     def join(record: Record) -> Record:

@@ -1,16 +1,18 @@
-"""One record through a mapping: every mapped field as delivered, nothing cleaned yet.
+"""Records through a mapping: every mapped field as delivered, column by column, nothing cleaned yet.
 
-This is the one place where products are handled one by one: records are irregular. What comes out is columns.
+A column whose values all have the shape that its source usually writes (texts; lists of objects; …) is taken apart by
+list comprehensions; only a batch with an irregular value in a column goes value by value through the same rules.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import msgspec
+import polars as pl
+import pyarrow as pa
 
 from m5tools.ingest.mapping import FIELDS, AttributeField, CategoryField, Mapping, MediaField, Selector, TextField
 from m5tools.vocabulary import Modality
@@ -18,20 +20,28 @@ from m5tools.vocabulary import Modality
 Record = dict[str, Any]
 _encode = msgspec.json.Encoder(order="sorted").encode
 
+ATTRIBUTE = {"row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean}
+TEXT = {"row": pl.Int64, "role": pl.String, "language": pl.String, "value": pl.String}
+MEDIUM = {"row": pl.Int64, "modality": pl.String, "role": pl.String, "location_raw": pl.String}
 
-@dataclass
-class Columns:
-    """The extracted columns of a batch of records; child rows carry the number of their record."""
 
-    fields: dict[str, list[str | None]] = field(default_factory=lambda: {name: [] for name in FIELDS})
-    category: list[list[str]] = field(default_factory=list)
-    raw: list[list[tuple[str, str]]] = field(default_factory=list)
-    texts: list[tuple[int, str, str | None, str]] = field(default_factory=list)
-    attributes: list[tuple[int, str, str | None, bool]] = field(default_factory=list)
-    media: list[tuple[int, str, str | None, str]] = field(default_factory=list)
+class Extracted(NamedTuple):
+    """The columns of a batch of records; child frames carry the number of their record as `row`.
 
-    def __len__(self) -> int:
-        return len(self.category)
+    Attributes:
+        fields: one String column a product field, null where it is not mapped or blank.
+        paths, path: the different category paths, List(String), root first; the number of each record's.
+        raw: for every key of any record, its values as text, keys in order.
+        texts, attributes, media: sorted by row, in the order of the mapping and the record.
+    """
+
+    fields: pl.DataFrame
+    paths: pl.Series
+    path: list[int]
+    raw: dict[str, pl.Series]
+    texts: pl.DataFrame
+    attributes: pl.DataFrame
+    media: pl.DataFrame
 
 
 class Extractor:
@@ -43,55 +53,76 @@ class Extractor:
 
     def __init__(self, mapping: Mapping) -> None:
         self._constants: dict[str, str] = {str(name): value for name, value in mapping.constants.items()}
-        self._fields: list[tuple[str, Callable[[Record], Any]]] = [
-            (name, selector(mapping.fields[name])) for name in FIELDS if name in mapping.fields
-        ]
-        self._category = _category_reader(mapping.category) if mapping.category else None
+        self._fields = {name: selector(mapping.fields[name]) for name in FIELDS if name in mapping.fields}
+        self._category = _Category(mapping.category) if mapping.category else None
         self._attributes = [(a, selector(a.select)) for a in mapping.attributes]
         self._texts = [(t, selector(t.select)) for t in mapping.texts]
-        self._media = [
-            (modality.value, m, selector(m.select)) for modality in Modality for m in mapping.media.get(modality, ())
-        ]
+        self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
 
-    def add(self, record: Record, to: Columns) -> bool:
-        """Append one record; False (and nothing appended) when it holds no content at all."""
-        number = len(to)
-        values = {name: text_of(_single(select(record))) for name, select in self._fields}
-        category = self._category(record) if self._category else []
-        texts = [(number, *t) for field_, select in self._texts for t in _texts(field_, select(record))]
-        attributes = [(number, *a) for field_, select in self._attributes for a in _attributes(field_, select(record))]
-        media = [(number, kind, *m) for kind, field_, select in self._media for m in _media(field_, select(record))]
-        filled = any(value is not None and value.strip() for _, _, value, _ in attributes)
-        if not (values.get("title") or values.get("description") or texts or filled or media):
-            return False
+    def take(self, records: list[Record]) -> Extracted:
+        """The columns of some records."""
+        fields = []
         for name in FIELDS:
-            to.fields[name].append(values.get(name) or self._constants.get(name))
-        to.category.append(category)
-        to.raw.append([(str(key), text) for key, value in record.items() if (text := text_of(value)) is not None])
-        to.texts += texts
-        to.attributes += attributes
-        to.media += media
-        return True
+            if name in self._fields:
+                given = texts_of(self._fields[name](records), single=True)
+            else:
+                given = pl.repeat(None, len(records), dtype=pl.String, eager=True)
+            constant = self._constants.get(name)
+            fields.append((given if constant is None else given.fill_null(constant)).alias(name))
+        paths, path = self._category.read(records) if self._category else ([[]], [0] * len(records))
+        return Extracted(
+            pl.DataFrame(fields),
+            pl.Series(paths, dtype=pl.List(pl.String)),
+            path,
+            raw_columns(records),
+            _stack(TEXT, (_texts(f, select(records)) for f, select in self._texts)),
+            _stack(ATTRIBUTE, (_attributes(f, select(records)) for f, select in self._attributes)),
+            _stack(MEDIUM, (_media(m, f, select(records)) for m, f, select in self._media)),
+        )
 
 
-def selector(select: Selector) -> Callable[[Record], Any]:
-    """A function that takes a record to the first selected value that is not blank, else None."""
+def selector(select: Selector) -> Callable[[list[Record]], list[Any]]:
+    """A function that takes records to the first selected value of each that is not blank, else None."""
     paths = [path.split(".") for path in ((select,) if isinstance(select, str) else select)]
 
-    def find(record: Record) -> Any:
-        for path in paths:
-            value: Any = record
-            for step in path:
-                value = value.get(step) if isinstance(value, dict) else None
-            if value is not None and value != "" and value != []:
-                return value
-        return None
+    def find(records: list[Record]) -> list[Any]:
+        found = _along(paths[0], records)
+        for path in paths[1:]:
+            found = [one if not _blank(one) else other for one, other in zip(found, _along(path, records), strict=True)]
+        return found
 
     return find
 
 
+def _along(path: list[str], records: list[Record]) -> list[Any]:
+    first, *rest = path
+    values = [record.get(first) for record in records]
+    for step in rest:
+        values = [value.get(step) if value.__class__ is dict else None for value in values]
+    return values
+
+
+def _blank(value: Any) -> bool:
+    return value is None or value == "" or value == []
+
+
+def texts_of(values: list[Any], *, single: bool = False) -> pl.Series:
+    """Values as delivered: text as it is, blank as null, everything else as JSON.
+
+    Args:
+        values: of one field.
+        single: of a list that stands where one value is wanted, take the first.
+    """
+    try:
+        found = pa.array(values, pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+        found = pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string())
+    series = pl.Series(found)
+    return series.set(~series.str.contains(r"\S"), None)
+
+
 def text_of(value: Any) -> str | None:
-    """A value as delivered: text as it is, blank as None, everything else as JSON."""
+    """One value as delivered: text as it is, blank as None, everything else as JSON."""
     if isinstance(value, str):
         return value if value and not value.isspace() else None
     if value is None:
@@ -100,7 +131,6 @@ def text_of(value: Any) -> str | None:
 
 
 def _single(value: Any) -> Any:
-    """Of a list that stands where one value is wanted, the first."""
     return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else value
 
 
@@ -114,75 +144,174 @@ def structure_of(value: Any) -> Any:
     return value
 
 
-def _category_reader(spec: CategoryField) -> Callable[[Record], list[str]]:
-    select, levels, skip = selector(spec.select), re.compile(spec.levels), frozenset(spec.skip)
+def raw_columns(records: list[Record]) -> dict[str, pl.Series]:
+    """Every key of any record with its values as text."""
+    keys = sorted({key for record in records for key in record})
+    return {key: texts_of([record.get(key) for record in records]) for key in keys}
 
-    def read(record: Record) -> list[str]:
-        value = structure_of(select(record))
+
+def _stack(schema: dict[str, Any], frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of child rows one below the other, brought into the order of their records."""
+    return pl.concat([pl.DataFrame(schema=schema), *frames]).sort("row", maintain_order=True)
+
+
+class _Category:
+    """Reads category paths; equal deliveries are read once."""
+
+    def __init__(self, spec: CategoryField) -> None:
+        self._spec = spec
+        self._select = selector(spec.select)
+        self._levels = re.compile(spec.levels)
+        self._skip = frozenset(spec.skip)
+
+    def read(self, records: list[Record]) -> tuple[list[list[str]], list[int]]:
+        """The different paths, and the number of each record's."""
+        values = self._select(records)
+        keys = [value if value.__class__ is str else text_of(value) for value in values]
+        numbers: dict[str | None, int] = {}
+        paths: list[list[str]] = []
+        rows = []
+        for key, value in zip(keys, values, strict=True):
+            number = numbers.get(key)
+            if number is None:
+                number = numbers[key] = len(paths)
+                paths.append(self._path(value))
+            rows.append(number)
+        return paths, rows
+
+    def _path(self, value: Any) -> list[str]:
+        spec, skip = self._spec, self._skip
+        value = structure_of(value)
         if isinstance(value, list):
             names = [v.get(spec.item) if isinstance(v, dict) and spec.item else v for v in value]
             return [str(n).strip() for n in names if n not in (None, "") and str(n) not in skip]
         if not isinstance(value, str):
             return []
         paths = value.split(spec.choices) if spec.choices else [value]
-        split = [[level for level in levels.split(p.strip()) if level and level not in skip] for p in paths]
+        split = [[level for level in self._levels.split(p.strip()) if level and level not in skip] for p in paths]
         return max(split, key=len)
 
-    return read
 
-
-def _attributes(spec: AttributeField, value: Any) -> Iterator[tuple[str, str | None, bool]]:
-    """(name, value, is option) of every pair in one place."""
-    for name, content in _pairs(spec, structure_of(value) if spec.name is None else value):
-        if name and name not in spec.skip:
-            yield name, content, "*" in spec.options or name.casefold() in spec.options
-
-
-def _pairs(spec: AttributeField, value: Any) -> Iterator[tuple[str, str | None]]:
-    if value is None:
-        return
+def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
+    """(row, name_raw, value_raw, is_option) of every pair in one place."""
     if spec.name is not None:
-        yield spec.name, text_of(value)
-    elif isinstance(value, dict):
+        content = texts_of(values)
+        frame = pl.DataFrame(
+            {"row": pl.int_range(len(values), eager=True), "name_raw": spec.name, "value_raw": content}
+        )
+        frame = frame.filter(pl.Series([value is not None for value in values], dtype=pl.Boolean))
+    else:
+        found = _object_pairs(spec, values)
+        if found is None:
+            found = _any_pairs(spec, values)
+        rows, names, contents = found
+        frame = pl.DataFrame(
+            {"row": pl.Series(rows, dtype=pl.Int64), "name_raw": texts_of(names), "value_raw": contents}
+        )
+        frame = frame.drop_nulls("name_raw")
+    if spec.skip:
+        frame = frame.filter(~pl.col("name_raw").is_in(spec.skip))
+    option = pl.lit(True) if "*" in spec.options else pl.col("name_raw").str.to_lowercase().is_in(spec.options)
+    return frame.with_columns(is_option=option if spec.options else pl.lit(False))
+
+
+def _object_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series] | None:
+    """Pairs where every value is a list of objects that have both keys, or missing; None where one is not."""
+    name, content = spec.name_key, spec.value_key
+    try:
+        rows = [row for row, value in enumerate(values) if value for _ in value]
+        names = [item[name] for value in values if value for item in value]
+        return rows, names, texts_of([item[content] for value in values if value for item in value])
+    except (TypeError, KeyError):
+        return None
+
+
+def _any_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series]:
+    rows, names, contents = [], [], []
+    for row, value in enumerate(values):
+        for name, content in _pairs(spec, structure_of(value)):
+            rows.append(row)
+            names.append(name)
+            contents.append(content)
+    return rows, names, texts_of(contents)
+
+
+def _pairs(spec: AttributeField, value: Any) -> Iterator[tuple[str, Any]]:
+    """(name, value) of the pairs in one value of whatever shape."""
+    if isinstance(value, dict):
         for name, content in value.items():
-            yield str(name), text_of(content)
+            yield str(name), content
     elif isinstance(value, list):
         for item in value:
             if isinstance(item, dict):
-                yield str(item.get(spec.name_key) or ""), text_of(item.get(spec.value_key))
+                yield str(item.get(spec.name_key) or ""), item.get(spec.value_key)
     elif isinstance(value, str) and spec.pairs:
         for pair in value.split(spec.pairs):
             name, assign, content = pair.partition(spec.assign)
             if assign:
-                yield name.strip(), text_of(content)
+                yield name.strip(), content
 
 
-def _texts(spec: TextField, value: Any) -> Iterator[tuple[str, str | None, str]]:
-    """(role, language, text) of every text in one place."""
-    text = text_of(value)
-    if text is None:
-        return
+def _texts(spec: TextField, values: list[Any]) -> pl.DataFrame:
+    """(row, role, language, value) of every text in one place."""
     if spec.lines is None:
-        yield spec.role, spec.language, text
-        return
+        content = texts_of(values)
+        rows = pl.int_range(len(values), eager=True)
+        frame = pl.DataFrame({"row": rows, "value": content}).drop_nulls("value")
+        return frame.select(
+            "row", pl.lit(spec.role).alias("role"), pl.lit(spec.language, pl.String).alias("language"), "value"
+        )
     pattern = re.compile(spec.lines)
-    for line in text.splitlines():
-        found = pattern.match(line)
-        if found and found["value"].strip():
-            yield spec.role, found["language"], found["value"]
+    found = [
+        (row, spec.role, line["language"], line["value"])
+        for row, value in enumerate(values)
+        for line in map(pattern.match, (text_of(value) or "").splitlines())
+        if line and line["value"].strip()
+    ]
+    return pl.DataFrame(found, schema=TEXT, orient="row")
 
 
-def _media(spec: MediaField, value: Any) -> Iterator[tuple[str | None, str]]:
-    """(role, location) of every file in one place."""
-    value = structure_of(value)
-    if isinstance(value, str):
-        value = value.split(spec.split) if spec.split else [value]
-    for item in value if isinstance(value, list) else ():
-        role = spec.role
-        if isinstance(item, dict):
-            role = text_of(item.get(spec.role_item)) or role if spec.role_item else role
-            item = item.get(spec.item) if spec.item else None
-        if isinstance(item, str) and item.strip():
-            location = item.strip()
-            relative = bool(spec.prefix) and "://" not in location and not location.startswith("//")
-            yield role, f"{spec.prefix}/{location.lstrip('/')}" if relative else location
+def _media(modality: Modality, spec: MediaField, values: list[Any]) -> pl.DataFrame:
+    """(row, modality, role, location_raw) of every file in one place."""
+    found = _plain_locations(spec, values)
+    if found is None:
+        found = _any_locations(spec, values)
+    rows, roles, locations = found
+    frame = pl.DataFrame(
+        {"row": pl.Series(rows, dtype=pl.Int64), "role": roles, "location_raw": texts_of(locations).str.strip_chars()},
+        schema_overrides={"role": pl.String},
+    ).drop_nulls("location_raw")
+    if spec.prefix:
+        remote = pl.col("location_raw").str.contains(r"://|^//")
+        below = pl.lit(f"{spec.prefix}/") + pl.col("location_raw").str.strip_chars_start("/")
+        frame = frame.with_columns(location_raw=pl.when(remote).then("location_raw").otherwise(below))
+    return frame.select("row", pl.lit(modality.value).alias("modality"), "role", "location_raw")
+
+
+def _plain_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any, list[Any]] | None:
+    """Locations where every value is a list of texts or missing; None where one is not."""
+    kinds = {value.__class__ for value in values}
+    if not kinds <= {list, type(None)}:
+        return None
+    locations = [item for value in values if value for item in value]
+    if not {item.__class__ for item in locations} <= {str}:
+        return None
+    return [row for row, value in enumerate(values) if value for _ in value], spec.role, locations
+
+
+def _any_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any, list[Any]]:
+    rows, roles, locations = [], [], []
+    for row, value in enumerate(values):
+        value = structure_of(value)
+        if isinstance(value, str):
+            value = value.split(spec.split) if spec.split else [value]
+        for item in value if isinstance(value, list) else ():
+            role = spec.role
+            if isinstance(item, dict):
+                role = text_of(item.get(spec.role_item)) or role if spec.role_item else role
+                item = item.get(spec.item) if spec.item else None
+            if isinstance(item, str):
+                rows.append(row)
+                roles.append(role)
+                locations.append(item)
+    return rows, roles, locations

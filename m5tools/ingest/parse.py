@@ -1,37 +1,35 @@
-"""First round of ingest: a chunk of input → typed columns, staged in the order of product ids; bad rows → rejects."""
+"""First round of ingest: a chunk of input → typed, normalised rows to be staged; bad rows → rejects."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-import msgspec
+import numpy as np
 import polars as pl
-import xxhash
+import pyarrow as pa
 
-from m5tools.ingest.extract import Columns, Extractor, Record
+from m5tools.ingest import staged
+from m5tools.ingest.extract import Extracted, Extractor, Record
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
 from m5tools.ingest.normalize.moments import moments
 from m5tools.ingest.normalize.text import clean, plain
-from m5tools.ingest.readers import Row
+from m5tools.ingest.raw import Raw
+from m5tools.ingest.readers import Batch
 from m5tools.vocabulary import RejectReason
 
 RAW_KEPT = 65_536
-_encode = msgspec.json.Encoder().encode
+_NO_CONTENT = "no text, attribute or media"
+Reject = tuple[int, str, str, bytes]
 
 
 class Parsed(NamedTuple):
-    """What one chunk gave: four tables that share `row`, and the rejects."""
+    """What one chunk gave: rows to be staged, and rejects under their law."""
 
     rows: int
-    products: pl.DataFrame
-    texts: pl.DataFrame
-    attributes: pl.DataFrame
-    media: pl.DataFrame
+    staged: pa.Table
     rejects: pl.DataFrame
 
 
@@ -41,141 +39,154 @@ class Chunked(NamedTuple):
     source: str
     crawl_id: str
     file: str
-    seed: int
 
 
-def parse(rows: Iterable[Row], mapping: Mapping, about: Chunked, join: object = None) -> Parsed:
+def parse(
+    batches: Iterable[Batch], mapping: Mapping, about: Chunked, join: Callable[[Record], Record] | None = None
+) -> Parsed:
     """Extract and normalise all rows of a chunk.
 
     Args:
-        rows: from a reader.
+        batches: from a reader.
         mapping: the source's mapping.
-        about: source, crawl, file, seed of the sample draw.
+        about: source, crawl, file.
         join: adds companion values to a record.
     """
-    extractor, columns = Extractor(mapping), Columns()
-    rejects: list[tuple[int, str, str, bytes]] = []
-    offsets: list[int] = []
-    raws: list[bytes] = []
+    extractor = Extractor(mapping)
+    tables: list[pa.Table] = [staged.layout().empty_table()]
+    rejects: list[Reject] = []
     count = 0
-    for row in rows:
-        count += 1
-        record: Record | None = row.record
-        if record is not None and callable(join):
-            record = join(record)
-        if record is None:
+    for batch in batches:
+        count += len(batch)
+        for row in batch.refused:
             assert row.reason is not None
             rejects.append((row.offset, row.reason.value, row.message, row.raw[:RAW_KEPT]))
-        elif not extractor.add(record, columns):
-            rejects.append(
-                (row.offset, RejectReason.NO_CONTENT.value, "no text, attribute or media", row.raw[:RAW_KEPT])
-            )
-        else:
-            offsets.append(row.offset)
-            raws.append(row.raw[:RAW_KEPT])
-    products = _products(columns, mapping, about, offsets, raws)
-    assert count == products.height + len(rejects)
-    ids = products.select("row", "product_id")
-    children = (_texts(columns, mapping), _attributes(columns, mapping), _media(columns, about.source))
-    texts, attributes, media = (c.join(ids, on="row").sort("product_id", "row", "position") for c in children)
-    products = products.sort("product_id", "content_hash", "row")
-    return Parsed(count, products, texts, attributes, media, _rejects(rejects, about))
+        if not batch.records:
+            continue
+        records = [join(record) for record in batch.records] if join else batch.records
+        table, filled = _rows(extractor.take(records), batch, mapping, about)
+        if not filled.all():
+            empty = np.flatnonzero(~filled)
+            reason = RejectReason.NO_CONTENT.value
+            rejects += [(batch.offsets[i], reason, _NO_CONTENT, batch.raws[i][:RAW_KEPT]) for i in empty]
+            table = table.filter(pa.array(filled))
+        tables.append(table)
+    rows = pa.concat_tables(tables)
+    assert count == rows.num_rows + len(rejects)
+    return Parsed(count, rows, _rejects(rejects, about))
 
 
-def _products(
-    columns: Columns, mapping: Mapping, about: Chunked, offsets: list[int], raws: list[bytes]
-) -> pl.DataFrame:
-    given = pl.DataFrame(columns.fields, schema=dict.fromkeys(columns.fields, pl.String))
-    for name in ("title", "description", *mapping.html):
-        given = given.with_columns(plain(given[name]).alias(name))
-    cleaned = given.select(clean(pl.col(c)).alias(c) for c in given.columns)
-    cleaned = cleaned.with_columns(
-        *price.prices(given["price"], given["currency"]),
-        identifiers.gtins(given["gtin"]).alias("gtin"),
-        pl.col("language").fill_null(pl.lit(mapping.language, pl.String)),
-        moments(pl.col("crawled_at")),
-    )
-    contents = [_content_hash(raw, mapping) for raw in columns.raw]
-    ids = [
-        identifiers.product_id(about.source, *_key(native, url, content))
-        for native, url, content in zip(cleaned["native_id"], cleaned["url"], contents, strict=True)
-    ]
-    raw_type = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
-    return cleaned.with_columns(
-        pl.Series("product_id", ids, pl.String),
-        pl.Series("content_hash", contents, pl.String),
-        pl.Series("category", columns.category, pl.List(pl.String)),
-        pl.Series("raw", [[{"key": k, "value": v} for k, v in raw] for raw in columns.raw], raw_type),
-        pl.Series("origin_offset", offsets, pl.Int64),
-        pl.Series("delivered", raws, pl.Binary),
-        pl.Series("draw", [xxhash.xxh3_64_intdigest(i.encode(), seed=about.seed) for i in ids], pl.UInt64),
-        by_content=pl.col("native_id").is_null() & pl.col("url").is_null(),
-        crawl_id=pl.lit(about.crawl_id),
-        source=pl.lit(about.source),
-        origin_file=pl.lit(about.file),
-        row=pl.int_range(pl.len(), dtype=pl.Int64),
-    ).with_columns(pl.col("category").list.eval(clean(pl.element())).list.drop_nulls())
+def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> tuple[pa.Table, np.ndarray]:
+    """The staged rows of a batch, and which of them hold any content."""
+    count = len(batch.records)
+    cleaned = {}
+    for given in found.fields:
+        marked = plain(given) if given.name in ("title", "description", *mapping.html) else given
+        cleaned[given.name] = clean(marked)
+    texts = _texts(found.texts, cleaned, mapping)
+    attributes = _attributes(found.attributes, mapping)
+    media = _media(found.media, about.source)
+    filled = (cleaned["title"].is_not_null() | cleaned["description"].is_not_null()).to_numpy().copy()
+    for rows in (texts["row"], attributes.filter(pl.col("value").is_not_null())["row"], media["row"]):
+        filled[rows.to_numpy()] = True
+
+    raw = Raw.of(found.raw, last=_volatile(mapping))
+    contents = raw.hashes()
+    kinds = identifiers.keys(cleaned["native_id"], cleaned["url"], contents)
+    ids = pl.Series([identifiers.product_id(about.source, kind, key) for kind, key in kinds], dtype=pl.String)
+    columns: dict[str, Any] = {
+        **{name: _arrow(column) for name, column in cleaned.items()},
+        "price": None,
+        "product_id": _arrow(ids),
+        "source": pa.repeat(about.source, count),
+        "gtin": _arrow(identifiers.gtins(found.fields["gtin"])),
+        "category": _arrow(_clean_paths(found.paths).gather(found.path)),
+        "language": _arrow(
+            cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
+        ),
+        "crawled_at": _arrow(pl.select(moments(pl.lit(cleaned["crawled_at"]))).to_series()),
+        "content_hash": pa.array(contents, pa.string()),
+        "raw": raw.map(),
+        "origin_file": pa.repeat(about.file, count),
+        "origin_offset": pa.array(batch.offsets, pa.int64()),
+        "texts": _lists("texts", texts, count),
+        "attributes": _lists("attributes", attributes, count),
+        "media": _lists("media", media, count),
+        "home": _arrow(ids.str.slice(0, 4).str.to_integer(base=16).cast(pl.UInt16)),
+        "by_content": _arrow(cleaned["native_id"].is_null() & cleaned["url"].is_null()),
+        "delivered": pa.array(
+            batch.raws if max(map(len, batch.raws)) <= RAW_KEPT else [r[:RAW_KEPT] for r in batch.raws], pa.binary()
+        ),
+    }
+    for name, column in zip(
+        ("price", "currency"), price.prices(found.fields["price"], found.fields["currency"]), strict=True
+    ):
+        columns[name] = _arrow(column)
+    layout = staged.layout()
+    arrays = [columns[field.name].cast(field.type) for field in layout]
+    return pa.Table.from_arrays(arrays, schema=layout), filled
 
 
-def _key(native: str | None, url: str | None, content: str) -> tuple[str, str]:
-    """Which key names a product: the source's id, else the page address, else what was delivered."""
-    if native is not None:
-        return "id", native
-    if url is not None:
-        return "url", locations.canonical_url(url)
-    return "content", content
+def _arrow(column: pl.Series) -> pa.Array:
+    return column.to_arrow()
 
 
-def _content_hash(raw: list[tuple[str, str]], mapping: Mapping) -> str:
-    """Over everything delivered but the time of the delivery."""
-    volatile = mapping.fields.get("crawled_at", ())
-    left_out = {volatile} if isinstance(volatile, str) else set(volatile)
-    kept = sorted(pair for pair in raw if pair[0] not in left_out)
-    return hashlib.sha256(_encode(kept)).hexdigest()[:32]
+def _volatile(mapping: Mapping) -> tuple[str, ...]:
+    """Keys of what belongs to the delivery, not to what was delivered."""
+    given = mapping.fields.get("crawled_at", ())
+    return (given,) if isinstance(given, str) else given
 
 
-def _texts(columns: Columns, mapping: Mapping) -> pl.DataFrame:
-    main = [
-        (row, role, mapping.language, value)
-        for role in ("title", "description")
-        for row, value in enumerate(columns.fields[role])
-        if value is not None
-    ]
-    schema = {"row": pl.Int64, "role": pl.String, "language": pl.String, "value": pl.String}
-    frame = pl.DataFrame(main + columns.texts, schema=schema, orient="row")
-    frame = frame.with_columns(plain(frame["value"])).with_columns(clean(pl.col("value")))
-    return _numbered(frame.drop_nulls("value").sort("row", maintain_order=True), "row")
+def _clean_paths(paths: pl.Series) -> pl.Series:
+    counts = paths.list.len().to_numpy()
+    levels = pl.Series(pl.from_arrow(paths.to_arrow().flatten())).cast(pl.String)
+    cleaned = clean(levels)
+    if cleaned.null_count():
+        owner = np.repeat(np.arange(len(counts)), counts)[cleaned.is_not_null().to_numpy()]
+        counts, cleaned = np.bincount(owner, minlength=len(counts)), cleaned.drop_nulls()
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, cleaned.to_arrow().cast(pa.large_string()))))
 
 
-def _attributes(columns: Columns, mapping: Mapping) -> pl.DataFrame:
-    schema = {"row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean}
-    frame = pl.DataFrame(columns.attributes, schema=schema, orient="row").sort("row", maintain_order=True)
-    frame = attribute_values.attributes(frame).with_columns(language=pl.lit(mapping.language, pl.String))
-    return _numbered(frame, "row")
+def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping) -> pl.DataFrame:
+    """Texts beside title and description, numbered behind those two."""
+    found = found.with_columns(value=clean(plain(found["value"]))).drop_nulls("value")
+    if found.is_empty():
+        return found.with_columns(position=pl.lit(0, pl.Int32))
+    main = cleaned["title"].is_not_null().cast(pl.Int32) + cleaned["description"].is_not_null().cast(pl.Int32)
+    return _numbered(found, "row").with_columns(position=pl.col("position") + main.gather(found["row"]))
 
 
-def _media(columns: Columns, source: str) -> pl.DataFrame:
-    schema = {"row": pl.Int64, "modality": pl.String, "role": pl.String, "location_raw": pl.String}
-    frame = pl.DataFrame(columns.media, schema=schema, orient="row")
-    frame = frame.with_columns(location=locations.location(pl.col("location_raw")), source=pl.lit(source))
-    frame = frame.with_columns(location_id=locations.location_ids(frame["location"], source))
+def _attributes(found: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    found = attribute_values.attributes(found).with_columns(language=pl.lit(mapping.language, pl.String))
+    return _numbered(found, "row")
+
+
+def _media(found: pl.DataFrame, source: str) -> pl.DataFrame:
+    found = found.with_columns(location=locations.location(pl.col("location_raw")))
+    found = found.with_columns(location_id=locations.location_ids(found["location"], source))
     # One file listed twice (as main picture and in the gallery) is one file.
-    frame = frame.unique(["row", "modality", "location_id"], keep="first", maintain_order=True)
-    return _numbered(frame.sort("row", "modality", maintain_order=True), "row", "modality")
+    found = found.unique(["row", "modality", "location_id"], keep="first", maintain_order=True)
+    return _numbered(found.sort("row", "modality", maintain_order=True), "row", "modality")
 
 
 def _numbered(frame: pl.DataFrame, *group: str) -> pl.DataFrame:
-    """Add `position`, the order within the group."""
-    return frame.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int32).over(*group))
+    """Add `position`, the order within the group; a group's rows lie together."""
+    place = pl.int_range(pl.len(), dtype=pl.Int32)
+    changes = pl.any_horizontal(pl.col(c) != pl.col(c).shift() for c in group).fill_null(True)
+    return frame.with_columns(position=place - pl.when(changes).then(place).forward_fill())
 
 
-def _rejects(rejects: list[tuple[int, str, str, bytes]], about: Chunked) -> pl.DataFrame:
+def _lists(table: str, frame: pl.DataFrame, count: int) -> pa.ListArray:
+    """Child rows, sorted by `row`, as one list a product."""
+    offsets = np.searchsorted(frame["row"].to_numpy(), np.arange(count + 1)).astype(np.int32)
+    kind = staged.child_type(table)
+    values = [_arrow(frame[field.name]).cast(field.type) for field in kind]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(values, fields=list(kind)))
+
+
+def _rejects(rejects: list[Reject], about: Chunked) -> pl.DataFrame:
     schema = {"offset": pl.Int64, "reason": pl.String, "message": pl.String, "raw": pl.Binary}
     return pl.DataFrame(rejects, schema=schema, orient="row").with_columns(
         source=pl.lit(about.source), crawl_id=pl.lit(about.crawl_id), file=pl.lit(about.file)
     )
-
-
-def staged_files(scratch: Path, table: str) -> list[Path]:
-    """What the first round left of one table, in a fixed order (what a killed writer left has a dot in front)."""
-    return sorted((scratch / "parsed").glob(f"[!.]*.{table}.parquet"))

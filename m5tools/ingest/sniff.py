@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
-from m5tools.ingest.extract import text_of
+from m5tools.ingest.extract import Record, text_of
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS
 
@@ -50,14 +49,19 @@ def sniff(path: Path) -> Sniffed:
     kind = "csv" if path.suffix.lower() in _CSV else "json_lines"
     reader = READERS[kind]
     any_mapping = Mapping.model_validate({"source": "-", "format": kind})
-    rows = list(islice(reader.rows(reader.chunks(path, path.name)[0], any_mapping), ROWS))
-    records = [row.record for row in rows if row.record is not None]
+    rows = bad = 0
+    records: list[Record] = []
+    for batch in reader.batches(reader.chunks(path, path.name)[0], any_mapping):
+        rows, bad = rows + len(batch), bad + len(batch.refused)
+        records += batch.records
+        if rows >= ROWS:
+            break
     names = list(dict.fromkeys(name for record in records for name in record))
     fields = {}
     for name in names:
         texts = [text for record in records if (text := text_of(record.get(name))) is not None]
         fields[name] = (len(texts) / max(1, len(records)), texts[0] if texts else "")
-    return Sniffed(kind, len(rows), len(rows) - len(records), fields, _layout(kind, set(names)))
+    return Sniffed(kind, rows, bad, fields, _layout(kind, set(names)))
 
 
 def _layout(kind: str, names: set[str]) -> str | None:

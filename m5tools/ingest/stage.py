@@ -23,18 +23,19 @@ from m5tools import atomic
 from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
 from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
+from m5tools.ingest import staged
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.parse import Chunked, parse, staged_files
+from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, Chunk
-from m5tools.ingest.sample import Sample, drawn
+from m5tools.ingest.sample import Sample, drawn, draws
 from m5tools.ingest.settle import known_versions, settle
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 ROWS_A_PARTITION = 25_000
 FEWEST_PARTITIONS = 4
 SAMPLE = "sample.json"
-_STAGED = ("products", "texts", "attributes", "media")
+STAGED = "staged"
 
 
 class IngestConfig(StageConfig):
@@ -117,23 +118,21 @@ class Ingest(Stage):
     def _parse(self, unit: Unit, work: Work) -> Counts:
         args = unit.args
         chunk = Chunk(Path(args["path"]), args["name"], args["start"], args["end"], args["member"])
-        about = Chunked(self.config.source, self.crawl_id, chunk.name, self.config.seed)
-        rows = READERS[self.mapping.format].rows(chunk, self.mapping)
-        parsed = parse(rows, self.mapping, about, joiner(self.mapping, self._root))
-        for table in _STAGED:
-            frame: pl.DataFrame = getattr(parsed, table)
-            with atomic.whole_file(work.scratch / "parsed" / f"{unit.key}.{table}.parquet") as temporary:
-                frame.with_columns(chunk=pl.lit(unit.key)).write_parquet(temporary, row_group_size=8_192)
+        about = Chunked(self.config.source, self.crawl_id, chunk.name)
+        batches = READERS[self.mapping.format].batches(chunk, self.mapping)
+        parsed = parse(batches, self.mapping, about, joiner(self.mapping, self._root))
+        staged.write(work.scratch / STAGED, unit.key, parsed.staged)
         if parsed.rejects.height:
             work.write("rejects", f"{self.crawl_id}/parse-{unit.key}", parsed.rejects)
         return {"rows": parsed.rows, "rejects": parsed.rejects.height}
 
     def _register(self, work: Work) -> Counts:
-        """Enter the crawl and fix the number of partitions; with a limit, draw the sample's threshold."""
-        staged = pl.scan_parquet(staged_files(work.scratch, "products"), glob=False)
-        rows = staged.select(pl.len()).collect().item()
+        """Enter the crawl and fix the number of partitions; with a limit, draw the sample."""
+        ids = pl.DataFrame(pl.from_arrow(staged.read(work.scratch / STAGED, ["product_id", "by_content"])))
+        rows = ids.height
         if self.config.limit is not None:
-            atomic.write_json(work.scratch / SAMPLE, asdict(drawn(staged, self.config.limit)))
+            ids = ids.with_columns(draws(ids["product_id"], self.config.seed))
+            atomic.write_json(work.scratch / SAMPLE, asdict(drawn(ids, self.config.limit)))
             rows = min(rows, self.config.limit)
         mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
         with work.dataset.changing() as manifest:
@@ -153,18 +152,18 @@ class Ingest(Stage):
 
     def _settle(self, unit: Unit, work: Work) -> Counts:
         partition, partitions = unit.args["partition"], work.dataset.partitions
-        low, high = (f"{-(-p * 65_536 // partitions):04x}" for p in (partition, partition + 1))
-        inside = pl.col("product_id") >= low
-        if partition + 1 < partitions:
-            inside &= pl.col("product_id") < high
-        staged = {t: pl.scan_parquet(staged_files(work.scratch, t), glob=False).filter(inside) for t in _STAGED}
+        first, beyond = (-(-p * staged.HOMES // partitions) for p in (partition, partition + 1))
+        rows = staged.read(work.scratch / STAGED, None, first, beyond)
         left_out = 0
         sample = work.scratch / SAMPLE
         if sample.is_file():
-            kept = Sample(**json.loads(sample.read_text())).kept()
-            left_out = staged["products"].select((~kept).sum()).collect().item()
-            staged["products"] = staged["products"].filter(kept)
-        settled = settle(staged, self.crawl_id, known_versions(work.dataset, self.crawl_id, partition))
+            ids = pl.DataFrame(pl.from_arrow(rows.select(["product_id", "by_content"])))
+            ids = ids.with_columns(draws(ids["product_id"], self.config.seed))
+            kept = ids.select(Sample(**json.loads(sample.read_text())).kept()).to_series()
+            left_out = int((~kept).sum())
+            rows = rows.filter(kept.to_arrow())
+        known = known_versions(work.dataset, self.crawl_id, partition)
+        settled = settle(rows, self.crawl_id, known, self.mapping.language)
         for table, frame in settled.tables.items():
             work.write(table, f"{self.crawl_id}/{part_name(partition)}", frame)
         if settled.rejects.height:

@@ -15,8 +15,7 @@ from m5tools.ingest.normalize.text import clean, plain
 
 def test_text_is_cleaned_and_blank_is_null() -> None:
     raw = ["  Ｃａｆé\u00a0 crème\t\n", " \u200b ", "", None, "a\x00b"]
-    cleaned = pl.DataFrame({"t": raw}).select(clean(pl.col("t"))).to_series()
-    assert cleaned.to_list() == ["Café crème", None, None, None, "a b"]
+    assert clean(pl.Series(raw)).to_list() == ["Café crème", None, None, None, "a b"]
 
 
 def test_html_becomes_text_and_plain_text_stays() -> None:

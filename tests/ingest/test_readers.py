@@ -24,7 +24,12 @@ MAPPING = Mapping(source="test", format="json_lines")
 
 
 def read(reader: JsonLines | CsvTable | Folder, path: Path, mapping: Mapping = MAPPING) -> list[Row]:
-    return [row for chunk in reader.chunks(path, path.name) for row in reader.rows(chunk, mapping)]
+    """The rows of a file in the order of their place."""
+    rows: list[Row] = []
+    for batch in (b for chunk in reader.chunks(path, path.name) for b in reader.batches(chunk, mapping)):
+        rows += batch.refused
+        rows += map(Row, batch.offsets, batch.raws, batch.records)
+    return sorted(rows, key=lambda row: row.offset)
 
 
 LINES = [b'{"id": 1}', b"", b'{"id": 2, "t": "\xc3\xa9"}', b"{broken", b"[1, 2]", b"   ", b'"text"', b'{"id": 3}']

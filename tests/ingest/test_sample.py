@@ -25,7 +25,7 @@ def staged(delivery: dict[str, tuple[int, bool, int]]) -> pl.DataFrame:
 @given(deliveries, st.integers(1, 20), st.randoms(use_true_random=False))
 def test_exactly_so_many_products_are_taken(delivery, limit, order) -> None:  # type: ignore[no-untyped-def]
     rows = staged(delivery)
-    sample = drawn(rows.lazy(), limit)
+    sample = drawn(rows, limit)
     kept = rows.filter(sample.kept())
     by_content = kept.filter("by_content").height
     by_id = kept.filter(~pl.col("by_content"))["product_id"].n_unique()
@@ -36,4 +36,4 @@ def test_exactly_so_many_products_are_taken(delivery, limit, order) -> None:  # 
         if not is_content:
             assert kept.filter(pl.col("product_id") == key).height in (0, copies)
     shuffled = rows[order.sample(range(rows.height), rows.height)]
-    assert drawn(shuffled.lazy(), limit) == sample
+    assert drawn(shuffled, limit) == sample

@@ -24,8 +24,8 @@ def attributes(frame: pl.DataFrame) -> pl.DataFrame:
     A value is a number only when it is one number with at most one known unit and nothing else. A comma before exactly
     three digits could group thousands or set off decimals, so such a value stays text.
     """
-    name = clean(pl.col("name_raw")).str.to_lowercase().str.strip_chars(" :")
-    frame = frame.with_columns(name=name.fill_null(""), value=clean(pl.col("value_raw")))
+    name = clean(frame["name_raw"]).str.to_lowercase().str.strip_chars(" :")
+    frame = frame.with_columns(name=name.fill_null(""), value=clean(frame["value_raw"]))
     parts = pl.col("value").str.to_lowercase().str.extract_groups(_VALUE)
     frame = frame.with_columns(_digits=parts.struct.field("1"), _unit=parts.struct.field("2"))
     sure = (

@@ -6,6 +6,8 @@ import hashlib
 
 import polars as pl
 
+from m5tools.ingest.normalize.locations import canonical_url
+
 
 def gtins(raw: pl.Series) -> pl.Series:
     """Digits of every value whose GS1 (or ISBN-10) check digit is right; null otherwise.
@@ -35,6 +37,14 @@ def check_digit(body: str) -> str:
     """GS1 check digit: weights 3 and 1 from the right, up to the next multiple of ten."""
     total = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(body)))
     return str(-total % 10)
+
+
+def keys(native: pl.Series, url: pl.Series, content: list[str]) -> list[tuple[str, str]]:
+    """Which key names each product: the source's id, else the page address, else what was delivered."""
+    return [
+        ("id", one) if one is not None else ("url", canonical_url(page)) if page is not None else ("content", whole)
+        for one, page, whole in zip(native, url, content, strict=True)
+    ]
 
 
 def product_id(source: str, kind: str, key: str) -> str:

@@ -1,31 +1,71 @@
-"""Text: Unicode NFKC, HTML to plain text, single spaces, blank to null."""
+"""Text: Unicode NFKC, HTML to plain text, single spaces, blank to null.
+
+Most values of most columns need nothing: one cheap look finds those that do, and only they are worked on.
+"""
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Callable
+from typing import Final
 
 import polars as pl
 from selectolax.lexbor import LexborHTMLParser
 
-_MARKUP = r"<[a-zA-Z/!][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);"
-_BLOCK_END = re.compile(r"</(?:p|div|li|tr|h[1-6]|ul|ol|table)\s*>|<br\s*/?>", re.IGNORECASE)
+_UNTIDY: Final = r"[^\x21-\x7e ]|  |^ | $"
+_SPACE: Final = r"[\p{Cc}\p{Zs}\p{Zl}\p{Zp}\u{200b}\u{feff}]+"
+_MARKUP: Final = r"<[a-zA-Z/!][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);"
+_BLOCKS: Final = (
+    "p|div|li|tr|td|th|h[1-6]|ul|ol|dl|dt|dd|table|thead|tbody|tfoot|caption|br|hr|section|article|header|footer|"
+    "main|aside|nav|blockquote|pre|figure|figcaption|address|option|form|fieldset"
+)
+_BLOCK: Final = rf"(?i)</?(?:{_BLOCKS})(?:[\s/][^<>]*)?>"
+_INLINE: Final = r"</?[a-zA-Z][^<>]*>"
+_UNSEEN: Final = "script|style|template|noscript|iframe|textarea|title|head|svg|math|select|plaintext|xmp"
+# Comments and elements whose content is no text; a tag that is open at the next one or at the end; > inside quotes.
+_INVOLVED: Final = rf"(?i)<(?:[!?]|(?:{_UNSEEN})[\s/>])|<[a-z/][^>]*(?:<|$)|<[a-z][^>]*=\s*(?:\"[^\">]*>|'[^'>]*>)"
+_BLOCK_TAG: Final = re.compile(_BLOCK)
 
 
-def clean(column: pl.Expr) -> pl.Expr:
+def clean(values: pl.Series) -> pl.Series:
     """NFKC, control characters out, every run of white space one space, blank as null."""
-    text = column.str.normalize("NFKC").str.replace_all(r"[\p{Cc}\p{Zs}\p{Zl}\p{Zp}\u{200b}\u{feff}]+", " ")
-    text = text.str.strip_chars()
-    return pl.when(text == "").then(None).otherwise(text)
+    tidied = _where(values, _UNTIDY, _tidy)
+    return tidied if not (tidied == "").any() else tidied.set(tidied == "", None)
 
 
 def plain(values: pl.Series) -> pl.Series:
-    """HTML to plain text where a value holds markup; other values untouched. Each different value is parsed once."""
-    marked = values.filter(values.str.contains(_MARKUP).fill_null(False)).unique(maintain_order=True)
-    if marked.is_empty():
+    """HTML to plain text where a value holds markup: block elements set off by a space, inline ones by nothing."""
+    return _where(values, _MARKUP, _unmarked)
+
+
+def _where(values: pl.Series, pattern: str, work: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """The series with `work` done on the values in which the pattern is found."""
+    found = values.str.contains(pattern).fill_null(False).arg_true()
+    if found.is_empty():
         return values
-    return values.replace(marked, pl.Series([_strip(v) for v in marked], dtype=pl.String))
+    return values.scatter(found, work(values.gather(found)))
 
 
-def _strip(html: str) -> str:
-    body = LexborHTMLParser(_BLOCK_END.sub(lambda m: m[0] + "\n", html)).body
-    return body.text(separator="") if body is not None else html
+def _tidy(values: pl.Series) -> pl.Series:
+    return values.str.normalize("NFKC").str.replace_all(_SPACE, " ").str.strip_chars()
+
+
+def _unmarked(values: pl.Series) -> pl.Series:
+    involved = values.str.contains(_INVOLVED)
+    text = values.str.replace_all(_BLOCK, " ").str.replace_all(_INLINE, "")
+    text = _where(text, "&", lambda some: pl.Series([html.unescape(v) for v in some], dtype=pl.String))
+    if involved.any():
+        rows = involved.arg_true()
+        text = text.scatter(rows, pl.Series([parsed(v) for v in values.gather(rows)], dtype=pl.String))
+    return text
+
+
+def parsed(markup: str) -> str:
+    """The text of an HTML fragment by a real parser: for what patterns cannot be sure of."""
+    body = LexborHTMLParser(_BLOCK_TAG.sub(lambda tag: f" {tag[0]} ", markup)).body
+    if body is None:
+        return markup
+    for unseen in body.css("script, style, template, noscript"):
+        unseen.decompose()
+    return body.text(separator="")

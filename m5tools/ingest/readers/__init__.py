@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from m5tools.ingest.readers import csv_table, folder, json_lines
-from m5tools.ingest.readers.row import Chunk, Reader, Row
+from m5tools.ingest.readers.row import Batch, Chunk, Reader, Row
 
 READERS: dict[str, Reader] = {"json_lines": json_lines.READER, "csv": csv_table.READER, "folder": folder.READER}
 
-__all__ = ["READERS", "Chunk", "Reader", "Row"]
+__all__ = ["READERS", "Batch", "Chunk", "Reader", "Row"]

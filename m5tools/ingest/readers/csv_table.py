@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Chunk, Row, readable
+from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
 from m5tools.vocabulary import RejectReason
 
 DELIMITERS = ",;\t|"
@@ -16,7 +16,7 @@ LONGEST_FIELD = 32 << 20
 _SAMPLE = 1 << 20
 
 
-class CsvTable:
+class CsvTable(RowReader):
     """The reader. Rows are numbered from 0, the header not counted."""
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:

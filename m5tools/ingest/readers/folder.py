@@ -8,12 +8,12 @@ from typing import Any
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Chunk, Row
+from m5tools.ingest.readers.row import Chunk, Row, RowReader
 
 LONGEST_TEXT = 1 << 20
 
 
-class Folder:
+class Folder(RowReader):
     """The reader; its input is the folder itself, a row is a stem, numbered in the order of their paths.
 
     A record holds `stem` (path below the folder, without suffix), `folders` (list), `text` (content of the text file)

@@ -1,17 +1,19 @@
-"""What readers give: rows with their place and bytes, each either a record or the reason why it is none."""
+"""What readers give: batches of rows with their place and bytes, each a record or the reason why it is none."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
 from m5tools.vocabulary import RejectReason
+
+BATCH_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,7 @@ class Chunk:
     member: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of input.
 
     Attributes:
@@ -51,14 +52,59 @@ class Row:
     message: str = ""
 
 
+@dataclass
+class Batch:
+    """Rows of one file: three columns of those that are records, and those that are none.
+
+    Attributes:
+        offsets, raws, records: of each row its place, its bytes, its fields.
+        refused: rows that are no record, with the reason.
+    """
+
+    offsets: list[int] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[Row] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.offsets) + len(self.refused)
+
+    def add(self, row: Row) -> None:
+        """Put a row where it belongs."""
+        if row.record is None:
+            self.refused.append(row)
+        else:
+            self.offsets.append(row.offset)
+            self.raws.append(row.raw)
+            self.records.append(row.record)
+
+
 class Reader(Protocol):
     """A format."""
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:
         """The chunks of one file, in order."""
 
+    def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
+        """Every row of a chunk, in order; never raises for a bad row."""
+
+
+class RowReader:
+    """Base of the readers that find their rows one by one."""
+
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         """Every row of a chunk, in order; never raises for a bad row."""
+        raise NotImplementedError
+
+    def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
+        batch = Batch()
+        for row in self.rows(chunk, mapping):
+            batch.add(row)
+            if len(batch) == BATCH_ROWS:
+                yield batch
+                batch = Batch()
+        if len(batch):
+            yield batch
 
 
 @contextmanager
