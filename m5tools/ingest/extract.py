@@ -13,12 +13,16 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from m5tools.ingest.mapping import FIELDS, AttributeField, CategoryField, Mapping, MediaField, Selector, TextField
 from m5tools.vocabulary import Modality
 
 Record = dict[str, Any]
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+_TEXT_KINDS = {str, type(None)}
+_NESTED_KINDS = {list, dict, type(None)}
 
 ATTRIBUTE = {"row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean}
 TEXT = {"row": pl.Int64, "role": pl.String, "language": pl.String, "value": pl.String}
@@ -54,17 +58,29 @@ class Extractor:
     def __init__(self, mapping: Mapping) -> None:
         self._constants: dict[str, str] = {str(name): value for name, value in mapping.constants.items()}
         self._fields = {name: selector(mapping.fields[name]) for name in FIELDS if name in mapping.fields}
+        plain = {name: mapping.fields[name] for name in self._fields}
+        self._keys = {name: key for name, key in plain.items() if isinstance(key, str) and "." not in key}
         self._category = _Category(mapping.category) if mapping.category else None
         self._attributes = [(a, selector(a.select)) for a in mapping.attributes]
         self._texts = [(t, selector(t.select)) for t in mapping.texts]
         self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
 
+    def _given(self, name: str, records: list[Record], raw: dict[str, pl.Series]) -> pl.Series:
+        """A field as delivered; where it is one key of the records that holds texts, that column as it stands."""
+        key = self._keys.get(name)
+        if key is not None:
+            values = [record.get(key) for record in records]
+            if {value.__class__ for value in values} <= _TEXT_KINDS:
+                return raw[key] if key in raw else texts_of(values)
+        return texts_of(self._fields[name](records), single=True)
+
     def take(self, records: list[Record]) -> Extracted:
         """The columns of some records."""
+        raw = raw_columns(records)
         fields = []
         for name in FIELDS:
             if name in self._fields:
-                given = texts_of(self._fields[name](records), single=True)
+                given = self._given(name, records, raw)
             else:
                 given = pl.repeat(None, len(records), dtype=pl.String, eager=True)
             constant = self._constants.get(name)
@@ -74,7 +90,7 @@ class Extractor:
             pl.DataFrame(fields),
             pl.Series(paths, dtype=pl.List(pl.String)),
             path,
-            raw_columns(records),
+            raw,
             _stack(TEXT, (_texts(f, select(records)) for f, select in self._texts)),
             _stack(ATTRIBUTE, (_attributes(f, select(records)) for f, select in self._attributes)),
             _stack(MEDIUM, (_media(m, f, select(records)) for m, f, select in self._media)),
@@ -113,12 +129,20 @@ def texts_of(values: list[Any], *, single: bool = False) -> pl.Series:
         values: of one field.
         single: of a list that stands where one value is wanted, take the first.
     """
-    try:
-        found = pa.array(values, pa.large_string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
-        found = pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string())
-    series = pl.Series(found)
-    return series.set(~series.str.contains(r"\S"), None)
+    kinds = {value.__class__ for value in values}
+    if kinds <= _TEXT_KINDS:
+        return _not_blank(pa.array(values, pa.large_string()))
+    if kinds <= _NESTED_KINDS and not single:
+        encoded = [None if value is None else _encode(value) for value in values]
+        return pl.Series(pa.array(encoded, pa.large_binary()).cast(pa.large_string()))
+    return _not_blank(pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string()))
+
+
+def _not_blank(texts: pa.LargeStringArray) -> pl.Series:
+    blank = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
+    if pc.any(blank).as_py():
+        texts = pc.if_else(blank, pa.scalar(None, pa.large_string()), texts)
+    return pl.Series(texts)
 
 
 def text_of(value: Any) -> str | None:

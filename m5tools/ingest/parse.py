@@ -29,7 +29,7 @@ class Parsed(NamedTuple):
     """What one chunk gave: rows to be staged, and rejects under their law."""
 
     rows: int
-    staged: pa.Table
+    staged: list[pa.RecordBatch]
     rejects: pl.DataFrame
 
 
@@ -53,7 +53,7 @@ def parse(
         join: adds companion values to a record.
     """
     extractor = Extractor(mapping)
-    tables: list[pa.Table] = [staged.layout().empty_table()]
+    found: list[pa.RecordBatch] = []
     rejects: list[Reject] = []
     count = 0
     for batch in batches:
@@ -64,19 +64,18 @@ def parse(
         if not batch.records:
             continue
         records = [join(record) for record in batch.records] if join else batch.records
-        table, filled = _rows(extractor.take(records), batch, mapping, about)
+        staged_rows, filled = _rows(extractor.take(records), batch, mapping, about)
         if not filled.all():
             empty = np.flatnonzero(~filled)
             reason = RejectReason.NO_CONTENT.value
             rejects += [(batch.offsets[i], reason, _NO_CONTENT, batch.raws[i][:RAW_KEPT]) for i in empty]
-            table = table.filter(pa.array(filled))
-        tables.append(table)
-    rows = pa.concat_tables(tables)
-    assert count == rows.num_rows + len(rejects)
-    return Parsed(count, rows, _rejects(rejects, about))
+            staged_rows = staged_rows.filter(pa.array(filled))
+        found.append(staged_rows)
+    assert count == sum(rows.num_rows for rows in found) + len(rejects)
+    return Parsed(count, found, _rejects(rejects, about))
 
 
-def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> tuple[pa.Table, np.ndarray]:
+def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> tuple[pa.RecordBatch, np.ndarray]:
     """The staged rows of a batch, and which of them hold any content."""
     count = len(batch.records)
     cleaned = {}
@@ -124,7 +123,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         columns[name] = _arrow(column)
     layout = staged.layout()
     arrays = [columns[field.name].cast(field.type) for field in layout]
-    return pa.Table.from_arrays(arrays, schema=layout), filled
+    return pa.RecordBatch.from_arrays(arrays, schema=layout), filled
 
 
 def _arrow(column: pl.Series) -> pa.Array:

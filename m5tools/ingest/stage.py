@@ -153,7 +153,7 @@ class Ingest(Stage):
     def _settle(self, unit: Unit, work: Work) -> Counts:
         partition, partitions = unit.args["partition"], work.dataset.partitions
         first, beyond = (-(-p * staged.HOMES // partitions) for p in (partition, partition + 1))
-        rows = staged.read(work.scratch / STAGED, None, first, beyond)
+        rows = staged.read_homes(work.scratch / STAGED, first, beyond)
         left_out = 0
         sample = work.scratch / SAMPLE
         if sample.is_file():

@@ -1,12 +1,13 @@
-"""What the first round leaves for the last: an uncompressed Arrow file a chunk, its rows in the order of their home.
+"""What the first round leaves for the last: an uncompressed Arrow file a chunk, its rows in the order of the input.
 
 The home of a row is the number that the first 16 bits of its product id make. A product's texts, attributes and media
 travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files and
-touches only the rows of its partition and the columns it needs.
+copies only the rows of its partition.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -36,27 +37,33 @@ def layout() -> pa.Schema:
     return pa.schema([*products, *children, *about])
 
 
-def write(folder: Path, unit: str, rows: pa.Table) -> None:
+def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
     """Write the staged rows of one chunk."""
-    rows = rows.take(np.argsort(rows["home"].to_numpy(), kind="stable"))
     with (
         atomic.whole_file(folder / f"{unit}.arrow") as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, layout()) as writer,
     ):
-        writer.write_table(rows.combine_chunks())
+        for batch in batches:
+            writer.write_batch(batch)
 
 
-def read(folder: Path, columns: list[str] | None = None, first: int = 0, beyond: int = HOMES) -> pa.Table:
-    """The staged rows whose home is at least `first` and below `beyond`, chunk by chunk in a fixed order."""
-    tables = []
+def read(folder: Path, columns: list[str]) -> pa.Table:
+    """Some columns of all staged rows, chunk by chunk in a fixed order."""
+    nothing = layout().empty_table()
+    return pa.concat_tables([nothing.select(columns), *(table.select(columns) for table in _mapped(folder))])
+
+
+def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
+    """The staged rows whose home is at least `first` and below `beyond`, in the same order."""
+    found = [layout().empty_table()]
+    for table in _mapped(folder):
+        for batch in table.to_batches():
+            homes = batch.column("home").to_numpy()
+            found.append(pa.Table.from_batches([batch.take(np.flatnonzero((homes >= first) & (homes < beyond)))]))
+    return pa.concat_tables(found).combine_chunks()
+
+
+def _mapped(folder: Path) -> Iterator[pa.Table]:
     for file in sorted(folder.glob("[!.]*.arrow")):
-        rows = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
-        homes = rows["home"].to_numpy()
-        low, high = (
-            np.searchsorted(homes, [first, beyond]) if beyond < HOMES else (np.searchsorted(homes, first), len(homes))
-        )
-        tables.append((rows if columns is None else rows.select(columns)).slice(low, high - low))
-    return pa.concat_tables(
-        [layout().empty_table() if columns is None else layout().empty_table().select(columns), *tables]
-    )
+        yield pa.ipc.open_file(pa.memory_map(str(file))).read_all()

@@ -14,7 +14,10 @@ import polars as pl
 from selectolax.lexbor import LexborHTMLParser
 
 _UNTIDY: Final = r"[^\x21-\x7e ]|  |^ | $"
-_SPACE: Final = r"[\p{Cc}\p{Zs}\p{Zl}\p{Zp}\u{200b}\u{feff}]+"
+# A lone space stays as it is, so it is not replaced: these find what is wider, or of another kind.
+_ASCII_SPACE: Final = r"[\x00-\x20\x7f]{2,}|[\x00-\x1f\x7f]"
+_OTHER_SPACE: Final = r"\p{Cc}\p{Zl}\p{Zp}\u{a0}\u{1680}\u{2000}-\u{200b}\u{202f}\u{205f}\u{3000}\u{feff}"
+_SPACE: Final = rf"[ {_OTHER_SPACE}]{{2,}}|[{_OTHER_SPACE}]"
 _MARKUP: Final = r"<[a-zA-Z/!][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);"
 _BLOCKS: Final = (
     "p|div|li|tr|td|th|h[1-6]|ul|ol|dl|dt|dd|table|thead|tbody|tfoot|caption|br|hr|section|article|header|footer|"
@@ -30,6 +33,8 @@ _BLOCK_TAG: Final = re.compile(_BLOCK)
 
 def clean(values: pl.Series) -> pl.Series:
     """NFKC, control characters out, every run of white space one space, blank as null."""
+    if values.null_count() == len(values):
+        return values
     tidied = _where(values, _UNTIDY, _tidy)
     return tidied if not (tidied == "").any() else tidied.set(tidied == "", None)
 
@@ -48,7 +53,13 @@ def _where(values: pl.Series, pattern: str, work: Callable[[pl.Series], pl.Serie
 
 
 def _tidy(values: pl.Series) -> pl.Series:
-    return values.str.normalize("NFKC").str.replace_all(_SPACE, " ").str.strip_chars()
+    foreign = values.str.len_bytes() != values.str.len_chars()
+    if not foreign.any():
+        return values.str.replace_all(_ASCII_SPACE, " ").str.strip_chars(" ")
+    rows, others = foreign.arg_true(), (~foreign).arg_true()
+    normal = values.gather(rows).str.normalize("NFKC").str.replace_all(_SPACE, " ").str.strip_chars()
+    tidied = values.scatter(rows, normal)
+    return tidied if others.is_empty() else tidied.scatter(others, _tidy(values.gather(others)))
 
 
 def _unmarked(values: pl.Series) -> pl.Series:

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import accumulate, compress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,11 +15,11 @@ import pyarrow as pa
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import BATCH_ROWS, Batch, Chunk, Row, readable
+from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 16 << 20
-BATCH_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 LONGEST_ROW = 32 << 20
 _COMPRESSED = {".gz", ".zst", ".bz2"}
 _BOM = b"\xef\xbb\xbf"
@@ -46,37 +47,31 @@ class JsonLines:
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
         with readable(chunk.name), ExitStack() as stack:
-            offsets: list[int] = []
-            lines: list[bytes] = []
-            refused: list[Row] = []
-            waiting = 0
-            for offset, line in _lines(_open(chunk, stack), chunk):
-                if len(line) > LONGEST_ROW:
-                    message = f"longer than {LONGEST_ROW:,} bytes"
-                    refused.append(Row(offset, line[:65_536], None, RejectReason.TOO_LONG, message))
-                    continue
-                offsets.append(offset)
-                lines.append(line)
-                waiting += len(line)
-                if len(lines) == BATCH_ROWS or waiting > BATCH_BYTES:
-                    yield self._batch(offsets, lines, refused)
-                    offsets, lines, refused, waiting = [], [], [], 0
-            if lines or refused:
-                yield self._batch(offsets, lines, refused)
+            for place, block in _blocks(_open(chunk, stack), chunk):
+                lines = block.split(b"\n")
+                starts = accumulate((len(line) + 1 for line in lines), initial=place)
+                if place == 0:
+                    lines[0] = lines[0].removeprefix(_BOM)
+                texts = [line.strip() for line in lines]
+                offsets = list(compress(starts, texts))
+                yield self._batch(offsets, list(compress(texts, texts)))
 
-    def _batch(self, offsets: list[int], lines: list[bytes], refused: list[Row]) -> Batch:
+    def _batch(self, offsets: list[int], lines: list[bytes]) -> Batch:
         try:
             values = list(map(self._decoder.decode, lines))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             values = [None]
-        if {value.__class__ for value in values} == {dict}:
-            return Batch(offsets, lines, values, refused)
-        batch = Batch(refused=refused)
+        if {value.__class__ for value in values} == {dict} and max(map(len, lines)) <= LONGEST_ROW:
+            return Batch(offsets, lines, values)
+        batch = Batch()
         for offset, line in zip(offsets, lines, strict=True):
             batch.add(self._parse(offset, line))
         return batch
 
     def _parse(self, offset: int, text: bytes) -> Row:
+        if len(text) > LONGEST_ROW:
+            message = f"longer than {LONGEST_ROW:,} bytes"
+            return Row(offset, text[:65_536], None, RejectReason.TOO_LONG, message)
         try:
             value: Any = self._decoder.decode(text)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -86,29 +81,33 @@ class JsonLines:
         return Row(offset, text, value)
 
 
-def _lines(file: IO[bytes], chunk: Chunk) -> Iterator[tuple[int, bytes]]:
-    """Place and text of every line of a chunk that is not blank; of one that is too long only its beginning."""
+def _blocks(file: IO[bytes], chunk: Chunk) -> Iterator[tuple[int, bytes]]:
+    """Place and bytes of whole lines, some megabytes at a time; of a line that is too long only its beginning."""
     place = chunk.start
     if place:
         # The line that began before this chunk belongs to the one before.
         file.seek(place - 1)
-        place += len(file.readline()) - 1
+        place += _skip_line(file) - 1
     while chunk.end < 0 or place < chunk.end:
-        line = file.readline(LONGEST_ROW + 1)
-        if not line:
+        block = file.read(BLOCK_BYTES if chunk.end < 0 else min(BLOCK_BYTES, chunk.end - place))
+        if not block:
             return
-        begin, place = place, place + len(line)
-        if len(line) > LONGEST_ROW:
-            rest = line
-            while not rest.endswith(b"\n") and (rest := file.readline(LONGEST_ROW)):
-                place += len(rest)
-            yield begin, line
-            continue
-        if begin == 0:
-            line = line.removeprefix(_BOM)
-        text = line.strip()
-        if text:
-            yield begin, text
+        if not block.endswith(b"\n"):
+            block += file.readline(LONGEST_ROW + 1)
+        begin, place = place, place + len(block)
+        if not block.endswith(b"\n"):
+            place += _skip_line(file)
+        yield begin, block
+
+
+def _skip_line(file: IO[bytes]) -> int:
+    """Read to the end of a line, of whatever length, and forget it; gives its bytes."""
+    skipped = 0
+    while part := file.readline(LONGEST_ROW):
+        skipped += len(part)
+        if part.endswith(b"\n"):
+            break
+    return skipped
 
 
 def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
