@@ -15,7 +15,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m5tools.ingest.mapping import FIELDS, AttributeField, CategoryField, Mapping, MediaField, Selector, TextField
+from m5tools.ingest.mapping import (
+    FIELDS,
+    AttributeField,
+    CategoryField,
+    Mapping,
+    MediaField,
+    ProductField,
+    Selector,
+    TextField,
+)
 from m5tools.vocabulary import Modality
 
 Record = dict[str, Any]
@@ -65,7 +74,7 @@ class Extractor:
         self._texts = [(t, selector(t.select)) for t in mapping.texts]
         self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
 
-    def _given(self, name: str, records: list[Record], raw: dict[str, pl.Series]) -> pl.Series:
+    def _given(self, name: ProductField, records: list[Record], raw: dict[str, pl.Series]) -> pl.Series:
         """A field as delivered; where it is one key of the records that holds texts, that column as it stands."""
         key = self._keys.get(name)
         if key is not None:

@@ -49,7 +49,7 @@ class JsonLines:
         with readable(chunk.name), ExitStack() as stack:
             for place, block in _blocks(_open(chunk, stack), chunk):
                 lines = block.split(b"\n")
-                starts = accumulate((len(line) + 1 for line in lines), initial=place)
+                starts = list(accumulate((len(line) + 1 for line in lines), initial=place))
                 if place == 0:
                     lines[0] = lines[0].removeprefix(_BOM)
                 texts = [line.strip() for line in lines]
