@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -237,7 +240,7 @@ def test_missing_and_stale_inputs_name_the_command(tmp_path: Path) -> None:
 
 
 def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
-    other = tmp_path / "lock-0"
+    other = tmp_path / ".lock-0"
     # The parent of this process certainly lives and is not this one.
     other.write_text(f'{{"pid": {os.getppid()}, "host": "{os.uname().nodename}", "run": "x"}}')
     with pytest.raises(UsageError, match="another run"), held(tmp_path, "y", 0):
@@ -288,10 +291,101 @@ def test_scratch_left_by_a_kill_after_the_end_is_no_fault(tmp_path: Path) -> Non
 def test_a_holder_busy_with_one_thing_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
     with held(tmp_path, "run", 0):
-        lock = tmp_path / "lock-0"
+        lock = tmp_path / ".lock-0"
         os.utime(lock, (0, 0))
         deadline = time.monotonic() + 30
         while lock.stat().st_mtime < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert lock.stat().st_mtime > 1
     assert not lock.exists()
+
+
+def _hold(folder: Path, begin: float, results: multiprocessing.SimpleQueue[str]) -> None:
+    time.sleep(max(0.0, begin - time.time()))
+    try:
+        with held(folder, "run", 0):
+            results.put("held")
+            time.sleep(1)
+    except UsageError:
+        results.put("refused")
+
+
+def test_of_runs_that_start_at_the_same_moment_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr("m5tools.engine.lock.atomic.write_json", _write_slowly)
+    results: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    begin = time.time() + 0.3
+    runs = [context.Process(target=_hold, args=(tmp_path, begin, results)) for _ in range(3)]
+    for run in runs:
+        run.start()
+    outcome = sorted(results.get() for _ in runs)
+    for run in runs:
+        run.join()
+    assert outcome == ["held", "refused", "refused"]
+
+
+def _write_slowly(file: Path, value: object) -> None:
+    time.sleep(0.2)
+    file.write_text(json.dumps(value))
+
+
+@dataclass(frozen=True)
+class Named(Toy):
+    """A stage that has several entries, as `ingest` has one for each crawl."""
+
+    name: ClassVar[str] = "ingest"
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {"crawl": f"c{self.config.units}"}
+
+
+def test_two_entries_of_a_stage_are_not_run_at_once(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Named(ToyConfig(units=2))
+    other = dataset.root / "runs" / "ingest" / ".lock-0"
+    other.parent.mkdir(parents=True)
+    # The parent of this process certainly lives and is not this one.
+    other.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "ingest/c9 x"}))
+    with pytest.raises(UsageError, match="another run"):
+        run_stage(dataset, stage)
+
+
+class _Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def test_a_kill_while_an_old_run_is_removed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig(units=3))
+    with Pool(0) as pool:
+        LocalEngine(pool, Silent(), deadline=time.monotonic() - 1).run(dataset, stage)
+    monkeypatch.setattr(Toy, "rounds", lambda self: ("first", "last", "more"))
+    monkeypatch.setattr(LocalEngine, "_commit", _killed)
+    with pytest.raises(_Killed):
+        run_stage(dataset, stage)
+
+    def half(folder: Path | str, **_: object) -> None:
+        if isinstance(folder, Path):  # not the pool's folder of journals
+            (folder / "scratch" / "seen-0").unlink()
+            raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", half)
+        with pytest.raises(_Killed):
+            run_stage(dataset, Toy(ToyConfig(units=2)))
+    monkeypatch.undo()
+    shutil.rmtree(dataset.root / "runs" / "split" / stage.run_name({}) / "last", ignore_errors=True)
+    assert run_stage(dataset, stage).counts["seen"] == 3
+
+
+def _killed(*_: object) -> None:
+    raise _Killed
+
+
+def test_a_late_rank_that_comes_first_clears_the_old_run(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    before, after = Toy(ToyConfig(units=4)), Toy(ToyConfig(units=4, act="other"))
+    run_stage(dataset, before)
+    with Pool(0) as pool:
+        LocalEngine(pool, Silent(), 1, 2, deadline=time.monotonic() + 0.5).run(dataset, after)
+    assert "split" not in dataset.manifest()["stages"], "its parts are no longer those of the run it names"
+    assert not run_stage(dataset, before).up_to_date
