@@ -215,12 +215,15 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
 
 def stale_upstream(entry: str, stages: Mapping[str, StageEntry]) -> str | None:
     """The entry upstream that no longer is what `entry` was made from."""
-    for upstream, fingerprint in stages[entry]["inputs"].items():
-        if upstream not in stages or stages[upstream]["fingerprint"] != fingerprint:
-            return upstream
-        deeper = stale_upstream(upstream, stages)
-        if deeper:
-            return deeper
+    # Each entry once: every crawl reads all earlier ones, so there are 2ⁿ ways through n crawls.
+    seen, ahead = {entry}, [entry]
+    while ahead:
+        for upstream, fingerprint in stages[ahead.pop()]["inputs"].items():
+            if upstream not in stages or stages[upstream]["fingerprint"] != fingerprint:
+                return upstream
+            if upstream not in seen:
+                seen.add(upstream)
+                ahead.append(upstream)
     return None
 
 

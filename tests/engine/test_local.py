@@ -16,14 +16,14 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
-from m5tools.dataset import Dataset
+from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.lock import held
-from m5tools.engine.pool import Pool
+from m5tools.engine.pool import Pool, _Worker
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import verify
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work, stale_upstream
 
 
 class ToyConfig(StageConfig):
@@ -58,6 +58,11 @@ class Toy(Stage):
             assert seen == self.config.units, "a round began before the one before it was done"
             return {"seen": seen}
         failed = 0
+        if self.config.act == "crash in spite of blame" and i == 1:
+            with work.item("bad"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        if self.config.act == "slow" and i == 0:
+            time.sleep(1)
         if work.blamed:
             failed = 1
             assert set(work.blamed) == {"bad"}
@@ -84,7 +89,7 @@ class Toy(Stage):
             time.sleep(3600)
         if self.config.act == "bug":
             raise ZeroDivisionError("a bug")
-        if self.config.act == "mistake":
+        if self.config.act in ("mistake", "slow"):
             raise UsageError("the file is odd; straighten it")
 
 
@@ -182,6 +187,29 @@ def test_idle_workers_killed_from_outside_are_replaced(tmp_path: Path) -> None:
         assert engine.run(Dataset(tmp_path / "b"), Toy(ToyConfig())).counts["rows"] == 4
 
 
+def test_a_unit_that_kills_in_spite_of_blame_ends_the_stage(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match="'u1' of 'split' ended its worker 4 times"):
+        run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="crash in spite of blame")), 1)
+
+
+def test_what_a_failed_run_left_in_a_pool_is_not_taken_for_the_next(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "next")
+    with Pool(2) as pool:
+        engine = LocalEngine(pool, Silent())
+        with pytest.raises(StageFailed, match="straighten it"):
+            engine.run(Dataset(tmp_path / "failed"), Toy(ToyConfig(act="slow")))
+        assert engine.run(dataset, Toy(ToyConfig())).counts["rows"] == 4
+    assert dataset.read("splits").height == 4
+
+
+def test_a_worker_killed_in_the_middle_of_its_answer_is_dead(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    os.write(theirs.fileno(), b"\0\0\0\x64half of it")
+    theirs.close()
+    worker = _Worker(multiprocessing.get_context("fork").Process(), ours, tmp_path / "journal")
+    assert Pool._result(worker) is None
+
+
 def test_a_bug_gives_its_traceback_and_a_mistake_its_message(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError: a bug"):
         run_stage(Dataset(tmp_path / "a"), Toy(ToyConfig(act="bug")))
@@ -237,6 +265,17 @@ def test_missing_and_stale_inputs_name_the_command(tmp_path: Path) -> None:
     assert run_stage(dataset, Reader(ToyConfig())).up_to_date
     run_stage(dataset, Toy(ToyConfig(units=2)))
     assert not run_stage(dataset, Reader(ToyConfig())).up_to_date
+
+
+def test_a_hundred_crawls_are_checked_at_once() -> None:
+    names = [f"ingest/{i}" for i in range(100)]
+    entry = StageEntry(
+        stage="ingest", version=1, config={}, run="0" * 16, inputs={}, fingerprint="f", counts={}, writes=[]
+    )
+    stages = {name: {**entry, "inputs": dict.fromkeys(names[:i], "f")} for i, name in enumerate(names)}
+    assert stale_upstream(names[-1], stages) is None  # type: ignore[arg-type]
+    stages[names[0]]["fingerprint"] = "g"
+    assert stale_upstream(names[-1], stages) == names[0]  # type: ignore[arg-type]
 
 
 def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
