@@ -54,20 +54,25 @@ class Extractor:
         ]
 
     def add(self, record: Record, to: Columns) -> bool:
-        """Append one record; False (and nothing appended) when it holds no content at all."""
+        """Append one record; False (and nothing appended) when it holds no content at all.
+
+        Raises:
+            RecursionError: a value is nested too deeply to be written out; nothing was appended.
+        """
         number = len(to)
         values = {name: text_of(_single(select(record))) for name, select in self._fields}
         category = self._category(record) if self._category else []
         texts = [(number, *t) for field_, select in self._texts for t in _texts(field_, select(record))]
         attributes = [(number, *a) for field_, select in self._attributes for a in _attributes(field_, select(record))]
         media = [(number, kind, *m) for kind, field_, select in self._media for m in _media(field_, select(record))]
+        raw = [(str(key), text) for key, value_ in record.items() if (text := text_of(value_)) is not None]
         filled = any(value is not None and value.strip() for _, _, value, _ in attributes)
         if not (values.get("title") or values.get("description") or texts or filled or media):
             return False
         for name in FIELDS:
             to.fields[name].append(values.get(name) or self._constants.get(name))
         to.category.append(category)
-        to.raw.append([(str(key), text) for key, value in record.items() if (text := text_of(value)) is not None])
+        to.raw.append(raw)
         to.texts += texts
         to.attributes += attributes
         to.media += media
@@ -109,7 +114,7 @@ def structure_of(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in "[{":
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return value
     return value
 

@@ -21,6 +21,7 @@ from m5tools.ingest.readers import Row
 from m5tools.vocabulary import RejectReason
 
 RAW_KEPT = 65_536
+NOTHING = "no text, attribute or media"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,13 +67,16 @@ def parse(rows: Iterable[Row], mapping: Mapping, about: Chunked, join: object = 
         if record is None:
             assert row.reason is not None
             rejects.append((row.offset, row.reason.value, row.message, row.raw[:RAW_KEPT]))
-        elif not extractor.add(record, columns):
-            rejects.append(
-                (row.offset, RejectReason.NO_CONTENT.value, "no text, attribute or media", row.raw[:RAW_KEPT])
-            )
-        else:
+            continue
+        try:
+            taken, reason, message = extractor.add(record, columns), RejectReason.NO_CONTENT, NOTHING
+        except RecursionError as error:
+            taken, reason, message = False, RejectReason.NOT_PARSEABLE, str(error)
+        if taken:
             offsets.append(row.offset)
             raws.append(row.raw[:RAW_KEPT])
+        else:
+            rejects.append((row.offset, reason.value, message, row.raw[:RAW_KEPT]))
     products = _products(columns, mapping, about, offsets, raws)
     assert count == products.height + len(rejects)
     ids = products.select("row", "product_id")

@@ -180,9 +180,8 @@ class Ingest(Stage):
     def _name(self, path: Path) -> str:
         """A file as rejects and origins call it: relative to the root where it lies below one."""
         root = self._root
-        if root is not None and path.is_relative_to(root):
-            return path.relative_to(root).as_posix()
-        return path.name
+        name = path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else path.name
+        return os.fsencode(name).decode("utf-8", "replace")
 
 
 def input_files(config: IngestConfig) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,13 @@ from m5tools.engine.local import run_stage
 from m5tools.errors import StaleError, UsageError
 from m5tools.fetch.stage import Fetch, FetchConfig
 from m5tools.ingest import mapping as mappings
+from m5tools.ingest.extract import Columns, Extractor
+from m5tools.ingest.parse import Chunked, parse
+from m5tools.ingest.readers import Row
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.stage import Counts
+
+ABOUT = Chunked("shop", "c1", "a.jsonl", 0)
 
 
 def ingest(root: Path, files: dict[str, list[Any]], crawl: str = "c1", **more: Any) -> tuple[Dataset, Counts]:
@@ -61,6 +67,38 @@ def test_equal_rows_without_ids_are_products_of_their_own(tmp_path: Path) -> Non
     dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
     assert (counts["new"], counts["rejects"]) == (3, 2)
     assert dataset.products.collect()["product_id"].n_unique() == 3
+
+
+def test_a_record_nested_without_end_is_one_reject_or_kept_as_text(tmp_path: Path) -> None:
+    deep = "[" * 100_000
+    rows = [item(1, attributes=deep), f'{{"id": "2", "title": "x", "more": {deep}}}', item(3)]
+    for depth in range(900, 1_000):
+        rows.append(f'{{"id": "d{depth}", "title": "x", "more": {"[" * depth + "]" * depth}}}')
+    dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
+    assert account(counts)
+    assert {"1", "3"} <= set(dataset.read("products")["native_id"])
+
+
+def test_a_record_too_deep_to_write_out_leaves_the_others_whole() -> None:
+    columns, extractor = Columns(), Extractor(mappings.load("synth"))
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(RecursionError):
+        extractor.add(item(1, more=deep), columns)
+    assert extractor.add(item(2), columns)
+    assert {len(c) for c in (*columns.fields.values(), columns.category, columns.raw)} == {1}
+    parsed = parse([Row(0, b"{}", item(1, more=deep)), Row(3, b"{}", item(2))], mappings.load("synth"), ABOUT)
+    assert parsed.rejects["reason"].to_list() == ["not_parseable"]
+
+
+def test_an_input_file_may_be_called_anything(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.jsonl", "w") as file:  # noqa: PTH123 - a path of bytes
+        file.write(json.dumps(item(1)) + "\n{\n")
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Ingest(IngestConfig(source="s", mapping="synth", files=(str(tmp_path / "*.jsonl"),))))
+    assert dataset.read("products")["origin_file"].to_list() == ["caf\ufffd.jsonl"]
+    assert dataset.read("rejects")["file"].to_list() == ["caf\ufffd.jsonl"]
 
 
 def test_texts_attributes_and_media_belong_to_their_product(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 64 << 20
 LONGEST_ROW = 32 << 20
+PIECE_BYTES = 1 << 20
 _COMPRESSED = {".gz", ".zst", ".bz2"}
+_ENCRYPTED = 1
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -33,9 +35,14 @@ class JsonLines:
     def chunks(self, path: Path, name: str) -> list[Chunk]:
         if path.suffix == ".zip":
             with readable(name), zipfile.ZipFile(path) as archive:
-                members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
+                files = [m for m in archive.infolist() if not m.is_dir()]
+            members = sorted(m.filename for m in files)
             if not members:
                 raise UsageError(f"{name}: the archive holds no file; leave it out")
+            if len(set(members)) < len(members):
+                raise UsageError(f"{name}: the archive holds two files of one name; unpack it and rename one")
+            if any(m.flag_bits & _ENCRYPTED for m in files):
+                raise UsageError(f"{name}: the archive is encrypted; unpack it")
             return [Chunk(path, f"{name}/{member}", member=member) for member in members]
         if path.suffix in _COMPRESSED:
             return [Chunk(path, name)]
@@ -48,9 +55,7 @@ class JsonLines:
             file = _open(chunk, stack)
             place = chunk.start
             if place:
-                # The line that began before this chunk belongs to the one before.
-                file.seek(place - 1)
-                place += len(file.readline()) - 1
+                place = _next_line(file, place, chunk.end)
             while chunk.end < 0 or place < chunk.end:
                 line = file.readline(LONGEST_ROW + 1)
                 if not line:
@@ -73,11 +78,28 @@ class JsonLines:
     def _parse(self, offset: int, text: bytes) -> Row:
         try:
             value: Any = self._decoder.decode(text)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            return Row(offset, text, None, RejectReason.NOT_UTF8, str(error))
+        except (msgspec.DecodeError, RecursionError) as error:
             return Row(offset, text, None, RejectReason.NOT_PARSEABLE, str(error))
         if not isinstance(value, dict):
             return Row(offset, text, None, RejectReason.NOT_AN_OBJECT, f"a {type(value).__name__}, not an object")
         return Row(offset, text, value)
+
+
+def _next_line(file: IO[bytes], start: int, end: int) -> int:
+    """Go to the first line that begins at `start` or behind; the one that began before belongs to the chunk before.
+
+    Read piece by piece and not beyond `end`: a whole file of one line must not be taken into memory once a chunk.
+    """
+    place = start - 1
+    file.seek(place)
+    while place < end:
+        piece = file.readline(min(PIECE_BYTES, end - place))
+        place += len(piece)
+        if not piece or piece.endswith(b"\n"):
+            break
+    return place
 
 
 def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
