@@ -160,6 +160,9 @@ class Stage(ABC):
         """Its name in `dataset.json`."""
         return "/".join([self.name, *self.choices.values()])
 
+    def check(self, counts: Counts) -> None:
+        """Look at the sums of a whole run before it is called finished; raise where they cannot be true."""
+
     def outside(self) -> Any:
         """A JSON value that changes when something it reads outside the dataset changes."""
         return None

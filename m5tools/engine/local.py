@@ -104,6 +104,7 @@ class LocalEngine:
                 if not self._run_round(dataset, stage, round_name, units, markers):
                     return self._stopped(stage, markers)
             counts = markers.counts()
+            stage.check(counts)
             self._check_failures(stage, counts)
             if self.rank == 0:
                 self._commit(dataset, stage, run, inputs, markers, counts)

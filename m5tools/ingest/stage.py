@@ -21,7 +21,7 @@ from pydantic import Field, field_validator
 
 from m5tools import atomic
 from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
@@ -172,6 +172,15 @@ class Ingest(Stage):
         counts = {"rejects": settled.rejects.height, "new": settled.new, "updated": settled.updated}
         counts |= {"unchanged": settled.unchanged} | ({"left_out": left_out} if left_out else {})
         return counts
+
+    def check(self, counts: Counts) -> None:
+        """Every row that was read has become a product, a reject, or was left out."""
+        became = sum(counts.get(word, 0) for word in ("new", "updated", "unchanged", "rejects", "left_out"))
+        if counts.get("rows", 0) != became:
+            raise StageFailed(
+                f"ingest of crawl '{self.crawl_id}' read {counts.get('rows', 0):,} rows but accounts for {became:,}; "
+                "staged files were changed from outside while it ran: run it again with --refresh"
+            )
 
     @property
     def _root(self) -> Path | None:

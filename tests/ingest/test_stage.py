@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.errors import StaleError, UsageError
+from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.fetch.stage import Fetch, FetchConfig
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.extract import Columns, Extractor
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import Row
+from m5tools.ingest.settle import Settled, settle
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.stage import Counts
 
@@ -28,7 +30,7 @@ ABOUT = Chunked("shop", "c1", "a.jsonl", 0)
 
 def ingest(root: Path, files: dict[str, list[Any]], crawl: str = "c1", **more: Any) -> tuple[Dataset, Counts]:
     """Ingest records (or raw lines, as str) given per file."""
-    folder = root / f"in-{crawl}"
+    folder = root / "in" / re.sub(r"\W", "", crawl)[:20]
     for name, rows in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,6 +173,22 @@ def test_a_column_that_is_null_in_a_whole_file_changes_nothing(tmp_path: Path) -
     )
     assert dataset.products.collect_schema()["brand"] == pl.String
     assert dataset.products.collect()["brand"].drop_nulls().to_list() == ["X"]
+
+
+@pytest.mark.parametrize("crawl", ["../evil", "a/b", "", ".", "..", "a\0b", "x" * 101, "été", "-rf", ".lock-0", "c1\n"])
+def test_a_crawl_that_cannot_be_a_folder_is_refused(tmp_path: Path, crawl: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a folder name"):
+        ingest(tmp_path, {"a.jsonl": [item(1)]}, crawl=crawl or "/")
+    assert not (tmp_path / "ds").exists()
+
+
+def test_staged_rows_that_vanish_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(staged: dict[str, pl.LazyFrame], crawl_id: str, known: pl.DataFrame) -> Settled:
+        return settle(staged | {"products": staged["products"].filter(pl.col("native_id") != "2")}, crawl_id, known)
+
+    monkeypatch.setattr("m5tools.ingest.stage.settle", forgetful)
+    with pytest.raises(StageFailed, match="read 3 rows but accounts for 2"):
+        ingest(tmp_path, {"a.jsonl": [item(1), item(2), item(3)]})
 
 
 def test_what_matches_nothing_is_said(tmp_path: Path) -> None:
