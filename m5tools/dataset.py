@@ -218,7 +218,8 @@ class Dataset:
         Raises:
             UsageError: no such product, or several share the native id.
         """
-        found = self.read("products").filter((pl.col("product_id") == product_id) | (pl.col("native_id") == product_id))
+        named = (pl.col("product_id") == product_id) | (pl.col("native_id") == product_id)
+        found = self.scan("products").filter(named).select("product_id").collect()
         if found.is_empty():
             raise UsageError(f"no product '{product_id}' in {self.root}")
         if found.height > 1:
