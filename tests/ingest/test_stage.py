@@ -231,6 +231,25 @@ def test_what_a_killed_writer_left_is_no_input(tmp_path: Path) -> None:
     assert not left.exists()
 
 
+def test_companions_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "source: mine\nformat: json_lines\nfields: {native_id: id, title: title}\n"
+        "companions: [{files: 'pictures*.csv', key: id, matches: id, columns: {file: images}}]\n"
+        "media: {image: [{from: images}]}\n"
+    )
+    (tmp_path / "a.jsonl").write_text(json.dumps(item(1)) + "\n")
+    config = IngestConfig(source="s", mapping=str(tmp_path / "m.yaml"), files=(str(tmp_path / "a.jsonl"),))
+    dataset = Dataset(tmp_path / "ds")
+    with pytest.raises(UsageError, match="set 'root'"):
+        run_stage(dataset, Ingest(config))
+    rooted = config.model_copy(update={"root": str(tmp_path)})
+    with pytest.raises(UsageError, match="no companion file"):
+        run_stage(dataset, Ingest(rooted))
+    (tmp_path / "pictures.csv").write_text("id,file\n1,a.png\n1,b.png\n")
+    run_stage(dataset, Ingest(rooted))
+    assert dataset.read("media")["location"].to_list() == ["a.png", "b.png"]
+
+
 def test_a_changed_folder_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"x")
@@ -265,6 +284,7 @@ def test_a_crawl_that_did_not_come_to_its_end_is_not_read(tmp_path: Path) -> Non
     ("line", "complaint"),
     [
         ("category: {from: c, levels: '('}", "not a regular expression"),
+        ("category: {from: c, levels: '(/|>)'}", "it has a group"),
         ("texts: [{from: t, role: r, lines: '(?P<value>.*)'}]", "missing: language"),
         ("html: [titel]", "Input should be 'native_id'"),
         ("attributes: [{from: a, pairs: ',', assign: ''}]", "at least 1 character"),
