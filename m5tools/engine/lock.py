@@ -42,6 +42,7 @@ def held(folder: Path, run: str, rank: int) -> Iterator[None]:
     with (folder / ".guard").open("w") as guard:
         # Of two that start at the same moment the second must see the lock of the first.
         fcntl.flock(guard, fcntl.LOCK_EX)
+        atomic.sweep(folder)
         _refuse_others(folder, mine, run)
         atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), "run": run})
     over = threading.Event()

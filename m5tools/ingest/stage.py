@@ -187,10 +187,14 @@ class Ingest(Stage):
         return Path(self.config.root) if self.config.root is not None else None
 
     def _name(self, path: Path) -> str:
-        """A file as rejects and origins call it: relative to the root where it lies below one."""
+        """A file as rejects and origins call it: relative to the root, else to the folder that holds all files."""
         root = self._root
-        name = path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else path.name
-        return os.fsencode(name).decode("utf-8", "replace")
+        base = root if root is not None and path.is_relative_to(root) else self._common
+        return os.fsencode(os.path.relpath(path, base)).decode("utf-8", "replace")
+
+    @cached_property
+    def _common(self) -> Path:
+        return Path(os.path.commonpath([path.parent.absolute() for path in input_files(self.config)]))
 
 
 def input_files(config: IngestConfig) -> list[Path]:

@@ -288,8 +288,11 @@ def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another run"), held(tmp_path, "y", 0):
         pass
     other.write_text(f'{{"pid": 4194305, "host": "{os.uname().nodename}", "run": "x"}}')
+    left = tmp_path / f".tmp-4194305@{os.uname().nodename}@.lock-0"
+    left.touch()
     with held(tmp_path, "y", 0):
         assert other.exists()
+        assert not left.exists()
     assert not other.exists()
 
 

@@ -94,6 +94,15 @@ def test_a_record_too_deep_to_write_out_leaves_the_others_whole() -> None:
     assert parsed.rejects["reason"].to_list() == ["not_parseable"]
 
 
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for day in ("mon", "tue"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "a.jsonl").write_text("{\n")
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Ingest(IngestConfig(source="s", mapping="synth", files=(str(tmp_path / "*/a.jsonl"),))))
+    assert sorted(dataset.read("rejects")["file"]) == ["mon/a.jsonl", "tue/a.jsonl"]
+
+
 def test_an_input_file_may_be_called_anything(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/caf\xe9.jsonl", "w") as file:  # noqa: PTH123 - a path of bytes
         file.write(json.dumps(item(1)) + "\n{\n")
