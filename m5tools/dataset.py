@@ -26,7 +26,7 @@ from m5tools.errors import NotBuiltYet, UsageError
 FORMAT = 1
 MANIFEST = "dataset.json"
 MANIFEST_LOCK = "runs/dataset.lock"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Crawl(TypedDict):
@@ -67,9 +67,9 @@ class Output:
 
 
 def checked_name(kind: str, name: str) -> str:
-    """A name that becomes a folder: refused unless it is plain letters, digits, `.`, `_`, `-`."""
+    """A name that becomes a folder: refused unless it is up to 100 plain letters, digits, `.`, `_`, `-`."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{kind} '{name}' cannot be a folder name; use letters, digits, '.', '_' and '-'")
+        raise UsageError(f"{kind} '{name}' cannot be a folder name; use up to 100 letters, digits, '.', '_' and '-'")
     return name
 
 
@@ -218,7 +218,8 @@ class Dataset:
         Raises:
             UsageError: no such product, or several share the native id.
         """
-        found = self.read("products").filter((pl.col("product_id") == product_id) | (pl.col("native_id") == product_id))
+        named = (pl.col("product_id") == product_id) | (pl.col("native_id") == product_id)
+        found = self.scan("products").filter(named).select("product_id").collect()
         if found.is_empty():
             raise UsageError(f"no product '{product_id}' in {self.root}")
         if found.height > 1:

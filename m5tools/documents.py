@@ -17,6 +17,19 @@ from m5tools.errors import UsageError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without keys given twice: of two thresholds for one tag the first would silently not count."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            name = (key.tag, str(key.value))
+            if name in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
 def locate(kind: str, folder: str, name: str) -> Path:
     """The file of a document: a path when it ends in .yaml, else a shipped one by name.
 
@@ -36,8 +49,8 @@ def locate(kind: str, folder: str, name: str) -> Path:
     top, _, below = folder.partition("/")
     home = resources.folder(top) / below
     path = home / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in home.glob("*.yaml"))
+    known = sorted(p.stem for p in home.glob("*.yaml"))
+    if name not in known:
         close = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"shipped are: {', '.join(known)}"
         raise UsageError(f"no {kind} '{name}'; {hint} (or give the path of a .yaml file)")
@@ -51,12 +64,14 @@ def read(path: Path) -> Any:
         UsageError: it cannot be read or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader that refuses more
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: not valid YAML: {error.problem}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path}: cannot be read: it is nested too deeply") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -156,7 +156,8 @@ def load(name: str, changes: tuple[str, ...] = ()) -> tuple[Pipeline, Path]:
         head, *rest = key.split(".")
         if rest:
             steps = body.get("stages")
-            target = next((s for s in steps if isinstance(s, dict) and s.get("stage") == head), None) if steps else None
+            listed = steps if isinstance(steps, list) else []
+            target = next((s for s in listed if isinstance(s, dict) and s.get("stage") == head), None)
             if target is None:
                 raise UsageError(f"--set {change}: {path} has no stage '{head}'")
             assign(target, rest, value, change)
@@ -189,7 +190,7 @@ def assign(target: Any, steps: list[str], value: Any, change: str) -> None:
     for i, step in enumerate(steps):
         last = i == len(steps) - 1
         if isinstance(target, list):
-            if not step.isdigit() or int(step) >= len(target):
+            if not step.isdecimal() or int(step) >= len(target):
                 raise UsageError(f"--set {change}: '{step}' is no place in a list of {len(target)} (count from 0)")
             place: Any = int(step)
         elif isinstance(target, dict):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from m5tools import resources
@@ -125,12 +126,20 @@ def conform(table: str, data: pa.Table) -> pa.Table:
 def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray | pa.Array:
     """A safe cast; lists of key–value pairs (what Polars has instead of maps) become maps."""
     if not pa.types.is_map(wanted) or pa.types.is_map(values.type):
-        return values.cast(wanted)
+        cast = values.cast(wanted)
+        if wanted == pa.float32() and _infinite(cast) > _infinite(values):
+            # Arrow's safe cast guards integers only.
+            raise pa.ArrowInvalid("a number is too large for it")
+        return cast
     pairs = values.combine_chunks()
     offsets = pairs.offsets.cast(pa.int32())
     keys, items = (pairs.values.field(i) for i in range(2))
     mask = pairs.is_null() if pairs.null_count else None
     return pa.MapArray.from_arrays(offsets, keys.cast(wanted.key_type), items.cast(wanted.item_type), mask=mask)
+
+
+def _infinite(values: pa.ChunkedArray) -> int:
+    return pc.sum(pc.is_inf(values)).as_py() or 0 if pa.types.is_floating(values.type) else 0
 
 
 def empty(table: str) -> pa.Table:

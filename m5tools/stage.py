@@ -160,6 +160,9 @@ class Stage(ABC):
         """Its name in `dataset.json`."""
         return "/".join([self.name, *self.choices.values()])
 
+    def check(self, counts: Counts) -> None:
+        """Look at the sums of a whole run before it is called finished; raise where they cannot be true."""
+
     def outside(self) -> Any:
         """A JSON value that changes when something it reads outside the dataset changes."""
         return None
@@ -215,12 +218,15 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
 
 def stale_upstream(entry: str, stages: Mapping[str, StageEntry]) -> str | None:
     """The entry upstream that no longer is what `entry` was made from."""
-    for upstream, fingerprint in stages[entry]["inputs"].items():
-        if upstream not in stages or stages[upstream]["fingerprint"] != fingerprint:
-            return upstream
-        deeper = stale_upstream(upstream, stages)
-        if deeper:
-            return deeper
+    # Each entry once: every crawl reads all earlier ones, so there are 2ⁿ ways through n crawls.
+    seen, ahead = {entry}, [entry]
+    while ahead:
+        for upstream, fingerprint in stages[ahead.pop()]["inputs"].items():
+            if upstream not in stages or stages[upstream]["fingerprint"] != fingerprint:
+                return upstream
+            if upstream not in seen:
+                seen.add(upstream)
+                ahead.append(upstream)
     return None
 
 

@@ -61,6 +61,14 @@ def test_show_finds_a_product_by_either_id(make_dataset: Callable[..., Dataset])
         dataset.show("sku-9")
 
 
+def test_show_does_not_take_the_products_into_memory(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset({"products": [product(P1, native="7"), product(P2, native="8")]})
+    monkeypatch.setattr(Dataset, "read", None)
+    assert dataset.show("8")["products"][0]["product_id"] == P2
+
+
 def test_a_damaged_or_newer_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(UsageError, match=r"dataset\.json is damaged"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from m5tools import documents
+from m5tools import pipeline as pipelines
 from m5tools.cut import Selection
 from m5tools.errors import UsageError
 from m5tools.pipeline import Pipeline
@@ -77,3 +78,28 @@ def test_settings_are_named_by_line_or_by_flag(tmp_path: Path) -> None:
         documents.settings(body, Selection, path, "--set ")
     with pytest.raises(UsageError, match=r"^--set at_least: "):
         documents.settings(body, Selection, None, "--set ")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("dataset: a\nstages: []\ndataset: b\n", r"p\.yaml:3: not valid YAML: 'dataset' is given twice"),
+        ("[" * 5_000, "nested too deeply"),
+    ],
+)
+def test_what_yaml_lets_pass_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(UsageError, match=complaint):
+        documents.read(tmp_path / "p.yaml")
+
+
+def test_any_name_that_is_not_shipped_is_answered() -> None:
+    with pytest.raises(UsageError, match="no policy 'xxx"):
+        documents.locate("policy", "pipelines/policies", "x" * 300)
+
+
+@pytest.mark.parametrize("change", ["ingest.sources.².source=a", "tag.policy=x"])
+def test_changes_that_fit_nowhere_are_refused(tmp_path: Path, change: str) -> None:
+    (tmp_path / "p.yaml").write_text(PIPELINE)
+    with pytest.raises(UsageError, match=r"no place in a list|no stage 'tag'"):
+        pipelines.load(str(tmp_path / "p.yaml"), ("stages=1", change) if "tag" in change else (change,))

@@ -47,6 +47,14 @@ def test_a_value_too_large_for_its_type_is_refused() -> None:
         schema.conform("signals_image", pa.table({"asset_id": ["x"], "state": [300], "reason": [0]}))
 
 
+def test_a_number_too_large_for_single_precision_is_refused() -> None:
+    rows = {"asset_id": ["x", "y"], "state": [0, 0], "reason": [0, 0]}
+    with pytest.raises(SchemaError, match="'duration_s' is float: a number is too large"):
+        schema.conform("signals_audio", pa.table(rows | {"duration_s": [1.0, 1e300]}))
+    kept = schema.conform("signals_audio", pa.table(rows | {"duration_s": [float("inf"), None]}))
+    assert kept["duration_s"].to_pylist() == [float("inf"), None]
+
+
 def test_pairs_become_maps() -> None:
     frame = pl.DataFrame({"raw": [[{"key": "a", "value": "1"}], None, []]})
     cast = schema._cast(frame.to_arrow()["raw"], pa.map_(pa.string(), pa.string()))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from m5tools.errors import StageFailed, UsageError
 from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
 
 POLL_S = 0.5
+DISCARDED = ".gone-"
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,25 @@ class LocalEngine:
         started = time.monotonic()
         inputs = fresh_inputs(stage, dataset)
         run = stage.run_name(inputs, stage.noted(dataset.manifest()))
-        entry = dataset.manifest()["stages"].get(stage.entry)
-        if entry is not None and entry["run"] == run and not self.refresh:
-            self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
-            return Result(stage.entry, entry["counts"], True, True)
         home = dataset.root / "runs" / stage.entry
-        with held(home, run, self.rank):
-            if self.rank == 0:
-                self._make_room(dataset, stage, home, run)
+        if done := self._done_before(dataset, stage, run):
+            return done
+        # The run's name alone does not tell two entries apart that share the lock of their stage.
+        with held(dataset.root / "runs" / stage.name, f"{stage.entry} {run}", self.rank):
+            # Until the lock was ours another run may have been at work.
+            if fresh_inputs(stage, dataset) != inputs:
+                raise UsageError(f"what '{stage.entry}' reads changed just now; run the same command again")
+            if done := self._done_before(dataset, stage, run):
+                return done
+            home.mkdir(parents=True, exist_ok=True)
+            self._make_room(dataset, stage, home, run)
             markers = _Markers(dataset, home / run)
             for round_name in stage.rounds():
                 units = stage.units(dataset, round_name)
                 if not self._run_round(dataset, stage, round_name, units, markers):
                     return self._stopped(stage, markers)
             counts = markers.counts()
+            stage.check(counts)
             self._check_failures(stage, counts)
             if self.rank == 0:
                 self._commit(dataset, stage, run, inputs, markers, counts)
@@ -105,17 +113,29 @@ class LocalEngine:
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         return Result(stage.entry, counts, False, True)
 
+    def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
+        entry = dataset.manifest()["stages"].get(stage.entry)
+        if entry is None or entry["run"] != run or self.refresh:
+            return None
+        self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
+        return Result(stage.entry, entry["counts"], True, True)
+
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
-        """Forget runs of other circumstances: their outputs are about to be overwritten."""
-        for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
-            atomic.sweep(folder)
-        for other in home.iterdir():
-            # Without its scratch folder a run was committed before; its markers no longer help.
-            resumable = other.name == run and (other / "scratch").is_dir() and not self.refresh
-            if _is_run(other) and not resumable:
-                shutil.rmtree(other)
+        """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs."""
         with dataset.changing() as manifest:
-            manifest["stages"].pop(stage.entry, None)
+            entry = manifest["stages"].get(stage.entry)
+            if entry is not None and (entry["run"] != run or self.refresh):
+                del manifest["stages"][stage.entry]
+        for other in filter(_is_run, home.iterdir()):
+            # With markers but no scratch folder a run was committed before; its markers no longer help.
+            outlived = self.refresh or (any(other.iterdir()) and not (other / "scratch").is_dir())
+            if other.name != run or (outlived and self.rank == 0):
+                _discard(other, home)
+        if self.rank == 0:
+            for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
+                atomic.sweep(folder)
+            for left in home.glob(f"{DISCARDED}*"):
+                shutil.rmtree(left, ignore_errors=True)
 
     def _run_round(
         self,
@@ -131,7 +151,9 @@ class LocalEngine:
         open_units = [u for u in mine if not markers.has(round_name, u)]
         self.listener.round_started(stage.entry, round_name, len(mine), len(mine) - len(open_units))
         scratch = markers.folder / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
+        if open_units:
+            # Only then: a rank without work must not make anew what rank 0 has just removed.
+            scratch.mkdir(parents=True, exist_ok=True)
         tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}) for unit in open_units]
         for task, done in self.pool.run(tasks, self._late):
             _raise_failure(stage, task.unit, done)
@@ -190,7 +212,9 @@ class LocalEngine:
                 counts=counts,
                 writes=list(stage.writes),
             )
-        shutil.rmtree(markers.folder / "scratch", ignore_errors=True)
+        scratch = markers.folder / "scratch"
+        if scratch.is_dir():
+            _discard(scratch, markers.folder.parent)
 
     @staticmethod
     def _committed(dataset: Dataset, stage: Stage, run: str) -> bool:
@@ -255,6 +279,14 @@ def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:
 def _is_run(folder: Path) -> bool:
     """A run's folder, as opposed to that of an entry below this one (`ingest/<crawl>`)."""
     return folder.is_dir() and len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
+
+
+def _discard(folder: Path, home: Path) -> None:
+    """Remove a folder in one stroke: a kill in the middle must not leave markers without what they vouch for."""
+    gone = home / f"{DISCARDED}{os.getpid()}-{time.time_ns()}"
+    with suppress(FileNotFoundError):  # another rank was faster
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _raise_failure(stage: Stage, unit: Unit, done: Done) -> None:

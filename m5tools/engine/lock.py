@@ -1,10 +1,12 @@
 """One run of a stage at a time on a dataset: a lock file kept alive by its holder's heartbeat.
 
-The ranks of one array share a lock (each has its own file under the same run); two different runs exclude each other.
+The ranks of one array share a lock (each has its own file under the same run); two different runs exclude each other,
+also where they are of two entries of one stage: a crawl that settles must not see another one half written.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -35,17 +37,14 @@ def held(folder: Path, run: str, rank: int) -> Iterator[None]:
         UsageError: another living run holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    mine = folder / f"lock-{rank}"
-    for other in sorted(folder.glob("lock-*")):
-        owner = _owner(other)
-        if owner is None or (owner["run"] == run and other != mine):
-            continue
-        if _alive(other, owner):
-            raise UsageError(
-                f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
-                f"wait for it, or remove {other} if you are sure it is gone"
-            )
-    atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), "run": run})
+    # A dot in front: no entry's folder, which lies beside it, can have such a name.
+    mine = folder / f".lock-{rank}"
+    with (folder / ".guard").open("w") as guard:
+        # Of two that start at the same moment the second must see the lock of the first.
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        atomic.sweep(folder)
+        _refuse_others(folder, mine, run)
+        atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), "run": run})
     over = threading.Event()
     beating = threading.Thread(target=_beat, args=(mine, over), daemon=True)
     beating.start()
@@ -55,6 +54,18 @@ def held(folder: Path, run: str, rank: int) -> Iterator[None]:
         over.set()
         beating.join()
         mine.unlink(missing_ok=True)
+
+
+def _refuse_others(folder: Path, mine: Path, run: str) -> None:
+    for other in sorted(folder.glob(".lock-*")):
+        owner = _owner(other)
+        if owner is None or (owner["run"] == run and other != mine):
+            continue
+        if _alive(other, owner):
+            raise UsageError(
+                f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
+                f"wait for it, or remove {other} if you are sure it is gone"
+            )
 
 
 def _beat(file: Path, over: threading.Event) -> None:

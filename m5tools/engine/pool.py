@@ -67,8 +67,9 @@ class Pool:
         """Do tasks and yield each as it finishes; no new one is begun once `stop()` is true.
 
         Raises:
-            StageFailed: a unit keeps killing its worker though no single item can be blamed.
+            StageFailed: a unit keeps killing its worker and no single item can be blamed, or not any more.
         """
+        self._drop_abandoned()
         waiting = deque(tasks)
         if self._count == 0:
             while waiting and not stop():
@@ -96,6 +97,17 @@ class Pool:
                 elif self._hangs(worker):
                     worker.process.kill()
                     waiting.appendleft(self._after_death(worker, task, deaths, suspicions, Reason.TIMEOUT))
+
+    def _drop_abandoned(self) -> None:
+        """End workers still busy for a run that was broken off: their results are no one's."""
+        for worker in [w for w in self._workers if w.task is not None]:
+            worker.process.kill()
+            self._remove(worker)
+
+    def _remove(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.process.join()
+        worker.pipe.close()
 
     def close(self) -> None:
         """End all workers and wait for them."""
@@ -141,7 +153,8 @@ class Pool:
     def _result(worker: _Worker) -> Done | None:
         try:
             done: Done = worker.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):
+            # Killed before or in the middle of its answer.
             return None
         return done
 
@@ -157,16 +170,14 @@ class Pool:
         reason: Reason,
     ) -> Task:
         """The task to try again, told whom to blame."""
-        self._workers.remove(worker)
-        worker.process.join()
-        worker.pipe.close()
+        self._remove(worker)
         key, item = task.unit.key, worker.item
-        if item:
+        if item and item not in task.blamed:
             suspicions[key, item] += 1
-            if suspicions[key, item] == 2:
-                return replace(task, blamed={**task.blamed, item: reason})
+            blamed = {**task.blamed, item: reason} if suspicions[key, item] == 2 else task.blamed
+            return replace(task, blamed=blamed)
         deaths[key] += 1
-        if deaths[key] >= MOST_DEATHS and not item:
+        if deaths[key] >= MOST_DEATHS:
             code = worker.process.exitcode
             raise StageFailed(
                 f"unit '{key}' of '{task.stage.name}' ended its worker {deaths[key]} times (last exit code {code}); "

@@ -1,7 +1,9 @@
 """The stage `fetch`: every listed location ends in a state and a reason; what is there becomes an asset.
 
-Local files are referenced where they lie. A URL stays `pending` with reason `not_fetched`: downloading comes with a
-later release, and every stage after this one accepts pending media. Rounds: `list` (every location once, sorted) →
+Local files are referenced where they lie; a path is looked for below the media root of its source's latest crawl, then
+below those of the crawls before. What was listed as several modalities is the first of them that its bytes fit: a clip
+that is also listed as its own sound is a clip. A URL stays `pending` with reason `not_fetched`: downloading comes with
+a later release, and every stage after this one accepts pending media. Rounds: `list` (every location once, sorted) →
 `look` (slices of that list) → `assets` (equal bytes listed under several locations become one asset).
 """
 
@@ -18,7 +20,7 @@ from m5tools import atomic
 from m5tools.dataset import Dataset, Manifest
 from m5tools.fetch.local import Found, look
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-from m5tools.vocabulary import Modality, State
+from m5tools.vocabulary import MEDIA, Modality, Reason, State
 
 LOCATIONS = "locations.parquet"
 ROWS_READ_AT_ONCE = 8_192
@@ -63,16 +65,16 @@ class Fetch(Stage):
             return self._assets(work)
         listed = pl.scan_parquet(work.scratch / LOCATIONS)
         locations = listed.slice(unit.args["start"], self.config.locations_a_unit).collect()
-        roots = {c["source"]: c["media_root"] for c in work.dataset.manifest()["crawls"]}
+        roots = _roots(work.dataset.manifest())
         rows = [
-            (location_id, modality, look(location, Modality(modality), _path(roots[source])))
-            for location_id, source, location, modality in locations.iter_rows()
+            (location_id, *_best(location, modalities, roots[source]))
+            for location_id, source, location, modalities in locations.iter_rows()
         ]
         work.write("fetched", unit.key, _fetched(rows))
         with atomic.whole_file(work.scratch / "assets" / f"{unit.key}.parquet") as temporary:
             _found_assets(rows).write_parquet(temporary)
-        failed = sum(found.state == State.FAILED for _, _, found in rows)
-        pending = sum(found.state == State.PENDING for _, _, found in rows)
+        failed = sum(found.state == State.FAILED for *_, found in rows)
+        pending = sum(found.state == State.PENDING for *_, found in rows)
         return {"items": len(rows), "failed": failed, "pending": pending}
 
     @staticmethod
@@ -86,31 +88,50 @@ class Fetch(Stage):
         staged = sorted((work.scratch / "assets").glob("[!.]*.parquet"))
         if not staged:
             return {"assets": 0}
-        assets = pl.concat([pl.read_parquet(file) for file in staged]).sort("asset_id", "modality", "uri")
+        order = ("asset_id", pl.col("modality").cast(pl.Enum([m.value for m in MEDIA])), "uri")
+        assets = pl.concat([pl.read_parquet(file) for file in staged]).sort(*order)
         return {
             "assets": work.write("assets", "part-00000", assets.unique("asset_id", keep="first", maintain_order=True))
         }
 
 
 def _locations(dataset: Dataset) -> pl.LazyFrame:
-    """Every listed location once, in the order of its id."""
-    media = dataset.scan("media").select("location_id", "source", "location", "modality")
-    return media.sort("location_id", "source", "modality").unique("location_id", keep="first", maintain_order=True)
+    """Every listed location once, in the order of its id, with all it was listed as."""
+    media = dataset.scan("media").select("location_id", "source", "location", "modality").unique()
+    by_location = media.sort("location_id", "source", "modality").group_by("location_id", maintain_order=True)
+    return by_location.agg(pl.col("source", "location").first(), pl.col("modality").unique(maintain_order=True))
 
 
-def _path(root: str | None) -> Path | None:
-    return Path(root) if root is not None else None
+def _roots(manifest: Manifest) -> dict[str, list[Path | None]]:
+    """The media roots of every source, that of the latest crawl first."""
+    roots: dict[str, list[Path | None]] = {}
+    for crawl in reversed(manifest["crawls"]):
+        folders = roots.setdefault(crawl["source"], [])
+        if crawl["media_root"] is not None:
+            folders.append(Path(crawl["media_root"]))
+    return {source: folders or [None] for source, folders in roots.items()}
 
 
-def _fetched(rows: list[tuple[str, str, Found]]) -> pl.DataFrame:
+def _best(location: str, listed_as: list[str], roots: list[Path | None]) -> tuple[Modality, Found]:
+    """What is at a location, below the first root that has it, as the first modality that its bytes fit."""
+    modalities = [modality for modality in MEDIA if modality in listed_as]
+    for root in roots:
+        looks = [(modality, look(location, modality, root)) for modality in modalities]
+        best = next((seen for seen in looks if seen[1].state == State.PRESENT), looks[0])
+        if best[1].reason != Reason.MISSING_FILE:
+            break
+    return best
+
+
+def _fetched(rows: list[tuple[str, Modality, Found]]) -> pl.DataFrame:
     columns = [(location_id, found.asset_id, found.state.value, found.reason.value) for location_id, _, found in rows]
     schema = {"location_id": pl.String, "asset_id": pl.String, "state": pl.UInt8, "reason": pl.UInt8}
     return pl.DataFrame(columns, schema=schema, orient="row")
 
 
-def _found_assets(rows: list[tuple[str, str, Found]]) -> pl.DataFrame:
+def _found_assets(rows: list[tuple[str, Modality, Found]]) -> pl.DataFrame:
     columns = [
-        (found.asset_id, modality, found.mime, str(found.path), 0, found.length)
+        (found.asset_id, modality.value, found.mime, str(found.path), 0, found.length)
         for _, modality, found in rows
         if found.state == State.PRESENT
     ]

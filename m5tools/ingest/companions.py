@@ -6,16 +6,27 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from m5tools.errors import UsageError
 from m5tools.ingest.extract import Record
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS
 
 
 def companion_files(mapping: Mapping, root: Path | None) -> list[Path]:
-    """The companion files of a mapping below its root, in order."""
-    if root is None:
-        return []
-    return sorted({p for companion in mapping.companions for p in root.glob(companion.files)})
+    """The companion files of a mapping below its root, in order.
+
+    Raises:
+        UsageError: there is no root to look below, or no file: what they add would silently be left out.
+    """
+    found: set[Path] = set()
+    for companion in mapping.companions:
+        if root is None:
+            raise UsageError(f"mapping '{mapping.source}' has companion files; set 'root', the folder they are under")
+        matches = set(root.glob(companion.files))
+        if not matches:
+            raise UsageError(f"no companion file {root / companion.files} for mapping '{mapping.source}'; check 'root'")
+        found |= matches
+    return sorted(found)
 
 
 def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | None:

@@ -84,7 +84,11 @@ class Extractor:
         return texts_of(self._fields[name](records), single=True)
 
     def take(self, records: list[Record]) -> Extracted:
-        """The columns of some records."""
+        """The columns of some records.
+
+        Raises:
+            RecursionError: a value is nested too deeply to be written out.
+        """
         raw = raw_columns(records)
         fields = []
         for name in FIELDS:
@@ -154,6 +158,15 @@ def _not_blank(texts: pa.LargeStringArray) -> pl.Series:
     return pl.Series(texts)
 
 
+def is_writable(record: Record) -> bool:
+    """Whether a record can be written out: parsers take a deeper nesting than writers."""
+    try:
+        _encode(record)
+    except RecursionError:
+        return False
+    return True
+
+
 def text_of(value: Any) -> str | None:
     """One value as delivered: text as it is, blank as None, everything else as JSON."""
     if isinstance(value, str):
@@ -172,7 +185,7 @@ def structure_of(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in "[{":
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return value
     return value
 

@@ -27,6 +27,12 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _no_group(pattern: str) -> str:
+    if re.compile(_compiles(pattern)).groups:
+        raise ValueError("it has a group, whose text would count as a level; write it as (?:…)")
+    return pattern
+
+
 def _language_lines(pattern: str) -> str:
     missing = {"language", "value"} - re.compile(_compiles(pattern)).groupindex.keys()
     if missing:
@@ -41,7 +47,7 @@ def _at_most_one_group(pattern: str) -> str:
 
 
 Selector = str | tuple[str, ...]
-Pattern = Annotated[str, AfterValidator(_compiles)]
+Separator = Annotated[str, AfterValidator(_no_group)]
 ProductField = Literal[
     "native_id", "url", "title", "description", "brand", "gtin", "mpn", "sku", "group_id", "price",
     "currency", "availability", "condition", "seller", "language", "crawled_at",
@@ -55,7 +61,7 @@ class CategoryField(_Model):
     select: Selector = Field(alias="from")
     item: str | None = Field(None, description="for a list of objects: the key that holds the name")
     choices: str | None = Field(None, description="separator between several paths; the longest counts")
-    levels: Pattern = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
+    levels: Separator = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
     skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
 
 

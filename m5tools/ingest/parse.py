@@ -10,18 +10,18 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest import staged
-from m5tools.ingest.extract import Extracted, Extractor, Record
+from m5tools.ingest.extract import Extracted, Extractor, Record, is_writable
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
 from m5tools.ingest.normalize.moments import moments
 from m5tools.ingest.normalize.text import clean, plain
 from m5tools.ingest.raw import Raw
-from m5tools.ingest.readers import Batch
+from m5tools.ingest.readers import Batch, Row
 from m5tools.vocabulary import RejectReason
 
 RAW_KEPT = 65_536
-_NO_CONTENT = "no text, attribute or media"
+NOTHING = "no text, attribute or media"
 Reject = tuple[int, str, str, bytes]
 
 
@@ -63,16 +63,35 @@ def parse(
             rejects.append((row.offset, row.reason.value, row.message, row.raw[:RAW_KEPT]))
         if not batch.records:
             continue
-        records = [join(record) for record in batch.records] if join else batch.records
-        staged_rows, filled = _rows(extractor.take(records), batch, mapping, about)
+        try:
+            taken = extractor.take(_joined(batch, join))
+        except RecursionError:
+            batch = _without_endless(batch, rejects)
+            taken = extractor.take(_joined(batch, join))
+        staged_rows, filled = _rows(taken, batch, mapping, about)
         if not filled.all():
             empty = np.flatnonzero(~filled)
             reason = RejectReason.NO_CONTENT.value
-            rejects += [(batch.offsets[i], reason, _NO_CONTENT, batch.raws[i][:RAW_KEPT]) for i in empty]
+            rejects += [(batch.offsets[i], reason, NOTHING, batch.raws[i][:RAW_KEPT]) for i in empty]
             staged_rows = staged_rows.filter(pa.array(filled))
         found.append(staged_rows)
     assert count == sum(rows.num_rows for rows in found) + len(rejects)
     return Parsed(count, found, _rejects(rejects, about))
+
+
+def _joined(batch: Batch, join: Callable[[Record], Record] | None) -> list[Record]:
+    return [join(record) for record in batch.records] if join else batch.records
+
+
+def _without_endless(batch: Batch, rejects: list[Reject]) -> Batch:
+    """The batch without records that are nested too deeply, which become rejects."""
+    kept = Batch()
+    for offset, raw, record in zip(batch.offsets, batch.raws, batch.records, strict=True):
+        if is_writable(record):
+            kept.add(Row(offset, raw, record))
+        else:
+            rejects.append((offset, RejectReason.NOT_PARSEABLE.value, "nested too deeply", raw[:RAW_KEPT]))
+    return kept
 
 
 def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> tuple[pa.RecordBatch, np.ndarray]:

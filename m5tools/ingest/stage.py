@@ -21,7 +21,7 @@ from pydantic import Field, field_validator
 
 from m5tools import atomic
 from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest import staged
 from m5tools.ingest.companions import companion_files, joiner
@@ -172,16 +172,28 @@ class Ingest(Stage):
         counts |= {"unchanged": settled.unchanged} | ({"left_out": left_out} if left_out else {})
         return counts
 
+    def check(self, counts: Counts) -> None:
+        """Every row that was read has become a product, a reject, or was left out."""
+        became = sum(counts.get(word, 0) for word in ("new", "updated", "unchanged", "rejects", "left_out"))
+        if counts.get("rows", 0) != became:
+            raise StageFailed(
+                f"ingest of crawl '{self.crawl_id}' read {counts.get('rows', 0):,} rows but accounts for {became:,}; "
+                "staged files were changed from outside while it ran: run it again with --refresh"
+            )
+
     @property
     def _root(self) -> Path | None:
         return Path(self.config.root) if self.config.root is not None else None
 
     def _name(self, path: Path) -> str:
-        """A file as rejects and origins call it: relative to the root where it lies below one."""
+        """A file as rejects and origins call it: relative to the root, else to the folder that holds all files."""
         root = self._root
-        if root is not None and path.is_relative_to(root):
-            return path.relative_to(root).as_posix()
-        return path.name
+        base = root if root is not None and path.is_relative_to(root) else self._common
+        return os.fsencode(os.path.relpath(path, base)).decode("utf-8", "replace")
+
+    @cached_property
+    def _common(self) -> Path:
+        return Path(os.path.commonpath([path.parent.absolute() for path in input_files(self.config)]))
 
 
 def input_files(config: IngestConfig) -> list[Path]:

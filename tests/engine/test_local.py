@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,14 +16,14 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
-from m5tools.dataset import Dataset
+from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.lock import held
-from m5tools.engine.pool import Pool
+from m5tools.engine.pool import Pool, _Worker
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import verify
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work, stale_upstream
 
 
 class ToyConfig(StageConfig):
@@ -55,6 +58,11 @@ class Toy(Stage):
             assert seen == self.config.units, "a round began before the one before it was done"
             return {"seen": seen}
         failed = 0
+        if self.config.act == "crash in spite of blame" and i == 1:
+            with work.item("bad"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        if self.config.act == "slow" and i == 0:
+            time.sleep(1)
         if work.blamed:
             failed = 1
             assert set(work.blamed) == {"bad"}
@@ -81,7 +89,7 @@ class Toy(Stage):
             time.sleep(3600)
         if self.config.act == "bug":
             raise ZeroDivisionError("a bug")
-        if self.config.act == "mistake":
+        if self.config.act in ("mistake", "slow"):
             raise UsageError("the file is odd; straighten it")
 
 
@@ -179,6 +187,32 @@ def test_idle_workers_killed_from_outside_are_replaced(tmp_path: Path) -> None:
         assert engine.run(Dataset(tmp_path / "b"), Toy(ToyConfig())).counts["rows"] == 4
 
 
+def test_a_unit_that_kills_in_spite_of_blame_ends_the_stage(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match="'u1' of 'split' ended its worker 4 times"):
+        run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="crash in spite of blame")), 1)
+
+
+def test_what_a_failed_run_left_in_a_pool_is_not_taken_for_the_next(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "next")
+    heard: list[str] = []
+    listener = Silent()
+    listener.unit_done = lambda entry, round_name, unit, *_: heard.append(unit)  # type: ignore[method-assign]
+    with Pool(2) as pool:
+        engine = LocalEngine(pool, listener)
+        with pytest.raises(StageFailed, match="straighten it"):
+            engine.run(Dataset(tmp_path / "failed"), Toy(ToyConfig(act="slow")))
+        assert engine.run(dataset, Toy(ToyConfig(act="crash once"))).counts["rows"] == 4
+    assert sorted(heard) == ["u0", "u0", "u1", "u2", "u3"]
+
+
+def test_a_worker_killed_in_the_middle_of_its_answer_is_dead(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    os.write(theirs.fileno(), b"\0\0\0\x64half of it")
+    theirs.close()
+    worker = _Worker(multiprocessing.get_context("fork").Process(), ours, tmp_path / "journal")
+    assert Pool._result(worker) is None
+
+
 def test_a_bug_gives_its_traceback_and_a_mistake_its_message(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError: a bug"):
         run_stage(Dataset(tmp_path / "a"), Toy(ToyConfig(act="bug")))
@@ -236,15 +270,29 @@ def test_missing_and_stale_inputs_name_the_command(tmp_path: Path) -> None:
     assert not run_stage(dataset, Reader(ToyConfig())).up_to_date
 
 
+def test_a_hundred_crawls_are_checked_at_once() -> None:
+    names = [f"ingest/{i}" for i in range(100)]
+    entry = StageEntry(
+        stage="ingest", version=1, config={}, run="0" * 16, inputs={}, fingerprint="f", counts={}, writes=[]
+    )
+    stages = {name: {**entry, "inputs": dict.fromkeys(names[:i], "f")} for i, name in enumerate(names)}
+    assert stale_upstream(names[-1], stages) is None  # type: ignore[arg-type]
+    stages[names[0]]["fingerprint"] = "g"
+    assert stale_upstream(names[-1], stages) == names[0]  # type: ignore[arg-type]
+
+
 def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
-    other = tmp_path / "lock-0"
+    other = tmp_path / ".lock-0"
     # The parent of this process certainly lives and is not this one.
     other.write_text(f'{{"pid": {os.getppid()}, "host": "{os.uname().nodename}", "run": "x"}}')
     with pytest.raises(UsageError, match="another run"), held(tmp_path, "y", 0):
         pass
     other.write_text(f'{{"pid": 4194305, "host": "{os.uname().nodename}", "run": "x"}}')
+    left = tmp_path / f".tmp-4194305@{os.uname().nodename}@.lock-0"
+    left.touch()
     with held(tmp_path, "y", 0):
         assert other.exists()
+        assert not left.exists()
     assert not other.exists()
 
 
@@ -288,10 +336,101 @@ def test_scratch_left_by_a_kill_after_the_end_is_no_fault(tmp_path: Path) -> Non
 def test_a_holder_busy_with_one_thing_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
     with held(tmp_path, "run", 0):
-        lock = tmp_path / "lock-0"
+        lock = tmp_path / ".lock-0"
         os.utime(lock, (0, 0))
         deadline = time.monotonic() + 30
         while lock.stat().st_mtime < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert lock.stat().st_mtime > 1
     assert not lock.exists()
+
+
+def _hold(folder: Path, begin: float, results: multiprocessing.SimpleQueue[str]) -> None:
+    time.sleep(max(0.0, begin - time.time()))
+    try:
+        with held(folder, "run", 0):
+            results.put("held")
+            time.sleep(1)
+    except UsageError:
+        results.put("refused")
+
+
+def test_of_runs_that_start_at_the_same_moment_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr("m5tools.engine.lock.atomic.write_json", _write_slowly)
+    results: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    begin = time.time() + 0.3
+    runs = [context.Process(target=_hold, args=(tmp_path, begin, results)) for _ in range(3)]
+    for run in runs:
+        run.start()
+    outcome = sorted(results.get() for _ in runs)
+    for run in runs:
+        run.join()
+    assert outcome == ["held", "refused", "refused"]
+
+
+def _write_slowly(file: Path, value: object) -> None:
+    time.sleep(0.2)
+    file.write_text(json.dumps(value))
+
+
+@dataclass(frozen=True)
+class Named(Toy):
+    """A stage that has several entries, as `ingest` has one for each crawl."""
+
+    name: ClassVar[str] = "ingest"
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {"crawl": f"c{self.config.units}"}
+
+
+def test_two_entries_of_a_stage_are_not_run_at_once(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Named(ToyConfig(units=2))
+    other = dataset.root / "runs" / "ingest" / ".lock-0"
+    other.parent.mkdir(parents=True)
+    # The parent of this process certainly lives and is not this one.
+    other.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "ingest/c9 x"}))
+    with pytest.raises(UsageError, match="another run"):
+        run_stage(dataset, stage)
+
+
+class _Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def test_a_kill_while_an_old_run_is_removed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig(units=3))
+    with Pool(0) as pool:
+        LocalEngine(pool, Silent(), deadline=time.monotonic() - 1).run(dataset, stage)
+    monkeypatch.setattr(Toy, "rounds", lambda self: ("first", "last", "more"))
+    monkeypatch.setattr(LocalEngine, "_commit", _killed)
+    with pytest.raises(_Killed):
+        run_stage(dataset, stage)
+
+    def half(folder: Path | str, **_: object) -> None:
+        if isinstance(folder, Path):  # not the pool's folder of journals
+            (folder / "scratch" / "seen-0").unlink()
+            raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", half)
+        with pytest.raises(_Killed):
+            run_stage(dataset, Toy(ToyConfig(units=2)))
+    monkeypatch.undo()
+    shutil.rmtree(dataset.root / "runs" / "split" / stage.run_name({}) / "last", ignore_errors=True)
+    assert run_stage(dataset, stage).counts["seen"] == 3
+
+
+def _killed(*_: object) -> None:
+    raise _Killed
+
+
+def test_a_late_rank_that_comes_first_clears_the_old_run(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    before, after = Toy(ToyConfig(units=4)), Toy(ToyConfig(units=4, act="other"))
+    run_stage(dataset, before)
+    with Pool(0) as pool:
+        LocalEngine(pool, Silent(), 1, 2, deadline=time.monotonic() + 0.5).run(dataset, after)
+    assert "split" not in dataset.manifest()["stages"], "its parts are no longer those of the run it names"
+    assert not run_stage(dataset, before).up_to_date

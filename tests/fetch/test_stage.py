@@ -80,3 +80,37 @@ def test_another_media_root_is_looked_into(make_dataset: Callable[..., Dataset],
     with dataset.changing() as manifest:
         manifest["crawls"][0]["media_root"] = str(root)
     assert run_stage(dataset, Fetch(FetchConfig())).counts["failed"] == 0
+
+
+def test_files_of_an_earlier_crawl_are_found_below_its_own_root(
+    make_dataset: Callable[..., Dataset], root: Path, tmp_path: Path
+) -> None:
+    later = tmp_path / "later"
+    (later / "p2").mkdir(parents=True)
+    (later / "p2" / "main.png").write_bytes((root / "p3" / "main.png").read_bytes())
+    dataset = make_dataset({"media": [listed(f"p{i}/main.png", i) for i in (1, 2)] + [listed("gone.png", 3)]})
+    crawls = [("c1", str(root)), ("c2", str(later)), ("c3", None)]
+    with dataset.changing() as manifest:
+        manifest["crawls"] = [{"source": "shop", "crawl_id": crawl, "media_root": place} for crawl, place in crawls]
+        manifest["stages"] |= {f"ingest/{crawl}": manifest["stages"]["ingest/c1"] for crawl, _ in crawls}
+    dataset.write("products", "c1/part-00000", pl.DataFrame([product(i) for i in (1, 2, 3)]))
+    assert run_stage(dataset, Fetch(FetchConfig())).counts == {"assets": 2, "failed": 1, "items": 3, "pending": 0}
+    places = dataset.assets.collect()["uri"].to_list()
+    assert set(places) == {str(root / "p1" / "main.png"), str(later / "p2" / "main.png")}
+
+
+def product(number: int) -> dict[str, object]:
+    return {
+        "product_id": f"{number:032x}", "crawl_id": "c1", "source": "shop", "content_hash": "x", "origin_file": "a",
+        "origin_offset": number,
+    }  # fmt: skip
+
+
+def test_a_wrong_listing_does_not_spoil_a_right_one(make_dataset: Callable[..., Dataset], root: Path) -> None:
+    (root / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom" + b"\0" * 40)
+    both = [listed("p1/main.png", 1), listed("clip.mp4", 2) | {"modality": "video"}]
+    dataset = make_dataset({"media": [row | {"modality": kind} for row in both for kind in ("audio", row["modality"])]})
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["media_root"] = str(root)
+    assert run_stage(dataset, Fetch(FetchConfig())).counts == {"assets": 2, "failed": 0, "items": 2, "pending": 0}
+    assert set(dataset.assets.collect()["modality"]) == {"image", "video"}

@@ -97,6 +97,24 @@ def test_addresses_lose_what_does_not_name_the_page() -> None:
     assert locations.canonical_url(url) == "https://shop.com/P/1?a=1&b=2"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://shop.com/#/item/1", "https://shop.com/#/item/2"),
+        ("https://shop.com/#!/item/1", "https://shop.com/#!/item/2"),
+        ("https://web.org/a/http://shop.com/1", "https://web.org/A/http://shop.com/1"),
+        ("shop.com/1", "shop.com/2"),
+    ],
+)
+def test_addresses_of_two_pages_stay_two(one: str, other: str) -> None:
+    assert locations.canonical_url(one) != locations.canonical_url(other)
+
+
+def test_a_price_beyond_all_numbers_is_none() -> None:
+    frame = price.prices(pl.Series(["9" * 400, "$" + "9" * 400, "5"]), pl.Series(["USD"] * 3))
+    assert frame["price"].to_list() == [None, None, 5.0]
+
+
 def test_times_are_read_one_by_one() -> None:
     noon = datetime(2024, 10, 11, 12, 0, tzinfo=UTC)
     midnight = datetime(2024, 10, 11, tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from m5tools.errors import UsageError
 from m5tools.ingest.mapping import FolderParts, Mapping
 from m5tools.ingest.readers.csv_table import CsvTable, delimiter_of, encoding_of
 from m5tools.ingest.readers.folder import Folder
-from m5tools.ingest.readers.json_lines import JsonLines
+from m5tools.ingest.readers.json_lines import JsonLines, _next_line
 from m5tools.ingest.readers.row import Row
 from m5tools.vocabulary import RejectReason
 
@@ -80,6 +81,52 @@ def test_an_endless_line_is_one_reject(tmp_path: Path, monkeypatch: pytest.Monke
     assert rows[2].record == {"id": 2}
 
 
+def test_one_line_longer_than_many_chunks_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.ingest.readers.json_lines.LONGEST_ROW", 100)
+    monkeypatch.setattr("m5tools.ingest.readers.json_lines.PIECE_BYTES", 7)
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[" + b'{"id": 1}, ' * 9_000 + b"]")
+    assert [row.reason for row in read(JsonLines(1_000), path)] == [RejectReason.TOO_LONG]
+    with path.open("rb") as file:
+        assert _next_line(file, 1_000, 2_000) == 2_000
+        assert file.tell() == 2_000, "another chunk's bytes are of no interest"
+
+
+def test_bytes_that_are_no_text_are_called_so(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"t": "caf\xe9"}\n{"t": "\\ud800"}\n')
+    reasons = [row.reason for row in read(JsonLines(), tmp_path / "a.jsonl")]
+    assert reasons == [RejectReason.NOT_UTF8, RejectReason.NOT_PARSEABLE]
+
+
+def test_archives_that_cannot_be_read_wholly_are_named(tmp_path: Path) -> None:
+    def archive(name: str, change: tuple[bytes, bytes] | None = None, flag: int = 0) -> Path:
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+            opened.writestr("a.jsonl", b'{"id": 1}\n' * 99)
+        data = bytearray(path.read_bytes().replace(*change) if change else path.read_bytes())
+        for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            at = data.index(signature) + place
+            data[at : at + 2] = flag.to_bytes(2, "little")
+        path.write_bytes(data)
+        return path
+
+    with pytest.raises(UsageError, match="encrypted"):
+        read(JsonLines(), archive("locked.zip", flag=1))
+    with pytest.raises(UsageError, match=r"^name\.zip cannot be read"):
+        read(JsonLines(), archive("name.zip", (b"a.jsonl", b"\xff.jsonl"), flag=0x800))
+    path = archive("bad.zip")
+    data = path.read_bytes()
+    path.write_bytes(data[:37] + b"\xff" * 4 + data[41:])
+    with pytest.raises(UsageError, match=r"^bad\.zip/a\.jsonl cannot be read"):
+        read(JsonLines(), path)
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr("a.jsonl", b'{"id": 1}\n')
+        with pytest.warns(UserWarning, match="Duplicate"):
+            opened.writestr("a.jsonl", b'{"id": 2}\n')
+    with pytest.raises(UsageError, match="two files of one name"):
+        read(JsonLines(), path)
+
+
 def test_a_ragged_row_is_one_reject(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('id;title\n1;"a;b\nc"\n2\n3;x;y\n\n4;d\n', encoding="utf-8-sig")
@@ -108,6 +155,37 @@ def test_bytes_that_are_not_text_are_one_reject(tmp_path: Path, monkeypatch: pyt
     rows = read(CsvTable(), tmp_path / "a.csv")
     assert [row.reason for row in rows] == [None, RejectReason.NOT_UTF8, None]
     assert rows[1].raw == b"2,b\xffd"
+
+
+def test_a_small_file_is_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,title\n1,café\n".encode("cp1252"))
+    assert [row.record for row in read(CsvTable(), path)] == [{"id": "1", "title": "café"}]
+    path.write_bytes(b"x" * ((1 << 20) - 1) + "é".encode())
+    assert encoding_of(path) == "utf-8-sig"
+
+
+def test_a_quote_that_is_never_closed_is_no_product(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,title\n1,"a\nb"\n2,"x\n3,y\n4,z\n')
+    rows = read(CsvTable(), path)
+    assert [row.reason for row in rows] == [None, RejectReason.NOT_PARSEABLE]
+    assert rows[1].raw == b'2,"x\n3,y\n4,z'
+    assert "takes in 3 lines" in rows[1].message
+
+
+def test_a_header_that_is_no_text_names_its_columns_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id,t\x81\n1,a\n")
+    assert read(CsvTable(), tmp_path / "a.csv")[0].record == {"id": "1", "t\ufffd": "a"}
+
+
+def test_a_file_name_that_is_no_text_is_one_reject(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb"):  # noqa: PTH123 - a path of bytes
+        pass
+    mapping = Mapping(source="test", format="folder", parts=FolderParts(image={".png": "main"}))
+    rows = read(Folder(), tmp_path, mapping)
+    assert [(row.raw, row.reason) for row in rows] == [(b"a", None), (b"caf\xe9", RejectReason.NOT_UTF8)]
 
 
 @pytest.mark.parametrize(("header", "delimiter"), [("a,b", ","), ("a;b;c", ";"), ('"a,b,c";d', ";"), ("a\tb", "\t")])

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.errors import StaleError, UsageError
+from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.fetch.stage import Fetch, FetchConfig
 from m5tools.ingest import mapping as mappings
+from m5tools.ingest.parse import Chunked, parse
+from m5tools.ingest.readers import Batch
+from m5tools.ingest.settle import Settled, settle
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.stage import Counts
+
+ABOUT = Chunked("shop", "c1", "a.jsonl")
 
 
 def ingest(root: Path, files: dict[str, list[Any]], crawl: str = "c1", **more: Any) -> tuple[Dataset, Counts]:
     """Ingest records (or raw lines, as str) given per file."""
-    folder = root / f"in-{crawl}"
+    folder = root / "in" / re.sub(r"\W", "", crawl)[:20]
     for name, rows in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +70,44 @@ def test_equal_rows_without_ids_are_products_of_their_own(tmp_path: Path) -> Non
     dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
     assert (counts["new"], counts["rejects"]) == (3, 2)
     assert dataset.products.collect()["product_id"].n_unique() == 3
+
+
+def test_a_record_nested_without_end_is_one_reject_or_kept_as_text(tmp_path: Path) -> None:
+    deep = "[" * 100_000
+    rows = [item(1, attributes=deep), f'{{"id": "2", "title": "x", "more": {deep}}}', item(3)]
+    for depth in range(900, 1_000):
+        rows.append(f'{{"id": "d{depth}", "title": "x", "more": {"[" * depth + "]" * depth}}}')
+    dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
+    assert account(counts)
+    assert {"1", "3"} <= set(dataset.read("products")["native_id"])
+
+
+def test_a_record_too_deep_to_write_out_leaves_the_others_whole() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    batch = Batch([0, 3, 6], [b"{}"] * 3, [item(1, more=deep), item(2), item(3)])
+    parsed = parse([batch], mappings.load("synth"), ABOUT)
+    assert parsed.rejects["reason"].to_list() == ["not_parseable"]
+    assert [row for rows in parsed.staged for row in rows["native_id"].to_pylist()] == ["2", "3"]
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for day in ("mon", "tue"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "a.jsonl").write_text("{\n")
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Ingest(IngestConfig(source="s", mapping="synth", files=(str(tmp_path / "*/a.jsonl"),))))
+    assert sorted(dataset.read("rejects")["file"]) == ["mon/a.jsonl", "tue/a.jsonl"]
+
+
+def test_an_input_file_may_be_called_anything(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.jsonl", "w") as file:  # noqa: PTH123 - a path of bytes
+        file.write(json.dumps(item(1)) + "\n{\n")
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Ingest(IngestConfig(source="s", mapping="synth", files=(str(tmp_path / "*.jsonl"),))))
+    assert dataset.read("products")["origin_file"].to_list() == ["caf\ufffd.jsonl"]
+    assert dataset.read("rejects")["file"].to_list() == ["caf\ufffd.jsonl"]
 
 
 def test_texts_attributes_and_media_belong_to_their_product(tmp_path: Path) -> None:
@@ -135,6 +182,22 @@ def test_a_column_that_is_null_in_a_whole_file_changes_nothing(tmp_path: Path) -
     assert dataset.products.collect()["brand"].drop_nulls().to_list() == ["X"]
 
 
+@pytest.mark.parametrize("crawl", ["../evil", "a/b", "", ".", "..", "a\0b", "x" * 101, "été", "-rf", ".lock-0", "c1\n"])
+def test_a_crawl_that_cannot_be_a_folder_is_refused(tmp_path: Path, crawl: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a folder name"):
+        ingest(tmp_path, {"a.jsonl": [item(1)]}, crawl=crawl or "/")
+    assert not (tmp_path / "ds").exists()
+
+
+def test_staged_rows_that_vanish_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(rows: pa.Table, crawl_id: str, known: pl.DataFrame, language: str | None) -> Settled:
+        return settle(rows.filter(pc.field("native_id") != "2"), crawl_id, known, language)
+
+    monkeypatch.setattr("m5tools.ingest.stage.settle", forgetful)
+    with pytest.raises(StageFailed, match="read 3 rows but accounts for 2"):
+        ingest(tmp_path, {"a.jsonl": [item(1), item(2), item(3)]})
+
+
 def test_what_matches_nothing_is_said(tmp_path: Path) -> None:
     config = IngestConfig(source="shop", mapping="synth", files=(str(tmp_path / "*.jsonl"),))
     with pytest.raises(UsageError, match="nothing matches"):
@@ -175,6 +238,25 @@ def test_what_a_killed_writer_left_is_no_input(tmp_path: Path) -> None:
     assert not left.exists()
 
 
+def test_companions_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "source: mine\nformat: json_lines\nfields: {native_id: id, title: title}\n"
+        "companions: [{files: 'pictures*.csv', key: id, matches: id, columns: {file: images}}]\n"
+        "media: {image: [{from: images}]}\n"
+    )
+    (tmp_path / "a.jsonl").write_text(json.dumps(item(1)) + "\n")
+    config = IngestConfig(source="s", mapping=str(tmp_path / "m.yaml"), files=(str(tmp_path / "a.jsonl"),))
+    dataset = Dataset(tmp_path / "ds")
+    with pytest.raises(UsageError, match="set 'root'"):
+        run_stage(dataset, Ingest(config))
+    rooted = config.model_copy(update={"root": str(tmp_path)})
+    with pytest.raises(UsageError, match="no companion file"):
+        run_stage(dataset, Ingest(rooted))
+    (tmp_path / "pictures.csv").write_text("id,file\n1,a.png\n1,b.png\n")
+    run_stage(dataset, Ingest(rooted))
+    assert dataset.read("media")["location"].to_list() == ["a.png", "b.png"]
+
+
 def test_a_changed_folder_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"x")
@@ -209,6 +291,7 @@ def test_a_crawl_that_did_not_come_to_its_end_is_not_read(tmp_path: Path) -> Non
     ("line", "complaint"),
     [
         ("category: {from: c, levels: '('}", "not a regular expression"),
+        ("category: {from: c, levels: '(/|>)'}", "it has a group"),
         ("texts: [{from: t, role: r, lines: '(?P<value>.*)'}]", "missing: language"),
         ("html: [titel]", "Input should be 'native_id'"),
         ("attributes: [{from: a, pairs: ',', assign: ''}]", "at least 1 character"),

@@ -36,9 +36,16 @@ def location_ids(locations: pl.Series, source: str) -> pl.Series:
 
 
 def canonical_url(url: str) -> str:
-    """A page address without fragment and tracking parameters, host in lower case: the key of a product without id."""
-    head, _, query = url.strip().partition("#")[0].partition("?")
-    scheme, _, rest = head.rpartition("://")
+    """A page address without fragment and tracking parameters, host in lower case: the key of a product without id.
+
+    A fragment that is a path (`#/item/1`, `#!/item/1`) names the page of a shop that is one script, and stays.
+    """
+    address, _, fragment = url.strip().partition("#")
+    head, _, query = address.partition("?")
+    scheme, separator, rest = head.partition("://")
+    if not separator:
+        scheme, rest = "", head
     host, slash, path = rest.partition("/")
     kept = sorted(p for p in query.split("&") if p and not _TRACKING.match(p))
-    return f"{scheme.lower()}://{host.lower()}{slash}{path.rstrip('/')}" + ("?" + "&".join(kept) if kept else "")
+    route = f"#{fragment}" if fragment.startswith(("/", "!/")) else ""
+    return f"{scheme.lower()}://{host.lower()}{slash}{path.rstrip('/')}{'?' if kept else ''}{'&'.join(kept)}{route}"

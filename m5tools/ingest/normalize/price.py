@@ -34,4 +34,7 @@ def prices(raw: pl.Series, currency: pl.Series) -> pl.DataFrame:
             pl.when(pl.col("given").str.contains(_CURRENCY)).then("given"),
             pl.col("raw").replace_strict(signs, default=None, return_dtype=pl.String),
         ),
-    ).with_columns(pl.when(pl.col("currency").str.contains(_CURRENCY)).then("currency"))
+    ).with_columns(
+        pl.when(pl.col("price").is_finite()).then("price"),
+        pl.when(pl.col("currency").str.contains(_CURRENCY)).then("currency"),
+    )

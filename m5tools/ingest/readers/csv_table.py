@@ -42,7 +42,7 @@ def encoding_of(path: Path) -> str:
         head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # A character cut by the end of the sample is no evidence against UTF-8.
-        if error.start < len(head) - 4:
+        if len(head) < _SAMPLE or error.start < len(head) - 3:
             return "cp1252"
     return "utf-8-sig"
 
@@ -73,8 +73,12 @@ def _rows(file: TextIO, encoding: str) -> Iterator[Row]:
         if not cells:
             continue
         if names is None:
-            names = [name.strip() for name in cells]
+            names = [_text(name).strip() for name in cells]
             continue
+        if lines.ended:
+            message = f"a quote that is never closed takes in {len(lines.taken)} lines, to the end of the file"
+            yield Row(number, lines.raw()[0], None, RejectReason.NOT_PARSEABLE, message)
+            return
         yield _row(number, cells, names, *lines.raw(), encoding)
         number += 1
 
@@ -88,23 +92,34 @@ def _row(number: int, cells: list[str], names: list[str], raw: bytes, is_text: b
     return Row(number, raw, dict(zip(names, cells, strict=True)))
 
 
+def _text(name: str) -> str:
+    """A column's name with the bytes in it that are no text replaced: it becomes the name of a raw field."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 class _Lines:
     """The lines of a file, those remembered that the row at hand was read from.
 
     Args:
         file: opened with `newline=""`.
         encoding: in which the remembered lines become bytes again.
+
+    Attributes:
+        taken: the remembered lines.
+        ended: whether a line was asked for where there was none; a row that is given then was cut off.
     """
 
     def __init__(self, file: TextIO, encoding: str) -> None:
         self._file = file
         self._encoding = encoding
         self.taken: list[str] = []
+        self.ended = False
 
     def __iter__(self) -> Iterator[str]:
         for line in self._file:
             self.taken.append(line)
             yield line.replace("\0", "")  # the csv module of Python 3.11 refuses NUL; it carries nothing
+        self.ended = True
 
     def raw(self) -> tuple[bytes, bool]:
         """The bytes of the remembered lines without the last line end, and whether all of them are text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
+from m5tools.vocabulary import RejectReason
 
 LONGEST_TEXT = 1 << 20
 
@@ -43,9 +45,13 @@ class Folder(RowReader):
             else:
                 item[kind].append({"path": inside, "role": role})
         for number, (stem, item) in enumerate(sorted(items.items())):
+            raw = os.fsencode(stem)
+            if raw != stem.encode("utf-8", "replace"):
+                yield Row(number, raw, None, RejectReason.NOT_UTF8, "a file name that is not UTF-8")
+                continue
             first, _, rest = (item.pop("text") or "").partition("\n")
             record = {"stem": stem, "folders": stem.split("/")[:-1], "title": first.strip(), "text": rest, **item}
-            yield Row(number, stem.encode(), record)
+            yield Row(number, raw, record)
 
 
 def _suffixes(mapping: Mapping) -> dict[str, tuple[str, str]]:

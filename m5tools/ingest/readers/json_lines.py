@@ -21,7 +21,9 @@ from m5tools.vocabulary import RejectReason
 CHUNK_BYTES = 16 << 20
 BLOCK_BYTES = 4 << 20
 LONGEST_ROW = 32 << 20
+PIECE_BYTES = 1 << 20
 _COMPRESSED = {".gz", ".zst", ".bz2"}
+_ENCRYPTED = 1
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -35,9 +37,14 @@ class JsonLines:
     def chunks(self, path: Path, name: str) -> list[Chunk]:
         if path.suffix == ".zip":
             with readable(name), zipfile.ZipFile(path) as archive:
-                members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
+                files = [m for m in archive.infolist() if not m.is_dir()]
+            members = sorted(m.filename for m in files)
             if not members:
                 raise UsageError(f"{name}: the archive holds no file; leave it out")
+            if len(set(members)) < len(members):
+                raise UsageError(f"{name}: the archive holds two files of one name; unpack it and rename one")
+            if any(m.flag_bits & _ENCRYPTED for m in files):
+                raise UsageError(f"{name}: the archive is encrypted; unpack it")
             return [Chunk(path, f"{name}/{member}", member=member) for member in members]
         if path.suffix in _COMPRESSED:
             return [Chunk(path, name)]
@@ -74,7 +81,9 @@ class JsonLines:
             return Row(offset, text[:65_536], None, RejectReason.TOO_LONG, message)
         try:
             value: Any = self._decoder.decode(text)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            return Row(offset, text, None, RejectReason.NOT_UTF8, str(error))
+        except (msgspec.DecodeError, RecursionError) as error:
             return Row(offset, text, None, RejectReason.NOT_PARSEABLE, str(error))
         if not isinstance(value, dict):
             return Row(offset, text, None, RejectReason.NOT_AN_OBJECT, f"a {type(value).__name__}, not an object")
@@ -85,9 +94,7 @@ def _blocks(file: IO[bytes], chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     """Place and bytes of whole lines, some megabytes at a time; of a line that is too long only its beginning."""
     place = chunk.start
     if place:
-        # The line that began before this chunk belongs to the one before.
-        file.seek(place - 1)
-        place += _skip_line(file) - 1
+        place = _next_line(file, place, chunk.end)
     while chunk.end < 0 or place < chunk.end:
         block = file.read(BLOCK_BYTES if chunk.end < 0 else min(BLOCK_BYTES, chunk.end - place))
         if not block:
@@ -100,10 +107,25 @@ def _blocks(file: IO[bytes], chunk: Chunk) -> Iterator[tuple[int, bytes]]:
         yield begin, block
 
 
+def _next_line(file: IO[bytes], start: int, end: int) -> int:
+    """Go to the first line that begins at `start` or behind; the one that began before belongs to the chunk before.
+
+    Read piece by piece and not beyond `end`: a whole file of one line must not be taken into memory once a chunk.
+    """
+    place = start - 1
+    file.seek(place)
+    while place < end:
+        piece = file.readline(min(PIECE_BYTES, end - place))
+        place += len(piece)
+        if not piece or piece.endswith(b"\n"):
+            break
+    return place
+
+
 def _skip_line(file: IO[bytes]) -> int:
     """Read to the end of a line, of whatever length, and forget it; gives its bytes."""
     skipped = 0
-    while part := file.readline(LONGEST_ROW):
+    while part := file.readline(PIECE_BYTES):
         skipped += len(part)
         if part.endswith(b"\n"):
             break

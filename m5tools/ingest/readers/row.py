@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,6 +109,12 @@ class RowReader:
             yield batch
 
 
+# The names of an archive's members are decoded, or not, when it is opened.
+UNREADABLE = (
+    OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, UnicodeDecodeError,
+)  # fmt: skip
+
+
 @contextmanager
 def readable(name: str) -> Iterator[None]:
     """A file that cannot be read to its end (damaged archive, folder, no permission) ends in one line that names it.
@@ -116,5 +124,5 @@ def readable(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{name} cannot be read: {error}; replace or leave out the file") from error
