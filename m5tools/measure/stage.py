@@ -52,6 +52,9 @@ class MeasureConfig(StageConfig):
         default=0.5, gt=0, le=1, description="A name is usual where this share of a category's products list it."
     )
     usual_products: int = Field(default=5, ge=1, description="… in categories of at least so many products.")
+    list_share: float = Field(
+        default=0.1, gt=0, le=1, description="A name holds lists where this share of the others gives several values."
+    )
     placeholders: tuple[str, ...] = Field(default=PLACEHOLDERS, description="Attribute values that say nothing.")
     name_reliability: float = Field(
         default=0.7,
@@ -69,7 +72,7 @@ class Measure(Stage):
     """Writes one wide table of signals per modality, and previews."""
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = (
         *(f"signals_{m}" for m in ("image", "text", "table", "video", "audio", "pair")),
         *(f"previews_{m}" for m in MEDIA),
@@ -81,8 +84,8 @@ class Measure(Stage):
         return tuple(
             Input(name)
             for name in (
-                "products", "attributes", "assets", "corpus_phrases", "corpus_attributes", "corpus_categories",
-                "corpus_values", "corpus_brands",
+                "products", "attributes", "assets", "corpus_phrases", "corpus_attributes", "corpus_names",
+                "corpus_categories", "corpus_values", "corpus_brands",
             )
         )  # fmt: skip
 
@@ -144,9 +147,10 @@ class Measure(Stage):
         usual = table.usual_names(
             dataset.read("corpus_attributes"), categories, config.usual_products, config.usual_share
         )
+        lists = table.list_names(dataset.read("corpus_names"), config.list_share)
         homes = table.category_keys(products)
         work.write("signals_text", partition, text.signals(products, phrases, config.languages))
-        work.write("signals_table", partition, table.signals(homes, attributes, usual, config.placeholders))
+        work.write("signals_table", partition, table.signals(homes, attributes, usual, lists, config.placeholders))
         telling = attributes.filter(~table.is_placeholder(pl.col("value"), config.placeholders))
         said = pair.claims(products, telling, dataset.read("corpus_values"), dataset.read("corpus_brands"))
         for kind, rows in {"said": said, "names": pair.name_counts(said), "brands": pair.brand_counts(said)}.items():
