@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from m5tools import wording
 from m5tools.dedup.band_join import Joined, neighbours
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.titles import COLOUR, SIZE, colour_values, measure, plain, read_measure, size_value, title_facts
@@ -33,8 +34,10 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Dupl
     Returns:
         Columns row, name, values (sorted texts), option (tells variants apart), measured (every value has a unit);
         sorted by row and name. A measured option goes by what it measures ("volume"), for shops call it capacity,
-        contents or size. What a title says stands in only where the table is silent.
+        contents or size. Placeholders ("other", "see description") are no facts. What a title says stands in only where
+        the table is silent.
     """
+    attributes = attributes.filter(~wording.says_nothing(pl.col("value")))
     number, unit, text = pl.col("number"), pl.col("unit"), plain(pl.col("value"))
     kind = unit.replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String)
     read_number, read_unit = read_measure(text, policy)

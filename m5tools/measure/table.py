@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 import polars as pl
 
 from m5tools import wording
-
-_NOTHING_MEASURED: Final = r"^0+(?:[.,]0+)?\s?(?:kg|g|mg|lbs?|oz|t|km|m|cm|mm|in|inch|l|cl|ml|w|kw|v|a|mah|gb|mb|tb)$"
-_ONLY_PUNCTUATION: Final = r"^[^\p{L}\p{N}]+$"
-
-
-def is_placeholder(value: pl.Expr, placeholders: Collection[str]) -> pl.Expr:
-    """True where a value says nothing: a word of the list, a measure of zero, or punctuation alone; null for null."""
-    plain = value.str.to_lowercase().str.strip_chars(" .:")
-    return (
-        plain.is_in(list(placeholders)) | value.str.contains(_ONLY_PUNCTUATION) | plain.str.contains(_NOTHING_MEASURED)
-    )
 
 
 def signals(
@@ -37,7 +25,7 @@ def signals(
         lists: `name`: the names that hold lists, so that several values are no contradiction.
         placeholders: values that say nothing, lower case.
     """
-    empty = is_placeholder(pl.col("value"), placeholders)
+    empty = wording.says_nothing(pl.col("value"), placeholders)
     pairs = attributes.with_columns(empty=empty.fill_null(False))
     filled = pl.col("value").is_not_null()
     counted = pairs.group_by("product_id").agg(

@@ -140,6 +140,20 @@ def test_part_number_needs_its_brand(find: Find) -> None:
     assert found.relations == {frozenset("ab"): "same_product"}
 
 
+def test_placeholders_are_no_facts(find: Find) -> None:
+    vague = {"lid": "n/a", "type": "other", "color": "see description", "warranty": "unknown"}
+    sold = {"gtin": "4006381333931", "brand": "Acme"}
+    found = find(
+        [
+            Listing("told", "Acme kettle", attributes=KETTLE | {"color": "red"}, seller="Ann", **sold),
+            Listing("vague", "Acme boiler", attributes=vague, seller="Bob", **sold),
+            Listing("rake", "Sturdy garden rake", brand="Unbranded", mpn="A-1001", attributes=vague, seller="Ann"),
+            Listing("sofa", "Velvet curtain long", brand="Unbranded", mpn="A-1001", attributes=vague, seller="Bob"),
+        ]
+    )
+    assert found.relations == {frozenset(("told", "vague")): "same_product"}
+
+
 @pytest.mark.parametrize(
     "edit",
     [

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from m5tools.measure.stage import PLACEHOLDERS
-from m5tools.measure.table import is_placeholder, list_names, signals, usual_names
+from m5tools.measure.table import list_names, signals, usual_names
+from m5tools.wording import PLACEHOLDERS, says_nothing
 
 SCHEMA = {
     "product_id": pl.String,
@@ -37,12 +37,12 @@ def measured(
     ["other", "Other", "N/A", "n/a.", "See Description", "-", "0 kg", "0.00cm", "none", "unknown", "未知"],
 )
 def test_values_that_say_nothing(value: str) -> None:
-    assert pl.select(is_placeholder(pl.lit(value), PLACEHOLDERS)).item()
+    assert pl.select(says_nothing(pl.lit(value))).item()
 
 
 @pytest.mark.parametrize("value", ["0", "10 kg", "0.5 kg", "no", "another", "Nonestick", "red", "A+", "红色"])
 def test_values_that_say_something(value: str) -> None:
-    assert not pl.select(is_placeholder(pl.lit(value), PLACEHOLDERS)).item()
+    assert not pl.select(says_nothing(pl.lit(value))).item()
 
 
 def test_counts_and_shares() -> None:
