@@ -80,6 +80,7 @@ class SameProductRules(_Rules):
     weights: Weights
     code_conflict: Share
     agreement: Share
+    support: Share
 
 
 class VariantRules(_Rules):

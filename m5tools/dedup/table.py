@@ -94,7 +94,8 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         `pairs` with `shared` and `agreeing` (names that are no option, uint32); `agreement` (float32, null when a side
         has no such name): the share of shared names that agree or, where shops name them differently, of values that
         both tables hold; `option_agreement` (float32: options that agree among those of the side that lists more);
-        `options_agreeing`, `options_differ` and `measures_differ` (uint32); `difference` (text: "colour: red / blue").
+        `options_agreeing`, `options_differ` and `measures_differ` (uint32); `one_lists_options` (one side lists some,
+        the other none); `difference` (text: "colour: red / blue").
     """
     both = (
         pairs.select("a", "b")
@@ -139,6 +140,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
             agreement=pl.when(pl.col("said").is_not_null() & pl.col("said_b").is_not_null())
             .then(pl.max_horizontal(by_name.fill_null(0), by_value))
             .cast(pl.Float32),
+            one_lists_options=pl.col("options").is_null() != pl.col("options_b").is_null(),
             option_agreement=(pl.col("options_agreeing") / most_options).cast(pl.Float32).fill_null(0),
         )
         .with_columns(

@@ -77,6 +77,49 @@ def test_equal_measures_in_other_units_are_no_difference(find: Find) -> None:
     assert found.relation("in", "mm") == "same_product"
 
 
+def test_texts_alone_must_hold_the_same_words(find: Find) -> None:
+    fan = "Show everybody whose fan you are with this shirt of the finest cotton, printed by hand."
+    found = find(
+        [
+            Listing("one", "Minnesota Lynx basketball secondary logo tee - green", fan, attributes={"part": "shirts"}),
+            Listing("turned", "Green Minnesota Lynx basketball secondary logo tee", fan, attributes={"part": "shirts"}),
+            Listing(
+                "long",
+                "Minnesota Lynx basketball secondary logo long sleeve tee - green",
+                fan,
+                attributes={"part": "shirts"},
+            ),
+        ]
+    )
+    assert found.relations == {frozenset(("one", "turned")): "same_product"}
+
+
+def test_dimensions_are_no_model_code(find: Find) -> None:
+    found = find(
+        [
+            Listing("pair", "Quantum cloth backgrounds white/black, 300x600", "A must for beauty."),
+            Listing("black", "Quantum background cloth black 300x600", "A must for beauty."),
+            Listing("model", "Quantum background cloth black WH1000", "Made for portraits.", seller="Ann"),
+            Listing("resold", "Quantum cloth background black WH1000 new", "For portraits.", seller="Bob"),
+        ]
+    )
+    assert found.relations == {frozenset(("model", "resold")): "same_product"}
+
+
+def test_an_item_without_options_is_no_duplicate_of_its_variant(find: Find) -> None:
+    photo, table = (encoded(drawing(1)),), KETTLE
+    listed = {"size": Option("32"), "color": Option("black")}
+    found = find(
+        [
+            Listing("item", "Cronus yoga pant", attributes=table, images=photo, seller="Ann"),
+            Listing("black", "Cronus yoga pant-32-Black", attributes=table | listed, images=photo, seller="Ann"),
+            Listing("copy", "Cronus yoga pant", attributes=table, images=photo, seller="Bob"),
+        ]
+    )
+    assert found.relation("item", "black") == "variant"
+    assert found.relation("item", "copy") == "same_product"
+
+
 def test_differing_codes_are_different_products(find: Find) -> None:
     found = find(
         [
