@@ -20,6 +20,7 @@ SIZE = "size"
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
+_HAN = re.compile("[\u4e00-\u9fff]")
 _SIGNIFICANT = 3
 """Digits of a measure that are compared: 15.6 inches and 396 mm are equal."""
 
@@ -43,7 +44,7 @@ def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 
     So "brown" agrees with "dark brown", which differs from "light brown".
     """
-    words = text.str.extract_all(_colours(policy)).list.eval(pl.element().replace(policy.colour_words))
+    words = text.str.extract_all(_colours(policy, shortest_han=1)).list.eval(pl.element().replace(policy.colour_words))
     return words.list.concat(pl.concat_list(text.replace(policy.colour_words)))
 
 
@@ -118,8 +119,12 @@ def _alternatives(words: tuple[str, ...]) -> str:
     return "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w)))
 
 
-def _colours(policy: DuplicatePolicy) -> str:
-    return rf"\b(?:{_alternatives(tuple(policy.colour_words))})\b"
+def _colours(policy: DuplicatePolicy, shortest_han: int = 2) -> str:
+    """Colour words; those in Chinese characters, which no spaces set apart, from so many characters on."""
+    han = tuple(w for w in policy.colour_words if _HAN.match(w))
+    spaced = tuple(w for w in policy.colour_words if not _HAN.match(w))
+    long_enough = tuple(w for w in han if len(w) >= shortest_han)
+    return "|".join([rf"\b(?:{_alternatives(spaced)})\b", *([_alternatives(long_enough)] if long_enough else [])])
 
 
 def _sizes(policy: DuplicatePolicy) -> str:

@@ -63,7 +63,9 @@ def test_relisted_offer_with_another_price(find: Find) -> None:
         ("Trail running shoe Falcon, size 42", "Trail running shoe Falcon, size 38"),
         ("Pocket phone Nimbus 128 GB", "Pocket phone Nimbus 256 GB"),
         ("Living room television Aurora 55″", "Living room television Aurora 65″"),
+        ("Pocket phone Nimbus 128 Go", "Pocket phone Nimbus 256 Go"),
         ("Crew neck tee shirt red", "Crew neck tee shirt blue"),
+        ("夏季红色圆领短袖纯棉T恤衫", "夏季蓝色圆领短袖纯棉T恤衫"),
         ("Oat drink Haver 1 l", "Oat drink Haver 500 ml"),
     ],
 )
@@ -181,6 +183,22 @@ def test_part_number_needs_its_brand(find: Find) -> None:
         ]
     )
     assert found.relations == {frozenset("ab"): "same_product"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "relation"),
+    [
+        ({"屏幕尺寸": '55"'}, {"尺寸": '65"'}, "variant"),
+        ({"存储容量": "128 GB"}, {"capacité": "256 Go"}, "variant"),
+        ({"颜色": "墨绿"}, {"颜色": "绿色"}, "same_product"),
+        ({"颜色": "墨绿"}, {"颜色": "酒红"}, "variant"),
+        ({"packungsgröße": "0.4 kg"}, {"nettogewicht": "500 g"}, "variant"),
+    ],
+)
+def test_options_of_other_languages(find: Find, one: dict[str, str], other: dict[str, str], relation: str) -> None:
+    sold = {"gtin": "4006381333931", "brand": "Acme"}
+    found = find([Listing("a", "Aurora 55", attributes=one, **sold), Listing("b", "Aurora", attributes=other, **sold)])
+    assert found.relation("a", "b") == relation
 
 
 def test_placeholders_are_no_facts(find: Find) -> None:
