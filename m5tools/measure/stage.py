@@ -44,7 +44,7 @@ class MeasureConfig(StageConfig):
     )
     usual_products: int = Field(default=5, ge=1, description="… in categories of at least so many products.")
     list_share: float = Field(
-        default=0.1, gt=0, le=1, description="A name holds lists where this share of the others gives several values."
+        default=0.05, gt=0, le=1, description="A name holds lists where this share of the others gives several values."
     )
     placeholders: tuple[str, ...] = Field(
         default=wording.PLACEHOLDERS, description="Attribute values that say nothing."

@@ -192,6 +192,7 @@ def test_part_number_needs_its_brand(find: Find) -> None:
         ({"存储容量": "128 GB"}, {"capacité": "256 Go"}, "variant"),
         ({"颜色": "墨绿"}, {"颜色": "绿色"}, "same_product"),
         ({"颜色": "墨绿"}, {"颜色": "酒红"}, "variant"),
+        ({"longueur totale": "1,5 m"}, {"gesamtlänge": "20 cm"}, "variant"),
         ({"packungsgröße": "0.4 kg"}, {"nettogewicht": "500 g"}, "variant"),
     ],
 )
