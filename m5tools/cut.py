@@ -143,7 +143,7 @@ class Cut(Stage):
     def _seal(self, work: Work) -> Counts:
         """Write down the selection and the fingerprint of what it selected, beside the tables."""
         selected = work.dataset.scan("cut_products", partition=None, **self.choices)
-        rows = selected.select("product_id", "present").sort("product_id").collect()
+        rows = selected.select("product_id", "split", "present").sort("product_id").collect()
         digest = hashlib.sha256(rows.write_csv().encode()).hexdigest()[:32]
         body = {"selection": self.selection.model_dump(mode="json"), "fingerprint": digest, "products": rows.height}
         path = work.dataset.folder("cut_products", **self.choices).parent / "cut.json"

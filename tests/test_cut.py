@@ -120,6 +120,9 @@ def test_the_fingerprint_follows_the_selection(
     one = written(first)
     second = run(world({(1, "image"): ["image.blank"]}), "withhold: [image.blank]\n")
     assert written(second) != one
+    moved = world({})
+    moved["splits"][0]["split"] = "val"
+    assert written(run(moved, "")) != one
 
 
 def test_shipped_cuts_are_valid() -> None:
