@@ -57,14 +57,14 @@ def size_value(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 
 def read_measure(text: pl.Expr, policy: DuplicatePolicy) -> tuple[pl.Expr, pl.Expr]:
     """Number and unit of a plain text that is nothing but a measure; null otherwise."""
-    whole = pl.when(text.str.contains(rf"^(?:{_measures(policy)})$")).then(text)
+    whole = pl.when(text.str.contains(rf"^(?:{_measures(tuple(policy.unit_kinds))})$")).then(text)
     number = whole.str.extract(rf"^({_NUMBER})").str.replace(",", ".", literal=True).cast(pl.Float64)
     return number, whole.str.extract(rf"^{_NUMBER}[\s-]*(.+)$")
 
 
 def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
-    for pattern in (_measures(policy), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
+    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
         title = title.str.replace_all(pattern, " ")
     rest = title.str.replace_all(r"\s+", " ").str.strip_chars()
     return pl.when(rest != "").then(rest)
@@ -97,7 +97,7 @@ def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame
         .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value"), policy))
     )
     found = (
-        titles.select("row", text=pl.col("title").str.extract_all(_measures(policy)))
+        titles.select("row", text=pl.col("title").str.extract_all(_measures(policy.title_units)))
         .explode("text", empty_as_null=False)
         .select(
             "row",
@@ -132,7 +132,7 @@ def _sizes(policy: DuplicatePolicy) -> str:
     return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b"
 
 
-def _measures(policy: DuplicatePolicy) -> str:
-    words = tuple(u for u in policy.unit_kinds if u[-1].isalpha())
-    marks = tuple(u for u in policy.unit_kinds if not u[-1].isalpha())
+def _measures(units: tuple[str, ...]) -> str:
+    words = tuple(u for u in units if u[-1].isalpha())
+    marks = tuple(u for u in units if not u[-1].isalpha())
     return rf"\b{_NUMBER}[\s-]*(?:(?:{_alternatives(words)})\b|(?:{_alternatives(marks)}))"

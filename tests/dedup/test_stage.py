@@ -190,6 +190,8 @@ def test_part_number_needs_its_brand(find: Find) -> None:
     [
         ({"屏幕尺寸": '55"'}, {"尺寸": '65"'}, "variant"),
         ({"存储容量": "128 GB"}, {"capacité": "256 Go"}, "variant"),
+        ({"storage": "1000 GB"}, {"capacité": "1 To"}, "same_product"),
+        ({"storage": "512 GB"}, {"capacité": "1 To"}, "variant"),
         ({"颜色": "墨绿"}, {"颜色": "绿色"}, "same_product"),
         ({"颜色": "墨绿"}, {"颜色": "酒红"}, "variant"),
         ({"longueur totale": "1,5 m"}, {"gesamtlänge": "20 cm"}, "variant"),
