@@ -41,6 +41,8 @@ def test_another_seed_is_another_crawl(tmp_path: Path) -> None:
 
 def test_running_again_replaces_the_crawl(tmp_path: Path) -> None:
     synthesize(tmp_path / "out", SynthConfig(products=80, files=8, media=False))
+    (tmp_path / "out" / ".blocks").mkdir()
+    (tmp_path / "out" / ".blocks" / "0").write_text("left by a run that was killed")
     synthesize(tmp_path / "out", SynthConfig(products=40, media=False))
     synthesize(tmp_path / "new", SynthConfig(products=40, media=False))
     assert digests(tmp_path / "out") == digests(tmp_path / "new")
