@@ -124,6 +124,8 @@ def test_the_big_object_parses_and_keeps_every_row(tmp_path: Path) -> None:
             continue
         record = dict(member)
         assert list(record) == ["title", "label", "url", "video", "pv"]
+        slipped = record["url"].startswith(("#", "//"))
+        assert slipped == ("image.url_slip" in row["oddities"])
         assert bool(record["pv"]) == (row["state_table"] == 0)
         assert bool(record["video"]) == bool(row["listed_videos"])
         assert all(pair.count("#:#") == 1 for pair in record["pv"].split("#;#") if record["pv"])
