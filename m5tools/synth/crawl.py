@@ -8,6 +8,7 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from typing import BinaryIO, Final
 import polars as pl
 import pyarrow.parquet as pq
 
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.synth.block import TRUTH_SCHEMA, block
 from m5tools.synth.config import SynthConfig
 from m5tools.synth.media import Written, write_media
@@ -82,6 +83,7 @@ def synthesize(
 
     Raises:
         UsageError: `out` holds something else, or `workers` is below 1.
+        StageFailed: a worker was killed.
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}; at least 1 is needed")
@@ -184,14 +186,17 @@ def _each(work: list[_Work], workers: int) -> Iterator[_Done]:
         yield from map(_make, work)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(work)), spawn) as pool:
-        waiting: deque[Future[_Done]] = deque()
-        for piece in work:
-            waiting.append(pool.submit(_make, piece))
-            if len(waiting) > 2 * workers:
+    waiting: deque[Future[_Done]] = deque()
+    try:
+        with ProcessPoolExecutor(min(workers, len(work)), spawn) as pool:
+            for piece in work:
+                waiting.append(pool.submit(_make, piece))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise StageFailed("a worker was killed (out of memory?); run the same command with fewer --workers") from error
 
 
 class _Delivery:

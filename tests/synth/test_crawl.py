@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.synth import SynthConfig, synthesize
 from m5tools.synth.mess import TAGS
 from m5tools.vocabulary import RejectReason
@@ -99,6 +100,15 @@ def test_a_demo_holds_enough_of_every_kind(tmp_path: Path) -> None:
     truth = pl.read_parquet(tmp_path / "out" / "truth.parquet").filter(outcome="product")
     for reason in ("image", "video", "audio"):
         assert truth[f"reason_{reason}"].value_counts().filter(pl.col("count") < 20).is_empty()
+
+
+def test_a_killed_worker_is_said_in_one_line(tmp_path: Path) -> None:
+    def kill(_done: int, _total: int) -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+    with pytest.raises(StageFailed, match="a worker was killed"):
+        synthesize(tmp_path, SynthConfig(products=4000, files=40, media=False), workers=2, progress=kill)
 
 
 @pytest.mark.parametrize("content", ["", '{"format": "something else"}', "[]"])
