@@ -2,6 +2,9 @@
 
 A cut is a YAML file. It can withhold one noisy modality and keep the product; a product is left out only when a rule
 says so, and every product left out is kept in `losses` with the first rule that did it.
+
+Rounds: `judge` (a unit per partition: every rule that looks at one product) → `choose` (one unit: which product of a
+cluster stays, among those that every other rule lets through) → `select` (a unit per partition) → `seal`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -62,7 +66,7 @@ class Cut(Stage):
     """See the module."""
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses")
 
     config: CutConfig
@@ -89,30 +93,57 @@ class Cut(Stage):
         return self.selection.model_dump(mode="json")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("select", "seal")
+        return ("judge", "choose", "select", "seal")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        if round_name == "seal":
+        if round_name in ("choose", "seal"):
             return [Unit("all")]
         return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        if round_name == "seal":
-            return self._seal(work)
-        everyone = masks(_facts(work.dataset, unit.args["partition"], self.selection), self.selection)
-        rule = lost_to(self.selection)
-        judged = everyone.with_columns(rule=rule)
-        kept = judged.filter(pl.col("rule").is_null()).select(_KEPT).sort("product_id")
-        lost = judged.filter(pl.col("rule").is_not_null()).select("product_id", "rule", "band").sort("product_id")
-        work.write("cut_products", unit.args["partition"], kept, **self.choices)
-        work.write("cut_losses", unit.args["partition"], lost, **self.choices)
+        match round_name:
+            case "judge":
+                return self._judge(unit.args["partition"], work)
+            case "choose":
+                return self._choose(work)
+            case "select":
+                return self._select(unit.args["partition"], work)
+            case _:
+                return self._seal(work)
+
+    def _judge(self, partition: int, work: Work) -> Counts:
+        everyone = masks(_facts(work.dataset, partition, self.selection), self.selection)
+        judged = everyone.select(*_KEPT, rule=lost_to(self.selection)).sort("product_id")
+        with atomic.whole_file(_judged(work, partition)) as temporary:
+            judged.write_parquet(temporary)
+        return {}
+
+    def _choose(self, work: Work) -> Counts:
+        parts = [_judged(work, i) for i in range(work.dataset.partitions)]
+        judged = pl.scan_parquet(parts, glob=False).select("product_id", "split", "rule").collect()
+        with atomic.whole_file(work.scratch / _SPARE) as temporary:
+            spare(work.dataset.read("clusters"), judged, self.selection.one_per).write_parquet(temporary)
+        return {}
+
+    def _select(self, partition: int, work: Work) -> Counts:
+        another = pl.format("another of its {} cluster is kept", "spare_of")
+        judged = (
+            pl.read_parquet(_judged(work, partition))
+            .join(pl.read_parquet(work.scratch / _SPARE), on="product_id", how="left")
+            .with_columns(rule=pl.coalesce("rule", pl.when(pl.col("spare_of").is_not_null()).then(another)))
+            .sort("product_id")
+        )
+        kept = judged.filter(pl.col("rule").is_null()).select(_KEPT)
+        lost = judged.filter(pl.col("rule").is_not_null()).select("product_id", "rule", "band")
+        work.write("cut_products", partition, kept, **self.choices)
+        work.write("cut_losses", partition, lost, **self.choices)
         withheld = int(kept["withheld_by"].list.eval(pl.element() != "").list.sum().sum() or 0)
         return {"products": kept.height, "left_out": lost.height, "withheld_modalities": withheld}
 
     def _seal(self, work: Work) -> Counts:
         """Write down the selection and the fingerprint of what it selected, beside the tables."""
         selected = work.dataset.scan("cut_products", partition=None, **self.choices)
-        rows = selected.select("product_id", "present").sort("product_id").collect()
+        rows = selected.select("product_id", "split", "present").sort("product_id").collect()
         digest = hashlib.sha256(rows.write_csv().encode()).hexdigest()[:32]
         body = {"selection": self.selection.model_dump(mode="json"), "fingerprint": digest, "products": rows.height}
         path = work.dataset.folder("cut_products", **self.choices).parent / "cut.json"
@@ -121,23 +152,54 @@ class Cut(Stage):
         return {}
 
 
+_SPARE = "spare.parquet"
 _KEPT = ("product_id", "split", "category", "band", "cluster", "present", "state", "reason", "withheld_by")
 
 
+def _judged(work: Work, partition: int) -> Path:
+    return work.scratch / "judged" / f"{part_name(partition)}.parquet"
+
+
+def spare(clusters: pl.DataFrame, judged: pl.DataFrame, one_per: tuple[Relation, ...]) -> pl.DataFrame:
+    """Products in train whose cluster keeps another: the survivor, or where a rule took it the smallest id.
+
+    Relations are taken from the narrowest on, each among what the one before kept, so that nested clusters do not
+    strike out one another's choice.
+
+    Args:
+        clusters: rows of `clusters`.
+        judged: `product_id`, `split`, `rule` (null for those that stay so far).
+        one_per: relations of which one product a cluster stays.
+
+    Returns:
+        `product_id`, `spare_of` (the relation), sorted.
+    """
+    train = pl.col("split") == Split.TRAIN.value
+    left = judged.filter(pl.col("rule").is_null()).select("product_id", train=train)
+    found = [pl.DataFrame(schema={"product_id": pl.String, "spare_of": pl.String})]
+    for relation in Relation:
+        if relation not in one_per:
+            continue
+        mine = clusters.filter(pl.col("relation") == relation.value).join(left, on="product_id")
+        ranked = mine.sort("cluster_id", "is_survivor", "product_id", descending=[False, True, False])
+        behind = pl.col("product_id") != pl.col("product_id").first().over("cluster_id")
+        others = ranked.filter(behind & pl.col("train"))
+        found.append(others.select("product_id", spare_of=pl.lit(relation.value)))
+        left = left.join(others, on="product_id", how="anti")
+    return pl.concat(found).sort("product_id")
+
+
 def _facts(dataset: Dataset, partition: int, selection: Selection) -> pl.DataFrame:
-    """One row a product: split, category, band, cluster, survivorship, and per modality state, reason and tags."""
+    """One row a product: split, category, band, cluster, and per modality state, reason and tags."""
     products = dataset.scan("products", partition=partition).select(
         "product_id", category=category_key(pl.col("category"))
     )
     clusters = dataset.scan("clusters", partition=partition)
     same = clusters.filter(pl.col("relation") == Relation.SAME_PRODUCT.value).select("product_id", cluster="cluster_id")
-    chosen = [r.value for r in selection.one_per]
-    spare = clusters.filter(pl.col("relation").is_in(chosen) & ~pl.col("is_survivor"))
     frame = (
         products.join(dataset.scan("splits", partition=partition), on="product_id", how="left")
         .join(dataset.scan("corpus_categories").select("category", "band"), on="category", how="left")
         .join(same, on="product_id", how="left")
-        .join(spare.group_by("product_id").agg(spare_of=pl.col("relation").min()), on="product_id", how="left")
     )
     states = dataset.scan("modalities", partition=partition, policy=selection.policy)
     for modality in MODALITIES:
@@ -178,7 +240,7 @@ def masks(facts: pl.DataFrame, selection: Selection) -> pl.DataFrame:
 
 
 def lost_to(selection: Selection) -> pl.Expr:
-    """The first rule that leaves a product out, null for those that stay."""
+    """The first rule about the product itself that leaves it out, null for those that stay."""
     tags = pl.concat_list([pl.col(f"tags_{m.value}") for m in MODALITIES])
     rules: list[tuple[pl.Expr, pl.Expr]] = [
         (~pl.col("split").is_in([s.value for s in selection.splits]), pl.lit("split")),
@@ -194,10 +256,6 @@ def lost_to(selection: Selection) -> pl.Expr:
         rules.append((missing, word))
     few = pl.col("present").bitwise_count_ones() < selection.at_least
     rules.append((few, pl.lit(f"fewer than {selection.at_least} modalities")))
-    train = pl.col("split") == Split.TRAIN.value
-    rules.append(
-        (train & pl.col("spare_of").is_not_null(), "another of its " + pl.col("spare_of") + " cluster is kept")
-    )
     result = pl.lit(None, pl.String)
     for condition, word in reversed(rules):
         result = pl.when(condition).then(word).otherwise(result)

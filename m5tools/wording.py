@@ -1,11 +1,12 @@
-"""How texts are cut for counting: category keys, words, runs of words, phrases.
+"""How texts are cut for counting: category keys, words, runs of words, phrases; and which values say nothing.
 
-One definition for the survey, which counts over the corpus, and for the stages that look the counts up.
+One definition for the survey, which counts over the corpus, and for the stages that look the counts up or compare.
 Everything works on whole columns; only the hashing of distinct phrases is a Python loop.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,19 @@ LONGEST_RUN: Final = 3
 SHORTEST_PHRASE: Final = 12
 """UTF-8 bytes, not characters: four Chinese characters say as much as a dozen Latin letters."""
 
+PLACEHOLDERS: Final = (
+    "other", "others", "n/a", "na", "n.a", "not applicable", "none", "null", "nil", "nan", "see description",
+    "see details", "see picture", "see image", "as described", "as shown", "refer to description", "unknown",
+    "not specified", "unspecified", "not available", "unavailable", "no brand", "unbranded", "generic", "default",
+    "does not apply", "tbd", "misc", "various", "sonstige", "siehe beschreibung", "unbekannt", "keine angabe",
+    "autre", "autres", "inconnu", "non spécifié", "voir description", "其他", "其它", "无", "见描述",
+    "详见描述", "未知",
+)  # fmt: skip
+"""Values that say nothing, lower case."""
+
+_NOTHING_MEASURED: Final = r"^0+(?:[.,]0+)?\s?(?:kg|g|mg|lbs?|oz|t|km|m|cm|mm|in|inch|l|cl|ml|w|kw|v|a|mah|gb|mb|tb)$"
+_ONLY_PUNCTUATION: Final = r"^[^\p{L}\p{N}]+$"
+
 _END_OF_PHRASE: Final = r"[.!?;]+(?:\s+|$)|[。！？✓•\n\r]+"
 
 
@@ -31,6 +45,12 @@ def category_key(category: pl.Expr) -> pl.Expr:
 def words(text: pl.Expr) -> pl.Expr:
     """The words of a text, NFKC, lower case, one space between them: the form in which two wordings are equal."""
     return text.str.normalize("NFKC").str.to_lowercase().str.extract_all(WORD).list.join(" ")
+
+
+def says_nothing(value: pl.Expr, placeholders: Collection[str] = PLACEHOLDERS) -> pl.Expr:
+    """True where a value says nothing: a word of the list, a measure of zero, or punctuation alone; null for null."""
+    bare = value.str.to_lowercase().str.strip_chars(" .:")
+    return bare.is_in(list(placeholders)) | value.str.contains(_ONLY_PUNCTUATION) | bare.str.contains(_NOTHING_MEASURED)
 
 
 def runs(texts: pl.DataFrame) -> pl.DataFrame:

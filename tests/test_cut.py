@@ -87,6 +87,19 @@ def test_everyone_left_out_has_a_rule(run: Callable[..., Dataset]) -> None:
     assert dict(kept.select("product_id", "cluster").iter_rows())[IDS[5]] == IDS[4]
 
 
+def test_a_cluster_keeps_another_where_a_rule_took_its_survivor(run: Callable[..., Dataset]) -> None:
+    tables = world({(1, "text"): ["text.mojibake"]})
+    tables["clusters"] += [
+        {"relation": "same_product", "cluster_id": IDS[0], "product_id": IDS[i], "is_survivor": i == 1}
+        for i in range(4)
+    ]
+    text = "withhold: [text.mojibake]\nrequire: [text]\none_per: [same_product, same_offer]\n"
+    dataset = run(tables, text)
+    lost = dict(dataset.read("cut_losses", cut="mine").select("product_id", "rule").iter_rows())
+    another = "another of its same_product cluster is kept"
+    assert lost == {IDS[1]: "no text: text.mojibake", IDS[2]: another, IDS[3]: another, IDS[4]: another}
+
+
 def test_only_some_modalities_and_at_least_two(run: Callable[..., Dataset]) -> None:
     absent = {(1, "image")}
     dataset = run(world({}, absent), "modalities: [image, text]\nat_least: 2\n")
@@ -107,6 +120,9 @@ def test_the_fingerprint_follows_the_selection(
     one = written(first)
     second = run(world({(1, "image"): ["image.blank"]}), "withhold: [image.blank]\n")
     assert written(second) != one
+    moved = world({})
+    moved["splits"][0]["split"] = "val"
+    assert written(run(moved, "")) != one
 
 
 def test_shipped_cuts_are_valid() -> None:

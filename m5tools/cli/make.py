@@ -21,22 +21,26 @@ if TYPE_CHECKING:
 
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new or an earlier simulation.")],
-    products: Annotated[int, typer.Option("--products", "-n", min=1, help="How many products.")] = 2_000,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 0,
+    products: Annotated[int | None, typer.Option("--products", "-n", help="How many products (2,000).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed gives the same bytes (0).")] = None,
     no_media: Annotated[bool, typer.Option("--no-media", help="Records only.")] = False,
-    profile: Annotated[str, typer.Option("--profile", help="default, or m5product for the paper's tail.")] = "default",
-    config: Annotated[Path | None, typer.Option("--config", help="A YAML file with every knob.")] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="default, or m5product for the paper's tail.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A YAML file with every knob; the options above win over it.")
+    ] = None,
     workers: WorkersOption = None,
 ) -> None:
     """Simulate a messy crawl whose truth is known."""
     from m5tools import documents
     from m5tools.synth import SynthConfig, synthesize
 
+    given = {"products": products, "seed": seed, "profile": profile, "media": False if no_media else None}
+    flags = {name: value for name, value in given.items() if value is not None}
+    documents.settings(flags, SynthConfig, None, "--")  # a wrong flag is no mistake of the file
     body = documents.read_object(config) if config is not None else {}
-    body |= {"products": products, "seed": seed} if config is None else {}
-    body |= {"media": False} if no_media else {}
-    body |= {"profile": profile} if profile != "default" else {}
-    settings = documents.settings(body, SynthConfig, config, "--")
+    settings = documents.settings(body | flags, SynthConfig, config, "--")
     with _bar("simulating") as tick:
         report = synthesize(out, settings, workers=_workers(workers), progress=tick)
     rejects = sum(report.rejects.values())

@@ -5,9 +5,12 @@ In this order, the first that holds:
 1. one item group and a differing option            → variant, before any identifier is believed
 2. one offerer and equal content                     → same_offer
 3. equal GTIN, or brand and part number              → same_product; variant when an option differs
-4. a weighted score of title, description, table and pictures that passes the threshold
-                                                     → variant when an option differs; nothing when a measure, brand or
-                                                       identifier speaks against it; same_product otherwise
+4. a weighted score of title, description, table and pictures that passes the threshold; where texts are all there is,
+   the titles hold the same words as well
+                                                     → variant when an option differs, or where one shop lists options
+                                                       on one side only (an item and its variant); nothing when a
+                                                       measure, brand or identifier speaks against it; same_product
+                                                       otherwise
 5. one item group and all options agree              → same_product
 6. near-equal titles with a differing option         → variant
 7. one item group                                    → variant
@@ -25,6 +28,8 @@ from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
 from m5tools.dedup.table import compare
 from m5tools.vocabulary import Relation
 
+_CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
+_DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
 _PARTS = ("title", "description", "table_key", "media_key")
 
 
@@ -53,9 +58,9 @@ def _side_by_side(
     pairs: pl.DataFrame, products: pl.DataFrame, facts: pl.DataFrame, pictured: pl.DataFrame, policy: DuplicatePolicy
 ) -> pl.DataFrame:
     """Pairs with the columns of both sides (`_b` on the second) and how far texts, tables and pictures agree."""
-    products = products.with_columns(part=branded("mpn", policy), named=branded("model", policy)).with_row_index(
-        "place"
-    )
+    products = products.with_columns(
+        part=branded("mpn", policy), named=branded("model", policy), words=pl.col("stem").str.split(" ")
+    ).with_row_index("place")
     both = (
         compare(pairs, facts, policy)
         .join(pictured, on=["a", "b"], how="left", maintain_order="left")
@@ -78,7 +83,7 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     weights = policy.same_product.weights
     mine = pl.col("codes").list.set_difference("codes_b").list.len() > 0
     theirs = pl.col("codes_b").list.set_difference("codes").list.len() > 0
-    telling = pl.element().str.contains(r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$")
+    telling = pl.element().str.contains(_CODE) & ~pl.element().str.contains(_DIMENSIONS)
     shared_code = pl.col("codes").list.set_intersection("codes_b").list.eval(telling).list.any()
     flagged = seen.with_columns(
         same_group=(pl.col("group") == pl.col("group_b")).fill_null(False),
@@ -91,6 +96,8 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         other_model=(pl.col("named") != pl.col("named_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
         shared_code=shared_code.fill_null(False) | (pl.col("named") == pl.col("named_b")).fill_null(False),
         equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
+        same_offerer=pl.col("offerer") == pl.col("offerer_b"),
+        same_words=pl.col("words").list.set_symmetric_difference("words_b").list.len() == 0,
         content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
         recoloured_only=(pl.col("pictures") == 0) & (pl.col("recoloured") >= 0.5) & (pl.col("options_agreeing") == 0),
     )
@@ -122,7 +129,12 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     rich = pl.col("equal_parts") >= policy.same_offer.min_equal_parts
     same_offer = pl.col("content") & (rich | (delivered_alike & filled)) & ~pl.col("other_gtin") & ~pl.col("other_part")
     identified = pl.col("same_gtin") | (pl.col("same_part") & ~pl.col("other_gtin"))
-    near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement) & ~pl.col("other_brand")
+    # Team shirts differ in a word ("ladies", "long sleeve"), their descriptions in none.
+    supported = (pl.col("agreement") >= rules.support).fill_null(False) | pl.col("shared_code")
+    supported |= (pl.col("pictures") + pl.col("recoloured")) > 0
+    scored_near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement)
+    near = scored_near & (supported | pl.col("same_words").fill_null(False)) & ~pl.col("other_brand")
+    item_of_options = pl.col("same_offerer") & pl.col("one_lists_options")
     against = (pl.col("measures_differ") > 0) | pl.col("other_gtin") | pl.col("other_part") | pl.col("other_model")
     alike_text = (
         (pl.col("title_score") >= policy.variant.title).fill_null(False)
@@ -139,7 +151,7 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         .then(pl.lit(Relation.SAME_OFFER.value))
         .when(identified & ~pl.col("other_brand"))
         .then(pl.when(option_differs).then(variant).otherwise(same_product))
-        .when(near & option_differs & ~pl.col("other_model"))
+        .when(near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"))
         .then(variant)
         .when(near & ~against)
         .then(same_product)

@@ -80,6 +80,7 @@ class SameProductRules(_Rules):
     weights: Weights
     code_conflict: Share
     agreement: Share
+    support: Share
 
 
 class VariantRules(_Rules):
@@ -104,6 +105,7 @@ class DuplicatePolicy(_Rules):
     brand_names: tuple[str, ...]
     part_names: tuple[str, ...]
     units: dict[str, dict[str, float]]
+    value_units: dict[str, dict[str, float]]
 
     @cached_property
     def option_names(self) -> dict[str, str]:
@@ -118,12 +120,19 @@ class DuplicatePolicy(_Rules):
     @cached_property
     def unit_kinds(self) -> dict[str, str]:
         """Every unit → what it measures."""
-        return {_plain(unit): kind for kind, units in self.units.items() for unit in units}
+        both = (*self.units.items(), *self.value_units.items())
+        return {_plain(unit): kind for kind, units in both for unit in units}
 
     @cached_property
     def unit_factors(self) -> dict[str, float]:
         """Every unit → its size in the first unit of its kind."""
-        return {_plain(unit): factor for units in self.units.values() for unit, factor in units.items()}
+        both = (*self.units.values(), *self.value_units.values())
+        return {_plain(unit): factor for units in both for unit, factor in units.items()}
+
+    @cached_property
+    def title_units(self) -> tuple[str, ...]:
+        """The units that a title is searched for."""
+        return tuple(_plain(unit) for units in self.units.values() for unit in units)
 
 
 def load_policy(name: str) -> DuplicatePolicy:

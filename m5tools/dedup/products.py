@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from m5tools import atomic
+from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.table import product_facts
@@ -109,7 +109,7 @@ def _products(
         offerer=pl.coalesce(plain(pl.col("seller")), "source"),
         title=plain(pl.col("title")),
         description=plain(pl.col("description")),
-        brand=plain(pl.col("brand")),
+        brand=plain(_told(pl.col("brand"))),
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
         mpn=_compact(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
@@ -138,8 +138,14 @@ def _products(
 
 def _listed(attributes: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
     """The first value a table gives under one of these names: product_id, value."""
-    named = attributes.filter(pl.col("name").is_in(list(names))).drop_nulls("value").sort("product_id", "position")
+    named = attributes.filter(pl.col("name").is_in(list(names)), ~wording.says_nothing(pl.col("value")))
+    named = named.sort("product_id", "position")
     return named.group_by("product_id", maintain_order=True).agg(pl.col("value").first())
+
+
+def _told(value: pl.Expr) -> pl.Expr:
+    """A value, null where it says nothing: two "unbranded" products share no brand."""
+    return pl.when(~wording.says_nothing(value)).then(value)
 
 
 def _compact(identifier: pl.Expr) -> pl.Expr:

@@ -53,7 +53,7 @@ class Dedup(Stage):
     """Finds which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters")
 
     config: DedupConfig

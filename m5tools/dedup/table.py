@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from m5tools import wording
 from m5tools.dedup.band_join import Joined, neighbours
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.titles import COLOUR, SIZE, colour_values, measure, plain, read_measure, size_value, title_facts
@@ -33,8 +34,10 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Dupl
     Returns:
         Columns row, name, values (sorted texts), option (tells variants apart), measured (every value has a unit);
         sorted by row and name. A measured option goes by what it measures ("volume"), for shops call it capacity,
-        contents or size. What a title says stands in only where the table is silent.
+        contents or size. Placeholders ("other", "see description") are no facts. What a title says stands in only where
+        the table is silent.
     """
+    attributes = attributes.filter(~wording.says_nothing(pl.col("value")))
     number, unit, text = pl.col("number"), pl.col("unit"), plain(pl.col("value"))
     kind = unit.replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String)
     read_number, read_unit = read_measure(text, policy)
@@ -91,7 +94,8 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         `pairs` with `shared` and `agreeing` (names that are no option, uint32); `agreement` (float32, null when a side
         has no such name): the share of shared names that agree or, where shops name them differently, of values that
         both tables hold; `option_agreement` (float32: options that agree among those of the side that lists more);
-        `options_agreeing`, `options_differ` and `measures_differ` (uint32); `difference` (text: "colour: red / blue").
+        `options_agreeing`, `options_differ` and `measures_differ` (uint32); `one_lists_options` (one side lists some,
+        the other none); `difference` (text: "colour: red / blue").
     """
     both = (
         pairs.select("a", "b")
@@ -136,6 +140,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
             agreement=pl.when(pl.col("said").is_not_null() & pl.col("said_b").is_not_null())
             .then(pl.max_horizontal(by_name.fill_null(0), by_value))
             .cast(pl.Float32),
+            one_lists_options=pl.col("options").is_null() != pl.col("options_b").is_null(),
             option_agreement=(pl.col("options_agreeing") / most_options).cast(pl.Float32).fill_null(0),
         )
         .with_columns(

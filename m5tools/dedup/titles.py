@@ -20,6 +20,7 @@ SIZE = "size"
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
+_HAN = re.compile("[\u4e00-\u9fff]")
 _SIGNIFICANT = 3
 """Digits of a measure that are compared: 15.6 inches and 396 mm are equal."""
 
@@ -43,7 +44,7 @@ def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 
     So "brown" agrees with "dark brown", which differs from "light brown".
     """
-    words = text.str.extract_all(_colours(policy)).list.eval(pl.element().replace(policy.colour_words))
+    words = text.str.extract_all(_colours(policy, shortest_han=1)).list.eval(pl.element().replace(policy.colour_words))
     return words.list.concat(pl.concat_list(text.replace(policy.colour_words)))
 
 
@@ -56,14 +57,14 @@ def size_value(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 
 def read_measure(text: pl.Expr, policy: DuplicatePolicy) -> tuple[pl.Expr, pl.Expr]:
     """Number and unit of a plain text that is nothing but a measure; null otherwise."""
-    whole = pl.when(text.str.contains(rf"^(?:{_measures(policy)})$")).then(text)
+    whole = pl.when(text.str.contains(rf"^(?:{_measures(tuple(policy.unit_kinds))})$")).then(text)
     number = whole.str.extract(rf"^({_NUMBER})").str.replace(",", ".", literal=True).cast(pl.Float64)
     return number, whole.str.extract(rf"^{_NUMBER}[\s-]*(.+)$")
 
 
 def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
-    for pattern in (_measures(policy), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
+    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
         title = title.str.replace_all(pattern, " ")
     rest = title.str.replace_all(r"\s+", " ").str.strip_chars()
     return pl.when(rest != "").then(rest)
@@ -96,7 +97,7 @@ def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame
         .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value"), policy))
     )
     found = (
-        titles.select("row", text=pl.col("title").str.extract_all(_measures(policy)))
+        titles.select("row", text=pl.col("title").str.extract_all(_measures(policy.title_units)))
         .explode("text", empty_as_null=False)
         .select(
             "row",
@@ -118,8 +119,12 @@ def _alternatives(words: tuple[str, ...]) -> str:
     return "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w)))
 
 
-def _colours(policy: DuplicatePolicy) -> str:
-    return rf"\b(?:{_alternatives(tuple(policy.colour_words))})\b"
+def _colours(policy: DuplicatePolicy, shortest_han: int = 2) -> str:
+    """Colour words; those in Chinese characters, which no spaces set apart, from so many characters on."""
+    han = tuple(w for w in policy.colour_words if _HAN.match(w))
+    spaced = tuple(w for w in policy.colour_words if not _HAN.match(w))
+    long_enough = tuple(w for w in han if len(w) >= shortest_han)
+    return "|".join([rf"\b(?:{_alternatives(spaced)})\b", *([_alternatives(long_enough)] if long_enough else [])])
 
 
 def _sizes(policy: DuplicatePolicy) -> str:
@@ -127,7 +132,7 @@ def _sizes(policy: DuplicatePolicy) -> str:
     return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b"
 
 
-def _measures(policy: DuplicatePolicy) -> str:
-    words = tuple(u for u in policy.unit_kinds if u[-1].isalpha())
-    marks = tuple(u for u in policy.unit_kinds if not u[-1].isalpha())
+def _measures(units: tuple[str, ...]) -> str:
+    words = tuple(u for u in units if u[-1].isalpha())
+    marks = tuple(u for u in units if not u[-1].isalpha())
     return rf"\b{_NUMBER}[\s-]*(?:(?:{_alternatives(words)})\b|(?:{_alternatives(marks)}))"

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 import polars as pl
 from pydantic import Field
 
-from m5tools import atomic
+from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
 from m5tools.measure import pair, table, text
 from m5tools.measure.assets import Depth, measure
@@ -22,15 +22,6 @@ from m5tools.vocabulary import MEDIA, Modality
 
 _MEASURE: Final = "measure"
 _PAIR: Final = "pair"
-
-PLACEHOLDERS: Final = (
-    "other", "others", "n/a", "na", "n.a", "not applicable", "none", "null", "nil", "nan", "see description",
-    "see details", "see picture", "see image", "as described", "as shown", "refer to description", "unknown",
-    "not specified", "unspecified", "not available", "unavailable", "no brand", "unbranded", "generic", "default",
-    "does not apply", "tbd", "misc", "various", "sonstige", "siehe beschreibung", "unbekannt", "keine angabe",
-    "autre", "autres", "inconnu", "non spécifié", "voir description", "其他", "其它", "无", "见描述",
-    "详见描述", "未知",
-)  # fmt: skip
 
 
 class MeasureConfig(StageConfig):
@@ -52,7 +43,12 @@ class MeasureConfig(StageConfig):
         default=0.5, gt=0, le=1, description="A name is usual where this share of a category's products list it."
     )
     usual_products: int = Field(default=5, ge=1, description="… in categories of at least so many products.")
-    placeholders: tuple[str, ...] = Field(default=PLACEHOLDERS, description="Attribute values that say nothing.")
+    list_share: float = Field(
+        default=0.05, gt=0, le=1, description="A name holds lists where this share of the others gives several values."
+    )
+    placeholders: tuple[str, ...] = Field(
+        default=wording.PLACEHOLDERS, description="Attribute values that say nothing."
+    )
     name_reliability: float = Field(
         default=0.7,
         ge=0,
@@ -69,7 +65,7 @@ class Measure(Stage):
     """Writes one wide table of signals per modality, and previews."""
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = (
         *(f"signals_{m}" for m in ("image", "text", "table", "video", "audio", "pair")),
         *(f"previews_{m}" for m in MEDIA),
@@ -81,8 +77,8 @@ class Measure(Stage):
         return tuple(
             Input(name)
             for name in (
-                "products", "attributes", "assets", "corpus_phrases", "corpus_attributes", "corpus_categories",
-                "corpus_values", "corpus_brands",
+                "products", "attributes", "assets", "corpus_phrases", "corpus_attributes", "corpus_names",
+                "corpus_categories", "corpus_values", "corpus_brands",
             )
         )  # fmt: skip
 
@@ -144,10 +140,11 @@ class Measure(Stage):
         usual = table.usual_names(
             dataset.read("corpus_attributes"), categories, config.usual_products, config.usual_share
         )
+        lists = table.list_names(dataset.read("corpus_names"), config.list_share)
         homes = table.category_keys(products)
         work.write("signals_text", partition, text.signals(products, phrases, config.languages))
-        work.write("signals_table", partition, table.signals(homes, attributes, usual, config.placeholders))
-        telling = attributes.filter(~table.is_placeholder(pl.col("value"), config.placeholders))
+        work.write("signals_table", partition, table.signals(homes, attributes, usual, lists, config.placeholders))
+        telling = attributes.filter(~wording.says_nothing(pl.col("value"), config.placeholders))
         said = pair.claims(products, telling, dataset.read("corpus_values"), dataset.read("corpus_brands"))
         for kind, rows in {"said": said, "names": pair.name_counts(said), "brands": pair.brand_counts(said)}.items():
             with atomic.whole_file(_partial(work, kind, partition)) as temporary:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 import polars as pl
 
 from m5tools import wording
 
-_NOTHING_MEASURED: Final = r"^0+(?:[.,]0+)?\s?(?:kg|g|mg|lbs?|oz|t|km|m|cm|mm|in|inch|l|cl|ml|w|kw|v|a|mah|gb|mb|tb)$"
-_ONLY_PUNCTUATION: Final = r"^[^\p{L}\p{N}]+$"
-
-
-def is_placeholder(value: pl.Expr, placeholders: Collection[str]) -> pl.Expr:
-    """True where a value says nothing: a word of the list, a measure of zero, or punctuation alone; null for null."""
-    plain = value.str.to_lowercase().str.strip_chars(" .:")
-    return (
-        plain.is_in(list(placeholders)) | value.str.contains(_ONLY_PUNCTUATION) | plain.str.contains(_NOTHING_MEASURED)
-    )
-
 
 def signals(
-    products: pl.DataFrame, attributes: pl.DataFrame, usual: pl.DataFrame, placeholders: Collection[str]
+    products: pl.DataFrame,
+    attributes: pl.DataFrame,
+    usual: pl.DataFrame,
+    lists: pl.DataFrame,
+    placeholders: Collection[str],
 ) -> pl.DataFrame:
     """Rows of `signals_table`, one for every product, listed attributes or not.
 
@@ -30,9 +22,10 @@ def signals(
         products: `product_id`, `category` (key).
         attributes: rows of `attributes`.
         usual: `category`, `name`: the names that a category usually lists.
+        lists: `name`: the names that hold lists, so that several values are no contradiction.
         placeholders: values that say nothing, lower case.
     """
-    empty = is_placeholder(pl.col("value"), placeholders)
+    empty = wording.says_nothing(pl.col("value"), placeholders)
     pairs = attributes.with_columns(empty=empty.fill_null(False))
     filled = pl.col("value").is_not_null()
     counted = pairs.group_by("product_id").agg(
@@ -55,7 +48,9 @@ def signals(
         .group_by("product_id")
         .agg(
             repeated_names=pl.col("name").filter(pl.col("times") > 1).n_unique(),
-            contradictory_names=pl.col("name").filter("differ").n_unique(),
+            contradictory_names=pl.col("name")
+            .filter("differ", ~pl.col("name").is_in(lists["name"].implode()))
+            .n_unique(),
         )
     )
     zero = pl.col("attributes", "filled", "repeated_names", "contradictory_names").fill_null(0).cast(pl.Int32)
@@ -83,6 +78,20 @@ def usual_names(
     sizes = categories.filter(pl.col("products") >= least_products).select("category", size="products")
     listed = attributes.join(sizes, on="category")
     return listed.filter(pl.col("products") >= least_share * pl.col("size")).select("category", "name")
+
+
+def list_names(names: pl.DataFrame, least_share: float) -> pl.DataFrame:
+    """`name` under which shops list several values as a habit: occasions, styles, features.
+
+    A product is judged by the others, itself left out: the one product that gives two materials contradicts itself,
+    not the habit.
+
+    Args:
+        names: `corpus_names`.
+        least_share: share of the other products that list the name with different values.
+    """
+    others = (pl.col("several") - 1) / (pl.col("products") - 1)
+    return names.filter(pl.col("products") > 1, others >= least_share).select("name")
 
 
 def _coverage(products: pl.DataFrame, pairs: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:

@@ -61,6 +61,25 @@ def attributes(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.D
     return _counted(listed.join(homes, on="product_id"), "category", "name")
 
 
+def names(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
+    """`name`, `products` that list a value under it (options aside), `several`: those that list different ones in one
+    language."""
+    listed = dataset.read(
+        "attributes", partition=partition, columns=["product_id", "language", "name", "value", "is_option"]
+    )
+    told = listed.filter(~pl.col("is_option")).drop_nulls("value")
+    different = pl.col("value").str.to_lowercase().n_unique()
+    return (
+        told.group_by("product_id", "name", "language")
+        .agg(different=different)
+        .group_by("product_id", "name")
+        .agg(several=(pl.col("different") > 1).any())
+        .group_by("name")
+        .agg(products=pl.len().cast(pl.Int64), several=pl.col("several").sum().cast(pl.Int64))
+        .sort("name")
+    )
+
+
 def values(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
     """`name`, `value`, `products`: values of at most three words."""
     listed = dataset.read("attributes", partition=partition, columns=["product_id", "name", "value"])
@@ -84,6 +103,7 @@ COUNTS: Final[Mapping[str, Callable[[pl.DataFrame, Dataset, int], pl.DataFrame]]
     "corpus_assets": assets,
     "corpus_categories": categories,
     "corpus_attributes": attributes,
+    "corpus_names": names,
     "corpus_values": values,
     "corpus_brands": brands,
 }

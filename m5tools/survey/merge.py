@@ -56,6 +56,11 @@ def attributes(parts: pl.LazyFrame) -> pl.LazyFrame:
     return _summed(parts, "category", "name")
 
 
+def names(parts: pl.LazyFrame) -> pl.LazyFrame:
+    """Products per attribute name, and those of them that list several values under it."""
+    return parts.group_by("name").agg(pl.col("products", "several").sum()).sort("name")
+
+
 def values(parts: pl.LazyFrame) -> pl.LazyFrame:
     """Values that at least two products list under a name."""
     return _summed(parts, "name", "value").filter(pl.col("products") >= 2)
@@ -74,6 +79,7 @@ MERGES: Final[Mapping[str, Callable[[pl.LazyFrame], pl.LazyFrame]]] = {
     "corpus_assets": assets,
     "corpus_categories": categories,
     "corpus_attributes": attributes,
+    "corpus_names": names,
     "corpus_values": values,
     "corpus_brands": brands,
 }

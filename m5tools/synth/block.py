@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -34,11 +35,16 @@ _TRUTH: Final[dict[str, pl.DataType]] = {
     "variant_group": pl.Int64(),
     **_CODES,
     "tags": pl.List(pl.String()),
+    "oddities": pl.List(pl.String()),
     "listed_images": pl.Int64(),
     "listed_videos": pl.Int64(),
     "listed_audios": pl.Int64(),
 }
 TRUTH_SCHEMA: Final = pl.Schema(_TRUTH)
+# What was planted beside tags and states: a modality that is another product's, one broken image among several, a bare
+# title that really different products share, a link with a slip of the crawler before it.
+ODDITIES: Final = (*(f"{modality}.stranger" for modality in MODALITIES), "image.partial", "text.generic_title",
+                   "image.url_slip")  # fmt: skip
 
 
 class _Kind(IntEnum):
@@ -166,7 +172,8 @@ def _truth(
             "variant_group": of(np.where(rows.group_has_variants, rows.group, -1), -1),
             **states,
             **reasons,
-            "tags": _tag_lists(of(mess.tags, 0)),
+            "tags": _named(TAGS, of(mess.tags, 0)),
+            "oddities": _named(ODDITIES, of(_oddities(mess, made), 0)),
             "listed_images": of(mess.images, 0),
             "listed_videos": of(mess.video.astype(np.int64), 0),
             "listed_audios": of((mess.sound == Sound.OWN_FILE).astype(np.int64), 0),
@@ -176,7 +183,13 @@ def _truth(
     )
 
 
-def _tag_lists(masks: Ints) -> pl.Series:
+def _oddities(mess: Mess, made: Records) -> Ints:
+    planted = (*mess.noisy.T, mess.partial, mess.generic_title, made.slipped)
+    return sum((found.astype(np.int64) << bit for bit, found in enumerate(planted)), np.zeros_like(mess.tags))
+
+
+def _named(names: Sequence[str], masks: Ints) -> pl.Series:
+    """Bit masks as lists of names."""
     distinct, place = np.unique(masks, return_inverse=True)
-    named = [[tag for bit, tag in enumerate(TAGS) if code >> bit & 1] for code in distinct.tolist()]
+    named = [[name for bit, name in enumerate(names) if code >> bit & 1] for code in distinct.tolist()]
     return pl.Series(named, dtype=pl.List(pl.String)).gather(place)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from m5tools.synth import profile_m5product
 from m5tools.synth.words import ASPECTS, MODIFIERS, NOUNS, PARTS, PLACES
+from m5tools.vocabulary import MODALITIES
 
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -17,6 +19,13 @@ MAX_ATTRIBUTE_NAMES = len(PLACES) * len(PARTS) * len(ASPECTS)
 
 class _Knobs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _exclusive(rates: BaseModel, names: Iterable[str]) -> None:
+    """Refuse shares of kinds of which a product has at most one, when they do not fit into the whole."""
+    shares = {name: getattr(rates, name) for name in names}
+    if (total := sum(shares.values())) > 1 + 1e-9:
+        raise ValueError(f"{' + '.join(shares)} is {total:g}, but a product has one of them at most: lower them to 1")
 
 
 class Informativeness(_Knobs):
@@ -32,6 +41,19 @@ class Informativeness(_Knobs):
     image: Rate = 0.6
     video: Rate = 0.4
     audio: Rate = 0.3
+
+
+class NoiseShares(_Knobs):
+    """Shares of products of which one modality, otherwise sound, tells of or shows another product altogether.
+
+    Between text and table this comes on top of `tags.title_table_mismatch`; where both are drawn, the text is wrong.
+    """
+
+    text: Rate = 0.0
+    table: Rate = 0.0
+    image: Rate = 0.0
+    video: Rate = 0.0
+    audio: Rate = 0.0
 
 
 class MissingRates(_Knobs):
@@ -55,6 +77,11 @@ class ImageFaults(_Knobs):
     wrong_type: Rate = 0.015
     partial: Rate = 0.02
 
+    @model_validator(mode="after")
+    def _fit(self) -> ImageFaults:
+        _exclusive(self, (name for name in ImageFaults.model_fields if name != "partial"))
+        return self
+
 
 class StreamFaults(_Knobs):
     """Shares of listed video (or separate sound) files that are broken in one way."""
@@ -63,6 +90,11 @@ class StreamFaults(_Knobs):
     empty: Rate = 0.015
     undecodable: Rate = 0.015
     wrong_type: Rate = 0.015
+
+    @model_validator(mode="after")
+    def _fit(self) -> StreamFaults:
+        _exclusive(self, type(self).model_fields)
+        return self
 
 
 class VideoFaults(StreamFaults):
@@ -97,6 +129,12 @@ class TagRates(_Knobs):
     audio_clipped: Rate = 0.03
     title_table_mismatch: Rate = 0.025
 
+    @model_validator(mode="after")
+    def _fit(self) -> TagRates:
+        for modality in MODALITIES:
+            _exclusive(self, (name for name in TagRates.model_fields if name.startswith(f"{modality}_")))
+        return self
+
 
 class RejectRates(_Knobs):
     """Rows that must not become products, as shares of the number of products, which they come on top of."""
@@ -106,6 +144,11 @@ class RejectRates(_Knobs):
     no_content: Rate = 0.02
     repeated_identical: Rate = 0.02
     repeated_differing: Rate = 0.02
+
+    @model_validator(mode="after")
+    def _fit(self) -> RejectRates:
+        _exclusive(self, ("repeated_identical", "repeated_differing"))
+        return self
 
 
 class DuplicateRates(_Knobs):
@@ -132,7 +175,8 @@ class DuplicateRates(_Knobs):
 class SynthConfig(_Knobs):
     """One simulated crawl. The same configuration always gives the same bytes.
 
-    `files`: JSON-lines parts; `sellers`, `categories`, `attribute_names`: sizes of the worlds they are drawn from;
+    `files`: JSON-lines parts; `sellers`, `categories`, `attribute_names`: sizes of the worlds they are drawn from
+    (names of attributes that only some kinds of product have; those of brand, colour and such come on top);
     `tail_exponent`: a category of rank r has a share proportional to r ** -tail_exponent (profile `m5product` has its
     own measured tail); `own_audio`: share of products whose sound is a file of its own, not the video's track.
     """
@@ -149,6 +193,7 @@ class SynthConfig(_Knobs):
     tail_exponent: Annotated[float, Field(ge=0.0, le=3.0)] = 0.9
     own_audio: Rate = 0.25
     informativeness: Informativeness = Informativeness()
+    noise: NoiseShares = NoiseShares()
     missing: MissingRates = MissingRates()
     faults: Faults = Faults()
     tags: TagRates = TagRates()

@@ -8,18 +8,17 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.synth.block import TRUTH_SCHEMA, block
 from m5tools.synth.config import SynthConfig
 from m5tools.synth.media import Written, write_media
@@ -27,9 +26,11 @@ from m5tools.synth.tables import Tables
 from m5tools.synth.world import World
 
 FORMAT: Final = "m5tools.synth/1"
-_BLOCK_TEXT: Final = 65_536  # products of a block when only text is made
+_BLOCK_TEXT: Final = 16_384  # products of a block when only text is made
 _BLOCK_MEDIA: Final = 128
 _MARKER = "synth.json"
+_SEPARATOR: Final = {"json_lines": "\n", "m5product": ",\n"}
+_SCRATCH = ".blocks"  # finished blocks that wait for their turn
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,15 @@ class _Work:
     start: int
     stop: int
     file: str
-    root: Path
+    out: Path
 
 
 @dataclass(frozen=True)
 class _Done:
-    text: bytes
+    """A finished block. Its text waits in a file: through the pool's pipe it would be copied by the process that has
+    to keep up with all the others."""
+
+    text: Path
     truth: pl.DataFrame
     written: Written
     products: int
@@ -79,15 +83,17 @@ def synthesize(
 
     Raises:
         UsageError: `out` holds something else, or `workers` is below 1.
+        StageFailed: a worker was killed.
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}; at least 1 is needed")
     out = Path(out)
     _make_room(out)
     root = out / "crawl"
-    root.mkdir(parents=True)
+    for folder in (root, out / _SCRATCH):
+        folder.mkdir(parents=True)
     _describe(out, config, None)
-    work = _plan(config, root)
+    work = _plan(config, out)
     rows, products, written = 0, 0, Written()
     rejects: Counter[str] = Counter()
     tags: Counter[str] = Counter()
@@ -105,6 +111,7 @@ def synthesize(
             tags.update(done.truth.filter(outcome="product")["tags"].explode().drop_nulls().to_list())
             if progress is not None:
                 progress(products, config.products)
+    (out / _SCRATCH).rmdir()
     assert rows == products + rejects.total(), "every row is a product or a reject"
     report = SynthReport(
         rows=rows, products=products, rejects=dict(sorted(rejects.items())), tags=dict(sorted(tags.items())),
@@ -128,8 +135,8 @@ def _make_room(out: Path) -> None:
         ours = False
     if not ours:
         raise UsageError(f"{out} is not empty and was not made by the simulator; name another folder")
-    if (out / "crawl").exists():
-        shutil.rmtree(out / "crawl")
+    for folder in ("crawl", _SCRATCH):
+        shutil.rmtree(out / folder, ignore_errors=True)
     (out / "truth.parquet").unlink(missing_ok=True)
 
 
@@ -144,7 +151,7 @@ def _describe(out: Path, config: SynthConfig, report: SynthReport | None) -> Non
     (out / _MARKER).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _plan(config: SynthConfig, root: Path) -> list[_Work]:
+def _plan(config: SynthConfig, out: Path) -> list[_Work]:
     """The blocks, a function of the configuration alone. Every file gets whole blocks, and at least one if possible."""
     files = config.files if config.layout == "json_lines" else 1
     size = min(_BLOCK_MEDIA if config.media else _BLOCK_TEXT, -(-config.products // files))
@@ -153,7 +160,7 @@ def _plan(config: SynthConfig, root: Path) -> list[_Work]:
     if config.layout == "m5product":
         names = ["products.json"] * len(starts)
     return [
-        _Work(config, start, min(start + size, config.products), name, root)
+        _Work(config, start, min(start + size, config.products), name, out)
         for start, name in zip(starts, names, strict=True)
     ]
 
@@ -167,17 +174,10 @@ def _world(config: SynthConfig) -> tuple[World, Tables]:
 def _make(work: _Work) -> _Done:
     world, tables = _world(work.config)
     made = block(world, tables, work.start, work.stop, work.file)
-    written = write_media(world, made, work.root) if work.config.media else Written()
-    separator = ",\n" if work.config.layout == "m5product" else "\n"
-    return _Done(_joined(made.text, separator), made.truth, written, work.stop - work.start)
-
-
-def _joined(lines: pl.Series, separator: str) -> bytes:
-    """The lines as one text: laid end to end, an Arrow column's values already are it."""
-    values = (lines + separator).to_arrow().cast(pa.large_string())
-    _, offsets, data = values.buffers()
-    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
-    return bytes(memoryview(data)[ends[0] : ends[-1] - len(separator)])
+    written = write_media(world, made, work.out / "crawl") if work.config.media else Written()
+    text = work.out / _SCRATCH / str(work.start)
+    text.write_bytes(made.text.str.join(_SEPARATOR[work.config.layout]).cast(pl.Binary).item())
+    return _Done(text, made.truth, written, work.stop - work.start)
 
 
 def _each(work: list[_Work], workers: int) -> Iterator[_Done]:
@@ -185,14 +185,18 @@ def _each(work: list[_Work], workers: int) -> Iterator[_Done]:
     if workers == 1 or len(work) == 1:
         yield from map(_make, work)
         return
-    with ProcessPoolExecutor(min(workers, len(work)), mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: deque[Future[_Done]] = deque()
-        for piece in work:
-            waiting.append(pool.submit(_make, piece))
-            if len(waiting) > 2 * workers:
+    spawn = multiprocessing.get_context("spawn")
+    waiting: deque[Future[_Done]] = deque()
+    try:
+        with ProcessPoolExecutor(min(workers, len(work)), spawn) as pool:
+            for piece in work:
+                waiting.append(pool.submit(_make, piece))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise StageFailed("a worker was killed (out of memory?); run the same command with fewer --workers") from error
 
 
 class _Delivery:
@@ -209,7 +213,8 @@ class _Delivery:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def add(self, name: str, text: bytes) -> None:
+    def add(self, name: str, text: Path) -> None:
+        """Append a block to a file of the crawl; the block's own file goes."""
         if name != self._name or self._open is None:
             self._close()
             self._name, self._open = name, (self._root / name).open("wb")
@@ -217,7 +222,9 @@ class _Delivery:
                 self._open.write(b"{\n")
         elif self._whole:
             self._open.write(b",\n")
-        self._open.write(text)
+        with text.open("rb") as block_text:
+            shutil.copyfileobj(block_text, self._open, 1 << 20)
+        text.unlink()
         if not self._whole:
             self._open.write(b"\n")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from m5tools.synth import clips, pictures, sounds
+from m5tools.synth import clips, pictures, sounds, strangers
 from m5tools.synth.block import Block
 from m5tools.synth.looks import Looks, looks
 from m5tools.synth.mess import TAG_BIT, Sound
 from m5tools.synth.world import World
-from m5tools.vocabulary import Reason
+from m5tools.vocabulary import Modality, Reason
 
 _RATES = (16_000, 22_050)
 _HTML = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>\n"
@@ -33,7 +33,7 @@ class Written:
 def write_media(world: World, block: Block, root: Path) -> Written:
     """Render and write the files of every offer first listed in this block, under `root`."""
     cv2.setNumThreads(1)
-    cues = looks(world, block.rows, block.facts)
+    cues = {modality: _looks(world, block, modality) for modality in (Modality.IMAGE, Modality.VIDEO, Modality.AUDIO)}
     total = Written()
     for row in np.flatnonzero(block.rows.slot == block.rows.offer).tolist():
         for path, content in _files(world, block, cues, row):
@@ -44,29 +44,33 @@ def write_media(world: World, block: Block, root: Path) -> Written:
     return total
 
 
-def _files(world: World, block: Block, cues: Looks, row: int) -> list[tuple[str, bytes]]:
+def _looks(world: World, block: Block, modality: Modality) -> Looks:
+    rows, facts, mess = block.rows, block.facts, block.mess
+    return looks(world, strangers.shown(rows, mess, modality), strangers.told(world, rows, facts, mess, modality))
+
+
+def _files(world: World, block: Block, cues: dict[Modality, Looks], row: int) -> list[tuple[str, bytes]]:
     mess, links = block.mess, block.records.links
     rng = world.draws.generator("files", int(block.rows.offer[row]))
     files = []
-    photo = pictures.studio_photo(cues, row, 0)
+    image, video, audio = cues[Modality.IMAGE], cues[Modality.VIDEO], cues[Modality.AUDIO]
     fault = Reason(int(mess.image_fault[row]))
     partly = bool(mess.partial[row])
     for view, column in enumerate(links.images):
         path = column[row]
         if path is not None and fault is not Reason.MISSING_FILE:
-            content = _picture(
-                mess.tags[row], photo if view == 0 else pictures.studio_photo(cues, row, view), path, rng
-            )
+            content = _picture(mess.tags[row], pictures.studio_photo(image, row, view), path, rng)
             broken = Reason.UNDECODABLE if partly and view == 1 else fault
             files.append((path, _spoiled(content, broken, rng)))
     fault = Reason(int(mess.video_fault[row]))
     if links.video[row] is not None and fault is not Reason.MISSING_FILE:
-        content = _clip(mess.tags[row], bool(mess.sound[row] == Sound.IN_VIDEO), photo, cues, row, rng)
+        heard = audio if mess.sound[row] == Sound.IN_VIDEO else None
+        content = _clip(mess.tags[row], video, heard, row, rng)
         files.append((links.video[row], _spoiled(content, fault, rng)))
     fault = Reason(int(mess.audio_fault[row]))
     if links.audio[row] is not None and fault is not Reason.MISSING_FILE:
         rate = _RATES[int(rng.integers(2))]
-        wave = _wave(mess.tags[row], cues, row, rate, rng)
+        wave = _wave(mess.tags[row], audio, row, rate, rng)
         content = sounds.encoded(wave, rate, links.audio[row].rsplit(".", 1)[1])
         files.append((links.audio[row], _spoiled(content, fault, rng)))
     return files
@@ -87,15 +91,16 @@ def _picture(tags: int, photo: pictures.Pixels, path: str, rng: np.random.Genera
     return pictures.encoded(shown, suffix, quality)
 
 
-def _clip(tags: int, audible: bool, photo: pictures.Pixels, cues: Looks, row: int, rng: np.random.Generator) -> bytes:
+def _clip(tags: int, cues: Looks, heard: Looks | None, row: int, rng: np.random.Generator) -> bytes:
     seconds, rate = float(rng.uniform(2.5, 3.2)), _RATES[0]
+    photo = pictures.studio_photo(cues, row, 0)
     if tags & TAG_BIT["video.black"]:
         frames = clips.black(seconds)
     elif tags & TAG_BIT["video.static"]:
         frames = clips.still(photo, seconds)
     else:
         frames = clips.moving(photo, cues, row, seconds, rng)
-    wave = _wave(tags, cues, row, rate, rng, len(frames) / clips.FPS) if audible else None
+    wave = None if heard is None else _wave(tags, heard, row, rate, rng, len(frames) / clips.FPS)
     return clips.encoded(frames, wave, rate)
 
 

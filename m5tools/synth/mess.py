@@ -41,7 +41,8 @@ class Mess:
 
     `tags`: int64 bit mask over `TAGS`; `states`, `reasons`: uint8 (rows, 5) in the order of the modalities;
     `images`: listed images, 0-3; `video`: bool; `sound`: codes of `Sound`; `image_fault`, `video_fault`,
-    `audio_fault`: codes of `Reason` that listed files suffer from (0: none); `partial`: only the second image does.
+    `audio_fault`: codes of `Reason` that listed files suffer from (0: none); `partial`: only the second image does;
+    `noisy`: bool (rows, 5), modalities that tell of or show another product.
     """
 
     tags: Ints
@@ -55,6 +56,7 @@ class Mess:
     audio_fault: Ints
     partial: Bools
     generic_title: Bools
+    noisy: Bools
 
     def has(self, tag: str) -> Bools:
         found: Bools = (self.tags & TAG_BIT[tag]) != 0
@@ -92,7 +94,15 @@ def decide(config: SynthConfig, draws: Draws, offer: Ints) -> Mess:
     heard_in_video = (sound == Sound.IN_VIDEO) & video_ok
     audio_ok = heard_in_video | (own_file & (audio_fault == 0))
     generic = draws.chance("generic-title", offer, config.duplicates.generic_title) & ~no_text & ~no_table
-    tags = _tags(config, draws, offer, image_ok, ~no_text & ~generic, ~no_table & ~generic, video_ok, audio_ok)
+    text, table = ~no_text & ~generic, ~no_table & ~generic
+    tags = _tags(config, draws, offer, image_ok, text, table, video_ok, audio_ok)
+    noisy = _noise(config, draws, offer, tags, {
+        Modality.IMAGE: image_ok, Modality.TEXT: text, Modality.TABLE: table, Modality.VIDEO: video_ok,
+        Modality.AUDIO: audio_ok,
+    })  # fmt: skip
+    # A mismatch can be seen only where the title names facts and the table is whole.
+    torn = (noisy[:, Modality.TEXT.bit] | noisy[:, Modality.TABLE.bit]) & text & table
+    tags |= np.where(torn, TAG_BIT["pair.title_table_mismatch"], 0)
 
     partial = image_ok & draws.chance("partial", offer, config.faults.image.partial) & (tags & _IMAGE_TAGS == 0)
     several = 1 + draws.choice("images", offer, (0.45, 0.35, 0.20))
@@ -121,7 +131,7 @@ def decide(config: SynthConfig, draws: Draws, offer: Ints) -> Mess:
     return Mess(
         tags=tags, states=states, reasons=reasons, images=images * image_listed, video=video,
         sound=sound.astype(np.int64), image_fault=image_fault, video_fault=video_fault, audio_fault=audio_fault,
-        partial=partial, generic_title=generic,
+        partial=partial, generic_title=generic, noisy=noisy,
     )  # fmt: skip
 
 
@@ -158,11 +168,24 @@ def _tags(
         bits = np.array([*(TAG_BIT[f"{modality}.{kind}"] for kind in shares), 0], np.int64)
         tags |= np.where(there, bits[draws.choice(f"{modality}-tag", offer, tuple(shares.values()))], 0)
     # Nothing moves in a black video either.
-    tags |= np.where(tags & TAG_BIT["video.black"] != 0, TAG_BIT["video.static"], 0)
-    # A mismatch can be seen only where the title names facts and the table is whole.
-    plain = text & table & (tags & _TEXT_AND_TABLE_TAGS == 0)
-    wrong = plain & draws.chance("mismatch", offer, rates.title_table_mismatch)
-    return tags | np.where(wrong, TAG_BIT["pair.title_table_mismatch"], 0)
+    return tags | np.where(tags & TAG_BIT["video.black"] != 0, TAG_BIT["video.static"], 0)
+
+
+def _noise(config: SynthConfig, draws: Draws, offer: Ints, tags: Ints, usable: dict[Modality, Bools]) -> Bools:
+    """Which modalities tell of another product; only one that has no other defect does."""
+    drawn = {
+        modality: usable[modality] & draws.chance(f"noise-{modality}", offer, getattr(config.noise, modality))
+        for modality in MODALITIES
+    }
+    sound = tags & _TEXT_AND_TABLE_TAGS == 0
+    both = usable[Modality.TEXT] & usable[Modality.TABLE]
+    mismatch = both & draws.chance("mismatch", offer, config.tags.title_table_mismatch)
+    drawn[Modality.TEXT] = (drawn[Modality.TEXT] | mismatch) & sound
+    # With both wrong, nothing would say which of them is the product.
+    drawn[Modality.TABLE] &= sound & ~drawn[Modality.TEXT]
+    for modality in (Modality.IMAGE, Modality.VIDEO, Modality.AUDIO):
+        drawn[modality] &= tags & sum(TAG_BIT[tag] for tag in TAGS if tag.startswith(f"{modality}.")) == 0
+    return np.stack([drawn[modality] for modality in MODALITIES], axis=1)
 
 
 _TEXT_AND_TABLE_TAGS = sum(TAG_BIT[tag] for tag in TAGS if tag.startswith(("text.", "table.")))

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from m5tools.synth import words
 from m5tools.synth.draws import Floats
 
 PRODUCTS: Final = 6_313_067
 LABELS: Final = 6_522
+ATTRIBUTE_NAMES: Final = 5_679
 
 # (rank, products of the label at that rank). Fixed by the counts: 1 (largest), 850 (more than 2,000), 3261.5 (median),
 # 4797.5 (100 or fewer), 6178.5 (10 or fewer), 6475.5 (singletons). The others are fitted so that the top 1, 10 and 20 %
@@ -31,7 +33,7 @@ _TAIL: Final = (
 DEFAULTS: Final[dict[str, Any]] = {
     "layout": "m5product",
     "categories": LABELS,
-    "attribute_names": 5_679,
+    "attribute_names": ATTRIBUTE_NAMES - len(words.SHARED_NAMES),
     "missing": {
         "joint_video_audio": 0.1483,
         "image": 0.00006,

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from m5tools.synth import words
+from m5tools.synth import strangers, words
 from m5tools.synth.columns import glue, join, mask, number, otherwise, pick, table
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing
@@ -17,7 +17,7 @@ from m5tools.synth.mess import Mess, Sound
 from m5tools.synth.tables import Tables
 from m5tools.synth.titles import texts
 from m5tools.synth.world import Facts, World
-from m5tools.vocabulary import Reason
+from m5tools.vocabulary import Modality, Reason
 
 MAX_IMAGES: Final = 3
 IMAGE_FORMATS: Final = ("jpg", "png", "webp")
@@ -47,12 +47,14 @@ class Records:
 
     `fields` holds one ready `"key":value` text per JSON field (null: no such key); the first and the last, which are
     never null, carry the braces. `reissued` replaces the columns that a later row with the same id says differently.
+    `slipped`: bool, the image's link does not stand there as the shop wrote it.
     """
 
     ids: pl.Series
     fields: pl.DataFrame
     reissued: pl.DataFrame
     links: Links
+    slipped: Bools
 
 
 def identifiers(world: World, index: Ints, series: int) -> pl.Series:
@@ -63,7 +65,8 @@ def identifiers(world: World, index: Ints, series: int) -> pl.Series:
 def records(world: World, tables: Tables, rows: Listing, facts: Facts, mess: Mess) -> Records:
     """The records of a batch in the configured layout."""
     told = texts(world, rows, facts, mess)
-    attributes = tables.attributes(rows, facts, mess, told.named)
+    listed = strangers.told(world, rows, facts, mess, Modality.TABLE)
+    attributes = tables.attributes(rows, listed, mess, told.named)
     links = _links(world, rows, mess)
     ids = identifiers(world, rows.index, 6)
     if world.config.layout == "m5product":
@@ -147,7 +150,7 @@ def _nested(
     array("audios", [glue('"', links.audio, '"')])
     fields["crawled_at"] = glue('"crawled_at":"', moment, '"}')
     dearer = glue('"price":"', _price(cents + 100), '"').alias("price")
-    return Records(ids, pl.DataFrame(fields), pl.DataFrame([dearer]), links)
+    return Records(ids, pl.DataFrame(fields), pl.DataFrame([dearer]), links, np.zeros(len(offer), np.bool_))
 
 
 def _flat(
@@ -175,7 +178,8 @@ def _flat(
     marked = otherwise(long, glue(title, " (new)"), title)
     first, again = (glue('"', ids, '":{"title":"', text.fill_null(""), '"').alias("title") for text in (title, marked))
     fields["title"] = first
-    return Records(ids, pl.DataFrame(fields), pl.DataFrame([again]), links)
+    slipped = (hashed != url).fill_null(False).to_numpy()
+    return Records(ids, pl.DataFrame(fields), pl.DataFrame([again]), links, slipped)
 
 
 def _or_absence(key: str, written: pl.Series, style: Ints, empty: str) -> pl.Series:

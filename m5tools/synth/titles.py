@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from m5tools.synth import words
+from m5tools.synth import strangers, words
 from m5tools.synth.columns import glue, join, mask, otherwise, pick, table
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing
 from m5tools.synth.mess import Mess
 from m5tools.synth.tables import Named
-from m5tools.synth.world import BRANDS, Facts, World, translated
+from m5tools.synth.world import Facts, World, translated
 from m5tools.vocabulary import Modality, State
 
 # Which of colour, measure and material a title names: one or two of them.
@@ -23,7 +23,6 @@ _NAMED: Final = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1],
 _NAMES_MODEL: Final = 0.35
 _HAS_DESCRIPTION: Final = 0.8
 _HAS_SHOP_OPENER: Final = 0.35
-_STRANGERS: Final = 1 << 40  # keys of products that exist only in wrong titles
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OPENERS = table(text for language in words.TITLE_OPENERS for text in language)
@@ -51,7 +50,7 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     draws, offer = world.draws, rows.offer
     pattern = _NAMED[draws.below("title-names", offer, len(_NAMED))]
     named = Named(*pattern.T)
-    told = _told(world, rows, facts, mess)
+    told = strangers.told(world, rows, facts, mess, Modality.TEXT)
     nouns = _nouns(world, offer, told)
     title = _titles(world, offer, told, nouns, named)
     generic = pick(world.nouns, translated(world.noun[facts.category], np.zeros_like(offer), np.zeros_like(offer)))
@@ -67,35 +66,6 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     title, description = mask(title, present), mask(description, present)
     garbled = mess.has("text.mojibake")
     return Texts(_garble(world, offer, title, garbled), _garble(world, offer, description, garbled), named)
-
-
-def _told(world: World, rows: Listing, facts: Facts, mess: Mess) -> Facts:
-    """The facts the text tells: the product's own, or a stranger's with another brand and colour."""
-    wrong = np.flatnonzero(mess.has("pair.title_table_mismatch"))
-    key = rows.offer[wrong] + _STRANGERS
-    stranger = world.facts(key, key, np.zeros_like(key))
-
-    def swapped(true: Ints, drawn: Ints) -> Ints:
-        told = true.copy()
-        told[wrong] = drawn
-        return told
-
-    def other(true: Ints, drawn: Ints, bound: int) -> Ints:
-        return swapped(true, np.where(drawn == true[wrong], (drawn + 1) % bound, drawn))
-
-    return replace(
-        facts,
-        category=swapped(facts.category, stranger.category),
-        brand=other(facts.brand, stranger.brand, BRANDS),
-        series=swapped(facts.series, stranger.series),
-        model_number=other(facts.model_number, stranger.model_number, 1000),
-        colour=other(facts.colour, stranger.colour, len(words.COLOURS)),
-        magnitude=swapped(facts.magnitude, stranger.magnitude),
-        material=other(facts.material, stranger.material, len(words.MATERIALS)),
-        weight=swapped(facts.weight, stranger.weight),
-        extra_names=tuple(map(swapped, facts.extra_names, stranger.extra_names)),
-        extra_values=tuple(map(swapped, facts.extra_values, stranger.extra_values)),
-    )
 
 
 def _nouns(world: World, offer: Ints, told: Facts) -> pl.Series:

@@ -150,6 +150,8 @@ NAMES: Final[dict[str, tuple[str, str, str, str]]] = {
     "pack": ("Net weight|Pack size", "Nettogewicht|Packungsgröße", "Poids net|Conditionnement", "净重|包装规格"),
 }  # fmt: skip
 
+SHARED_NAMES: Final = frozenset(word for texts in NAMES.values() for text in texts for word in text.split("|"))
+
 # Eight magnitudes of each measure as `dot form|other unit|comma form`.
 MEASURES: Final[dict[str, tuple[str, ...]]] = {
     "capacity": ("0.5 L|500 ml|0,5 L", "1 L|1000 ml|1,0 L", "1.5 L|1500 ml|1,5 L", "1.7 L|1700 ml|1,7 L",

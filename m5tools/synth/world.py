@@ -37,7 +37,6 @@ class Facts:
     model_number: Ints
     colour: Ints
     magnitude: Ints
-    by_colour: Ints
     material: Ints
     weight: Ints
     origin: Ints
@@ -112,7 +111,6 @@ class World:
             model_number=100 + draws.below("model", group, 900),
             colour=(draws.below("colour", group, len(words.COLOURS)) + by_colour * option) % len(words.COLOURS),
             magnitude=(draws.below("magnitude", group, MAGNITUDES) + (1 - by_colour) * option) % MAGNITUDES,
-            by_colour=by_colour,
             material=draws.below("material", group, len(words.MATERIALS)),
             weight=draws.below("weight", group, MAGNITUDES),
             origin=draws.below("origin", group, len(words.ORIGINS)),

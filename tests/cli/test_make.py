@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,27 @@ def test_synth_by_config(m5: M5, tmp_path: Path) -> None:
     said = m5("synth", tmp_path / "other", "--config", config)
     assert said.code == 2
     assert f"{config}:2: prodcts" in said.err
+
+
+def test_options_win_over_the_config(m5: M5, tmp_path: Path) -> None:
+    config = tmp_path / "knobs.yaml"
+    config.write_text("products: 30\nseed: 5\nmedia: false\nprofile: m5product\n")
+    options = ("--config", config, "-n", 20, "--seed", 6, "--profile", "default", "-w", 1)
+    assert m5("synth", tmp_path / "crawl", *options).code == 0
+    written = json.loads((tmp_path / "crawl" / "synth.json").read_text())
+    kept = {key: written["config"][key] for key in ("products", "seed", "profile", "layout", "media")}
+    assert kept == {"products": 20, "seed": 6, "profile": "default", "layout": "json_lines", "media": False}
+
+
+@pytest.mark.parametrize("option", [("--products", 0), ("--seed", -1), ("--profile", "m6")])
+def test_a_wrong_option_is_named_not_the_file(m5: M5, tmp_path: Path, option: tuple[str, object]) -> None:
+    config = tmp_path / "knobs.yaml"
+    config.write_text("media: false\n")
+    for more in ((), ("--config", config)):
+        said = m5("synth", tmp_path / "crawl", *option, *more)
+        assert said.code == 2
+        assert f"{option[0]}: " in said.err
+        assert str(config) not in said.err
 
 
 @pytest.mark.parametrize("command", [("synth",), ("demo", "--fresh", "--out")])

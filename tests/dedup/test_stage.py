@@ -63,7 +63,9 @@ def test_relisted_offer_with_another_price(find: Find) -> None:
         ("Trail running shoe Falcon, size 42", "Trail running shoe Falcon, size 38"),
         ("Pocket phone Nimbus 128 GB", "Pocket phone Nimbus 256 GB"),
         ("Living room television Aurora 55″", "Living room television Aurora 65″"),
+        ("Pocket phone Nimbus 128 Go", "Pocket phone Nimbus 256 Go"),
         ("Crew neck tee shirt red", "Crew neck tee shirt blue"),
+        ("夏季红色圆领短袖纯棉T恤衫", "夏季蓝色圆领短袖纯棉T恤衫"),
         ("Oat drink Haver 1 l", "Oat drink Haver 500 ml"),
     ],
 )
@@ -75,6 +77,49 @@ def test_equal_measures_in_other_units_are_no_difference(find: Find) -> None:
     sold = {"brand": "Aurora", "mpn": "AU-5521"}
     found = find([Listing("in", "Television 15.6 in", **sold), Listing("mm", "Television 396 mm", **sold)])
     assert found.relation("in", "mm") == "same_product"
+
+
+def test_texts_alone_must_hold_the_same_words(find: Find) -> None:
+    fan = "Show everybody whose fan you are with this shirt of the finest cotton, printed by hand."
+    found = find(
+        [
+            Listing("one", "Minnesota Lynx basketball secondary logo tee - green", fan, attributes={"part": "shirts"}),
+            Listing("turned", "Green Minnesota Lynx basketball secondary logo tee", fan, attributes={"part": "shirts"}),
+            Listing(
+                "long",
+                "Minnesota Lynx basketball secondary logo long sleeve tee - green",
+                fan,
+                attributes={"part": "shirts"},
+            ),
+        ]
+    )
+    assert found.relations == {frozenset(("one", "turned")): "same_product"}
+
+
+def test_dimensions_are_no_model_code(find: Find) -> None:
+    found = find(
+        [
+            Listing("pair", "Quantum cloth backgrounds white/black, 300x600", "A must for beauty."),
+            Listing("black", "Quantum background cloth black 300x600", "A must for beauty."),
+            Listing("model", "Quantum background cloth black WH1000", "Made for portraits.", seller="Ann"),
+            Listing("resold", "Quantum cloth background black WH1000 new", "For portraits.", seller="Bob"),
+        ]
+    )
+    assert found.relations == {frozenset(("model", "resold")): "same_product"}
+
+
+def test_an_item_without_options_is_no_duplicate_of_its_variant(find: Find) -> None:
+    photo, table = (encoded(drawing(1)),), KETTLE
+    listed = {"size": Option("32"), "color": Option("black")}
+    found = find(
+        [
+            Listing("item", "Cronus yoga pant", attributes=table, images=photo, seller="Ann"),
+            Listing("black", "Cronus yoga pant-32-Black", attributes=table | listed, images=photo, seller="Ann"),
+            Listing("copy", "Cronus yoga pant", attributes=table, images=photo, seller="Bob"),
+        ]
+    )
+    assert found.relation("item", "black") == "variant"
+    assert found.relation("item", "copy") == "same_product"
 
 
 def test_differing_codes_are_different_products(find: Find) -> None:
@@ -138,6 +183,39 @@ def test_part_number_needs_its_brand(find: Find) -> None:
         ]
     )
     assert found.relations == {frozenset("ab"): "same_product"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "relation"),
+    [
+        ({"屏幕尺寸": '55"'}, {"尺寸": '65"'}, "variant"),
+        ({"存储容量": "128 GB"}, {"capacité": "256 Go"}, "variant"),
+        ({"storage": "1000 GB"}, {"capacité": "1 To"}, "same_product"),
+        ({"storage": "512 GB"}, {"capacité": "1 To"}, "variant"),
+        ({"颜色": "墨绿"}, {"颜色": "绿色"}, "same_product"),
+        ({"颜色": "墨绿"}, {"颜色": "酒红"}, "variant"),
+        ({"longueur totale": "1,5 m"}, {"gesamtlänge": "20 cm"}, "variant"),
+        ({"packungsgröße": "0.4 kg"}, {"nettogewicht": "500 g"}, "variant"),
+    ],
+)
+def test_options_of_other_languages(find: Find, one: dict[str, str], other: dict[str, str], relation: str) -> None:
+    sold = {"gtin": "4006381333931", "brand": "Acme"}
+    found = find([Listing("a", "Aurora 55", attributes=one, **sold), Listing("b", "Aurora", attributes=other, **sold)])
+    assert found.relation("a", "b") == relation
+
+
+def test_placeholders_are_no_facts(find: Find) -> None:
+    vague = {"lid": "n/a", "type": "other", "color": "see description", "warranty": "unknown"}
+    sold = {"gtin": "4006381333931", "brand": "Acme"}
+    found = find(
+        [
+            Listing("told", "Acme kettle", attributes=KETTLE | {"color": "red"}, seller="Ann", **sold),
+            Listing("vague", "Acme boiler", attributes=vague, seller="Bob", **sold),
+            Listing("rake", "Sturdy garden rake", brand="Unbranded", mpn="A-1001", attributes=vague, seller="Ann"),
+            Listing("sofa", "Velvet curtain long", brand="Unbranded", mpn="A-1001", attributes=vague, seller="Bob"),
+        ]
+    )
+    assert found.relations == {frozenset(("told", "vague")): "same_product"}
 
 
 @pytest.mark.parametrize(

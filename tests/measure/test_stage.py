@@ -87,6 +87,7 @@ def tables(assets: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         "assets": assets,
         "corpus_phrases": [],
         "corpus_attributes": [],
+        "corpus_names": [],
         "corpus_categories": [],
         "corpus_values": [],
         "corpus_brands": [{"brand": "korvano", "products": 2}, {"brand": "veltek", "products": 2}],

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from m5tools.measure.stage import PLACEHOLDERS
-from m5tools.measure.table import is_placeholder, signals, usual_names
+from m5tools.measure.table import list_names, signals, usual_names
+from m5tools.wording import PLACEHOLDERS, says_nothing
 
 SCHEMA = {
     "product_id": pl.String,
@@ -19,14 +19,17 @@ SCHEMA = {
     "number": pl.Float64,
 }
 NOTHING_USUAL = pl.DataFrame(schema={"category": pl.String, "name": pl.String})
+NO_LISTS = pl.DataFrame(schema={"name": pl.String})
 
 
-def measured(*pairs: tuple[str, str | None], usual: pl.DataFrame = NOTHING_USUAL, **fields: Any) -> dict[str, Any]:
+def measured(
+    *pairs: tuple[str, str | None], usual: pl.DataFrame = NOTHING_USUAL, lists: pl.DataFrame = NO_LISTS, **fields: Any
+) -> dict[str, Any]:
     attributes = pl.DataFrame(
         [{"product_id": "p", "name": n, "value": v, "is_option": False, **fields} for n, v in pairs], schema=SCHEMA
     )
     products = pl.DataFrame({"product_id": ["p"], "category": ["Mugs"]})
-    return signals(products, attributes, usual, PLACEHOLDERS).row(0, named=True)
+    return signals(products, attributes, usual, lists, PLACEHOLDERS).row(0, named=True)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +37,12 @@ def measured(*pairs: tuple[str, str | None], usual: pl.DataFrame = NOTHING_USUAL
     ["other", "Other", "N/A", "n/a.", "See Description", "-", "0 kg", "0.00cm", "none", "unknown", "未知"],
 )
 def test_values_that_say_nothing(value: str) -> None:
-    assert pl.select(is_placeholder(pl.lit(value), PLACEHOLDERS)).item()
+    assert pl.select(says_nothing(pl.lit(value))).item()
 
 
 @pytest.mark.parametrize("value", ["0", "10 kg", "0.5 kg", "no", "another", "Nonestick", "red", "A+", "红色"])
 def test_values_that_say_something(value: str) -> None:
-    assert not pl.select(is_placeholder(pl.lit(value), PLACEHOLDERS)).item()
+    assert not pl.select(says_nothing(pl.lit(value))).item()
 
 
 def test_counts_and_shares() -> None:
@@ -63,11 +66,23 @@ def test_a_contradiction_is_one_name_with_two_values() -> None:
     assert measured(("size", "40"), ("size", "42"), is_option=True)["contradictory_names"] == 0
 
 
+def test_names_that_hold_lists_contradict_nothing() -> None:
+    names = pl.DataFrame(
+        {"name": ["occasion", "material", "once", "twice"], "products": [20, 60, 1, 2], "several": [9, 4, 1, 1]}
+    )
+    lists = list_names(names, least_share=0.1)
+    assert lists["name"].to_list() == ["occasion"]
+    pairs = (("occasion", "Christmas"), ("occasion", "Easter"), ("material", "oak"), ("material", "glass"))
+    assert measured(*pairs)["contradictory_names"] == 2
+    found = measured(*pairs, lists=lists)
+    assert (found["repeated_names"], found["contradictory_names"]) == (2, 1)
+
+
 def test_two_languages_do_not_contradict_each_other() -> None:
     rows = [{"product_id": "p", "name": "material", "value": v, "language": s, "is_option": False}
             for v, s in (("oak", "en"), ("Eiche", "de"))]  # fmt: skip
     products = pl.DataFrame({"product_id": ["p"], "category": ["Mugs"]})
-    found = signals(products, pl.DataFrame(rows, schema=SCHEMA), NOTHING_USUAL, PLACEHOLDERS)
+    found = signals(products, pl.DataFrame(rows, schema=SCHEMA), NOTHING_USUAL, NO_LISTS, PLACEHOLDERS)
     assert found["contradictory_names"].item() == 0
 
 

@@ -57,7 +57,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
             pair(0, 0, "color", "Red"), pair(1, 0, "color", "Navy  Blue"), pair(2, 0, "color", "navy blue"),
             pair(0, 1, "note", "one two three four"), pair(1, 1, "note", "one two three four"),
             pair(3, 0, "color", None),
-            pair(2, 1, "color", "NAVY BLUE"),
+            pair(2, 1, "color", "NAVY BLUE"), pair(1, 2, "note", "another"),
         ],
         "media": [listed(0, 0, "l0"), listed(0, 1, "l1"), listed(1, 0, "l0"), listed(2, 0, "l2"), listed(4, 0, "l0"),
                   listed(5, 0, "gone")],
@@ -101,6 +101,10 @@ def test_attribute_names_values_and_brands(surveyed: Dataset) -> None:
     assert surveyed.read("corpus_attributes").filter(pl.col("name") == "color").to_dicts() == [
         {"category": "Cables", "name": "color", "products": 1},
         {"category": "Home > Mugs", "name": "color", "products": 3},
+    ]
+    assert surveyed.read("corpus_names").to_dicts() == [
+        {"name": "color", "products": 3, "several": 0},  # the same colour twice is one value
+        {"name": "note", "products": 2, "several": 1},
     ]
     # "red" is listed once, the note is too long.
     assert surveyed.read("corpus_values").to_dicts() == [{"name": "color", "value": "navy blue", "products": 2}]

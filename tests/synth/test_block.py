@@ -24,9 +24,12 @@ NAMES_OF = {
 
 @pytest.fixture(scope="module")
 def products() -> list[Row]:
-    world = World(SynthConfig(products=6000, media=False))
-    tables = Tables(world)
-    made = block(world, tables, 0, 6000, "part")
+    return listed(SynthConfig(products=6000, media=False))
+
+
+def listed(config: SynthConfig) -> list[Row]:
+    world = World(config)
+    made = block(world, Tables(world), 0, config.products, "part")
     pairs = zip(made.text, made.truth.iter_rows(named=True), strict=True)
     return [(json.loads(text), row) for text, row in pairs if row["outcome"] == "product"]
 
@@ -151,4 +154,25 @@ def test_only_a_mismatched_title_names_another_brand(products: list[Row]) -> Non
         assert not (named and "pair.title_table_mismatch" in tags)
         if named:
             assert sum(value in title for value in values(record)) >= 2
+        assert named != bool({"text.stranger", "text.generic_title"} & set(row["oddities"]))
     assert generic > 30
+
+
+def test_a_noisy_text_or_table_is_the_one_that_tells_of_another_product() -> None:
+    config = SynthConfig.model_validate({"products": 2000, "media": False, "noise": {"text": 0.3, "table": 0.3}})
+    wrong: Counter[str] = Counter()
+    for record, row in listed(config):
+        odd, tags = set(row["oddities"]) & {"text.stranger", "table.stranger"}, set(row["tags"])
+        assert len(odd) <= 1
+        if any(tag.startswith(("text.", "table.")) for tag in tags) or "text.generic_title" in row["oddities"]:
+            assert not odd
+            continue
+        both = row["state_text"] == 0 and row["state_table"] == 0
+        assert (bool(odd) and both) == ("pair.title_table_mismatch" in tags)
+        if record.get("brand") and record.get("title"):
+            assert (record["brand"] in record["title"]) == ("text.stranger" not in odd)
+        if record.get("brand") and row["state_table"] == 0:
+            assert (one(record, "brand") == {record["brand"]}) == ("table.stranger" not in odd)
+        wrong.update(odd)
+    assert min(wrong.values()) > 200
+    assert len(wrong) == 2

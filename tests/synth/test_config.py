@@ -24,6 +24,11 @@ def test_it_loads_from_yaml() -> None:
         ({"categories": 10**6}, "categories"),
         ({"tags": {"image_blank": 1.5}}, "image_blank"),
         ({"duplicates": {"offer": 0.5, "product": 0.5}}, "more than"),
+        ({"tags": {"image_blank": 0.6, "image_tiny": 0.6}}, "image_blank .* is 1.225, but"),
+        ({"tags": {"audio_silent": 0.6, "audio_clipped": 0.6}}, "audio_silent"),
+        ({"faults": {"image": {"empty": 0.9, "truncated": 0.9}}}, "missing_file"),
+        ({"faults": {"video": {"empty": 0.5, "truncated": 0.6}}}, "truncated"),
+        ({"rejects": {"repeated_identical": 0.6, "repeated_differing": 0.6}}, "repeated_identical"),
     ],
 )
 def test_nonsense_is_named(given: dict[str, object], complaint: str) -> None:

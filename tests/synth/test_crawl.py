@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.synth import SynthConfig, synthesize
 from m5tools.synth.mess import TAGS
 from m5tools.vocabulary import RejectReason
@@ -41,6 +42,8 @@ def test_another_seed_is_another_crawl(tmp_path: Path) -> None:
 
 def test_running_again_replaces_the_crawl(tmp_path: Path) -> None:
     synthesize(tmp_path / "out", SynthConfig(products=80, files=8, media=False))
+    (tmp_path / "out" / ".blocks").mkdir()
+    (tmp_path / "out" / ".blocks" / "0").write_text("left by a run that was killed")
     synthesize(tmp_path / "out", SynthConfig(products=40, media=False))
     synthesize(tmp_path / "new", SynthConfig(products=40, media=False))
     assert digests(tmp_path / "out") == digests(tmp_path / "new")
@@ -99,6 +102,15 @@ def test_a_demo_holds_enough_of_every_kind(tmp_path: Path) -> None:
         assert truth[f"reason_{reason}"].value_counts().filter(pl.col("count") < 20).is_empty()
 
 
+def test_a_killed_worker_is_said_in_one_line(tmp_path: Path) -> None:
+    def kill(_done: int, _total: int) -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+    with pytest.raises(StageFailed, match="a worker was killed"):
+        synthesize(tmp_path, SynthConfig(products=4000, files=40, media=False), workers=2, progress=kill)
+
+
 @pytest.mark.parametrize("content", ["", '{"format": "something else"}', "[]"])
 def test_a_strange_folder_is_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "synth.json").write_text(content)
@@ -122,6 +134,8 @@ def test_the_big_object_parses_and_keeps_every_row(tmp_path: Path) -> None:
             continue
         record = dict(member)
         assert list(record) == ["title", "label", "url", "video", "pv"]
+        slipped = record["url"].startswith(("#", "//"))
+        assert slipped == ("image.url_slip" in row["oddities"])
         assert bool(record["pv"]) == (row["state_table"] == 0)
         assert bool(record["video"]) == bool(row["listed_videos"])
         assert all(pair.count("#:#") == 1 for pair in record["pv"].split("#;#") if record["pv"])

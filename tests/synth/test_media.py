@@ -124,6 +124,8 @@ def test_states_reasons_and_tags_are_what_the_files_show(
         assert (row["listed_images"], row["listed_videos"], row["listed_audios"]) == tuple(
             map(len, (pictures, clips, sounds))
         )
+        broken = sum(isinstance(found, Reason) for found in pictures)
+        assert (0 < broken < len(pictures)) == ("image.partial" in row["oddities"])
         inside = [found if isinstance(found, Reason) else found[1] for found in clips]
         inside = [found for found in inside if found is not None]
         if sounds:
@@ -167,6 +169,30 @@ def test_placeholders_are_one_file_and_relisted_offers_share_theirs(
         relisted += row["offer"] in first
         assert first.setdefault(row["offer"], shown) == shown
     assert relisted > 5
+
+
+def test_noise_shows_another_product_where_the_truth_says_so(tmp_path: Path) -> None:
+    """Beside a crawl without noise, the files of noisy modalities differ, and no others."""
+    share = {"image": 0.4, "video": 0.4, "audio": 0.4}
+    for name, noise in (("clean", {}), ("noisy", share)):
+        settings = {"products": 60, "files": 1, "own_audio": 0.5, "noise": noise}
+        synthesize(tmp_path / name, SynthConfig.model_validate(settings))
+    truth = pl.read_parquet(tmp_path / "noisy" / "truth.parquet").filter(outcome="product")
+    lines = (tmp_path / "noisy" / "crawl" / "part-000.jsonl").read_text("utf-8").splitlines()
+    differing: Counter[str] = Counter()
+    for row in truth.iter_rows(named=True):
+        record, odd = json.loads(lines[row["row"]]), set(row["oddities"])
+        heard = {"audio.stranger"} if not record.get("audios") else set()
+        for key, why in (("images", {"image.stranger"}), ("videos", {"video.stranger", *heard}),
+                         ("audios", {"audio.stranger"})):  # fmt: skip
+            paths = [tmp_path / name / "crawl" / path for path in record.get(key) or () for name in ("clean", "noisy")]
+            for clean, noisy in zip(paths[::2], paths[1::2], strict=True):
+                if clean.exists() and not (key == "images" and "image.partial" in odd):
+                    assert (clean.read_bytes() != noisy.read_bytes()) == bool(why & odd)
+                    differing.update(why & odd)
+        for modality in share:
+            assert f"{modality}.stranger" not in odd or row[f"state_{modality}"] == State.PRESENT
+    assert min(differing[f"{modality}.stranger"] for modality in share) > 5
 
 
 def test_every_format_occurs(crawl: Path) -> None:

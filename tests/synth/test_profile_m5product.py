@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from m5tools.synth import SynthConfig, synthesize
-from m5tools.synth.profile_m5product import LABELS, PRODUCTS, label_counts
+from m5tools.synth import SynthConfig, synthesize, words
+from m5tools.synth.profile_m5product import ATTRIBUTE_NAMES, LABELS, PRODUCTS, label_counts
+from m5tools.synth.world import World
 
 
 def gini(counts: np.ndarray) -> float:
@@ -27,10 +29,22 @@ def test_the_tail_at_full_size_is_the_published_one() -> None:
     assert (counts > 2000).sum() == 850
 
 
+def attribute_names(out: Path) -> set[str]:
+    found = re.findall(r'"pv":"([^"]*)"', (out / "crawl" / "products.json").read_text("utf-8"))
+    return {pair.partition("#:#")[0] for table in found for pair in table.split("#;#") if pair}
+
+
+def test_every_name_can_occur_and_no_other() -> None:
+    config = SynthConfig.model_validate({"profile": "m5product"})
+    assert config.attribute_names + len(words.SHARED_NAMES) == ATTRIBUTE_NAMES
+    assert not words.SHARED_NAMES & set(World(config).extra_names)
+
+
 def test_a_sample_has_the_tail_and_the_joint_absences(tmp_path: Path) -> None:
     config = SynthConfig.model_validate({"profile": "m5product", "products": 100_000, "media": False})
     synthesize(tmp_path / "out", config)
     truth = pl.read_parquet(tmp_path / "out" / "truth.parquet").filter(outcome="product")
+    assert len(attribute_names(tmp_path / "out")) == pytest.approx(ATTRIBUTE_NAMES, rel=0.01)
     counts = np.zeros(LABELS)
     found = np.sort(truth["category"].value_counts()["count"].to_numpy())[::-1]
     counts[: len(found)] = found
