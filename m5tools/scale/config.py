@@ -96,9 +96,9 @@ class TrainConfig(BaseModel):
     """One training run.
 
     Attributes:
-        shards: shard folder, a path or any URI the loader reads.
+        shards: shard folder.
         out: folder for `checkpoint.pt` and `metrics.jsonl`.
-        cut: name of a cut that selects products and modalities; None takes all the shards hold.
+        cut: folder of a narrower cut (`<dataset>/cuts/<name>`); None takes all the shards hold.
         model: which of :data:`MODELS`.
         steps, batch_size: optimiser steps; products a step.
         lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of

@@ -92,6 +92,21 @@ def test_another_configuration_in_the_same_folder_is_refused(world: World, tmp_p
         train(TrainConfig(**SMALL, out=tmp_path, lr=0.1, seed=4), products=world)
 
 
+@pytest.mark.parametrize("memory_mb", [1024, 0], ids=["in memory", "streamed"])
+def test_a_run_follows_its_shards_but_goes_on_with_no_others(tmp_path: Path, memory_mb: int) -> None:
+    world = World(60, seed=2)
+    config = TrainConfig(**SMALL, out=tmp_path, memory_mb=memory_mb, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train(config, kill_at(3), products=world)
+    moved = config.model_copy(update={"shards": "moved"})
+    with pytest.raises(Killed):
+        train(moved, kill_at(5), products=world)
+    assert read(tmp_path / "checkpoint.pt")["config"]["shards"] == "moved"
+    world.splits["train"].pop()
+    with pytest.raises(UsageError, match=r"moved no longer holds what .* was trained on"):
+        train(moved, products=world)
+
+
 def test_a_loss_that_is_no_number_stops_with_a_message(world: World, tmp_path: Path) -> None:
     config = TrainConfig(**SMALL, out=tmp_path, temperature=1e-45)
     with pytest.raises(StageFailed, match=r"step 1: loss nan.*Lower lr"):
