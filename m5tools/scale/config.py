@@ -111,6 +111,8 @@ class TrainConfig(BaseModel):
         temperature: tau of the contrastive task.
         masking: share of tokens (table: of names and values) hidden for the masked tasks.
         image_size: pixels a side at which the loader delivers pictures and frames.
+        threads: of the arithmetic. More gain a small network little, wait for each other on a busy machine, and
+            another number changes the last bits.
         memory_mb: the split's tokens are kept in memory if they fit, else decoded anew every epoch.
         checkpoint_every: steps between checkpoints; the last step always writes one.
         time_limit_s: stop after this many seconds with what has been learned. Such a run depends on the machine's
@@ -137,6 +139,7 @@ class TrainConfig(BaseModel):
     temperature: float = Field(default=0.1, gt=0)
     masking: float = Field(default=0.15, ge=0, le=1)
     image_size: int = 64
+    threads: int = Field(default=1, ge=1)
     memory_mb: int = 1024
     checkpoint_every: int = Field(default=200, ge=1)
     time_limit_s: float | None = None

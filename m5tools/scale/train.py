@@ -10,6 +10,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,21 @@ def train(
         StageFailed: the loss is no longer a number.
     """
     began = time.monotonic()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _threads(config.threads):
         torch.manual_seed(config.seed)
         shape = MODELS[config.model]
         shards = products or Shards(config.shards, config.cut, shape, config.image_size, config.seed)
         return _Run(config, shards, began).finish(progress)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:

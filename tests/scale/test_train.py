@@ -122,11 +122,14 @@ def test_the_clock_stops_a_run_that_keeps_what_it_learned(world: World, tmp_path
     assert (again.step, again.stopped) == (7, "steps")
 
 
-def test_training_leaves_the_callers_random_numbers_alone(world: World, tmp_path: Path) -> None:
+def test_training_leaves_the_callers_random_numbers_and_threads_alone(world: World, tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    train(TrainConfig(**{**SMALL, "steps": 1}, out=tmp_path), products=world)
+    threads, during = torch.get_num_threads(), []
+    config = TrainConfig(**{**SMALL, "steps": 1}, out=tmp_path, threads=threads + 1)
+    train(config, lambda _: during.append(torch.get_num_threads()), products=world)
     assert torch.equal(before, torch.get_rng_state())
+    assert (during, torch.get_num_threads()) == ([threads + 1], threads)
 
 
 def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path) -> None:
