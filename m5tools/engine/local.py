@@ -21,8 +21,9 @@ from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.lock import held
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
+from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
-from m5tools.errors import StageFailed, UsageError
+from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
 
 POLL_S = 0.5
@@ -76,7 +77,7 @@ class LocalEngine:
         """Bring one stage up to date.
 
         Raises:
-            StaleError: an input is missing or out of date.
+            StaleError: an input is missing, damaged or out of date.
             UsageError: another run holds the stage.
             StageFailed: a unit failed, or too many items did.
         """
@@ -84,7 +85,11 @@ class LocalEngine:
         inputs = fresh_inputs(stage, dataset)
         run = stage.run_name(inputs, stage.noted(dataset.manifest()))
         entry = dataset.manifest()["stages"].get(stage.entry)
-        if entry is not None and entry["run"] == run and not self.refresh:
+        for upstream in inputs:
+            fault = lost(dataset, upstream)
+            if fault is not None:
+                raise StaleError(f"'{stage.name}' reads {dataset.root / fault.path}: {fault.what}; run: {fault.remedy}")
+        if entry is not None and entry["run"] == run and not self.refresh and not self._must_mend(dataset, stage):
             self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
             return Result(stage.entry, entry["counts"], True, True)
         home = dataset.root / "runs" / stage.entry
@@ -103,7 +108,20 @@ class LocalEngine:
             elif not self._wait(lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
+        advice = stage.advice(counts)
+        if advice is not None:
+            self.listener.note(f"{stage.entry}: {advice}")
         return Result(stage.entry, counts, False, True)
+
+    def _must_mend(self, dataset: Dataset, stage: Stage) -> bool:
+        """Whether a finished stage has lost a file since and is to be done again."""
+        fault = lost(dataset, stage.entry)
+        if fault is None:
+            return False
+        if self.world_size > 1:
+            raise StaleError(f"'{stage.name}' has lost {dataset.root / fault.path}; run: {fault.remedy}")
+        self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
+        return True
 
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
         """Forget runs of other circumstances: their outputs are about to be overwritten."""
@@ -184,6 +202,7 @@ class LocalEngine:
                 stage=stage.name,
                 version=stage.version,
                 config=stage.config.model_dump(mode="json"),
+                settings=stage.config.model_dump(mode="json", exclude_defaults=True),
                 run=run,
                 inputs=inputs,
                 fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
