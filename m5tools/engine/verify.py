@@ -41,8 +41,9 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
-    """The first file of a finished stage that is gone or of another size; contents are not read."""
-    return next(iter(_compare(dataset, entry, contents=False)[1]), None)
+    """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
+    faults = _compare(dataset, entry, contents=False)[1]
+    return next((fault for fault in faults if not fault.path.startswith("runs/")), None)
 
 
 def _compare(dataset: Dataset, name: str, *, contents: bool) -> tuple[int, list[Fault]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,8 +34,9 @@ class Files:
     def __reduce__(self) -> tuple[type[Files], tuple[Path, tuple[str, ...]]]:
         return Files, (self._folder, self._names)
 
-    def __del__(self) -> None:
-        with suppress(AttributeError):
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        # When Python ends, the names of this module are gone already, and the system closes the files.
+        if not ending() and hasattr(self, "_open"):
             self.close()
 
     def pread(self, shard: int, start: int, length: int) -> bytes:

@@ -75,3 +75,14 @@ def test_no_more_files_are_open_than_allowed(view: View, monkeypatch: pytest.Mon
     files.close()
     copy.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_files_left_open_when_python_ends_are_left_to_the_system(tmp_path: Path) -> None:
+    """The names of the module are gone by then; closing would be noise on standard error."""
+    (tmp_path / "a.tar").write_bytes(b"abc")
+    files = Files(tmp_path, ("a.tar",))
+    files.pread(0, 0, 3)
+    files.__del__(lambda: True)
+    assert len(files._open) == 1
+    files.__del__(lambda: False)
+    assert len(files._open) == 0
