@@ -23,8 +23,9 @@ from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.lock import held
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
+from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
-from m5tools.errors import StageFailed, UsageError
+from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
 
 POLL_S = 0.5
@@ -79,13 +80,17 @@ class LocalEngine:
         """Bring one stage up to date.
 
         Raises:
-            StaleError: an input is missing or out of date.
+            StaleError: an input is missing, damaged or out of date.
             UsageError: another run holds the stage.
             StageFailed: a unit failed, or too many items did.
         """
         started = time.monotonic()
         inputs = fresh_inputs(stage, dataset)
         run = stage.run_name(inputs, stage.noted(dataset.manifest()))
+        for upstream in inputs:
+            fault = lost(dataset, upstream)
+            if fault is not None:
+                raise StaleError(f"'{stage.name}' reads {dataset.root / fault.path}: {fault.what}; run: {fault.remedy}")
         home = dataset.root / "runs" / stage.entry
         if done := self._done_before(dataset, stage, run):
             return done
@@ -111,14 +116,27 @@ class LocalEngine:
             elif not self._wait(lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
+        advice = stage.advice(counts)
+        if advice is not None:
+            self.listener.note(f"{stage.entry}: {advice}")
         return Result(stage.entry, counts, False, True)
 
     def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
         entry = dataset.manifest()["stages"].get(stage.entry)
-        if entry is None or entry["run"] != run or self.refresh:
+        if entry is None or entry["run"] != run or self.refresh or self._must_mend(dataset, stage):
             return None
         self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
         return Result(stage.entry, entry["counts"], True, True)
+
+    def _must_mend(self, dataset: Dataset, stage: Stage) -> bool:
+        """Whether a finished stage has lost a file since and is to be done again."""
+        fault = lost(dataset, stage.entry)
+        if fault is None:
+            return False
+        if self.world_size > 1:
+            raise StaleError(f"'{stage.name}' has lost {dataset.root / fault.path}; run: {fault.remedy}")
+        self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
+        return True
 
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
         """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs."""
@@ -206,6 +224,7 @@ class LocalEngine:
                 stage=stage.name,
                 version=stage.version,
                 config=stage.config.model_dump(mode="json"),
+                settings=stage.config.model_dump(mode="json", exclude_defaults=True),
                 run=run,
                 inputs=inputs,
                 fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],

@@ -60,7 +60,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UsageError(f"{path} is not a readable checkpoint: {error}") from error
+        what = (str(error).splitlines() or ["it ends early"])[0]
+        raise UsageError(f"{path} is not a readable checkpoint ({what}); name one that `m5 train` wrote") from error
     if state.get("format") != FORMAT:
         raise UsageError(f"{path} has checkpoint format {state.get('format')}, this version reads {FORMAT}")
     return state

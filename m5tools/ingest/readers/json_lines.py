@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Chunk, Row, readable
+from m5tools.ingest.readers.row import Chunk, Row, readable, refuse_folder
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 64 << 20
@@ -33,6 +33,7 @@ class JsonLines:
         self._decoder = msgspec.json.Decoder()
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:
+        refuse_folder(path)
         if path.suffix == ".zip":
             with readable(name), zipfile.ZipFile(path) as archive:
                 files = [m for m in archive.infolist() if not m.is_dir()]
