@@ -38,11 +38,12 @@ class Crawl(TypedDict):
 
 
 class StageEntry(TypedDict):
-    """A finished stage: what it was configured with, what it read, what came out."""
+    """A finished stage: its config, what of that is not the default, what it read, what came out."""
 
     stage: str
     version: int
     config: dict[str, Any]
+    settings: dict[str, Any]
     run: str
     inputs: dict[str, str]
     fingerprint: str
@@ -84,6 +85,8 @@ class Dataset:
         if "://" in str(root):
             raise NotBuiltYet(f"datasets on object storage ({root}) come with a later release; use a local folder")
         self.root = Path(root)
+        if self.root.is_file():
+            raise UsageError(f"{root} is a file; a dataset is a folder (with {MANIFEST} in it, once it is built)")
 
     def __repr__(self) -> str:
         return f"Dataset({str(self.root)!r})"
@@ -112,7 +115,8 @@ class Dataset:
             body: Manifest = json.loads(file.read_text(encoding="utf-8"))
             version = int(body["format"])
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{file} is damaged ({error}); restore it or build the dataset anew") from error
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
         if version > FORMAT:
             raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
         if not Manifest.__required_keys__ <= body.keys():

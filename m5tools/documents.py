@@ -68,7 +68,11 @@ def read(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: not valid YAML: {error.problem}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise UsageError(f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from error
+    except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
     except RecursionError as error:
         raise UsageError(f"{path}: cannot be read: it is nested too deeply") from error
@@ -97,16 +101,35 @@ def load(path: Path, model: type[Model]) -> Model:
     return validate(read(path), model, path)
 
 
-def validate(body: Any, model: type[Model], path: Path) -> Model:
+def validate(body: Any, model: type[Model], path: Path, changes: Mapping[tuple[str, ...], str] | None = None) -> Model:
     """Check content that came from `path` (and may have been changed since by `--set`).
 
+    Args:
+        body: the content.
+        model: what it must be.
+        path: where it came from.
+        changes: place in the document → the `key=value` of `--set` that stands there now.
+
     Raises:
-        UsageError: the first thing that is wrong, with its line.
+        UsageError: the first things that are wrong, each with its line or its `--set`.
     """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise UsageError("\n".join(describe(e, path) for e in error.errors()[:5])) from error
+        raise UsageError("\n".join(describe(e, path, changes) for e in root_causes(error)[:5])) from error
+
+
+def root_causes(error: ValidationError) -> list[ErrorDetails]:
+    """The errors without those that only repeat that something inside a list is wrong."""
+    every = error.errors()
+    places = [one["loc"] for one in every]
+
+    def repeats(one: ErrorDetails) -> bool:
+        depth = len(one["loc"])
+        inside = any(len(place) > depth and place[:depth] == one["loc"] for place in places)
+        return one["type"] == "too_short" and inside
+
+    return [one for one in every if not repeats(one)]
 
 
 def settings(body: Any, model: type[Model], path: Path | None, flag: str) -> Model:
@@ -126,21 +149,35 @@ def settings(body: Any, model: type[Model], path: Path | None, flag: str) -> Mod
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = root_causes(error)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{flag}{place}: {first['msg']}") from error
+        raise UsageError(f"{flag}{place}: {complaint(first)}") from error
 
 
-def describe(error: ErrorDetails, path: Path) -> str:
-    """One line for one validation error: file, line, place in the document, what is wrong."""
+def describe(error: ErrorDetails, path: Path, changes: Mapping[tuple[str, ...], str] | None = None) -> str:
+    """One line for one validation error: file, line, place in the document (or the `--set`), what is wrong."""
     place = tuple(part for part in error["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-    words = ".".join(str(part) for part in place) or "document"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "is not a known key; check its spelling"
-    elif isinstance(error["input"], str | int | float | bool):
-        message += f" (it is {error['input']!r})"
+    message = complaint(error)
+    written = tuple(map(str, place))
+    for changed, change in (changes or {}).items():
+        if written[: len(changed)] == changed:
+            return f"--set {change}: {message}"
+    words = ".".join(written) or "document"
     return f"{path}:{line_of(path, place)}: {words}: {message}"
+
+
+def complaint(error: ErrorDetails) -> str:
+    """What is wrong, in words a user knows."""
+    if error["type"] == "extra_forbidden":
+        return "is not a known key; check its spelling"
+    if error["type"] == "union_tag_invalid":
+        chosen = error["ctx"]
+        kind = chosen["discriminator"].strip("'")
+        return f"there is no {kind} '{chosen['tag']}'; there are {chosen['expected_tags']}"
+    message = error["msg"].removeprefix("Value error, ")
+    if isinstance(error["input"], str | int | float | bool):
+        message += f" (it is {error['input']!r})"
+    return message
 
 
 def line_of(path: Path, place: Sequence[str | int]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class M5Error(Exception):
     """A failure with a message for the user: one line that says what is wrong and what to do."""
@@ -27,3 +29,17 @@ class NotBuiltYet(M5Error):
 
 class StageFailed(M5Error):
     """A unit of work failed for good, or more items failed than `--max-failed-share` allows."""
+
+
+_NOT_OUR_BUG = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+    | {errno.ENAMETOOLONG}
+)
+
+
+def told_by_the_system(error: OSError) -> str | None:
+    """One line for what only the user can mend (no permission, a full disk, a file in the way), else None."""
+    if error.errno not in _NOT_OUR_BUG or error.filename is None:
+        return None
+    remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "name another place or change it"
+    return f"{error.filename}: {(error.strerror or '').lower()}; {remedy}"

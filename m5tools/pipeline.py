@@ -151,6 +151,7 @@ def load(name: str, changes: tuple[str, ...] = ()) -> tuple[Pipeline, Path]:
     """
     path = documents.locate("pipeline", "pipelines", name)
     body = _expand(documents.read_object(path), path)
+    changed: dict[tuple[str, ...], str] = {}
     for change in changes:
         key, value = split_change(change)
         head, *rest = key.split(".")
@@ -161,9 +162,11 @@ def load(name: str, changes: tuple[str, ...] = ()) -> tuple[Pipeline, Path]:
             if target is None:
                 raise UsageError(f"--set {change}: {path} has no stage '{head}'")
             assign(target, rest, value, change)
+            changed["stages", str(steps.index(target)), head, *rest] = change
         else:
             body[head] = value
-    return documents.validate(body, Pipeline, path), path
+            changed[head,] = change
+    return documents.validate(body, Pipeline, path, changed), path
 
 
 def split_change(change: str) -> tuple[str, Any]:

@@ -90,6 +90,11 @@ def laws() -> dict[str, Law]:
     return {law.table: law for law in map(_read, files)}
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of a type can be compared with a threshold; true and false count as 1 and 0."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
 def law(table: str) -> Law:
     """The law of one table."""
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -167,6 +168,10 @@ class Stage(ABC):
         """A JSON value that changes when something it reads outside the dataset changes."""
         return None
 
+    def advice(self, counts: Counts) -> str | None:
+        """What to check where a run did its work but what came out is hardly what was meant."""
+        return None
+
     def owned(self, dataset: Dataset) -> list[Path]:
         """The folders whose files a finished run of this stage fully decides."""
         return [dataset.folder(table, **self.choices) for table in self.writes]
@@ -210,10 +215,18 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
             if stale:
                 raise StaleError(
                     f"'{stage.name}' reads '{source.table}', which is out of date because '{stale}' changed; "
-                    f"run: m5 {stages[entry]['stage']} --dataset {dataset.root}"
+                    f"run: {remake(dataset.root, stages[entry])}"
                 )
             found[entry] = stages[entry]["fingerprint"]
     return found
+
+
+def remake(root: Path, entry: StageEntry) -> str:
+    """The command that makes a finished stage anew, with the settings it was made with."""
+    words = ["m5", entry["stage"], "--dataset", str(root)]
+    for key, value in entry.get("settings", {}).items():
+        words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
+    return shlex.join(words)
 
 
 def stale_upstream(entry: str, stages: Mapping[str, StageEntry]) -> str | None:

@@ -57,7 +57,7 @@ def chosen(dataset: Dataset, table: str, name: str | None) -> str | NotYet:
     if name is None and not names:
         return NotYet(f"m5 {stage}")
     if name is None:
-        return names[0] if len(names) == 1 else NotYet(f"m5 audit --set {choice}={'|'.join(names)}")
+        return names[0] if len(names) == 1 else NotYet(f"m5 audit --{choice} {'|'.join(names)}")
     if name not in names:
         known = f"there is {', '.join(names)}" if names else "there is none"
         raise UsageError(f"the dataset has no {choice} '{name}'; {known}")

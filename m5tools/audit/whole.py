@@ -57,13 +57,15 @@ def audit(dataset: Dataset, *, policy: str = "default", cut: str | None = None, 
         cut, shards: which to follow in the funnel; None means the only one there is.
 
     Raises:
-        UsageError: the cut or the shards asked for do not exist.
+        UsageError: the policy, the cut or the shards asked for do not exist.
     """
     manifest = dataset.manifest()
     followed = columns.chosen(dataset, "cut_products", cut), columns.chosen(dataset, "shard_index", shards)
     facts = contents.facts(dataset, manifest)
     sizes = categories.sizes(dataset)
     ranks = categories.ranked(sizes)
+    if policy != "default":
+        columns.chosen(dataset, "tags", policy)
     tagged = columns.has(dataset, "tags", policy=policy)
     return Audit(
         policy=policy,

@@ -14,8 +14,9 @@ from m5tools.errors import NotBuiltYet, UsageError
 
 def need_torch() -> None:
     """Refuse with the remedy where the `train` extra is not installed."""
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError("training needs PyTorch; install it with: pip install 'm5tools[train]'")
+    for package in ("torch", "tokenizers"):
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"training needs {package}; install it with: pip install 'm5tools[train]'")
 
 
 def train(
@@ -34,7 +35,7 @@ def train(
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the folder it lies in.")],
     shards: Annotated[Path, typer.Argument(help="A shard folder.")],
-    split: Annotated[str, typer.Option("--split", help="Split to judge on.")] = "test",
+    split: Annotated[str, typer.Option("--split", help="Split to judge on; several with commas.")] = "test",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the figures as JSON.")] = None,
 ) -> None:
     """Judge a trained model: product retrieval, category retrieval, classification, beside baselines and chance."""

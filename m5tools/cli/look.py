@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,24 +24,37 @@ def sniff(file: Annotated[Path, typer.Argument(help="A file or folder that a cra
     from rich.console import Console
     from rich.table import Table
 
+    from m5tools import resources
     from m5tools.ingest.sniff import sniff as look_at
 
     found = look_at(file)
     console = Console()
-    console.print(f"format {found.format}, {found.rows} rows looked at, {found.bad} of them cannot be parsed")
+
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+    if found.files:
+        say(f"a folder with {len(found.files):,} files of records; look at one of them:")
+        for inside in found.files[:5]:
+            say(f"next:   m5 sniff {inside}")
+        return
+    if found.rows and found.bad == found.rows:
+        raise UsageError(f"{file}: none of {found.rows} rows is {found.format}; name a JSON Lines or CSV file")
+    say(f"format {found.format}, {found.rows} rows looked at, {found.bad} of them cannot be parsed")
     table = Table("field", "filled", "example", box=None)
     for name, (share, example) in found.fields.items():
         table.add_row(_plain(name), f"{share:.0%}", _plain(example[:80]))
     if found.fields:
         console.print(table)
     if found.layout:
-        console.print(f"layout: {found.layout}")
-        command = f"m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}"
-        console.print(f"next:   {command}", soft_wrap=True, markup=False)
-    else:
-        console.print(
-            "layout: none that is known; copy a mapping from schemas/sources/ and name its path in --set mapping="
-        )
+        say(f"layout: {found.layout}")
+        say(f"next:   m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}")
+        return
+    mappings = resources.folder("schemas") / "sources"
+    start = mappings / f"{found.nearest}.yaml" if found.nearest else mappings
+    known = f"none that is known; nearest: {found.nearest}" if found.nearest else "none that is known"
+    say(f"layout: {known}")
+    say(f"next:   copy a mapping ({start}), change it and name the copy: --set mapping=my.yaml")
 
 
 def audit(
@@ -51,7 +66,8 @@ def audit(
     """Write the report: long tail, completeness, tags, duplicates, splits."""
     from m5tools.dataset import open_dataset
 
-    typer.echo(write_audit(open_dataset(dataset), policy, cut, shards))
+    with _parts_of(dataset):
+        typer.echo(write_audit(open_dataset(dataset), policy, cut, shards))
 
 
 def write_audit(dataset: Dataset, policy: str, cut: str | None, shards: str | None) -> Path:
@@ -69,7 +85,7 @@ def status(dataset: DatasetOption) -> None:
 
     from m5tools.dataset import open_dataset
     from m5tools.engine.progress import words
-    from m5tools.stage import stale_upstream
+    from m5tools.stage import remake, stale_upstream
 
     found = open_dataset(dataset)
     stages = found.manifest()["stages"]
@@ -79,10 +95,13 @@ def status(dataset: DatasetOption) -> None:
         upstream = stale_upstream(name, stages)
         table.add_row(name, f"out of date ({upstream} changed)" if upstream else "done", words(entry["counts"]))
     console = Console()
-    console.print(
-        f"{found.root}: {len(found.manifest()['crawls'])} crawls, {found.partitions} partitions", markup=False
-    )
+    crawls = len(found.manifest()["crawls"])
+    about = f"{found.root}: {crawls} {'crawl' if crawls == 1 else 'crawls'}, {found.partitions} partitions"
+    console.print(about, markup=False, soft_wrap=True)
     console.print(table)
+    stale = [name for name in stages if stale_upstream(name, stages)]
+    for name in sorted(stale, key=lambda name: order.index(stages[name]["stage"])):
+        console.print(f"next: {remake(found.root, stages[name])}", markup=False, soft_wrap=True, highlight=False)
 
 
 def show(
@@ -93,7 +112,8 @@ def show(
     """Everything known about one product, and where each thing came from."""
     from m5tools.dataset import open_dataset
 
-    rows = open_dataset(dataset).show(product)
+    with _parts_of(dataset):
+        rows = open_dataset(dataset).show(product)
     if as_json:
         import json
 
@@ -151,7 +171,8 @@ def explain_cut(
     from m5tools.cli.explain import print_cut
     from m5tools.dataset import open_dataset
 
-    print_cut(open_dataset(dataset), cut)
+    with _parts_of(dataset):
+        print_cut(open_dataset(dataset), cut)
 
 
 @explain.command("shards")
@@ -166,6 +187,24 @@ def explain_shards(path: Annotated[Path, typer.Argument(help="A shard folder.")]
 def explain_run() -> None:
     """What a training run saw (later release)."""
     raise NotBuiltYet("'m5 explain run' comes with a later release")
+
+
+@contextmanager
+def _parts_of(dataset: Path) -> Iterator[None]:
+    """A part that is no Parquet file any more ends in one line.
+
+    Raises:
+        UsageError: instead of what Polars said.
+    """
+    import polars as pl
+
+    try:
+        yield
+    except pl.exceptions.ComputeError as error:
+        what = str(error).splitlines()[0]
+        raise UsageError(
+            f"{dataset} is damaged ({what}); 'm5 check {dataset}' names the file and the remedy"
+        ) from error
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from m5tools.cli import learn, look, make, stages
 from m5tools.cli.run import run_pipeline
-from m5tools.errors import M5Error
+from m5tools.errors import M5Error, UsageError, told_by_the_system
 
 app = typer.Typer(
     name="m5",
@@ -51,7 +51,7 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 def run() -> None:
     """Run the command line; a user's mistake is one line, a bug is a traceback."""
     try:
-        app()
+        app(prog_name="m5")
     except M5Error as error:
         print(f"m5: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -60,6 +60,12 @@ def run() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        told = told_by_the_system(error)
+        if told is None:
+            raise
+        print(f"m5: {told}", file=sys.stderr)
+        sys.exit(UsageError.exit_code)
 
 
 if __name__ == "__main__":

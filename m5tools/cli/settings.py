@@ -33,16 +33,17 @@ def stage_runs(name: str, config: Path | None, changes: tuple[str, ...]) -> list
         return [pipeline.build(cast(pipeline.StageName, name), body)]
     except ValidationError as error:
         if config is not None:
-            raise UsageError("\n".join(documents.describe(e, config) for e in error.errors()[:5])) from error
+            causes = documents.root_causes(error)[:5]
+            raise UsageError("\n".join(documents.describe(cause, config) for cause in causes)) from error
         raise UsageError(_explain(name, error)) from error
 
 
 def _explain(name: str, error: ValidationError) -> str:
     """What is wrong with settings given on the command line, and which there are."""
     lines = []
-    for one in error.errors()[:3]:
+    for one in documents.root_causes(error)[:3]:
         place = ".".join(str(part) for part in one["loc"])
-        known = "is not a setting" if one["type"] == "extra_forbidden" else one["msg"].lower()
+        known = "is not a setting" if one["type"] == "extra_forbidden" else documents.complaint(one)
         lines.append(f"'{name}': {place}: {known}")
     _, config = pipeline.STAGES[cast(pipeline.StageName, name)]
     fields = [f"  {field} — {info.description or ''}" for field, info in config.model_fields.items()]

@@ -15,6 +15,8 @@ from m5tools.scale.train import Progress as Step
 from m5tools.scale.train import TrainReport, train
 from m5tools.tasks.evaluate import evaluate
 
+LINES = 10  # how often a run without a terminal tells how far it has come
+
 
 def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[str, ...]) -> None:
     """Train and print what came of it.
@@ -31,16 +33,20 @@ def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[st
 
 
 def shown_training(settings: TrainConfig) -> TrainReport:
-    """Train under a progress bar."""
+    """Train under a progress bar; without a terminal, with a line now and then."""
     text = TextColumn(
         "loss {task.fields[loss]:.3f}  {task.fields[rate]:.0f} products/s  waiting {task.fields[wait]:.0%}"
     )
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=settings.steps, loss=0.0, rate=0.0, wait=0.0)
 
         def step(now: Step) -> None:
             bar.update(task, completed=now.step, loss=now.loss, rate=now.samples_per_s, wait=now.data_wait)
+            if bar.disable and now.step % max(1, settings.steps // LINES) == 0:
+                line = f"training: {now.step:,}/{settings.steps:,}, loss {now.loss:.3f}"
+                console.print(f"{line}, {now.samples_per_s:.0f} products/s", highlight=False)
 
         return train(settings, step)
 

@@ -14,18 +14,19 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from m5tools import atomic
 from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.lock import held
+from m5tools.engine.markers import Markers
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
+from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
-from m5tools.errors import StageFailed, UsageError
-from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
+from m5tools.errors import StageFailed, StaleError, UsageError
+from m5tools.stage import Counts, Stage, Unit, fresh_inputs
 
 POLL_S = 0.5
 DISCARDED = ".gone-"
@@ -79,13 +80,17 @@ class LocalEngine:
         """Bring one stage up to date.
 
         Raises:
-            StaleError: an input is missing or out of date.
+            StaleError: an input is missing, damaged or out of date.
             UsageError: another run holds the stage.
             StageFailed: a unit failed, or too many items did.
         """
         started = time.monotonic()
         inputs = fresh_inputs(stage, dataset)
         run = stage.run_name(inputs, stage.noted(dataset.manifest()))
+        for upstream in inputs:
+            fault = lost(dataset, upstream)
+            if fault is not None:
+                raise StaleError(f"'{stage.name}' reads {dataset.root / fault.path}: {fault.what}; run: {fault.remedy}")
         home = dataset.root / "runs" / stage.entry
         if done := self._done_before(dataset, stage, run):
             return done
@@ -98,7 +103,7 @@ class LocalEngine:
                 return done
             home.mkdir(parents=True, exist_ok=True)
             self._make_room(dataset, stage, home, run)
-            markers = _Markers(dataset, home / run)
+            markers = Markers(dataset, home / run)
             for round_name in stage.rounds():
                 units = stage.units(dataset, round_name)
                 if not self._run_round(dataset, stage, round_name, units, markers):
@@ -111,14 +116,27 @@ class LocalEngine:
             elif not self._wait(lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
+        advice = stage.advice(counts)
+        if advice is not None:
+            self.listener.note(f"{stage.entry}: {advice}")
         return Result(stage.entry, counts, False, True)
 
     def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
         entry = dataset.manifest()["stages"].get(stage.entry)
-        if entry is None or entry["run"] != run or self.refresh:
+        if entry is None or entry["run"] != run or self.refresh or self._must_mend(dataset, stage):
             return None
         self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
         return Result(stage.entry, entry["counts"], True, True)
+
+    def _must_mend(self, dataset: Dataset, stage: Stage) -> bool:
+        """Whether a finished stage has lost a file since and is to be done again."""
+        fault = lost(dataset, stage.entry)
+        if fault is None:
+            return False
+        if self.world_size > 1:
+            raise StaleError(f"'{stage.name}' has lost {dataset.root / fault.path}; run: {fault.remedy}")
+        self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
+        return True
 
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
         """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs."""
@@ -143,7 +161,7 @@ class LocalEngine:
         stage: Stage,
         round_name: str,
         units: list[Unit],
-        markers: _Markers,
+        markers: Markers,
     ) -> bool:
         """Do the open units of a round; False when the deadline cut it short."""
         markers.load(round_name, units)
@@ -166,7 +184,7 @@ class LocalEngine:
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
 
-    def _stopped(self, stage: Stage, markers: _Markers) -> Result:
+    def _stopped(self, stage: Stage, markers: Markers) -> Result:
         self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
         return Result(stage.entry, markers.counts(), False, False)
 
@@ -192,7 +210,7 @@ class LocalEngine:
         stage: Stage,
         run: str,
         inputs: dict[str, str],
-        markers: _Markers,
+        markers: Markers,
         counts: Counts,
     ) -> None:
         """Drop files that this run did not write, then say in the manifest that it is done."""
@@ -206,6 +224,7 @@ class LocalEngine:
                 stage=stage.name,
                 version=stage.version,
                 config=stage.config.model_dump(mode="json"),
+                settings=stage.config.model_dump(mode="json", exclude_defaults=True),
                 run=run,
                 inputs=inputs,
                 fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
@@ -220,54 +239,6 @@ class LocalEngine:
     def _committed(dataset: Dataset, stage: Stage, run: str) -> bool:
         entry = dataset.manifest()["stages"].get(stage.entry)
         return entry is not None and entry["run"] == run
-
-
-class _Markers:
-    """The completion markers of one run."""
-
-    def __init__(self, dataset: Dataset, folder: Path) -> None:
-        self.folder = folder
-        self._root = dataset.root
-        self._bodies: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def load(self, round_name: str, units: list[Unit]) -> bool:
-        """Read the markers of a round that are there and hold; True when none is missing."""
-        for unit in units:
-            if not self.has(round_name, unit):
-                body = self._read(self._file(round_name, unit))
-                if body is not None:
-                    self._bodies[round_name, unit.key] = body
-        return all(self.has(round_name, unit) for unit in units)
-
-    def has(self, round_name: str, unit: Unit) -> bool:
-        return (round_name, unit.key) in self._bodies
-
-    def add(self, round_name: str, unit: Unit, done: Done) -> None:
-        body = {"counts": done.counts, "outputs": [asdict(o) for o in done.outputs]}
-        atomic.write_json(self._file(round_name, unit), body)
-        self._bodies[round_name, unit.key] = body
-
-    def counts(self) -> Counts:
-        return total(body["counts"] for _, body in sorted(self._bodies.items()))
-
-    def outputs(self) -> dict[str, str]:
-        """Path below the root → sha256, of every file the run wrote."""
-        return {o["path"]: o["sha256"] for body in self._bodies.values() for o in body["outputs"]}
-
-    def _file(self, round_name: str, unit: Unit) -> Path:
-        return self.folder / round_name / f"{unit.key}.json"
-
-    def _read(self, file: Path) -> dict[str, Any] | None:
-        """A marker whose outputs are still there in their recorded size; else the unit is open."""
-        try:
-            body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        for output in body["outputs"]:
-            path = self._root / output["path"]
-            if not path.is_file() or path.stat().st_size != output["bytes"]:
-                return None
-        return body
 
 
 def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:

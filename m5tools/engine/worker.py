@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from m5tools.dataset import Dataset, Output
-from m5tools.errors import M5Error
+from m5tools.errors import M5Error, told_by_the_system
 from m5tools.stage import Counts, Stage, Unit, Work
 from m5tools.vocabulary import Reason
 
@@ -49,7 +49,10 @@ def perform(task: Task, journal: Path | None = None) -> Done:
         counts = task.stage.process(task.round_name, task.unit, work)
     except M5Error as error:
         return Done({}, [], time.perf_counter() - started, message=str(error))
-    except Exception:  # noqa: BLE001 - a bug travels to the supervisor as its traceback, which raises it there
+    except Exception as error:  # noqa: BLE001 - a bug travels to the supervisor as its traceback, which raises it there
+        told = told_by_the_system(error) if isinstance(error, OSError) else None
+        if told is not None:
+            return Done({}, [], time.perf_counter() - started, message=told)
         return Done({}, [], time.perf_counter() - started, traceback=traceback.format_exc())
     return Done(counts, work.outputs, time.perf_counter() - started)
 

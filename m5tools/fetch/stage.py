@@ -45,6 +45,11 @@ class Fetch(Stage):
     def inputs(self) -> tuple[Input, ...]:
         return (Input("media"),)
 
+    def advice(self, counts: Counts) -> str | None:
+        if counts.get("items") and counts["failed"] == counts["items"]:
+            return "no listed file could be had; check the media_root given to 'm5 ingest'"
+        return None
+
     def noted(self, manifest: Manifest) -> Any:
         return [[crawl["source"], crawl["media_root"]] for crawl in manifest["crawls"]]
 

@@ -13,6 +13,7 @@ from m5tools.ingest.readers import READERS
 
 ROWS = 500
 _CSV = {".csv", ".tsv", ".txt"}
+_RECORDS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Sniffed:
         bad: rows among them that could not be parsed.
         fields: field → (share of rows in which it is filled, an example).
         layout: name of the known mapping that fits, or None.
+        nearest: name of the known mapping that shares most fields, where none fits.
+        files: of a folder: files in it that can be looked at by themselves.
     """
 
     format: str
@@ -32,6 +35,8 @@ class Sniffed:
     bad: int
     fields: dict[str, tuple[float, str]]
     layout: str | None
+    nearest: str | None = None
+    files: tuple[Path, ...] = ()
 
 
 def sniff(path: Path) -> Sniffed:
@@ -43,6 +48,9 @@ def sniff(path: Path) -> Sniffed:
     if not path.exists():
         raise UsageError(f"no file {path}")
     if path.is_dir():
+        inside = tuple(p for p in sorted(path.iterdir()) if p.is_file() and _holds_records(p))
+        if inside:
+            return Sniffed("folder", 0, 0, {}, None, files=inside)
         stems = {p.suffix for p in path.rglob("*") if p.is_file()}
         fitting = [n for n, m in mappings.known().items() if m.parts is not None and set(m.parts.image) & stems]
         return Sniffed("folder", 0, 0, {}, fitting[0] if fitting else None)
@@ -61,15 +69,21 @@ def sniff(path: Path) -> Sniffed:
     for name in names:
         texts = [text for record in records if (text := text_of(record.get(name))) is not None]
         fields[name] = (len(texts) / max(1, len(records)), texts[0] if texts else "")
-    return Sniffed(kind, rows, bad, fields, _layout(kind, set(names)))
+    layout = _layout(kind, set(names), at_least=0.8)
+    nearest = None if layout else _layout(kind, set(names), at_least=0.5)
+    return Sniffed(kind, rows, bad, fields, layout, nearest)
 
 
-def _layout(kind: str, names: set[str]) -> str | None:
-    """The known mapping most of whose telling fields are there (at least four fifths of them)."""
+def _holds_records(file: Path) -> bool:
+    return not _RECORDS.isdisjoint(suffix.lower() for suffix in file.suffixes)
+
+
+def _layout(kind: str, names: set[str], at_least: float) -> str | None:
+    """The known mapping most of whose telling fields are there (at least this share of them)."""
     best: tuple[float, str] | None = None
     for name, mapping in mappings.known().items():
         if mapping.format == kind and mapping.detect:
             share = len(names & set(mapping.detect)) / len(mapping.detect)
-            if share >= 0.8 and (best is None or share > best[0]):
+            if share >= at_least and (best is None or share > best[0]):
                 best = (share, name)
     return best[1] if best else None

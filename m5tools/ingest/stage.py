@@ -28,6 +28,7 @@ from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, Chunk
+from m5tools.ingest.readers.row import refuse_folder
 from m5tools.ingest.sample import Sample, drawn, draws
 from m5tools.ingest.settle import known_versions, settle
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -87,10 +88,24 @@ class Ingest(Stage):
         return tuple(Input("products", {"crawl": crawl["crawl_id"]}) for crawl in before)
 
     def outside(self) -> Any:
-        named = [*input_files(self.config), *companion_files(self.mapping, self._root)]
+        given = input_files(self.config)
+        for path in given if self.mapping.format != "folder" else ():
+            refuse_folder(path)
+        named = [*given, *companion_files(self.mapping, self._root)]
         files = [f for p in named for f in (sorted(p.rglob("*")) if p.is_dir() else [p]) if f.is_file()]
         facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         return [self.mapping.model_dump(mode="json"), facts]
+
+    def advice(self, counts: Counts) -> str | None:
+        if not counts["rows"]:
+            return f"the input holds no row; check files={', '.join(self.config.files)}"
+        if counts["rejects"] == counts["rows"]:
+            first = input_files(self.config)[0]
+            return (
+                f"every row was rejected; does the mapping '{self.config.mapping}' (format {self.mapping.format}) fit? "
+                f"see: m5 sniff {first}"
+            )
+        return None
 
     def owned(self, dataset: Dataset) -> list[Path]:
         return [dataset.folder(table) / self.crawl_id for table in self.writes]

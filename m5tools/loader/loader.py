@@ -87,6 +87,13 @@ class Loader:
         world_size: int = 1,
     ) -> None:
         _check_ranks(global_batch_size, rank, world_size)
+        _check_sizes(
+            image_size=image_size,
+            max_images=max_images,
+            max_frames=max_frames,
+            max_audio_seconds=max_audio_seconds,
+            threads=threads,
+        )
         catalog = Catalog.open(uri, split)
         if cut is not None:
             catalog = catalog.within(cut)
@@ -145,7 +152,7 @@ class Loader:
         """Where training is: about 100 bytes, the same on every rank, so it is saved once."""
         return {
             "version": STATE_VERSION,
-            "fingerprint": self._fingerprint,
+            "fingerprint": self.fingerprint,
             "seed": self.plan.seed,
             "global_batch_size": self.plan.global_batch_size,
             "epoch": self._lane.epoch,
@@ -168,8 +175,8 @@ class Loader:
             "global_batch_size": "open the loader with the same global_batch_size",
         }
         for name, remedy in remedies.items():
-            if state[name] != ours[name]:
-                raise UsageError(f"cannot continue: {name} was {state[name]}, here it is {ours[name]}; {remedy}")
+            if state.get(name) != ours[name]:
+                raise UsageError(f"cannot continue: {name} was {state.get(name)}, here it is {ours[name]}; {remedy}")
         self._lane.epoch, self._step = state["epoch"], state["step"]
         self._restored = True
 
@@ -194,7 +201,8 @@ class Loader:
         return path
 
     @property
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
+        """16 hex digits over shards, split, samples, masks and kind of order: equal where the same can be continued."""
         plan = self.plan
         return hashlib.sha256(f"{plan.fingerprint}/{plan.shuffle}/{plan.drop_last}".encode()).hexdigest()[:16]
 
@@ -230,6 +238,13 @@ def _check_ranks(global_batch_size: int, rank: int, world_size: int) -> None:
             f"{world_size} ranks cannot share a global batch of {global_batch_size} equally; "
             f"choose a global_batch_size that is a multiple of {world_size}"
         )
+
+
+def _check_sizes(**sizes: float) -> None:
+    """A size of nothing would deliver nothing for what the masks call present."""
+    for name, size in sizes.items():
+        if size <= 0:
+            raise UsageError(f"{name} is {size}; it must be above 0 (to leave a modality out, name the others)")
 
 
 def _known(modalities: Sequence[Modality | str]) -> tuple[Modality, ...]:

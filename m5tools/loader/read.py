@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,20 +23,20 @@ OPEN_FILES: Final = 128
 
 
 class Files:
-    """Open tars of this process, the longest unused closed first; a copy sent to another process opens its own."""
+    """Open tars, the longest unused closed first; a copy sent to another process opens its own.
+
+    A forked process may use what it inherits: reads name their place, so no position is shared.
+    """
 
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
         self._folder = folder
         self._names = names
         self._open: OrderedDict[int, int] = OrderedDict()
-        self._process = os.getpid()
+        # Not __del__: at the end of a program the names it would use may be gone.
+        self.close = weakref.finalize(self, _close, self._open)
 
     def __reduce__(self) -> tuple[type[Files], tuple[Path, tuple[str, ...]]]:
         return Files, (self._folder, self._names)
-
-    def __del__(self) -> None:
-        with suppress(AttributeError):
-            self.close()
 
     def pread(self, shard: int, start: int, length: int) -> bytes:
         """Bytes of a tar; fewer than asked for where it ends before.
@@ -46,23 +46,18 @@ class Files:
         """
         return os.pread(self._descriptor(shard), length, start)
 
-    def close(self) -> None:
-        """Close what this process opened."""
-        while self._open:
-            _, descriptor = self._open.popitem()
-            if self._process == os.getpid():
-                os.close(descriptor)
-
     def _descriptor(self, shard: int) -> int:
-        if self._process != os.getpid():
-            self._open.clear()
-            self._process = os.getpid()
         if shard not in self._open:
             if len(self._open) >= OPEN_FILES:
                 os.close(self._open.popitem(last=False)[1])
             self._open[shard] = os.open(self._folder / self._names[shard], os.O_RDONLY)
         self._open.move_to_end(shard)
         return self._open[shard]
+
+
+def _close(descriptors: OrderedDict[int, int]) -> None:
+    while descriptors:
+        os.close(descriptors.popitem()[1])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Written under a temporary name and renamed, so a killed run leaves the previous 
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any, Final
 
 import torch
 
+from m5tools import atomic
 from m5tools.errors import UsageError
 from m5tools.scale.config import ScaleConfig, TrainConfig
 from m5tools.scale.harmony import RULES, Harmony
 from m5tools.scale.model import Scale
 from m5tools.scale.tokenizer import ProductTokenizer
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,8 @@ class Trained:
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write one checkpoint atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with atomic.whole_file(path) as temporary:
+        torch.save({"format": FORMAT, **state}, temporary)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -65,7 +60,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UsageError(f"{path} is not a readable checkpoint: {error}") from error
+        what = (str(error).splitlines() or ["it ends early"])[0]
+        raise UsageError(f"{path} is not a readable checkpoint ({what}); name one that `m5 train` wrote") from error
     if state.get("format") != FORMAT:
         raise UsageError(f"{path} has checkpoint format {state.get('format')}, this version reads {FORMAT}")
     return state

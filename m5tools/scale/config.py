@@ -96,9 +96,9 @@ class TrainConfig(BaseModel):
     """One training run.
 
     Attributes:
-        shards: shard folder, a path or any URI the loader reads.
+        shards: shard folder.
         out: folder for `checkpoint.pt` and `metrics.jsonl`.
-        cut: name of a cut that selects products and modalities; None takes all the shards hold.
+        cut: folder of a narrower cut (`<dataset>/cuts/<name>`); None takes all the shards hold.
         model: which of :data:`MODELS`.
         steps, batch_size: optimiser steps; products a step.
         lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of
@@ -111,6 +111,8 @@ class TrainConfig(BaseModel):
         temperature: tau of the contrastive task.
         masking: share of tokens (table: of names and values) hidden for the masked tasks.
         image_size: pixels a side at which the loader delivers pictures and frames.
+        threads: of the arithmetic. More gain a small network little, wait for each other on a busy machine, and
+            another number changes the last bits.
         memory_mb: the split's tokens are kept in memory if they fit, else decoded anew every epoch.
         checkpoint_every: steps between checkpoints; the last step always writes one.
         time_limit_s: stop after this many seconds with what has been learned. Such a run depends on the machine's
@@ -137,6 +139,7 @@ class TrainConfig(BaseModel):
     temperature: float = Field(default=0.1, gt=0)
     masking: float = Field(default=0.15, ge=0, le=1)
     image_size: int = 64
+    threads: int = Field(default=1, ge=1)
     memory_mb: int = 1024
     checkpoint_every: int = Field(default=200, ge=1)
     time_limit_s: float | None = None

@@ -10,6 +10,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,25 @@ def train(
         products: where splits are opened; by default the shard folder `config.shards`.
 
     Raises:
-        UsageError: the split is too small, or `config.out` holds a run with another configuration.
+        UsageError: the split is too small, or `config.out` holds a run with another configuration or on other shards.
         StageFailed: the loss is no longer a number.
     """
     began = time.monotonic()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _threads(config.threads):
         torch.manual_seed(config.seed)
         shape = MODELS[config.model]
         shards = products or Shards(config.shards, config.cut, shape, config.image_size, config.seed)
         return _Run(config, shards, began).finish(progress)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:
@@ -95,6 +106,12 @@ class _Run:
         """
         loader = self._open((Modality.TEXT, Modality.TABLE), 8 * READ_BATCH, drop_last=False, shuffle=False)
         self.categories = loader.categories
+        self.data = self._open(MODALITIES, READ_BATCH, drop_last=False).fingerprint
+        if saved is not None and saved["data"] != self.data:
+            raise UsageError(
+                f"{self.config.shards} no longer holds what {self.path} was trained on; "
+                "bring the shards and the cut back, or choose another folder"
+            )
         if saved is not None:
             return ProductTokenizer.from_json(self.shape, saved["tokenizer"]), saved["rows"]
 
@@ -203,6 +220,7 @@ class _Run:
                 "tokenizer": self.tokenizer.to_json(),
                 "categories": list(self.categories),
                 "rows": self.rows,
+                "data": self.data,
                 "step": self.step,
                 "last": self.last,
                 "model": self.model.state_dict(),
@@ -260,11 +278,11 @@ def schedule(step: int, steps: int, warmup: int) -> float:
 
 
 def _same_run(config: TrainConfig, saved: dict[str, Any], path: Path) -> None:
-    """Refuse to continue a run with other settings; the place and the clock are no settings."""
+    """Refuse to continue a run with other settings; places and the clock are no settings."""
     before = TrainConfig.model_validate(saved["config"])
-    free = {"out": config.out, "time_limit_s": config.time_limit_s, "checkpoint_every": config.checkpoint_every}
-    if before.model_copy(update=free) != config:
-        changed = [k for k, v in before.model_copy(update=free) if v != getattr(config, k)]
+    free = {name: getattr(config, name) for name in ("shards", "cut", "out", "time_limit_s", "checkpoint_every")}
+    changed = [k for k, v in before.model_copy(update=free) if v != getattr(config, k)]
+    if changed:
         raise UsageError(f"{path} was trained with another {', '.join(changed)}; choose another folder")
 
 

@@ -1,6 +1,7 @@
 """Proof that a shard folder is what its index says: every byte re-read, in three ways that must agree.
 
-The tar's own headers, the index, and plain `webdataset` must tell the same samples, members, places and checksums.
+The tar's own headers, the index, and plain `webdataset` must tell the same samples, members, places and checksums, and
+the bytes between the members must be those that the writer puts there.
 Damage is reported, not raised: a folder with a hundred faults gives a hundred lines.
 """
 
@@ -20,7 +21,8 @@ import xxhash
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards.manifest import CARD, INDEX, MANIFEST, ShardFile, ShardManifest, local_folder
+from m5tools.shards import skeleton
+from m5tools.shards.manifest import CARD, MANIFEST, ShardFile, ShardManifest, local_folder
 from m5tools.vocabulary import MEDIA, MODALITIES, State
 
 _DAMAGE = (OSError, EOFError, ValueError, tarfile.TarError, pa.ArrowException)
@@ -84,8 +86,10 @@ def check(folder: str | Path) -> Report:
         for file in files:
             report.faults.extend(_check_shard(root, split, file, manifest.categories, report))
     known = {MANIFEST, CARD, *(f.tar for f in listed), *(f.index for f in listed)}
-    present = {p.relative_to(root).as_posix() for p in (*root.glob("*"), *(root / INDEX).glob("*")) if p.is_file()}
+    present = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
     report.faults += [Fault(name, "the manifest does not know this file") for name in sorted(present - known)]
+    if CARD not in present:
+        report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards"))
     derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.config)
     if derived.content != manifest.content:
         report.faults.append(Fault(MANIFEST, "the content hash does not fit the shards it lists"))
@@ -126,8 +130,10 @@ def _check_shard(
     except _DAMAGE as error:
         yield Fault(file.tar, f"the tar cannot be read to its end: {_line(error)}")
         tar = list(_readable(tar_path))
-    yield from _compare(file.tar, expected, tar, "the tar")
-    yield from _adjacency(file.tar, tar)
+    differ = [*_compare(file.tar, expected, tar, "the tar"), *_adjacency(file.tar, tar)]
+    if [(f.key, f.name, f.offset, f.length) for f in tar] == [(e.key, e.name, e.offset, e.length) for e in expected]:
+        differ += [Fault(file.tar, what, where) for where, what in skeleton.differences(tar_path, rows)]
+    yield from differ
     try:
         plain = list(_by_webdataset(tar_path))
     except _DAMAGE as error:

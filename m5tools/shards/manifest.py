@@ -86,6 +86,8 @@ class ShardManifest(BaseModel):
             body = json.loads(file.read_text(encoding="utf-8"))
             if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] > FORMAT:
                 raise UsageError(f"{file} has format {body['format']}, this m5tools reads up to {FORMAT}")
+            if isinstance(body, dict) and "stages" in body:
+                raise UsageError(f"{folder} is a dataset; its shard folders are {_shard_folders(folder)}")
             return cls.model_validate(body)
         except FileNotFoundError:
             raise UsageError(
@@ -102,6 +104,11 @@ class ShardManifest(BaseModel):
         path = folder / MANIFEST
         atomic.write_json(path, self.model_dump(mode="json"))
         return path
+
+
+def _shard_folders(dataset: Path) -> str:
+    found = sorted(str(file.parent) for file in dataset.glob(f"shards/*/{MANIFEST}"))
+    return ", ".join(found) or f"not there yet; run: m5 shard --dataset {dataset}"
 
 
 def is_shard_folder(folder: Path) -> bool:

@@ -55,6 +55,18 @@ class Place:
     offsets: tuple[int, ...]
 
 
+def header(name: str, length: int) -> bytes:
+    """The header block of one member; name and length decide all of it."""
+    return _info(name, length).tobuf(tarfile.USTAR_FORMAT)
+
+
+def _info(name: str, length: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size = length
+    info.mode = 0o644
+    return info
+
+
 class TarWriter:
     """Writes one tar. Use as a context manager; the file is complete when the block is left.
 
@@ -85,9 +97,6 @@ class TarWriter:
         start = self._file.tell()
         offsets = []
         for member in members:
-            info = tarfile.TarInfo(f"{key}.{member.name}")
-            info.size = len(member.data)
-            info.mode = 0o644
             offsets.append(self._file.tell() + BLOCK)
-            self._tar.addfile(info, io.BytesIO(member.data))
+            self._tar.addfile(_info(f"{key}.{member.name}", len(member.data)), io.BytesIO(member.data))
         return Place(start, self._file.tell(), tuple(offsets))

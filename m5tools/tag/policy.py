@@ -12,6 +12,7 @@ from m5tools.vocabulary import Modality
 Table = Literal["image", "video", "audio", "text", "table", "pair"]
 SHARED = ("shared_products", "shared_titles", "shared_categories")
 _MEDIA_TABLES = ("image", "video", "audio")
+_CODES = ("state", "reason")
 
 
 class _Model(BaseModel):
@@ -49,11 +50,13 @@ class Rule(_Model):
 
     @model_validator(mode="after")
     def _signals_exist(self) -> Rule:
-        known = schema.law(f"signals_{self.signals}").names + (SHARED if self.signals in _MEDIA_TABLES else ())
+        columns = schema.law(f"signals_{self.signals}").columns
+        known = tuple(c.name for c in columns if schema.is_number(c.type) and c.name not in _CODES)
+        known += SHARED if self.signals in _MEDIA_TABLES else ()
         for condition in self.when:
             if condition.signal not in known:
                 raise ValueError(
-                    f"signals/{self.signals} has no signal '{condition.signal}'; it has {', '.join(known)}"
+                    f"signals/{self.signals} has no number '{condition.signal}'; it has {', '.join(known)}"
                 )
         return self
 

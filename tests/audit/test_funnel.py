@@ -114,7 +114,7 @@ def test_of_several_cuts_one_must_be_named(make_dataset: Callable[..., Dataset],
             other = dataset.folder(table, cut="other") / part.name
             other.parent.mkdir(parents=True, exist_ok=True)
             other.write_bytes(part.read_bytes())
-    assert audit(dataset).funnel.cut == NotYet("m5 audit --set cut=default|other")
+    assert audit(dataset).funnel.cut == NotYet("m5 audit --cut default|other")
     assert audit(dataset, cut="other").funnel.cut == "other"
     with pytest.raises(UsageError, match="there is default, other"):
         audit(dataset, cut="best")

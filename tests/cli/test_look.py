@@ -64,6 +64,24 @@ def test_sniff_knows_a_folder(m5: M5, tmp_path: Path) -> None:
     assert "layout: tuxpaint_stamps" in said.out
 
 
+def test_sniff_names_the_files_of_records_in_a_folder_of_pictures(m5: M5, tmp_path: Path) -> None:
+    for name in ("products.jsonl", "a.png"):
+        (tmp_path / name).write_text("{}")
+    said = m5("sniff", tmp_path)
+    assert said.code == 0
+    assert f"m5 sniff {tmp_path / 'products.jsonl'}" in said.out
+    assert "tuxpaint" not in said.out
+
+
+def test_sniff_names_the_nearest_layout_and_where_its_mapping_lies(m5: M5, tmp_path: Path) -> None:
+    file = tmp_path / "products.jsonl"
+    file.write_text('{"id": 1, "title": "Mug", "attributes": {}, "images": ["a.png"]}\n')
+    said = m5("sniff", file)
+    assert "nearest: synth" in said.out
+    path = said.out.partition("copy a mapping (")[2].partition(")")[0]
+    assert Path(path).is_file()
+
+
 def test_sniff_says_when_no_layout_fits(m5: M5, tmp_path: Path) -> None:
     file = tmp_path / "[red]rows.jsonl"
     file.write_text('{"a": 1}\n{"a": 2}\nbroken\n')
@@ -202,3 +220,24 @@ def test_check_names_the_damaged_tar(m5: M5, copy: Path) -> None:
     assert said.code == 1
     assert said.err.startswith("train-000000.tar")
     assert said.err.count("\n") < 10, "one flipped bit is one member, not a list of every sample"
+
+
+def test_damage_is_one_line_that_names_check(m5: M5, copy: Path) -> None:
+    next((copy / "tables" / "products").rglob("*.parquet")).write_bytes(b"x")
+    for command in (("show", "x"), ("audit",)):
+        said = m5(*command, "-d", copy)
+        assert said.code == 2
+        assert f"m5 check {copy}" in said.err
+        assert said.err.count("\n") == 1
+
+
+def test_audit_knows_which_policies_there_are(m5: M5, shop: Path) -> None:
+    said = m5("audit", "-d", shop / "dataset", "--policy", "nosuch")
+    assert said.code == 2
+    assert "there is default" in said.err
+
+
+def test_a_dataset_where_shards_are_wanted_names_its_shards(m5: M5, shop: Path) -> None:
+    said = m5("explain", "shards", shop / "dataset")
+    assert said.code == 2
+    assert str(shop / "dataset" / "shards" / "default") in said.err

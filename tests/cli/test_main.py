@@ -153,6 +153,17 @@ MISTAKES = (
     (("synth", "new", "--profile", "nosuch"), "m5product"),
     (("synth", "new", "--products", "0"), "--products"),
     (("demo", "--products", "3"), "--products"),
+    (("run", "demo", "--set", "dataset="), "--set dataset=: "),
+    (("run", "demo", "--set", "dataset=empty.yaml"), "empty.yaml is a file"),
+    (("tag", "-d", "empty.yaml"), "empty.yaml is a file"),
+    (("run", "demo", "--set", "tag.polcy=x"), "--set tag.polcy=x: is not a known key"),
+    (("run", "demo", "--set", "ingest.sources.0.limit=many"), "--set ingest.sources.0.limit=many: "),
+    (("run", "latin.yaml"), "latin.yaml:2: byte 0xe9 is not UTF-8"),
+    (("run", "fly.yaml"), "fly.yaml:3: stages.0: there is no stage 'fly'; there are 'ingest'"),
+    (("run", "many.yaml"), "many.yaml:4: stages.0.ingest.sources.0.limit: "),
+    (("ingest", "-d", "new", "--set", "source=s", "--set", "mapping=synth", "--set", "files=."), ". is a folder; name"),
+    (("sniff", "empty.yaml/x"), "empty.yaml/x"),
+    (("sniff", "list.yaml"), "list.yaml: none of 1 rows"),
 )
 
 
@@ -161,11 +172,40 @@ def test_a_mistake_exits_2_names_it_and_leaves_nothing(
     m5: M5, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    files = {"list.yaml": "- 1\n", "broken.yaml": "policy: x\n  y: [\n", "empty.yaml": ""}
+    files = {
+        "list.yaml": "- 1\n",
+        "broken.yaml": "policy: x\n  y: [\n",
+        "empty.yaml": "",
+        "latin.yaml": "dataset: x\nabout: caf\xe9\n",
+        "fly.yaml": "dataset: x\nstages:\n  - stage: fly\n",
+        "many.yaml": "dataset: x\nstages:\n  - stage: ingest\n    sources: [{source: s, mapping: m, files: f, limit: many}]\n",
+    }
     for name, text in files.items():
-        Path(name).write_text(text)
+        Path(name).write_text(text, encoding="latin-1")
     said = m5(*command)
     assert said.code == 2
     assert expected in said.err
     assert "Traceback" not in said.err
     assert {p.name for p in tmp_path.iterdir()} == files.keys()
+
+
+def test_errors_about_a_list_are_not_repeated_for_what_holds_it(m5: M5, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "dataset: x\nstages:\n  - {stage: ingest, sources: [{source: s, mapping: m, files: f, limit: z}]}\n"
+    )
+    said = m5("run", recipe)
+    assert said.err.count("\n") == 1
+    assert "limit" in said.err
+
+
+def test_what_the_system_refuses_is_one_line(m5: M5, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    said = m5("synth", file, "--no-media", "--products", 1)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    below = m5("run", "demo", "--set", f"dataset={file}/below", "--set", f"ingest.sources.0.files={file}", "-w", 0)
+    assert below.code == 2
+    assert below.err.count("\n") == 1
+    assert str(file) in below.err

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import m5tools
+from m5tools import resources
 
 from .conftest import M5
 
@@ -67,3 +68,46 @@ def test_too_many_failed_items_exit_1(m5: M5, copy: Path) -> None:
     assert said.code == 1
     assert "--max-failed-share" in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_stage_does_not_read_half_of_a_table(m5: M5, copy: Path) -> None:
+    lost = sorted((copy / "tables" / "products").rglob("*.parquet"))[0]
+    lost.unlink()
+    said = m5("tag", "-d", copy, "--refresh", "-w", 0)
+    assert said.code == 2
+    assert str(lost) in said.err
+    assert "--set source=shop" in said.err, "the remedy is a command that runs as it stands"
+    assert said.err.count("\n") == 1
+
+
+def test_a_half_deleted_shard_folder_is_written_again(m5: M5, copy: Path) -> None:
+    folder = copy / "shards" / "default"
+    for file in (*folder.glob("*.tar"), *folder.glob("index/*")):
+        file.unlink()
+    assert "doing the stage again" in m5("shard", "-d", copy, "-w", 0).err
+    assert m5("check", folder).code == 0
+    assert "up to date" in m5("shard", "-d", copy, "-w", 0).err
+
+
+def test_the_command_that_mends_keeps_the_settings(m5: M5, copy: Path, crawl: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "my.yaml"
+    policy.write_text((resources.folder("pipelines") / "policies" / "default.yaml").read_text())
+    assert m5("tag", "-d", copy, "--set", f"policy={policy}", "-w", 0).code == 0
+    assert m5(*ingest(crawl, "limit=10"), "-d", copy).code == 0
+    said = m5("cut", "-d", copy, "-w", 0)
+    assert "out of date" in said.err
+    assert f"next: m5 tag --dataset {copy} --set policy={policy}" in m5("status", "-d", copy).out
+
+
+def test_a_mapping_that_fits_no_row_is_told(m5: M5, tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("a,b\n1,2\n")
+    sets = ("source=s", "mapping=synth", f"files={file}")
+    said = m5("ingest", "-d", tmp_path / "new", *(w for s in sets for w in ("--set", s)), "-w", 0)
+    assert said.code == 0
+    assert f"every row was rejected; does the mapping 'synth' (format json_lines) fit? see: m5 sniff {file}" in said.err
+
+
+def test_media_that_is_nowhere_is_told(m5: M5, crawl: Path, tmp_path: Path) -> None:
+    assert m5(*ingest(crawl, f"media_root={tmp_path}"), "-d", tmp_path / "new").code == 0
+    assert "check the media_root" in m5("fetch", "-d", tmp_path / "new", "-w", 0).err

@@ -237,18 +237,21 @@ def test_half_a_character_of_utf_16_stays_in_its_row(tmp_path: Path) -> None:
         ("a.zip", b"PK\x03\x04 no more"),
         ("a.gz", gzip.compress(b"{}\n" * 9_999, mtime=0)[:40]),
         ("b.gz", b"plain"),
-        ("folder", None),
     ],
-    ids=["zip", "cut gzip", "no gzip", "folder"],
+    ids=["zip", "cut gzip", "no gzip"],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
-    path.mkdir() if content is None else path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(UsageError, match=f"^{name} cannot be read: "):
         read(JsonLines(), path)
-    if content is None:
-        with pytest.raises(UsageError, match=f"^{name} cannot be read: "):
-            read(CsvTable(), path)
+
+
+@pytest.mark.parametrize("reader", [JsonLines(), CsvTable()])
+def test_a_folder_for_a_file_is_told_what_to_write_instead(tmp_path: Path, reader: JsonLines | CsvTable) -> None:
+    (tmp_path / "rows.csv").write_text("")
+    with pytest.raises(UsageError, match=f"^{tmp_path} is a folder; name the files in it, .*[*].csv"):
+        read(reader, tmp_path)
 
 
 def test_an_archive_of_nothing_and_a_file_for_a_folder_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,4 +77,30 @@ def test_no_more_files_are_open_than_allowed(view: View, monkeypatch: pytest.Mon
     assert copy.pread(3, 0, 16) == files.pread(3, 0, 16)
     files.close()
     copy.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_files_end_quietly_with_the_program(view: View) -> None:
+    """At its end the names that a module uses may be gone before the objects it made."""
+    program = f"""
+import atexit, sys
+from pathlib import Path
+atexit.register(lambda: vars(sys.modules["m5tools.loader.read"]).update(suppress=None, os=None))
+from m5tools.loader.read import Files
+files = Files(Path({str(view.folder)!r}), {view.shards!r})
+files.pread(0, 0, 16)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_files_close_when_they_are_let_go_and_serve_a_forked_process(view: View) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    files = Files(view.folder, view.shards)
+    expected = files.pread(0, 0, 16)
+    child = os.fork()
+    if not child:
+        os._exit(files.pread(0, 0, 16) != expected)
+    assert os.waitpid(child, 0)[1] == 0
+    del files
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -92,6 +92,21 @@ def test_another_configuration_in_the_same_folder_is_refused(world: World, tmp_p
         train(TrainConfig(**SMALL, out=tmp_path, lr=0.1, seed=4), products=world)
 
 
+@pytest.mark.parametrize("memory_mb", [1024, 0], ids=["in memory", "streamed"])
+def test_a_run_follows_its_shards_but_goes_on_with_no_others(tmp_path: Path, memory_mb: int) -> None:
+    world = World(60, seed=2)
+    config = TrainConfig(**SMALL, out=tmp_path, memory_mb=memory_mb, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train(config, kill_at(3), products=world)
+    moved = config.model_copy(update={"shards": "moved"})
+    with pytest.raises(Killed):
+        train(moved, kill_at(5), products=world)
+    assert read(tmp_path / "checkpoint.pt")["config"]["shards"] == "moved"
+    world.splits["train"].pop()
+    with pytest.raises(UsageError, match=r"moved no longer holds what .* was trained on"):
+        train(moved, products=world)
+
+
 def test_a_loss_that_is_no_number_stops_with_a_message(world: World, tmp_path: Path) -> None:
     config = TrainConfig(**SMALL, out=tmp_path, temperature=1e-45)
     with pytest.raises(StageFailed, match=r"step 1: loss nan.*Lower lr"):
@@ -107,11 +122,14 @@ def test_the_clock_stops_a_run_that_keeps_what_it_learned(world: World, tmp_path
     assert (again.step, again.stopped) == (7, "steps")
 
 
-def test_training_leaves_the_callers_random_numbers_alone(world: World, tmp_path: Path) -> None:
+def test_training_leaves_the_callers_random_numbers_and_threads_alone(world: World, tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    train(TrainConfig(**{**SMALL, "steps": 1}, out=tmp_path), products=world)
+    threads, during = torch.get_num_threads(), []
+    config = TrainConfig(**{**SMALL, "steps": 1}, out=tmp_path, threads=threads + 1)
+    train(config, lambda _: during.append(torch.get_num_threads()), products=world)
     assert torch.equal(before, torch.get_rng_state())
+    assert (during, torch.get_num_threads()) == ([threads + 1], threads)
 
 
 def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ class WorldLoader:
         self.listings, self.modalities, self.size = listings, modalities, size
         self.shuffle, self.drop_last = shuffle, drop_last
         self.epoch = self.taken = 0
+        self.fingerprint = hashlib.sha256("".join(x.id for x in listings).encode()).hexdigest()
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.listings), self.size)

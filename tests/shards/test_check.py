@@ -90,6 +90,38 @@ def test_flipped_byte(folder: Path) -> None:
     assert len(found.splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("owner", "the tar does not hold it"),
+        ("behind the header's sum", "its header is not the one that was written"),
+        ("padding", "the padding behind it is not zero"),
+        ("end", "what lies behind the last member is not the end of a tar"),
+    ],
+)
+def test_flipped_byte_outside_of_members(folder: Path, place: str, wrong: str) -> None:
+    tar, offset, length, _ = picture_of(folder)
+    assert length % 512
+    at = {
+        "owner": offset - 512 + 108,
+        "behind the header's sum": offset - 512 + 155,
+        "padding": offset + length,
+        "end": tar.stat().st_size - 1,
+    }[place]
+    change(tar, at, bytes([tar.read_bytes()[at] ^ 1]))
+    assert wrong in faults(folder)
+
+
+@pytest.mark.parametrize("column", ["start", "end"])
+def test_index_that_misplaces_a_sample(folder: Path, column: str) -> None:
+    index = folder / "index" / "train-000000.parquet"
+    rows = pq.read_table(index)
+    at = rows.schema.get_field_index(column)
+    moved = pa.array([place + 512 for place in rows[column].to_pylist()], pa.int64())
+    pq.write_table(rows.set_column(at, rows.schema.field(at), moved), index)
+    assert faults(folder).count("the index says") == rows.num_rows
+
+
 @pytest.mark.parametrize("keep", [0, 700, 0.5])
 def test_truncation(folder: Path, keep: float) -> None:
     tar = picture_of(folder)[0]
@@ -106,6 +138,15 @@ def test_missing_shard_and_stray_file(folder: Path) -> None:
     found = faults(folder)
     assert "train-000000.tar: is missing" in found
     assert "train-000009.tar: the manifest does not know this file" in found
+
+
+def test_stray_file_in_a_folder_and_missing_card(folder: Path) -> None:
+    (folder / "old").mkdir()
+    (folder / "README.md").rename(folder / "old" / "train-000000.tar")
+    found = faults(folder)
+    assert "old/train-000000.tar: the manifest does not know this file" in found
+    assert "README.md: is missing" in found
+    assert len(found.splitlines()) == 2
 
 
 def test_stray_and_lost_member(folder: Path) -> None:

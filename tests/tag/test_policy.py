@@ -19,7 +19,8 @@ def test_the_shipped_policy_has_a_dozen_tags() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"when": [{"signal": "sharpnes", "below": 1}]}, "no signal 'sharpnes'"),
+        ({"when": [{"signal": "format", "below": 1}]}, "no number 'format'"),
+        ({"when": [{"signal": "sharpnes", "below": 1}]}, "no number 'sharpnes'"),
         ({"when": [{"signal": "sharpness"}]}, "exactly one of"),
         ({"when": [{"signal": "sharpness", "below": 1, "above": 2}]}, "exactly one of"),
         ({"when": []}, "at least 1 item"),

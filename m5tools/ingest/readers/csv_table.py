@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
+from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable, refuse_folder
 from m5tools.vocabulary import RejectReason
 
 DELIMITERS = ",;\t|"
@@ -20,6 +20,7 @@ class CsvTable(RowReader):
     """The reader. Rows are numbered from 0, the header not counted."""
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:
+        refuse_folder(path)
         return [Chunk(path, name)]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:

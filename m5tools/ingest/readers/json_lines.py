@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
+from m5tools.ingest.readers.row import Batch, Chunk, Row, readable, refuse_folder
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 16 << 20
@@ -35,6 +35,7 @@ class JsonLines:
         self._decoder = msgspec.json.Decoder()
 
     def chunks(self, path: Path, name: str) -> list[Chunk]:
+        refuse_folder(path)
         if path.suffix == ".zip":
             with readable(name), zipfile.ZipFile(path) as archive:
                 files = [m for m in archive.infolist() if not m.is_dir()]

@@ -115,6 +115,22 @@ UNREADABLE = (
 )  # fmt: skip
 
 
+def refuse_folder(path: Path) -> None:
+    """Say what to write instead where a format of single files is given a folder.
+
+    Raises:
+        UsageError: it is a folder.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name the files in it, such as files='{path}/*{_usual_suffix(path)}'")
+
+
+def _usual_suffix(folder: Path) -> str:
+    """The suffix of the records in a folder, as far as one can tell."""
+    found = {p.suffix for p in folder.iterdir()}
+    return next((s for s in (".jsonl", ".csv", ".tsv", ".json", ".gz", ".zip") if s in found), "")
+
+
 @contextmanager
 def readable(name: str) -> Iterator[None]:
     """A file that cannot be read to its end (damaged archive, folder, no permission) ends in one line that names it.
