@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from m5tools.dataset import Dataset
-from m5tools.vocabulary import MODALITIES, Relation
+from m5tools.vocabulary import MODALITIES, RejectReason, Relation, Split
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,17 @@ class Score:
 
 
 def other_sellers(dataset: Dataset, truth_file: Path) -> dict[str, int]:
-    """Product id → number of the real product, one listing an offer: what finding a product at other sellers means."""
+    """Product id → number of the real product, one listing an offer: what finding a product at other sellers means.
+
+    A real product of which an offer stands in the training split is left out: a model has seen it.
+    """
     truth = pl.read_parquet(truth_file).filter(pl.col("outcome") == "product")
     ids = dataset.read("products", columns=("product_id", "native_id"))
-    offers = truth.join(ids, on="native_id", how="inner").sort("product_id").unique("offer", keep="first")
-    return dict(offers.select("product_id", "instance").iter_rows())
+    offers = truth.join(ids, on="native_id", how="inner")
+    trained = dataset.scan("splits").filter(pl.col("split") == Split.TRAIN.value).select("product_id").collect()
+    seen = offers.join(trained, on="product_id", how="semi").select("instance").unique()
+    unseen = offers.join(seen, on="instance", how="anti").sort("product_id").unique("offer", keep="first")
+    return dict(unseen.select("product_id", "instance").iter_rows())
 
 
 def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict[str, list[Score]]:
@@ -48,7 +55,7 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
 
     Args:
         dataset: a dataset curated up to `dedup` from one simulated crawl.
-        truth_file: the crawl's `truth.parquet`.
+        truth_file: the crawl's `truth.parquet`, beside the folder of the delivery.
         policy: whose tags and states are judged.
     """
     truth = pl.read_parquet(truth_file)
@@ -56,7 +63,7 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
     planted = truth.filter(pl.col("outcome") == "product").join(ids, on="native_id", how="inner")
     return {
         "rows": _rows(dataset, truth),
-        "rejects": _rejects(dataset, truth),
+        "rejects": _rejects(dataset, truth, truth_file.parent / "crawl"),
         "states": _states(dataset, planted, policy),
         "tags": _tags(dataset, planted, policy),
         "duplicates": _duplicates(dataset, planted),
@@ -71,13 +78,28 @@ def _rows(dataset: Dataset, truth: pl.DataFrame) -> list[Score]:
     return [Score("products", planted.height, products, right)]
 
 
-def _rejects(dataset: Dataset, truth: pl.DataFrame) -> list[Score]:
-    found = dict(dataset.read("rejects", columns=("reason",)).group_by("reason").len().iter_rows())
-    planted = truth.filter(pl.col("outcome") == "reject").group_by("reject_reason").len().sort("reject_reason")
-    return [
-        Score(reason, count, found.get(reason, 0), min(count, found.get(reason, 0)))
-        for reason, count in planted.iter_rows()
-    ]
+def _rejects(dataset: Dataset, truth: pl.DataFrame, crawl: Path) -> list[Score]:
+    """Per reason: rows. Of rows that repeat an id any may stand as the product, so they are counted by their id."""
+    rejects = dataset.read("rejects", columns=("file", "offset", "reason"))
+    place = pl.col("row") - pl.col("row").min().over("file")
+    truth = truth.with_columns(line=place)
+    found = pl.concat([_lines(crawl / name, part) for (name,), part in rejects.group_by("file", maintain_order=True)])
+    found = found.join(truth.select("file", "line", "native_id"), on=["file", "line"], how="left")
+    planted = truth.filter(pl.col("outcome") == "reject").rename({"reject_reason": "reason"})
+    repeat = pl.col("reason") == RejectReason.REPEATED_ID.value
+    key = pl.when(repeat).then("native_id").otherwise(pl.concat_str("file", "line", separator=":"))
+    counts = [rows.group_by("reason", key.alias("key")).len() for rows in (planted, found)]
+    both = counts[0].join(counts[1], on=["reason", "key"], how="inner")
+    right = dict(both.group_by("reason").agg(pl.min_horizontal("len", "len_right").sum()).iter_rows())
+    numbers: list[dict[str, int]] = [dict(c.group_by("reason").agg(pl.col("len").sum()).iter_rows()) for c in counts]
+    reasons = sorted(numbers[0].keys() | numbers[1].keys())
+    return [Score(reason, *(count.get(reason, 0) for count in (*numbers, right))) for reason in reasons]
+
+
+def _lines(file: Path, rejects: pl.DataFrame) -> pl.DataFrame:
+    """Rejects of one file with the number of their line, from 0."""
+    ends = np.flatnonzero(np.frombuffer(file.read_bytes(), np.uint8) == ord("\n"))
+    return rejects.with_columns(line=pl.Series(np.searchsorted(ends, rejects["offset"].to_numpy()), dtype=pl.Int64))
 
 
 def _states(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import multiprocessing.connection
+import multiprocessing.forkserver as forkserver
 import os
 import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -52,8 +54,12 @@ class Pool:
         self._item_limit_s = item_limit_s
         self._workers: list[_Worker] = []
         self._context = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
-        if self._context.get_start_method() == "forkserver":
+        self._threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+        if workers and self._context.get_start_method() == "forkserver":
             self._context.set_forkserver_preload(["m5tools.engine.worker"])
+            with _set("POLARS_MAX_THREADS", str(self._threads)):
+                # Polars reads it once, when it is loaded; the server loads it for all workers.
+                forkserver.ensure_running()
         self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-")
         self._born = 0
 
@@ -141,9 +147,8 @@ class Pool:
         self._born += 1
         journal = Path(self._journals.name) / f"worker-{self._born}"
         ours, theirs = self._context.Pipe()
-        threads = max(1, (os.cpu_count() or 1) // self._count)
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
-            target=main, args=(theirs, str(journal), threads), daemon=True
+            target=main, args=(theirs, str(journal), self._threads), daemon=True
         )
         process.start()
         theirs.close()
@@ -184,3 +189,16 @@ class Pool:
                 "if that is -9, the machine may be out of memory: run with fewer --workers"
             )
         return task
+
+
+@contextmanager
+def _set(name: str, value: str) -> Iterator[None]:
+    """An environment variable for processes that are started inside."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pyarrow as pa
+
 from m5tools.dataset import Dataset, Output
 from m5tools.errors import M5Error, told_by_the_system
 from m5tools.stage import Counts, Stage, Unit, Work
@@ -59,7 +61,7 @@ def perform(task: Task, journal: Path | None = None) -> Done:
 
 def main(tasks: Connection, journal: str, threads: int) -> None:
     """Serve units until the pipe closes; die at once when the supervisor does."""
-    os.environ["POLARS_MAX_THREADS"] = str(threads)
+    pa.set_cpu_count(threads)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while True:
         try:

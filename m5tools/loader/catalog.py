@@ -126,6 +126,8 @@ class Catalog:
     def within(self, cut: str | Path) -> Catalog:
         """Only what a narrower cut allows: products outside it leave, and its masks are laid over the index's.
 
+        A product that the cut has in another split leaves too: training must not read what the cut keeps for testing.
+
         Args:
             cut: path or URI of a cut's folder (`<dataset>/cuts/<name>`).
 
@@ -135,8 +137,9 @@ class Catalog:
         parts = sorted((local_folder(cut) / "products").glob("[!.]*.parquet"))
         if not parts:
             raise UsageError(f"{cut} is not the folder of a cut; give <dataset>/cuts/<name>")
-        columns = ["product_id", "present", "state", "reason"]
-        rows = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts]).combine_chunks()
+        columns = ["product_id", "split", "present", "state", "reason"]
+        rows = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
+        rows = rows.filter(pc.field("split") == self.split).combine_chunks()
         match = pc.index_in(self.index["product_id"], value_set=rows["product_id"].combine_chunks())
         index = self.index.filter(match.is_valid())
         rows = rows.take(match.drop_null())

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from m5tools.dataset import Dataset, StageEntry
@@ -89,6 +92,8 @@ class Toy(Stage):
             time.sleep(3600)
         if self.config.act == "bug":
             raise ZeroDivisionError("a bug")
+        if self.config.act.startswith("threads "):
+            Path(self.config.act[8:]).write_text(f"{pl.thread_pool_size()} {pa.cpu_count()}")
         if self.config.act in ("mistake", "slow"):
             raise UsageError("the file is odd; straighten it")
 
@@ -317,6 +322,19 @@ def test_a_rank_does_not_wait_beyond_the_deadline(tmp_path: Path) -> None:
         result = alone.run(Dataset(tmp_path / "ds"), Toy(ToyConfig()))
     assert not result.finished
     assert result.counts["rows"] == 2
+
+
+def test_workers_share_the_cores(tmp_path: Path) -> None:
+    """Workers with as many threads as cores each would only get into each other's way."""
+    log = tmp_path / "threads"
+    program = f"""
+import os
+from tests.engine.test_local import *
+with Pool(os.cpu_count()) as pool:
+    LocalEngine(pool, Silent()).run(Dataset({str(tmp_path / "ds")!r}), Toy(ToyConfig(act="threads {log}")))
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
+    assert log.read_text() == "1 1"
 
 
 def test_ranks_cannot_refresh() -> None:

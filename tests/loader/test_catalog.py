@@ -98,6 +98,13 @@ def test_a_narrower_cut_removes_products_and_modalities(dataset: Dataset, folder
     assert view.fingerprint != catalog.view(MODALITIES).fingerprint
 
 
+def test_what_a_narrower_cut_keeps_for_testing_is_not_trained_on(dataset: Dataset, folder: Path) -> None:
+    moved = pl.when(pl.col("product_id") == product_id(1)).then(pl.lit("test")).otherwise("split")
+    dataset.write("cut_products", "part-00000", dataset.read("cut_products").with_columns(split=moved), cut="moved")
+    catalog = Catalog.open(folder, "train")
+    assert ids(catalog) - ids(catalog.within(dataset.root / "cuts" / "moved")) == {product_id(1)}
+
+
 def test_modalities_not_asked_for_are_withheld(folder: Path) -> None:
     view = Catalog.open(folder, "train").view((Modality.TEXT,))
     others = [m.bit for m in MODALITIES if m is not Modality.TEXT]
