@@ -23,7 +23,7 @@ from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, UsageError
-from m5tools.stage import Counts, Stage, Unit, fresh_inputs, total
+from m5tools.stage import Counts, Stage, Terms, Unit, fresh_inputs, total
 
 POLL_S = 0.5
 
@@ -84,7 +84,7 @@ class LocalEngine:
         inputs = fresh_inputs(stage, dataset)
         run = stage.run_name(inputs, stage.noted(dataset.manifest()))
         entry = dataset.manifest()["stages"].get(stage.entry)
-        if entry is not None and entry["run"] == run and not self.refresh:
+        if entry is not None and entry["run"] == run and not self._goes_on(stage, entry):
             self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
             return Result(stage.entry, entry["counts"], True, True)
         home = dataset.root / "runs" / stage.entry
@@ -100,10 +100,17 @@ class LocalEngine:
             self._check_failures(stage, counts)
             if self.rank == 0:
                 self._commit(dataset, stage, run, inputs, markers, counts)
-            elif not self._wait(lambda: self._committed(dataset, stage, run)):
+            elif not self._wait(stage, lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         return Result(stage.entry, counts, False, True)
+
+    def _goes_on(self, stage: Stage, entry: StageEntry) -> bool:
+        """Whether a finished run is to be taken up again.
+
+        Not by several ranks: the one that clears the old markers away cannot know which of them the others have read.
+        """
+        return self.refresh or (self.world_size == 1 and not stage.settled(entry["counts"]))
 
     def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
         """Forget runs of other circumstances: their outputs are about to be overwritten."""
@@ -132,26 +139,27 @@ class LocalEngine:
         self.listener.round_started(stage.entry, round_name, len(mine), len(mine) - len(open_units))
         scratch = markers.folder / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
-        tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}) for unit in open_units]
-        for task, done in self.pool.run(tasks, self._late):
+        terms = Terms(self.deadline, self.refresh)
+        tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}, terms) for unit in open_units]
+        for task, done in self.pool.run(tasks, lambda: self._late(stage)):
             _raise_failure(stage, task.unit, done)
             markers.add(round_name, task.unit, done)
             self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)
         if any(not markers.has(round_name, u) for u in mine):
             return False
-        return self._wait(lambda: markers.load(round_name, units))
+        return self._wait(stage, lambda: markers.load(round_name, units))
 
-    def _late(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
+    def _late(self, stage: Stage) -> bool:
+        return Terms(self.deadline).late and not stage.stops_by_itself
 
     def _stopped(self, stage: Stage, markers: _Markers) -> Result:
         self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
         return Result(stage.entry, markers.counts(), False, False)
 
-    def _wait(self, ready: Callable[[], bool]) -> bool:
+    def _wait(self, stage: Stage, ready: Callable[[], bool]) -> bool:
         """Wait for what other ranks are doing; False when the deadline came first, as it did for them."""
         while not ready():
-            if self._late():
+            if self._late(stage):
                 return False
             time.sleep(POLL_S)
         return True
