@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import StaleError, UsageError
-from m5tools.fetch.stage import Fetch, FetchConfig
+from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.stage import Fetch
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.stage import Counts
