@@ -26,6 +26,8 @@ from m5tools.errors import StageFailed, UsageError
 from m5tools.stage import Counts, Stage, Terms, Unit, fresh_inputs, total
 
 POLL_S = 0.5
+# What other ranks are given after the deadline to end the units they are at, where those stop by themselves.
+PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class LocalEngine:
             elif not self._wait(stage, lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
+        if not stage.settled(counts):
+            self.listener.note(f"{stage.entry}: some is left for a later run; run the same command to go on")
         return Result(stage.entry, counts, False, True)
 
     def _goes_on(self, stage: Stage, entry: StageEntry) -> bool:
@@ -158,8 +162,11 @@ class LocalEngine:
 
     def _wait(self, stage: Stage, ready: Callable[[], bool]) -> bool:
         """Wait for what other ranks are doing; False when the deadline came first, as it did for them."""
+        given_up = self.deadline
+        if given_up is not None and stage.stops_by_itself:
+            given_up += PATIENCE_S
         while not ready():
-            if self._late(stage):
+            if Terms(given_up).late:
                 return False
             time.sleep(POLL_S)
         return True

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Final
 
+from m5tools.errors import StageFailed
 from m5tools.fetch.found import SNIFFED_BYTES
 from m5tools.fetch.hosts import Refused
 from m5tools.vocabulary import Reason
@@ -58,6 +59,7 @@ class Body:
 
         Raises:
             Refused: TOO_LARGE, UNDECODABLE where it is not compressed as it claims.
+            StageFailed: the disk does not take it.
         """
         self._came += len(chunk)
         if self._came > self._most:
@@ -103,12 +105,19 @@ class Body:
         self._hash.update(piece)
         if len(self.head) < SNIFFED_BYTES:
             self.head = (self.head + piece)[:SNIFFED_BYTES]
-        if self._file is None and self.length > IN_MEMORY_BYTES:
+        if self.length <= IN_MEMORY_BYTES:
+            self._pieces.append(piece)
+            return
+        try:
+            self._to_file(piece)
+        except OSError as error:
+            # Our own disk's fault must not be taken for the network's.
+            raise StageFailed(f"'fetch' cannot write {self._spill}: {error.strerror}") from error
+
+    def _to_file(self, piece: bytes) -> None:
+        if self._file is None:
             self._spill.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._spill.open("wb")
             self._file.writelines(self._pieces)
             self._pieces.clear()
-        if self._file is not None:
-            self._file.write(piece)
-        else:
-            self._pieces.append(piece)
+        self._file.write(piece)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from yarl import URL
 
 from m5tools.dataset import Dataset, Output
 from m5tools.fetch import packs
-from m5tools.fetch.client import Client, Validators
+from m5tools.fetch.client import Client
 from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.exchange import Validators
 from m5tools.fetch.found import Found, failed
 from m5tools.fetch.hosts import Clock, Late, Refused
 from m5tools.vocabulary import Modality, Reason, State
@@ -56,7 +58,8 @@ async def _ask(
     dataset: Dataset, config: FetchConfig, visit: int, unit: str, rows: pl.DataFrame, clock: Clock, spill: Path
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOK_UPS))
-    pieces = dict(rows.select("host", "pieces").filter(pl.col("pieces") > 1).iter_rows())
+    spread = rows.select("host", "pieces").filter(pl.col("pieces") > 1).unique()
+    pieces = {URL(f"http://{host}").host or "": count for host, count in spread.iter_rows()}
     async with Client(config, clock, spill, pieces) as client, asyncio.TaskGroup() as lanes:
         for (number,), share in rows.group_by("lane", maintain_order=True):
             packing = packs.Lane(dataset, visit, f"{unit}-{number:02d}", config.deciding, config.locations_a_pack)

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from m5tools.fetch.client import Answer, Client, Refused, Validators
+from m5tools.fetch.client import Client
 from m5tools.fetch.config import FetchConfig
-from m5tools.fetch.hosts import Clock
+from m5tools.fetch.exchange import Answer, Validators
+from m5tools.fetch.hosts import Clock, Refused
 from m5tools.vocabulary import Modality, Reason
 
 from .server import Request, Server, picture, reply, serving
@@ -306,6 +307,12 @@ def test_final_answers_are_not_asked_again(server: Server, ask: Asker, status: i
     server.routes["/a"] = reply(b"no", status)
     assert ask.reason(server.url("/a")) == Reason[reason]
     assert server.asked["/a"] == 1
+
+
+def test_an_error_page_that_does_not_come_is_not_waited_for(server: Server, ask: Asker) -> None:
+    server.routes |= {"/a": reply(b"", 404, Content_Length=100), "/b": reply(b"", 404, Content_Length=None)}
+    for path in ("/a", "/b"):
+        assert ask.reason(server.url(path), stall_s=0.05) == Reason.DEAD_LINK
 
 
 def test_503_then_200(server: Server, ask: Asker) -> None:
