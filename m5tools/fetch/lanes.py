@@ -50,8 +50,15 @@ def ask(
         rows: rows of the plan that have a lane and are not settled by this visit yet, in its order.
         clock: keeps the deadline; what is not begun before it is left as it was.
         spill: folder for large bodies on their way.
+
+    Raises:
+        StageFailed: the disk does not take a body.
     """
-    asyncio.run(_ask(dataset, config, visit, unit, rows, clock, spill))
+    try:
+        asyncio.run(_ask(dataset, config, visit, unit, rows, clock, spill))
+    except ExceptionGroup as group:
+        # Lanes that fail together fail for one reason, such as a full disk.
+        raise group.exceptions[0] from group
 
 
 async def _ask(

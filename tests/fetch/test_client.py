@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import socket
 import zlib
 from collections.abc import Iterator
@@ -12,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from m5tools.errors import StageFailed
 from m5tools.fetch.client import Client
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.exchange import Answer, Validators
 from m5tools.fetch.hosts import Clock, Refused
 from m5tools.vocabulary import Modality, Reason
 
-from .server import Request, Server, picture, reply, serving
+from .server import Act, Request, Server, picture, reply, serving
 
 PICTURE = picture(1)
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -379,6 +381,47 @@ def test_garbage_instead_of_http(server: Server, ask: Asker) -> None:
     server.routes |= {"/a": b"SSH-2.0-OpenSSH\r\n\r\n", "/b": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nx"}
     for path in ("/a", "/b"):
         assert ask.reason(server.url(path), tries=1) == Reason.CONNECTION_ERROR
+
+
+def test_whatever_a_server_says_and_a_url_looks_like_costs_only_itself(
+    server: Server, ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(7)
+    headers = [
+        b"Transfer-Encoding: chunked", b"Content-Length: 5", b"Content-Length: " + b"9" * 30, b"Content-Encoding: gzip",
+        b"Content-Encoding: gzip, gzip", b"Location: http://\xff\xfe/", b"Location: //[::1", b"Location:", b"ETag: \xff",
+        b"Location: http://a:b@c:d@e/", b"Retry-After: -5", b"Retry-After: Mon, 99 Foo", "Retry-After: ²".encode(), b": ",
+        b"Upgrade: websocket", b"X: " + b"X" * 9_000, b"Set-Cookie: \x00",
+    ]  # fmt: skip
+    bodies = [b"", PICTURE, b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\nab", b"-1\r\n", gzip.compress(PICTURE)]
+
+    def rude(answer: bytes) -> Act:
+        async def act(_: Request, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer)
+
+        return act
+
+    for i in range(120):
+        status = draw.choice([100, 101, 200, 200, 204, 206, 301, 304, 308, 404, 429, 503, 999])
+        lines = [b"HTTP/1.1 %d X" % status, *draw.sample(headers, draw.randrange(4)), b"", draw.choice(bodies)]
+        server.routes[f"/{i}"] = rude(b"\r\n".join(lines))
+    parts = "\x00\x7f \t%²/\\@:[]#?&=.．。é☃\ud800aZ09-_~<>"
+    urls = [
+        "http://" + "".join(draw.choices(parts, k=draw.randrange(12))) + draw.choice(["", "/a", ":80"])
+        for _ in range(200)
+    ]
+    names(monkeypatch, "")
+    answers = ask.all(
+        [*(server.url(f"/{i}") for i in range(120)), *urls], stall_s=0.2, connect_s=0.2, tries=1, per_host=50
+    )
+    assert all(isinstance(answer, Answer | Refused) for answer in answers)
+
+
+def test_a_full_disk_is_not_laid_at_the_server_s_door(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "no-folder").touch()
+    server.routes["/a"] = reply(PICTURE + bytes(700_000))
+    with pytest.raises(StageFailed, match="cannot write"):
+        Asker(tmp_path / "no-folder").all([server.url("/a")])
 
 
 def test_robots_are_obeyed_and_asked_for_once(server: Server, ask: Asker) -> None:
