@@ -15,6 +15,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import AddrInfoType
@@ -66,6 +67,7 @@ def is_refused(address: Address, allowed: Sequence[Network] = ()) -> bool:
     return address not in _GLOBAL_V6 or any(address in network for network in _REFUSED_V6)
 
 
+@lru_cache(maxsize=4_096)
 def literal(host: str) -> Address | None:
     """The address that a host written as digits means (RFC 3986 §7.4: `2130706433`, `0x7f.1`, `0177.0.0.1` …)."""
     try:

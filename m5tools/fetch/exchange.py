@@ -30,6 +30,8 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _PASSING: Final = (408, 425, 429)
 _DEAD: Final = (404, 410)
 _ADDRESSES_KEPT_S: Final = 300
+# Long enough for the next location of a host, short enough that those of very many hosts do not use up the descriptors.
+_CONNECTIONS_KEPT_S: Final = 2.0
 # Reading a short error page leaves the connection usable; a long one is not worth that.
 _DRAINED_BYTES: Final = 64 * 1024
 
@@ -90,6 +92,7 @@ class Exchange:
             resolver=CheckedResolver(allowed, config.connect_s),
             socket_factory=CheckedSockets(allowed),
             ttl_dns_cache=_ADDRESSES_KEPT_S,
+            keepalive_timeout=_CONNECTIONS_KEPT_S,
             limit=0,
         )
         agent = f"m5tools/{version('m5tools')}" + (f" (+{config.contact})" if config.contact else "")

@@ -32,7 +32,7 @@ AHEAD_OF_MANY_HOSTS: Final = 512
 """Locations that the lane of small hosts asks ahead: a host that hangs holds up no more than that."""
 
 # The system's resolver blocks its thread; names of many hosts are looked up side by side.
-_LOOK_UPS: Final = 16
+_LOOK_UPS: Final = 32
 
 _Row = dict[str, Any]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import socket
 
 import pytest
 
-from m5tools.fetch.addresses import is_refused, literal, networks
+from m5tools.fetch.addresses import BlockedAddress, CheckedResolver, is_refused, literal, networks
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,21 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
 )
 def test_public_addresses_are_open(address: str) -> None:
     assert not is_refused(ipaddress.ip_address(address))
+
+
+def test_of_a_name_s_addresses_only_the_public_ones_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, "10.0.0.1"), (socket.AF_INET, "8.8.8.8"), (socket.AF_INET6, "fe80::1"), (socket.AF_INET6, "2606:4700::1")]  # fmt: skip
+    answers = [(family, socket.SOCK_STREAM, 6, "", (address, 80)) for family, address in found]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+
+    def resolve(*allowed: str) -> list[str]:
+        return [r["host"] for r in asyncio.run(CheckedResolver(networks(allowed), 5.0).resolve("name.example", 80))]
+
+    assert resolve() == ["8.8.8.8", "2606:4700::1"]
+    assert resolve("10.0.0.0/8", "fe80::/10") == [address for _, address in found]
+    del answers[1], answers[2:]
+    with pytest.raises(BlockedAddress):
+        resolve()
 
 
 def test_a_network_is_opened_in_all_its_forms_and_no_other() -> None:

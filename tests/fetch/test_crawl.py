@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -250,6 +251,44 @@ def test_without_download_only_what_was_had_is_there(make_dataset: Make, server:
     dataset = make_dataset({"media": listing(urls)})
     run(dataset)
     assert run(dataset, download=False).counts == {"assets": 2, "failed": 0, "items": 3, "pending": 0}
+
+
+def test_a_slow_host_keeps_no_other_waiting(make_dataset: Make, server: Server) -> None:
+    """Its answer comes only when all that another host has was asked for."""
+    urls = [server.url(f"/{i}/main.png") for i in range(600)]
+    all_but_one = threading.Event()
+
+    async def count(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(server.requests) >= 600:
+            all_but_one.set()
+        writer.write(reply(picture(int(request.path.split("/")[1]))))
+
+    async def wait(request: Request, writer: asyncio.StreamWriter) -> None:
+        while not all_but_one.is_set():
+            await asyncio.sleep(0.01)
+        writer.write(reply(picture(9_999)))
+
+    server.routes |= {f"/{i}/main.png": count for i in range(600)} | {"/slow": wait}
+    slow = server.url("/slow", "127.0.0.2")
+    dataset = make_dataset({"media": listing([slow, *urls])})
+    assert run(dataset, locations_a_pack=100, tries=1).counts["assets"] == 601
+
+
+def test_a_dataset_that_lists_no_media(make_dataset: Make) -> None:
+    dataset = make_dataset({"media": []})
+    assert run(dataset).counts == {"assets": 0}
+    assert run(dataset).up_to_date
+
+
+def test_all_visits_to_a_product_are_shown(make_dataset: Make, server: Server) -> None:
+    server.routes["/a"] = reply(b"", 503)
+    media = listing([server.url("/a")])
+    about = {"crawl_id": "c1", "source": "shop", "origin_file": "", "origin_offset": 0, "content_hash": ""}
+    dataset = make_dataset({"media": media, "products": [{"product_id": media[0]["product_id"], **about}]})
+    for _ in range(2):
+        run(dataset, tries=1)
+    shown = dataset.show(str(media[0]["product_id"]))
+    assert [(row["visit"], row["status"]) for row in shown["visits"]] == [(1, 503), (2, 503)]
 
 
 SCRIPT = """
