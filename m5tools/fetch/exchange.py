@@ -31,7 +31,7 @@ _PASSING: Final = (408, 425, 429)
 _DEAD: Final = (404, 410)
 _ADDRESSES_KEPT_S: Final = 300
 # Long enough for the next location of a host, short enough that those of very many hosts do not use up the descriptors.
-_CONNECTIONS_KEPT_S: Final = 2.0
+_CONNECTIONS_KEPT_S: Final = 0.5
 # Reading a short error page leaves the connection usable; a long one is not worth that.
 _DRAINED_BYTES: Final = 64 * 1024
 
