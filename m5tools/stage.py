@@ -71,7 +71,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the user asked of this one run. Terms never change what is written, only when.
+    """What the user asked of this one run: how far it goes, not what its work is, so no part of the run's name.
 
     Attributes:
         deadline: `time.monotonic()` after which a unit that can leave things for later begins nothing new.

@@ -88,6 +88,8 @@ class LocalEngine:
         entry = dataset.manifest()["stages"].get(stage.entry)
         if entry is not None and entry["run"] == run and not self._goes_on(stage, entry):
             self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
+            if not stage.settled(entry["counts"]):
+                self.listener.note(f"{stage.entry}: some is left to do; run it without --world-size to go on")
             return Result(stage.entry, entry["counts"], True, True)
         home = dataset.root / "runs" / stage.entry
         with held(home, run, self.rank):

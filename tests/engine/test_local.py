@@ -130,6 +130,10 @@ def test_a_stage_that_stops_by_itself_commits_though_late_and_goes_on_later(tmp_
     assert late.finished
     assert late.counts["left"] == 5
     assert stage.entry in dataset.manifest()["stages"]
+    with Pool(0) as pool:
+        assert LocalEngine(pool, Silent(), rank=1, world_size=2).run(dataset, stage).up_to_date, (
+            "one goes on, not several"
+        )
     going_on = run_stage(dataset, stage)
     assert not going_on.up_to_date
     assert going_on.counts["left"] == 0
