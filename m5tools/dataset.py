@@ -249,7 +249,7 @@ class Dataset:
                 match = pl.col("product_id") == product_id
             elif "product_a" in names:
                 match = (pl.col("product_a") == product_id) | (pl.col("product_b") == product_id)
-            elif table == "fetched":
+            elif "location_id" in names:
                 match = pl.col("location_id").is_in(locations)
             elif "asset_id" in names:
                 match = pl.col("asset_id").is_in(assets)

@@ -16,7 +16,8 @@ from m5tools.cut import Cut, CutConfig
 from m5tools.dataset import Dataset
 from m5tools.dedup.stage import Dedup, DedupConfig
 from m5tools.errors import UsageError
-from m5tools.fetch.stage import Fetch, FetchConfig
+from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.stage import Fetch
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.measure.stage import Measure, MeasureConfig
 from m5tools.shards.stage import Shard, ShardConfig

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -69,6 +70,23 @@ class Input:
         return sorted(e for e in stages if e == self.stage or e.startswith(f"{self.stage}/"))
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What the user asked of this one run: how far it goes, not what its work is, so no part of the run's name.
+
+    Attributes:
+        deadline: `time.monotonic()` after which a unit that can leave things for later begins nothing new.
+        refresh: what was done before is to be done again.
+    """
+
+    deadline: float | None = None
+    refresh: bool = False
+
+    @property
+    def late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+
 class Work:
     """What a unit may touch: the dataset to read, a scratch folder, and `write`, which remembers what was written.
 
@@ -76,6 +94,7 @@ class Work:
         dataset: the dataset.
         scratch: folder shared by the units of this run of the stage; gone when the stage has finished.
         blamed: items that killed or stalled a worker twice, with the reason to record instead of trying again.
+        terms: what was asked of this run.
         outputs: files written so far.
     """
 
@@ -85,10 +104,12 @@ class Work:
         scratch: Path,
         blamed: Mapping[str, Reason] | None = None,
         journal: Path | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.dataset = dataset
         self.scratch = scratch
         self.blamed = dict(blamed or {})
+        self.terms = terms or Terms()
         self.outputs: list[Output] = []
         self._journal = journal
 
@@ -101,6 +122,10 @@ class Work:
     def wrote(self, path: Path) -> None:
         """Record a file of another kind (a tar, a report) that the unit has written whole."""
         self.outputs.append(self.dataset.output(path))
+
+    def keeps(self, output: Output) -> None:
+        """Record a file that was written before and that what is written now refers to."""
+        self.outputs.append(output)
 
     @contextmanager
     def item(self, name: str) -> Iterator[None]:
@@ -123,11 +148,14 @@ class Stage(ABC):
         name: the word on the command line.
         version: raised whenever the same input and config would give other bytes than before.
         writes: tables it owns; files below their folders that a finished run did not write are removed.
+        stops_by_itself: its units watch the deadline and leave the rest for later, so that it commits though it is
+            late; of other stages no unit is begun after the deadline, and nothing is committed.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     writes: ClassVar[tuple[str, ...]]
+    stops_by_itself: ClassVar[bool] = False
 
     config: StageConfig
 
@@ -175,6 +203,10 @@ class Stage(ABC):
     def owned(self, dataset: Dataset) -> list[Path]:
         """The folders whose files a finished run of this stage fully decides."""
         return [dataset.folder(table, **self.choices) for table in self.writes]
+
+    def settled(self, counts: Mapping[str, int]) -> bool:
+        """Whether a run that ended with these counts left nothing that a later run, all else equal, would do."""
+        return True
 
     def noted(self, manifest: Manifest) -> Any:
         """A JSON value that changes when something it reads in `dataset.json` itself changes."""

@@ -103,7 +103,9 @@ def print_estimate(pipeline: Pipeline, dataset: Dataset, workers: int | None) ->
     console.print(table)
     console.print(f"together about {_time(total)} on {cores} workers, from rates measured on the demo")
     if remote:
-        console.print("media behind URLs is not counted: it stays pending until downloading is built")
+        console.print(
+            "media behind URLs is not counted: how fast servers give it, and how much it is, is not known before"
+        )
 
 
 def _disk(stage: str, rows: float, media: list[float]) -> str:

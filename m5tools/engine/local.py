@@ -26,10 +26,12 @@ from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.stage import Counts, Stage, Unit, fresh_inputs
+from m5tools.stage import Counts, Stage, Terms, Unit, fresh_inputs
 
 POLL_S = 0.5
 DISCARDED = ".gone-"
+# What other ranks are given after the deadline to end the units they are at, where those stop by themselves.
+PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -113,20 +115,31 @@ class LocalEngine:
             self._check_failures(stage, counts)
             if self.rank == 0:
                 self._commit(dataset, stage, run, inputs, markers, counts)
-            elif not self._wait(lambda: self._committed(dataset, stage, run)):
+            elif not self._wait(stage, lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         advice = stage.advice(counts)
         if advice is not None:
             self.listener.note(f"{stage.entry}: {advice}")
+        if not stage.settled(counts):
+            self.listener.note(f"{stage.entry}: some is left for a later run; run the same command to go on")
         return Result(stage.entry, counts, False, True)
 
     def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
         entry = dataset.manifest()["stages"].get(stage.entry)
-        if entry is None or entry["run"] != run or self.refresh or self._must_mend(dataset, stage):
+        if entry is None or entry["run"] != run or self._goes_on(stage, entry) or self._must_mend(dataset, stage):
             return None
         self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
+        if not stage.settled(entry["counts"]):
+            self.listener.note(f"{stage.entry}: some is left to do; run it without --world-size to go on")
         return Result(stage.entry, entry["counts"], True, True)
+
+    def _goes_on(self, stage: Stage, entry: StageEntry) -> bool:
+        """Whether a finished run is to be taken up again.
+
+        Not by several ranks: the one that clears the old markers away cannot know which of them the others have read.
+        """
+        return self.refresh or (self.world_size == 1 and not stage.settled(entry["counts"]))
 
     def _must_mend(self, dataset: Dataset, stage: Stage) -> bool:
         """Whether a finished stage has lost a file since and is to be done again."""
@@ -172,26 +185,30 @@ class LocalEngine:
         if open_units:
             # Only then: a rank without work must not make anew what rank 0 has just removed.
             scratch.mkdir(parents=True, exist_ok=True)
-        tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}) for unit in open_units]
-        for task, done in self.pool.run(tasks, self._late):
+        terms = Terms(self.deadline, self.refresh)
+        tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}, terms) for unit in open_units]
+        for task, done in self.pool.run(tasks, lambda: self._late(stage)):
             _raise_failure(stage, task.unit, done)
             markers.add(round_name, task.unit, done)
             self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)
         if any(not markers.has(round_name, u) for u in mine):
             return False
-        return self._wait(lambda: markers.load(round_name, units))
+        return self._wait(stage, lambda: markers.load(round_name, units))
 
-    def _late(self) -> bool:
-        return self.deadline is not None and time.monotonic() > self.deadline
+    def _late(self, stage: Stage) -> bool:
+        return Terms(self.deadline).late and not stage.stops_by_itself
 
     def _stopped(self, stage: Stage, markers: Markers) -> Result:
         self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
         return Result(stage.entry, markers.counts(), False, False)
 
-    def _wait(self, ready: Callable[[], bool]) -> bool:
+    def _wait(self, stage: Stage, ready: Callable[[], bool]) -> bool:
         """Wait for what other ranks are doing; False when the deadline came first, as it did for them."""
+        given_up = self.deadline
+        if given_up is not None and stage.stops_by_itself:
+            given_up += PATIENCE_S
         while not ready():
-            if self._late():
+            if Terms(given_up).late:
                 return False
             time.sleep(POLL_S)
         return True

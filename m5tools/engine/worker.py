@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from m5tools.dataset import Dataset, Output
 from m5tools.errors import M5Error, told_by_the_system
-from m5tools.stage import Counts, Stage, Unit, Work
+from m5tools.stage import Counts, Stage, Terms, Unit, Work
 from m5tools.vocabulary import Reason
 
 
@@ -30,6 +30,7 @@ class Task:
     unit: Unit
     scratch: str
     blamed: dict[str, Reason]
+    terms: Terms
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Done:
 def perform(task: Task, journal: Path | None = None) -> Done:
     """Do one unit here and now."""
     started = time.perf_counter()
-    work = Work(Dataset(task.root), Path(task.scratch), task.blamed, journal)
+    work = Work(Dataset(task.root), Path(task.scratch), task.blamed, journal, task.terms)
     try:
         counts = task.stage.process(task.round_name, task.unit, work)
     except M5Error as error:

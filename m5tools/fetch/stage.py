@@ -1,35 +1,34 @@
 """The stage `fetch`: every listed location ends in a state and a reason; what is there becomes an asset.
 
 Local files are referenced where they lie; a path is looked for below the media root of its source's latest crawl, then
-below those of the crawls before. What was listed as several modalities is the first of them that its bytes fit: a clip
-that is also listed as its own sound is a clip. A URL stays `pending` with reason `not_fetched`: downloading comes with
-a later release, and every stage after this one accepts pending media. Rounds: `list` (every location once, sorted) →
-`look` (slices of that list) → `assets` (equal bytes listed under several locations become one asset).
+below those of the crawls before. What URLs give goes into packs. What was listed as several modalities is the first of
+them, in their fixed order, that its bytes fit (a URL: the first). Rounds: `list` (every location once, what is
+known of it, who asks it) → `look` (units: local files are examined, URLs asked) → `assets` (equal bytes found under
+several locations become one asset). What was asked is remembered beside the packs, URL by URL (`packs.py`): a run that
+was killed or stopped by `--until` goes on where it was, and a later one asks only for what is open.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
-from pydantic import Field
 
 from m5tools import atomic
 from m5tools.dataset import Dataset, Manifest
-from m5tools.fetch.local import Found, look
-from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+from m5tools.fetch import packs, plan
+from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.hosts import Clock
+from m5tools.fetch.local import look_as_any
+from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
 
-LOCATIONS = "locations.parquet"
+PLAN = "plan.parquet"
 ROWS_READ_AT_ONCE = 8_192
-
-
-class FetchConfig(StageConfig):
-    """How listed media is brought in."""
-
-    locations_a_unit: int = Field(4_096, ge=1, description="locations looked at by one unit of work")
+_FOUND = ("state", "reason", "asset_id", "mime", "uri", "offset", "length")
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,9 @@ class Fetch(Stage):
     """See the module."""
 
     name: ClassVar[str] = "fetch"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("fetched", "assets")
+    stops_by_itself: ClassVar[bool] = True
 
     config: FetchConfig
 
@@ -53,6 +53,9 @@ class Fetch(Stage):
     def noted(self, manifest: Manifest) -> Any:
         return [[crawl["source"], crawl["media_root"]] for crawl in manifest["crawls"]]
 
+    def settled(self, counts: Mapping[str, int]) -> bool:
+        return not counts.get("to_ask_again", 0)
+
     def rounds(self) -> tuple[str, ...]:
         return ("list", "look", "assets")
 
@@ -60,51 +63,90 @@ class Fetch(Stage):
         if round_name != "look":
             return [Unit("part-00000")]
         count = dataset.scan("media").select(pl.col("location_id").n_unique()).collect().item()
-        size = self.config.locations_a_unit
-        return [Unit(f"part-{i:05d}", {"start": start}) for i, start in enumerate(range(0, count, size))]
+        return [Unit(f"part-{i:05d}", {"unit": i}) for i in range(plan.units(count, self.config))]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name == "list":
             return self._list(work)
-        if round_name == "assets":
-            return self._assets(work)
-        listed = pl.scan_parquet(work.scratch / LOCATIONS)
-        locations = listed.slice(unit.args["start"], self.config.locations_a_unit).collect()
-        roots = _roots(work.dataset.manifest())
-        rows = [
-            (location_id, *_best(location, modalities, roots[source]))
-            for location_id, source, location, modalities in locations.iter_rows()
-        ]
-        work.write("fetched", unit.key, _fetched(rows))
-        with atomic.whole_file(work.scratch / "assets" / f"{unit.key}.parquet") as temporary:
-            _found_assets(rows).write_parquet(temporary)
-        failed = sum(found.state == State.FAILED for *_, found in rows)
-        pending = sum(found.state == State.PENDING for *_, found in rows)
-        return {"items": len(rows), "failed": failed, "pending": pending}
+        return self._look(unit, work) if round_name == "look" else self._assets(work)
 
-    @staticmethod
-    def _list(work: Work) -> Counts:
-        with atomic.whole_file(work.scratch / LOCATIONS) as temporary:
-            _locations(work.dataset).collect().write_parquet(temporary, row_group_size=ROWS_READ_AT_ONCE)
+    def _list(self, work: Work) -> Counts:
+        visit = packs.next_visit(work.dataset)
+        rows = plan.made(work.dataset, self.config, work.terms.refresh).with_columns(visit=pl.lit(visit, pl.Int32))
+        with atomic.whole_file(work.scratch / PLAN) as temporary:
+            rows.write_parquet(temporary, row_group_size=ROWS_READ_AT_ONCE)
         return {}
+
+    def _look(self, unit: Unit, work: Work) -> Counts:
+        rows = pl.scan_parquet(work.scratch / PLAN).filter(pl.col("unit") == unit.args["unit"]).collect()
+        open_rows = rows.filter(pl.col("lane").is_not_null())
+        asked = self._ask(unit, open_rows, work) if open_rows.height else None
+        remote = _settled(rows.filter(plan.is_url()), asked)
+        local = _examined(rows.filter(~plan.is_url()), work.dataset.manifest())
+        found = pl.concat([local, remote.select(local.columns)]).sort("location_id")
+        work.write("fetched", unit.key, found.select("location_id", "asset_id", "state", "reason"))
+        present = found.filter(pl.col("state") == State.PRESENT.value)
+        with atomic.whole_file(work.scratch / "assets" / f"{unit.key}.parquet") as temporary:
+            present.select("modality", *_FOUND[2:], "pack_bytes", "pack_sha256").write_parquet(temporary)
+        states = found["state"]
+        counts = {"items": found.height} | {
+            s.word: int((states == s.value).sum()) for s in (State.FAILED, State.PENDING)
+        }
+        if asked is not None:
+            counts |= {"asked": asked.height, "to_ask_again": _open_still(open_rows, asked)}
+        return counts
+
+    def _ask(self, unit: Unit, rows: pl.DataFrame, work: Work) -> pl.DataFrame:
+        """Ask what this visit has not asked yet; gives all that it has."""
+        # A dataset without URLs does without aiohttp.
+        from m5tools.fetch import lanes
+
+        visit = rows["visit"][0]
+        done = packs.of_unit(work.dataset, visit, unit.key)["location_id"].implode()
+        left = rows.filter(~pl.col("location_id").is_in(done))
+        if left.height and not work.terms.late:
+            clock = Clock(work.terms.deadline)
+            lanes.ask(work.dataset, self.config, visit, unit.key, left, clock, work.scratch / "bodies" / unit.key)
+        return packs.of_unit(work.dataset, visit, unit.key)
 
     @staticmethod
     def _assets(work: Work) -> Counts:
         staged = sorted((work.scratch / "assets").glob("[!.]*.parquet"))
         if not staged:
             return {"assets": 0}
-        order = ("asset_id", pl.col("modality").cast(pl.Enum([m.value for m in MEDIA])), "uri")
-        assets = pl.concat([pl.read_parquet(file) for file in staged]).sort(*order)
-        return {
-            "assets": work.write("assets", "part-00000", assets.unique("asset_id", keep="first", maintain_order=True))
-        }
+        order = ("asset_id", pl.col("modality").cast(pl.Enum([m.value for m in MEDIA])), "uri", "offset")
+        found = pl.concat([pl.read_parquet(file) for file in staged]).sort(*order)
+        assets = found.unique("asset_id", keep="first", maintain_order=True)
+        for pack in packs.outputs(assets):
+            work.keeps(pack)
+        return {"assets": work.write("assets", "part-00000", assets.drop("pack_bytes", "pack_sha256"))}
 
 
-def _locations(dataset: Dataset) -> pl.LazyFrame:
-    """Every listed location once, in the order of its id, with all it was listed as."""
-    media = dataset.scan("media").select("location_id", "source", "location", "modality").unique()
-    by_location = media.sort("location_id", "source", "modality").group_by("location_id", maintain_order=True)
-    return by_location.agg(pl.col("source", "location").first(), pl.col("modality").unique(maintain_order=True))
+def _settled(rows: pl.DataFrame, asked: pl.DataFrame | None) -> pl.DataFrame:
+    """URLs as they are known now: as this visit found them, else as one before did, else pending."""
+    facts = [*_FOUND, "pack_bytes", "pack_sha256"]
+    if asked is not None:
+        before = rows.filter(~pl.col("location_id").is_in(asked["location_id"].implode()))
+        now = rows.drop(facts).join(asked.select("location_id", *facts), on="location_id")
+        rows = pl.concat([before, now], how="diagonal")
+    never = pl.col("state").is_null()
+    return rows.with_columns(
+        state=pl.when(never).then(pl.lit(State.PENDING.value, pl.UInt8)).otherwise("state"),
+        reason=pl.when(never).then(pl.lit(Reason.NOT_FETCHED.value, pl.UInt8)).otherwise("reason"),
+    )
+
+
+def _examined(rows: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
+    """Local files, looked at one by one."""
+    roots = _roots(manifest)
+    columns = []
+    for location_id, source, location, listed_as in rows.select(
+        "location_id", "source", "location", "listed_as"
+    ).iter_rows():
+        modality, found = look_as_any(location, [Modality(m) for m in listed_as], roots[source])
+        columns.append((location_id, modality.value, found.state.value, found.reason.value, found.asset_id, found.mime,
+                        found.uri, found.offset, found.length, None, None))  # fmt: skip
+    return pl.DataFrame(columns, schema=_SCHEMA, orient="row")
 
 
 def _roots(manifest: Manifest) -> dict[str, list[Path | None]]:
@@ -117,28 +159,15 @@ def _roots(manifest: Manifest) -> dict[str, list[Path | None]]:
     return {source: folders or [None] for source, folders in roots.items()}
 
 
-def _best(location: str, listed_as: list[str], roots: list[Path | None]) -> tuple[Modality, Found]:
-    """What is at a location, below the first root that has it, as the first modality that its bytes fit."""
-    modalities = [modality for modality in MEDIA if modality in listed_as]
-    for root in roots:
-        looks = [(modality, look(location, modality, root)) for modality in modalities]
-        best = next((seen for seen in looks if seen[1].state == State.PRESENT), looks[0])
-        if best[1].reason != Reason.MISSING_FILE:
-            break
-    return best
+_SCHEMA = {
+    "location_id": pl.String, "modality": pl.String, "state": pl.UInt8, "reason": pl.UInt8, "asset_id": pl.String,
+    "mime": pl.String, "uri": pl.String, "offset": pl.Int64, "length": pl.Int64, "pack_bytes": pl.Int64,
+    "pack_sha256": pl.String,
+}  # fmt: skip
 
 
-def _fetched(rows: list[tuple[str, Modality, Found]]) -> pl.DataFrame:
-    columns = [(location_id, found.asset_id, found.state.value, found.reason.value) for location_id, _, found in rows]
-    schema = {"location_id": pl.String, "asset_id": pl.String, "state": pl.UInt8, "reason": pl.UInt8}
-    return pl.DataFrame(columns, schema=schema, orient="row")
-
-
-def _found_assets(rows: list[tuple[str, Modality, Found]]) -> pl.DataFrame:
-    columns = [
-        (found.asset_id, modality.value, found.mime, str(found.path), 0, found.length)
-        for _, modality, found in rows
-        if found.state == State.PRESENT
-    ]
-    schema = {"asset_id": pl.String, "modality": pl.String, "mime": pl.String, "uri": pl.String, "offset": pl.Int64}
-    return pl.DataFrame(columns, schema={**schema, "length": pl.Int64}, orient="row")
+def _open_still(rows: pl.DataFrame, asked: pl.DataFrame) -> int:
+    """Locations that the next run asks: those the deadline left, and failures of a passing kind, up to a number."""
+    failures = rows.select("location_id", pl.col("failures").fill_null(0)).join(asked, on="location_id")
+    again = failures.filter("passing").select(plan.worth_another_run(pl.col("failures") + 1).sum()).item()
+    return rows.height - asked.height + int(again)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -120,6 +121,36 @@ def test_done_work_is_not_done_again(tmp_path: Path) -> None:
     assert not run_stage(dataset, stage).up_to_date
     assert run_stage(dataset, stage).up_to_date
     assert log.read_text().split() == ["u0", "u1", "u2", "u3"]
+
+
+@dataclass(frozen=True)
+class Patient(Toy):
+    """Counts what the deadline left, and is settled when that is nothing."""
+
+    stops_by_itself: ClassVar[bool] = True
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        return {**super().process(round_name, unit, work), "left": int(work.terms.late)}
+
+    def settled(self, counts: Mapping[str, int]) -> bool:
+        return not counts["left"]
+
+
+def test_a_stage_that_stops_by_itself_commits_though_late_and_goes_on_later(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Patient(ToyConfig())
+    with Pool(0) as pool:
+        late = LocalEngine(pool, Silent(), deadline=time.monotonic() - 1).run(dataset, stage)
+    assert late.finished
+    assert late.counts["left"] == 5
+    assert stage.entry in dataset.manifest()["stages"]
+    with Pool(0) as pool:
+        assert LocalEngine(pool, Silent(), rank=1, world_size=2).run(dataset, stage).up_to_date, (
+            "one goes on, not several"
+        )
+    going_on = run_stage(dataset, stage)
+    assert not going_on.up_to_date
+    assert going_on.counts["left"] == 0
+    assert run_stage(dataset, stage).up_to_date
 
 
 def test_a_stopped_run_goes_on(tmp_path: Path) -> None:

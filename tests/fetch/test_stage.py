@@ -11,8 +11,9 @@ from PIL import Image
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.local import look
-from m5tools.fetch.stage import Fetch, FetchConfig
+from m5tools.fetch.stage import Fetch
 from m5tools.vocabulary import Modality, Reason, State
 
 
@@ -63,7 +64,7 @@ def test_files_are_named_by_their_bytes(make_dataset: Callable[..., Dataset], ro
     with dataset.changing() as manifest:
         manifest["crawls"][0]["media_root"] = str(root)
     for size in (2, 100):
-        counts = run_stage(dataset, Fetch(FetchConfig(locations_a_unit=size))).counts
+        counts = run_stage(dataset, Fetch(FetchConfig(locations_a_unit=size, download=False))).counts
         assert counts == {"assets": 3, "failed": 1, "items": 6, "pending": 1}
         fetched = dict(
             dataset.fetched.select(pl.col("location_id").str.strip_chars("-"), "asset_id").collect().iter_rows()

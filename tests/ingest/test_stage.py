@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.fetch.stage import Fetch, FetchConfig
+from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.stage import Fetch
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import Batch

@@ -1,0 +1,346 @@
+"""The stage with URLs: packs, resuming by the URL, stopping at a deadline, asking again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import LocalEngine, Result, run_stage
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
+from m5tools.engine.verify import Fault, verify
+from m5tools.fetch import plan
+from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.stage import Fetch
+from m5tools.media import source
+from m5tools.vocabulary import Reason, State
+
+from .server import Request, Server, picture, reply, serving
+
+Make = Callable[..., Dataset]
+SETTINGS: dict[str, Any] = {"allow_networks": ("127.0.0.0/8",), "retry_wait_s": 0.0}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(Server(), "127.0.0.1", "127.0.0.2", "127.0.0.3") as running:
+        yield running
+
+
+def fetch(**settings: Any) -> Fetch:
+    return Fetch(FetchConfig(**{**SETTINGS, **settings}))
+
+
+def run(dataset: Dataset, *, deadline: float | None = None, refresh: bool = False, **settings: Any) -> Result:
+    with Pool(0) as pool:
+        return LocalEngine(pool, Silent(), deadline=deadline, refresh=refresh).run(dataset, fetch(**settings))
+
+
+def listing(urls: list[str], crawl: str = "c1") -> list[dict[str, object]]:
+    return [
+        {
+            "product_id": f"{i * 7919 % 65_536:04x}{i:028x}", "crawl_id": crawl, "source": "shop", "position": 0,
+            "modality": "image", "location_raw": url, "location": url,
+            "location_id": hashlib.sha256(url.encode()).hexdigest()[:32],
+        }
+        for i, url in enumerate(urls)
+    ]  # fmt: skip
+
+
+def outcome(dataset: Dataset) -> dict[str, tuple[str, str]]:
+    """State and reason of every location, by the path of its URL."""
+    media = dataset.media.select("location_id", "location").unique()
+    rows = dataset.fetched.join(media, on="location_id").select("location", "state", "reason").collect()
+    return {
+        location.partition("://")[2].partition("/")[2]: (State(state).word, Reason(reason).word)
+        for location, state, reason in rows.iter_rows()
+    }
+
+
+def faults(dataset: Dataset) -> list[Fault]:
+    return [f for f in verify(dataset)[1] if not f.path.startswith("runs/ingest")]
+
+
+def contents(dataset: Dataset) -> dict[str, bytes]:
+    """The files of tables and packs."""
+    files = (f for top in ("tables", "packs") for f in sorted((dataset.root / top).rglob("*")) if f.is_file())
+    return {f.relative_to(dataset.root).as_posix(): f.read_bytes() for f in files}
+
+
+def pictures(server: Server, count: int) -> list[str]:
+    """So many routes, every third of which has the bytes of another; gives their URLs."""
+    server.routes |= {f"/{i}/main.png": reply(picture(i - i % 3 // 2), ETag=f'"{i}"') for i in range(count)}
+    return [server.url(f"/{i}/main.png") for i in range(count)]
+
+
+def test_urls_become_assets_in_packs(make_dataset: Make, server: Server) -> None:
+    urls = pictures(server, 9)
+    server.routes |= {"/dead": reply(b"", 410), "/page": reply(b"<html>no</html>")}
+    bad = ["ftp://127.0.0.1/a.png", "http://169.254.169.254/a", "FILE:///etc/passwd"]
+    dataset = make_dataset({"media": listing([*urls, server.url("/dead"), server.url("/page"), *bad])})
+    result = run(dataset, locations_a_pack=4)
+    assert result.counts == {"asked": 13, "assets": 6, "failed": 5, "items": 14, "pending": 0, "to_ask_again": 0}
+    states = outcome(dataset)
+    assert {states[f"{i}/main.png"] for i in range(9)} == {("present", "none")}
+    assert [states[p][1] for p in ("dead", "page", "a.png", "a", "etc/passwd")] == [
+        "dead_link", "wrong_type", "blocked_address", "blocked_address", "outside_media_root",
+    ]  # fmt: skip
+    for asset in dataset.assets.collect().to_dicts():
+        data = source.read(dataset.root, asset["uri"], asset["offset"], asset["length"])
+        assert hashlib.sha256(data).hexdigest() == asset["asset_id"]
+        with tarfile.open(dataset.root / asset["uri"]) as pack:
+            assert asset["asset_id"] + ".png" in pack.getnames()
+    assert faults(dataset) == []
+    assert run(dataset, locations_a_pack=4).up_to_date
+    assert set(server.asked.values()) == {1}
+
+
+def test_any_number_of_workers_writes_the_same_bytes(make_dataset: Make, server: Server) -> None:
+    async def late(request: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.02)
+        writer.write(reply(picture(77)))
+
+    urls = pictures(server, 40)
+    server.routes["/0/main.png"] = late
+    urls += [url.replace("127.0.0.1", f"127.0.0.{i}") for i in (2, 3) for url in urls[: 10 * i]]
+    results = []
+    for workers in (0, 2):
+        dataset = make_dataset({"media": listing(urls)}, name=f"dataset-{workers}")
+        run_stage(dataset, fetch(locations_a_unit=15, locations_a_pack=4, per_host=48), workers)
+        results.append(contents(dataset))
+    assert results[0] == results[1]
+    assert len([name for name in results[0] if name.endswith(".tar")]) > 10
+
+
+def test_a_reached_deadline_leaves_the_rest_pending(make_dataset: Make, server: Server) -> None:
+    urls = pictures(server, 30)
+    order = sorted(range(30), key=lambda i: hashlib.sha256(urls[i].encode()).hexdigest())
+    stop = time.monotonic() + 0.7
+
+    async def until_late(request: Request, writer: asyncio.StreamWriter) -> None:
+        """Time is up in the middle of the tenth request, which may still end."""
+        await asyncio.sleep(max(0.0, stop - time.monotonic() + 0.05))
+        writer.write(reply(picture(200)))
+
+    server.routes[f"/{order[9]}/main.png"] = until_late
+    dataset = make_dataset({"media": listing(urls)})
+    first = run(dataset, deadline=stop, per_host=1, locations_a_pack=4)
+    assert first.finished
+    assert first.counts["pending"] == first.counts["to_ask_again"] >= 20
+    assert first.counts["pending"] + first.counts["asked"] == 30
+    assert run_stage(dataset, fetch(per_host=1, locations_a_pack=4)).counts["pending"] == 0
+    assert set(server.asked.values()) - {1} <= {2}
+    assert [path for path, times in server.asked.items() if times > 1] == ["/robots.txt"]
+    assert run(dataset, per_host=1, locations_a_pack=4).up_to_date
+
+
+def test_nothing_is_asked_after_the_deadline_and_local_files_are_still_looked_at(
+    make_dataset: Make, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    dataset = make_dataset({"media": listing([*pictures(server, 3), "a.png"])})
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["media_root"] = str(tmp_path)
+    result = run(dataset, deadline=time.monotonic() - 1)
+    assert result.finished
+    assert result.counts == {"asked": 0, "assets": 1, "failed": 0, "items": 4, "pending": 3, "to_ask_again": 3}
+    assert not server.requests
+    assert run(dataset).counts["pending"] == 0
+
+
+def test_passing_failures_are_asked_again_by_later_runs_but_not_for_ever(make_dataset: Make, server: Server) -> None:
+    server.routes |= {"/a": reply(b"", 503), "/b": reply(b"", 404), "/c": reply(picture(1))}
+    dataset = make_dataset({"media": listing([server.url(p) for p in ("/a", "/b", "/c")])})
+    for again in (1, 1, 0):
+        result = run(dataset, tries=1)
+        assert not result.up_to_date
+        assert result.counts["to_ask_again"] == again
+    assert run(dataset, tries=1).up_to_date
+    assert (server.asked["/a"], server.asked["/b"], server.asked["/c"]) == (3, 1, 1)
+    assert outcome(dataset)["a"] == ("failed", "http_error")
+    server.routes["/a"] = reply(picture(2))
+    assert run(dataset, tries=1, refresh=True).counts["assets"] == 2
+    assert outcome(dataset)["a"] == ("present", "none")
+
+
+def test_failures_hold_only_under_the_settings_they_were_met_with(make_dataset: Make, server: Server) -> None:
+    server.routes |= {"/a": reply(picture(1)), "/b": reply(b"", 404)}
+    dataset = make_dataset({"media": listing([server.url("/a"), server.url("/b")])})
+    run(dataset, allow_networks=())
+    assert set(outcome(dataset).values()) == {("failed", "blocked_address")}
+    run(dataset)
+    assert outcome(dataset) == {"a": ("present", "none"), "b": ("failed", "dead_link")}
+    run(dataset, per_host=3)
+    assert server.asked == {"/robots.txt": 1, "/a": 1, "/b": 1}
+
+
+def test_refresh_asks_on_condition_and_loses_nothing(make_dataset: Make, server: Server) -> None:
+    async def unchanged(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(b"", 304) if request.headers.get("If-None-Match") == '"0"' else reply(b"", 500))
+
+    urls = pictures(server, 4)
+    dataset = make_dataset({"media": listing(urls)})
+    run(dataset)
+    before, fingerprint = contents(dataset), dataset.manifest()["stages"]["fetch"]["fingerprint"]
+    server.routes["/0/main.png"] = unchanged
+    server.routes["/1/main.png"] = reply(b"", 404)
+    assert run(dataset, refresh=True).counts["to_ask_again"] == 0
+    after = contents(dataset)
+    assert {name: after[name] for name in before} == before
+    assert not list(dataset.root.glob("packs/0002/*.tar"))
+    assert dataset.manifest()["stages"]["fetch"]["fingerprint"] == fingerprint
+    statuses = dict(dataset.visits.filter(pl.col("visit") == 2).join(dataset.media, on="location_id").select("location", "status").collect().iter_rows())  # fmt: skip
+    assert [statuses[url] for url in urls] == [304, 404, 200, 200]
+    server.routes["/2/main.png"] = reply(picture(99))
+    run(dataset, refresh=True)
+    assert len(list(dataset.root.glob("packs/0003/*.tar"))) == 1
+    assert dataset.assets.collect().height == 4
+
+
+def test_what_a_later_crawl_lists_again_is_asked_on_condition(make_dataset: Make, server: Server) -> None:
+    urls = pictures(server, 4)
+    dataset = make_dataset({"media": listing(urls), "products": [
+        {"product_id": row["product_id"], "crawl_id": "c1", "source": "shop", "origin_file": "", "origin_offset": 0,
+         "content_hash": ""}
+        for row in listing(urls)]})  # fmt: skip
+    run(dataset)
+    again = {row["product_id"] for row in listing(urls)[:2]}
+    for table in ("media", "products"):
+        for part in dataset.parts(table):
+            rows = pl.read_parquet(part).filter(pl.col("product_id").is_in(again))
+            dataset.write(table, f"c2/{part.stem}", rows.with_columns(crawl_id=pl.lit("c2")))
+    with dataset.changing() as manifest:
+        manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
+        manifest["stages"]["ingest/c2"] = {**manifest["stages"]["ingest/c1"], "fingerprint": "other"}
+    assert run(dataset).counts["asked"] == 2
+    conditional = [r for r in server.requests if "If-None-Match" in r.headers]
+    assert sorted(r.path for r in conditional) == ["/0/main.png", "/1/main.png"]
+    assert server.asked["/3/main.png"] == 1
+
+
+def test_a_pack_that_is_gone_is_fetched_anew(make_dataset: Make, server: Server) -> None:
+    dataset = make_dataset({"media": listing(pictures(server, 3))})
+    run(dataset)
+    for pack in dataset.root.glob("packs/*/*.tar"):
+        pack.unlink()
+    assert [f.what for f in faults(dataset)] == ["missing"]
+    assert run(dataset, refresh=True).counts["assets"] == 2
+    assert faults(dataset) == []
+
+
+def test_without_download_only_what_was_had_is_there(make_dataset: Make, server: Server) -> None:
+    urls = pictures(server, 3)
+    offline = make_dataset({"media": listing(urls)}, name="offline")
+    assert run(offline, download=False).counts == {"assets": 0, "failed": 0, "items": 3, "pending": 3}
+    assert run(offline, download=False).up_to_date
+    assert not server.requests
+    dataset = make_dataset({"media": listing(urls)})
+    run(dataset)
+    assert run(dataset, download=False).counts == {"assets": 2, "failed": 0, "items": 3, "pending": 0}
+
+
+def test_a_slow_host_keeps_no_other_waiting(make_dataset: Make, server: Server) -> None:
+    """Its answer comes only when all that another host has was asked for."""
+    urls = [server.url(f"/{i}/main.png") for i in range(600)]
+    all_but_one = threading.Event()
+
+    async def count(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(server.requests) >= 600:
+            all_but_one.set()
+        writer.write(reply(picture(int(request.path.split("/")[1]))))
+
+    async def wait(request: Request, writer: asyncio.StreamWriter) -> None:
+        while not all_but_one.is_set():
+            await asyncio.sleep(0.01)
+        writer.write(reply(picture(9_999)))
+
+    server.routes |= {f"/{i}/main.png": count for i in range(600)} | {"/slow": wait}
+    slow = server.url("/slow", "127.0.0.2")
+    dataset = make_dataset({"media": listing([slow, *urls])})
+    assert run(dataset, locations_a_pack=100, tries=1).counts["assets"] == 601
+
+
+def test_a_dataset_that_lists_no_media(make_dataset: Make) -> None:
+    dataset = make_dataset({"media": []})
+    assert run(dataset).counts == {"assets": 0}
+    assert run(dataset).up_to_date
+
+
+def test_all_visits_to_a_product_are_shown(make_dataset: Make, server: Server) -> None:
+    server.routes["/a"] = reply(b"", 503)
+    media = listing([server.url("/a")])
+    about = {"crawl_id": "c1", "source": "shop", "origin_file": "", "origin_offset": 0, "content_hash": ""}
+    dataset = make_dataset({"media": media, "products": [{"product_id": media[0]["product_id"], **about}]})
+    for _ in range(2):
+        run(dataset, tries=1)
+    shown = dataset.show(str(media[0]["product_id"]))
+    assert [(row["visit"], row["status"]) for row in shown["visits"]] == [(1, 503), (2, 503)]
+
+
+SCRIPT = """
+import sys
+from m5tools.dataset import Dataset
+from m5tools.engine.local import run_stage
+from m5tools.fetch.config import FetchConfig
+from m5tools.fetch.stage import Fetch
+config = FetchConfig(allow_networks=("127.0.0.0/8",), locations_a_pack=4, per_host=2, retry_wait_s=0.0)
+run_stage(Dataset(sys.argv[1]), Fetch(config))
+"""
+
+
+def test_a_killed_run_does_not_ask_again_for_what_a_pack_holds(make_dataset: Make, server: Server) -> None:
+    urls = pictures(server, 40)
+    undisturbed = make_dataset({"media": listing(urls)}, name="undisturbed")
+    run_stage(undisturbed, fetch(locations_a_pack=4, per_host=2))
+    server.requests.clear()
+    dataset = make_dataset({"media": listing(urls)})
+    order = sorted(range(40), key=lambda i: hashlib.sha256(urls[i].encode()).hexdigest())
+    slow = f"/{order[25]}/main.png"
+
+    async def kill(request: Request, writer: asyncio.StreamWriter) -> None:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        writer.write(reply(picture(order[25] - order[25] % 3 // 2), ETag=f'"{order[25]}"'))
+
+    server.routes[slow] = kill
+    command = [sys.executable, "-c", SCRIPT, str(dataset.root)]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(plan.__file__).parents[2])})
+    process.wait(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    packed = set(dataset.visits.join(dataset.media, on="location_id").collect()["location"])
+    assert 12 <= len(packed) < 30
+    before = server.asked
+    run_stage(dataset, fetch(locations_a_pack=4, per_host=2))
+    again = {path for path, times in server.asked.items() if times > before[path]}
+    assert again.isdisjoint({url.removeprefix(server.url("")) for url in packed})
+    assert contents(dataset) == contents(undisturbed)
+
+
+def test_a_host_stays_in_one_unit_and_limits_add_up(make_dataset: Make) -> None:
+    urls = [f"http://h{host}.example:80{host}/{i}.png" for host in range(5) for i in range(10 * host + 1)]
+    urls += [f"https://user@BIG.example/{i}.png" for i in range(300)]
+    dataset = make_dataset({"media": listing(urls)})
+    for per_host, pieces in ((8, 1), (64, 4)):
+        config = FetchConfig(per_host=per_host, locations_a_unit=100, locations_a_pack=20)
+        rows = plan.made(dataset, config, refresh=False)
+        assert rows.height == len(urls)
+        assert rows["lane"].null_count() == 0
+        spread = dict(rows.group_by("host").agg(pl.col("unit").n_unique()).iter_rows())
+        assert spread.pop("big.example") == pieces
+        assert set(spread.values()) == {1}
+        lanes = rows.group_by("host", "unit").agg(pl.len(), pl.col("lane").first())
+        assert lanes.filter((pl.col("len") >= 20) != (pl.col("lane") > 0)).is_empty()
