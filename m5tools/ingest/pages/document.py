@@ -72,7 +72,11 @@ class Document:
         link = self.tree.css_first('link[rel="canonical"][href]')
         href = (link.attributes.get("href") or "").strip() if link is not None else ""
         address = self.resolved(href or self.said("og:url") or "")
-        return address if address and address.startswith(("http://", "https://")) else None
+        if not address or not address.startswith(("http://", "https://")):
+            return None
+        # A shop that calls every page by its front page names none of them.
+        fetched = self.given_address or self.saved_address
+        return None if fetched and _is_front(address) and not _is_front(fetched) else address
 
     @cached_property
     def address(self) -> str | None:
@@ -167,6 +171,10 @@ def parse(text: str, address: str | None = None) -> Document:
 def text_of(node: LexborNode, separator: str = " ") -> str:
     """An element's text with single spaces."""
     return " ".join(node.text(deep=True, separator=separator).split())
+
+
+def _is_front(address: str) -> bool:
+    return "/" not in address.partition("://")[2].split("?")[0].strip("/") and "?" not in address
 
 
 _WORD = re.compile(r"\w+")

@@ -139,10 +139,12 @@ def _name(kind: str, token: str) -> str:
 
 
 def _scalar(kind: str, token: str) -> Any:
-    if kind == "number":
+    if kind == "number" and len(token) < 40:
         return float(token) if set(token) & set(".eE") else int(token)
     if kind == "word":
         return _WORDS.get(token)
+    if kind == "number":
+        return token
     return _unescape(token[1:-1])
 
 

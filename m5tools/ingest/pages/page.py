@@ -12,7 +12,18 @@ from decimal import Decimal
 from typing import Any, Final
 
 from m5tools.ingest.normalize.money import currency_of, money
-from m5tools.ingest.pages import json_ld, labelled, microdata, open_graph, rdfa, schema_org, specification, state, stock
+from m5tools.ingest.pages import (
+    json_ld,
+    labelled,
+    microdata,
+    open_graph,
+    rdfa,
+    schema_org,
+    specification,
+    state,
+    stock,
+    words,
+)
 from m5tools.ingest.pages.claims import Attribute, Claims
 from m5tools.ingest.pages.document import Document, likeness
 from m5tools.ingest.pages.layout import Layout
@@ -21,6 +32,7 @@ from m5tools.ingest.pages.visible_price import Candidate, currency_around, visib
 
 Record = dict[str, Any]
 ALIKE = 0.6
+A_LISTING = 6
 TRUST: Final = ("json_ld", "microdata", "rdfa", "open_graph", "state", "label", "visible", "address")
 _MERGED = ("name", "description", "brand", "sku", "mpn", "gtin", "price", "currency", "availability", "condition", "seller",
            "category", "images", "videos", "group_id", "variants", "rating", "reviews")  # fmt: skip
@@ -73,16 +85,25 @@ def own(products: list[Item], document: Document) -> Item | None:
 
 
 def _sells(claims: dict[str, Claims], seen: Candidate | None, document: Document, layout: Layout, listed: int) -> bool:
-    """Whether a page without product markup offers one product all the same.
+    """Whether a page without product markup of its own offers one product all the same.
 
-    It asks a price and can be bought from, or it bears a shop's code and says that it is sold out.
+    It asks a price and is a product's page by its form, or it bears a shop's code and says that it is sold out. A page
+    that marks up several products, none of them its own, or shows many prices alike is a listing.
     """
-    if listed > 1:
-        return False
-    stated, labelled_code = claims["state"], "sku" in claims["label"]
-    if seen is not None or "price" in stated:
-        return bool(layout.buy_buttons) or labelled_code or {"name", "sku"} <= stated.keys()
-    return labelled_code and stock.read(document, layout, None) == ("OutOfStock", "stock_words")
+    stated, coded = claims["state"], "sku" in claims["label"] or "gtin" in claims["label"]
+    described = {"name", "sku"} <= stated.keys() or {"name", "price"} <= stated.keys()
+    if "price" in stated or seen is not None:
+        if listed > 1 or (seen is not None and seen.rivals >= A_LISTING):
+            return described or coded
+        return described or coded or bool(layout.buy_buttons) or _shaped_like_a_product(document)
+    return (coded or described) and stock.read(document, layout, None) == ("OutOfStock", "stock_words")
+
+
+def _shaped_like_a_product(document: Document) -> bool:
+    """Whether the page's own names say product: its address, or the class of its body."""
+    body = document.tree.body
+    called = " ".join(v for k in ("class", "id") if body is not None and (v := body.attributes.get(k)))
+    return bool(words.PRODUCT_PATH.search(document.addresses) or words.PRODUCT_BODY.search(called))
 
 
 def _visible(seen: Candidate) -> Claims:

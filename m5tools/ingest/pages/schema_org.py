@@ -20,8 +20,10 @@ PRODUCTS = frozenset(
     "SoftwareApplication MobileApplication".split()
 )
 # Items that are products only when they are offered for sale.
+_SPELLED = {n.lower(): n for n in (*PRODUCTS, "AggregateOffer", "BreadcrumbList", "VideoObject")}
 _ALSO_WORKS = frozenset("Book Movie MusicAlbum VideoGame SoftwareApplication MobileApplication".split())
 _DEEPEST = 12
+MOST = 10**12
 _GTINS = ("gtin13", "gtin14", "gtin12", "gtin8", "gtin", "isbn", "ean", "upc", "barcode")
 _OTHERS = frozenset(
     "isRelatedTo isSimilarTo isAccessoryOrSparePartFor isConsumableFor review reviews itemReviewed hasVariant "
@@ -61,7 +63,7 @@ def text(value: Any) -> str | None:
 
 def types(item: Item) -> set[str]:
     """Short names of an item's types."""
-    return {short_name(t) for t in every(item, "@type", "type") if isinstance(t, str)}
+    return {_SPELLED.get(n.lower(), n) for t in every(item, "@type", "type") if isinstance(t, str) and (n := short_name(t))}
 
 
 def products(items: list[Item]) -> Iterator[Item]:
@@ -204,7 +206,7 @@ def plain_amount(value: Any, code: str | None = None) -> tuple[str | None, str |
         if found is None:
             return None, None
         amount, sign = found
-    return (f"{amount.normalize():f}" if amount.is_finite() and amount > 0 else None), sign
+    return (f"{amount.normalize():f}" if amount.is_finite() and 0 < amount < MOST else None), sign
 
 
 def _named(items: list[Item], address: str | None) -> Item | None:

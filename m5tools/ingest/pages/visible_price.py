@@ -19,17 +19,26 @@ from m5tools.ingest.pages.layout import Layout, above, hidden, names, struck
 MOST_CANDIDATES = 400
 LONGEST = 48
 ENOUGH = 3.0
+NEARLY = 1.0
 _DIGIT = re.compile(r"\d")
 _CENTS = re.compile(r"\d\d")
 _DATA_PRICES = ("data-price", "data-product-price", "data-price-amount", "data-sale-price", "data-current-price", "data-item-price")
 
 
 class Candidate(NamedTuple):
-    """An amount on the page and how much speaks for it."""
+    """An amount on the page and how much speaks for it.
+
+    Attributes:
+        money: the amount.
+        weight: what speaks for it.
+        place: of its piece in reading order.
+        rivals: other amounts for which nearly as much speaks; many of them make a listing.
+    """
 
     money: Money
     weight: float
     place: int
+    rivals: int = 0
 
 
 def visible_price(document: Document, layout: Layout) -> Candidate | None:
@@ -41,7 +50,10 @@ def visible_price(document: Document, layout: Layout) -> Candidate | None:
     for candidate in found:
         often[candidate.money.amount] = often.get(candidate.money.amount, 0) + 1
     best = max(found, key=lambda c: (c.weight + min(often[c.money.amount] - 1, 3) * 0.4, -c.place))
-    return best if best.weight >= ENOUGH else None
+    if best.weight < ENOUGH:
+        return None
+    rivals = {c.money.amount for c in found if c.weight >= best.weight - NEARLY} - {best.money.amount}
+    return best._replace(rivals=len(rivals))
 
 
 def candidates(document: Document, layout: Layout) -> list[Candidate]:

@@ -95,3 +95,5 @@ ELSEWHERE = re.compile(
 BUY_CLASS = re.compile(r"add-?_?to-?_?(?:cart|bag|basket)|addtocart|addcart|cart-?add|buy-?_?now|buybox|btn-?cart|btn-?buy|buy-?btn|add2cart|purchase|product-?buy", re.IGNORECASE)
 SPECIFICATION_CLASS = re.compile(r"spec|param|attrib|charact|detail|propert|feature|technic|data-?sheet|caracter|eigensch|merkmal", re.IGNORECASE)
 BRAND_CLASS = re.compile(r"(?<![a-z])(?:product-?_?)?(?:brand|manufacturer|producer|marca|marke|marque|designer)(?:-?_?(?:name|link|title|info|logo))?(?![a-z])", re.IGNORECASE)
+PRODUCT_PATH = re.compile(r"/(?:products?|produkte?|produits?|producto|produto|prodotto|prodott[oi]|prodotti|item|itm|dp|gp|p|pd|ip|offer|oferta|listing|artikel|article|tovar|goods|towar|shop|detail)[/_-]|[/_-](?:p|pd|prod|item|art)-?\d{4,}|product_?id|[?&](?:sku|pid)=", re.IGNORECASE)
+PRODUCT_BODY = re.compile(r"(?<![a-z])(?:single-?product|product-?(?:page|detail|view|info|single)?|pdp|item-?(?:page|detail)|catalog-product-view|template-?product|page-?product)(?![a-z])", re.IGNORECASE)
