@@ -53,7 +53,12 @@ _AVAILABILITY = {
     "oos": "OutOfStock", "unavailable": "OutOfStock", "notavailable": "OutOfStock", "false": "OutOfStock",
     "no": "OutOfStock", "pending": "PreOrder",
 }  # fmt: skip
-_CONDITION = {"new": "NewCondition", "used": "UsedCondition", "refurbished": "RefurbishedCondition", "damaged": "DamagedCondition"}
+_CONDITION = {
+    "new": "NewCondition",
+    "used": "UsedCondition",
+    "refurbished": "RefurbishedCondition",
+    "damaged": "DamagedCondition",
+}
 _NO_IDENTIFIER = {"", "n/a", "na", "none", "null", "undefined", "false", "true", "0", "-", "nan"}
 
 

@@ -142,7 +142,9 @@ class Document:
         for title in self.titles[:2]:
             wanted = " ".join(title.split())
             for piece in self.pieces:
-                if len(piece.text) > 3 and (piece.text == wanted or (piece.node.tag == "h1" and wanted.startswith(piece.text))):
+                if len(piece.text) > 3 and (
+                    piece.text == wanted or (piece.node.tag == "h1" and wanted.startswith(piece.text))
+                ):
                     return piece.place
         return 0
 

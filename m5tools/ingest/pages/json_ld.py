@@ -40,7 +40,9 @@ def _joined(found: list[Item]) -> list[Item]:
                 item[key] = known[value["@id"]]
             elif isinstance(value, list):
                 item[key] = [
-                    known.get(v["@id"], v) if isinstance(v, dict) and len(v) == 1 and isinstance(v.get("@id"), str) else v
+                    known.get(v["@id"], v)
+                    if isinstance(v, dict) and len(v) == 1 and isinstance(v.get("@id"), str)
+                    else v
                     for v in value
                 ]
     return found

@@ -14,7 +14,9 @@ from m5tools.ingest.pages.layout import Layout, names
 
 LONGEST_LINE = 90
 _CODE = re.compile(r"[\w][\w./+-]*(?: ?[-/] ?[\w.]+)*")
-_DATE_OR_UNIT = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d+(?:[.,]\d+)? ?(?:cm|mm|kg|g|ml|l|w|v|€|\$|%|x)", re.IGNORECASE)
+_DATE_OR_UNIT = re.compile(
+    r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d+(?:[.,]\d+)? ?(?:cm|mm|kg|g|ml|l|w|v|€|\$|%|x)", re.IGNORECASE
+)
 
 
 def read(document: Document, layout: Layout, specification: list[Attribute]) -> Claims:
@@ -32,7 +34,11 @@ def read(document: Document, layout: Layout, specification: list[Attribute]) -> 
             codes.append(code)
         elif "brand" not in said and sure and (rest := _after(words.BRAND, line)) and _may_be_brand(rest):
             said["brand"] = rest
-        elif "condition" not in said and (rest := _after(words.CONDITION, line)) and (state := condition(rest.split()[0])):
+        elif (
+            "condition" not in said
+            and (rest := _after(words.CONDITION, line))
+            and (state := condition(rest.split()[0]))
+        ):
             said["condition"] = state
     if codes:
         # Of several codes the shop's own is the one it also names the page by.

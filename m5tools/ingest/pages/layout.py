@@ -60,12 +60,17 @@ class Layout:
     def buy_buttons(self) -> list[LexborNode]:
         """Buttons, links and inputs that buy, outside of zones of other products."""
         found = []
-        for node in self.document.tree.css("button,a,input[type=submit],input[type=button],input[type=image],[role=button]"):
+        for node in self.document.tree.css(
+            "button,a,input[type=submit],input[type=button],input[type=image],[role=button]"
+        ):
             attributes = node.attributes
             label = " ".join(a for k in ("value", "aria-label", "title", "alt") if (a := attributes.get(k)))
             said = text_of(node)[:60] if node.tag != "input" else ""
             if (
-                len(said) < 50 and words.BUY.search(said) or words.BUY.search(label[:60]) or words.BUY_CLASS.search(names(node))
+                len(said) < 50
+                and words.BUY.search(said)
+                or words.BUY.search(label[:60])
+                or words.BUY_CLASS.search(names(node))
             ) and not self.elsewhere(node):
                 found.append(node)
         return found
@@ -82,14 +87,14 @@ def above(node: LexborNode, levels: int = _NEAR) -> Iterator[LexborNode]:
 def names(node: LexborNode) -> str:
     """What an element calls itself: class, id and the usual hooks of scripts."""
     attributes = node.attributes
-    return " ".join(v for k in ("class", "id", "itemprop", "data-testid", "data-test", "data-qa") if (v := attributes.get(k)))
+    return " ".join(
+        v for k in ("class", "id", "itemprop", "data-testid", "data-test", "data-qa") if (v := attributes.get(k))
+    )
 
 
 def struck(node: LexborNode) -> bool:
     """Whether a text is struck through, by tag or style."""
-    return any(
-        n.tag in _STRUCK or "line-through" in (n.attributes.get("style") or "") for n in [node, *above(node, 3)]
-    )
+    return any(n.tag in _STRUCK or "line-through" in (n.attributes.get("style") or "") for n in [node, *above(node, 3)])
 
 
 def hidden(node: LexborNode) -> bool:

@@ -29,7 +29,9 @@ def read(document: Document) -> Claims:
         "brand": said("product:brand", "og:brand"),
         "sku": identifier(said("product:retailer_item_id", "product:sku", "og:sku", "product:retailer_part_no")),
         "mpn": identifier(said("product:mfr_part_no")),
-        "gtin": _gtin(said("product:ean", "product:gtin", "product:upc", "product:isbn", "og:isbn", "og:upc", "og:ean")),
+        "gtin": _gtin(
+            said("product:ean", "product:gtin", "product:upc", "product:isbn", "og:isbn", "og:upc", "og:ean")
+        ),
         "price": amount,
         "currency": code or sign,
         "availability": availability(said("product:availability", "og:availability")),

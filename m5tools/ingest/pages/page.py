@@ -42,7 +42,11 @@ def record(document: Document) -> Record | None:
     """The record of the page's product; None when the page is about no single product."""
     layout = Layout(document)
     claims: dict[str, Claims] = {}
-    items = {"json_ld": json_ld.read(document.linked_data), "microdata": microdata.read(document.tree), "rdfa": rdfa.read(document.tree)}
+    items = {
+        "json_ld": json_ld.read(document.linked_data),
+        "microdata": microdata.read(document.tree),
+        "rdfa": rdfa.read(document.tree),
+    }
     listed = 0
     for kind, found in items.items():
         products = list(schema_org.products(found))
@@ -114,7 +118,12 @@ def _visible(seen: Candidate) -> Claims:
 
 
 def _merge(
-    document: Document, layout: Layout, claims: dict[str, Claims], items: dict[str, list[Item]], pairs: list[Attribute], seen: Candidate | None
+    document: Document,
+    layout: Layout,
+    claims: dict[str, Claims],
+    items: dict[str, list[Item]],
+    pairs: list[Attribute],
+    seen: Candidate | None,
 ) -> Record:
     fields: Record = {}
     evidence: dict[str, str] = {}
@@ -139,8 +148,7 @@ def _merge(
         elif "price" in fields:
             # A page that asks a price and says nothing against it sells; the weakest evidence, and named so.
             fields["availability"], evidence["availability"] = "InStock", "price_asked"
-    if "sku" not in fields and (number := _number_in_address(document)):
-        fields["sku"], evidence["sku"] = number, "address"
+    _sku(document, claims, fields, evidence)
     for kind in ("json_ld", "microdata", "rdfa"):
         if path := schema_org.breadcrumbs(items[kind]):
             fields["category"], evidence["category"] = path, f"{kind}_breadcrumb"
@@ -153,7 +161,9 @@ def _merge(
     return {"url": url, **fields, "attributes": attributes, "language": document.language, "evidence": evidence}
 
 
-def _prefer_shown_price(document: Document, claims: dict[str, Claims], fields: Record, evidence: dict[str, str]) -> None:
+def _prefer_shown_price(
+    document: Document, claims: dict[str, Claims], fields: Record, evidence: dict[str, str]
+) -> None:
     """Where kinds of evidence disagree on the price, one that the page shows beats one that it does not."""
     said = {kind: price for kind in TRUST if (price := claims.get(kind, {}).get("price"))}
     if len(set(said.values())) < 2 or _shown(document, fields["price"]):
@@ -166,9 +176,33 @@ def _prefer_shown_price(document: Document, claims: dict[str, Claims], fields: R
             return
 
 
+def _sku(document: Document, claims: dict[str, Claims], fields: Record, evidence: dict[str, str]) -> None:
+    """The first code that the page's address or text bears out; markup often holds keys of the shop's database instead."""
+    said = {kind: code for kind in TRUST if (code := claims.get(kind, {}).get("sku"))}
+    if (number := _number_in_address(document)) is not None:
+        said.setdefault("address", number)
+    kind = max(said, key=lambda k: (_borne_out(document, said[k]), -TRUST.index(k)), default=None)
+    if kind is not None:
+        fields["sku"], evidence["sku"] = said[kind], kind
+
+
+def _borne_out(document: Document, code: str) -> bool:
+    """Whether the address names a code, however punctuated, or the page shows it."""
+    bare = re.sub(r"[\W_]", "", code.casefold())
+    return (len(bare) >= 4 and bare in re.sub(r"[.\-_+]", "", document.addresses.casefold())) or _appears(document, code)
+
+
+def _appears(document: Document, code: str) -> bool:
+    bounded = re.compile(rf"(?<![a-zA-Z0-9]){re.escape(code)}(?![a-zA-Z0-9])", re.IGNORECASE)
+    return any(bounded.search(p.text) for p in document.pieces)
+
+
 def _shown(document: Document, price: str) -> bool:
     wanted = Decimal(price)
-    return any((m := money(document.pieces[place].text)) is not None and m.amount == wanted for place in _places_of(document, price))
+    return any(
+        (m := money(document.pieces[place].text)) is not None and m.amount == wanted
+        for place in _places_of(document, price)
+    )
 
 
 def _attributes(claims: dict[str, Claims], pairs: list[Attribute]) -> list[Attribute]:
@@ -210,8 +244,10 @@ def _number_in_address(document: Document) -> str | None:
 
 def _held(document: Document, number: str) -> bool:
     """Whether a page shows a number, or its forms and hooks for scripts carry it."""
-    bounded = re.compile(rf"(?<![a-zA-Z0-9]){number}(?![a-zA-Z0-9])")
-    if any(bounded.search(p.text) for p in document.pieces):
+    if _appears(document, number):
         return True
-    attributes = ("value", "data-id", "data-product-id", "data-productid", "data-sku", "data-product", "data-item-id", "id")
-    return document.tree.css_first(",".join(f'[{a}="{number}"]' for a in attributes)) is not None
+    quoted = number.replace("\\", "").replace('"', "")
+    return document.tree.css_first(",".join(f'[{a}="{quoted}"]' for a in _HOOKS)) is not None
+
+
+_HOOKS = ("value", "data-id", "data-product-id", "data-productid", "data-sku", "data-product", "data-item-id", "id")

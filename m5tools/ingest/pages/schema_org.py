@@ -51,7 +51,10 @@ def text(value: Any) -> str | None:
     """A value as text: of an object its name or value, of a list the first."""
     for _ in range(_DEEPEST):
         if isinstance(value, dict):
-            value = next((v for key in ("name", "@value", "value", "url", "@id") if (v := value.get(key)) not in (None, "")), None)
+            value = next(
+                (v for key in ("name", "@value", "value", "url", "@id") if (v := value.get(key)) not in (None, "")),
+                None,
+            )
         elif isinstance(value, list):
             value = value[0] if value else None
         else:
@@ -63,7 +66,9 @@ def text(value: Any) -> str | None:
 
 def types(item: Item) -> set[str]:
     """Short names of an item's types."""
-    return {_SPELLED.get(n.lower(), n) for t in every(item, "@type", "type") if isinstance(t, str) and (n := short_name(t))}
+    return {
+        _SPELLED.get(n.lower(), n) for t in every(item, "@type", "type") if isinstance(t, str) and (n := short_name(t))
+    }
 
 
 def products(items: list[Item]) -> Iterator[Item]:
@@ -81,7 +86,9 @@ def products(items: list[Item]) -> Iterator[Item]:
         kinds = types(value)
         if kinds & PRODUCTS and (not kinds <= _ALSO_WORKS or "offers" in value):
             yield value
-        waiting += [(v, depth + 1) for k, v in reversed(value.items()) if k not in _OTHERS and isinstance(v, dict | list)]
+        waiting += [
+            (v, depth + 1) for k, v in reversed(value.items()) if k not in _OTHERS and isinstance(v, dict | list)
+        ]
 
 
 def claims(product: Item, address: str | None) -> Claims:
@@ -120,7 +127,8 @@ def _own(product: Item, address: str | None) -> Claims:
         "description": text(one(product, "description")),
         "brand": text(one(product, "brand", "manufacturer")),
         "sku": identifier(text(one(product, "sku"))) or identifier(_product_id(product)),
-        "mpn": identifier(text(one(product, "mpn"))) or (identifier(text(one(model, "mpn"))) if isinstance(model, dict) else None),
+        "mpn": identifier(text(one(product, "mpn")))
+        or (identifier(text(one(model, "mpn"))) if isinstance(model, dict) else None),
         "gtin": _gtin(product),
         "url": text(one(product, "url", "@id")),
         "category": _path(every(product, "category")),

@@ -58,7 +58,11 @@ def _lines(block: LexborNode) -> Iterator[tuple[str, str]]:
     """List items that are all `name: value`, or all of two elements of which the first ends in a colon."""
     lines = [text_of(item) for item in block.iter() if item.tag == "li"]
     pairs = [line.replace("：", ":").partition(":") for line in lines]
-    fitting = [(n.strip(), v.strip()) for n, colon, v in pairs if colon and 0 < len(n.strip()) <= 40 and v.strip() and not v.startswith("//")]
+    fitting = [
+        (n.strip(), v.strip())
+        for n, colon, v in pairs
+        if colon and 0 < len(n.strip()) <= 40 and v.strip() and not v.startswith("//")
+    ]
     if len(fitting) >= FEWEST_LINES and len(fitting) * 4 >= len(lines) * 3:
         yield from fitting
 

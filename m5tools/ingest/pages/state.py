@@ -24,18 +24,77 @@ MOST_OBJECTS = 200_000
 MOST_LITERALS = 200
 _TELLING = re.compile(r"price|sku|product|item_?id|offer", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(?:=|\(|\breturn)\s*(?=[\[{])")
-_QUOTED = re.compile(r"JSON\.parse\(\s*(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
-_NAMES = ("name", "title", "productname", "itemname", "displayname", "producttitle", "shortname", "fullname", "productdisplayname")
+_QUOTED = re.compile(
+    r"JSON\.parse\(\s{0,9}(\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z))", re.DOTALL
+)
+_NAMES = (
+    "name",
+    "title",
+    "productname",
+    "itemname",
+    "displayname",
+    "producttitle",
+    "shortname",
+    "fullname",
+    "productdisplayname",
+)
 _PRICES = (
     "saleprice", "finalprice", "currentprice", "specialprice", "discountedprice", "offerprice", "sellingprice", "pricenow", "nowprice",
     "actualprice", "buyprice", "price", "productprice", "unitprice", "priceamount", "pricevalue", "pricewithtax", "lowprice", "minprice", "prices", "pricing",
 )  # fmt: skip
-_AMOUNTS = ("value", "amount", "now", "current", "currentprice", "sale", "final", "price", "saleprice", "finalprice", "sellingprice", "numeric", "raw", "centamount")
-_SKUS = ("sku", "productsku", "skuid", "articlenumber", "itemnumber", "productcode", "itemno", "articleno", "partnumber", "productnumber", "productid", "itemid", "id", "code", "articleid", "item", "offerid", "listingid", "adid")
+_AMOUNTS = (
+    "value",
+    "amount",
+    "now",
+    "current",
+    "currentprice",
+    "sale",
+    "final",
+    "price",
+    "saleprice",
+    "finalprice",
+    "sellingprice",
+    "numeric",
+    "raw",
+    "centamount",
+)
+_SKUS = (
+    "sku",
+    "productsku",
+    "skuid",
+    "articlenumber",
+    "itemnumber",
+    "productcode",
+    "itemno",
+    "articleno",
+    "partnumber",
+    "productnumber",
+    "productid",
+    "itemid",
+    "id",
+    "code",
+    "articleid",
+    "item",
+    "offerid",
+    "listingid",
+    "adid",
+)
 _MPNS = ("mpn", "manufacturerpartnumber", "modelnumber", "manufacturernumber", "partno", "mfrpartnumber", "model")
 _GTINS = ("gtin13", "gtin", "ean", "ean13", "upc", "barcode", "gtin12", "gtin14", "isbn")
 _BRANDS = ("brand", "brandname", "itembrand", "manufacturer", "productbrand", "manufacturername")
-_STOCKS = ("availability", "availabilitystatus", "stockstatus", "instock", "isinstock", "available", "isavailable", "soldout", "issoldout", "outofstock", "stock")
+_STOCKS = (
+    "availability",
+    "availabilitystatus",
+    "stockstatus",
+    "instock",
+    "isinstock",
+    "available",
+    "isavailable",
+    "soldout",
+    "issoldout",
+    "outofstock",
+    "stock",
+)
 _CURRENCIES = ("currency", "pricecurrency", "currencycode", "currencyiso")
 
 
@@ -59,9 +118,17 @@ def read(document: Document) -> Claims:
 def _about(said: Claims, titles: list[str], addresses: str) -> float:
     """How surely an object is about the page's product; 0 = not."""
     name = said.get("name", "")
-    named = max((likeness(name, t) * min(len(name), len(t)) / max(len(name), len(t), 1) for t in titles), default=0.0) if name else 0.0
+    named = (
+        max((likeness(name, t) * min(len(name), len(t)) / max(len(name), len(t), 1) for t in titles), default=0.0)
+        if name
+        else 0.0
+    )
     code = said.get("sku", "").lower()
-    addressed = len(code) >= 5 and any(c.isdigit() for c in code) and re.search(rf"(?<![a-z0-9]){re.escape(code)}(?![0-9])", addresses)
+    addressed = (
+        len(code) >= 5
+        and any(c.isdigit() for c in code)
+        and re.search(rf"(?<![a-z0-9]){re.escape(code)}(?![0-9])", addresses)
+    )
     if named < 0.6 and not addressed:
         return 0.0
     return named + (1.0 if addressed else 0.0)
@@ -103,7 +170,9 @@ def _literals(document: Document) -> Iterator[Any]:
                 place = max(value[1], place)
         for quoted in _QUOTED.finditer(script):
             yield from _quoted(quoted[1])
-    for node in document.tree.css("[data-product],[data-json],[data-gtm],[data-layer],[data-item],[data-props],[data-ecommerce],[data-analytics],[data-tracking],[data-page],[data-state],[data-info],[data-variants]")[:100]:
+    for node in document.tree.css(
+        "[data-product],[data-json],[data-gtm],[data-layer],[data-item],[data-props],[data-ecommerce],[data-analytics],[data-tracking],[data-page],[data-state],[data-info],[data-variants]"
+    )[:100]:
         for key, value in node.attributes.items():
             if key.startswith("data-") and value and value[:1] in "{[" and _TELLING.search(value):
                 yield from documents(value)
@@ -111,7 +180,11 @@ def _literals(document: Document) -> Iterator[Any]:
 
 def _quoted(text: str) -> Iterator[Any]:
     try:
-        inner = json.loads(text) if text[0] == '"' else json.loads('"' + text[1:-1].replace("\\'", "'").replace('"', '\\"').replace('\\\\"', '\\"') + '"')
+        inner = (
+            json.loads(text)
+            if text[0] == '"'
+            else json.loads('"' + text[1:-1].replace("\\'", "'").replace('"', '\\"').replace('\\\\"', '\\"') + '"')
+        )
     except ValueError:
         return
     yield from documents(inner)
@@ -134,7 +207,9 @@ def _claims(one: dict[str, Any]) -> Claims:
     amount, sign = _amount(keys, 0)
     if amount:
         said["price"] = amount
-    currency = next((c for k in _CURRENCIES if isinstance(v := keys.get(k), str) and (c := currency_of(v))), None) or sign
+    currency = (
+        next((c for k in _CURRENCIES if isinstance(v := keys.get(k), str) and (c := currency_of(v))), None) or sign
+    )
     if currency:
         said["currency"] = currency
     for field, wanted in (("mpn", _MPNS), ("brand", _BRANDS)):
@@ -169,7 +244,9 @@ def _amount(keys: dict[str, Any], depth: int) -> tuple[str | None, str | None]:
                 inner = {_plain(k): v for k, v in value.items() if isinstance(k, str)}
                 amount, sign = _amount(inner, depth + 1)
                 if amount:
-                    return amount, sign or next((c for k in _CURRENCIES if isinstance(v := inner.get(k), str) and (c := currency_of(v))), None)
+                    return amount, sign or next(
+                        (c for k in _CURRENCIES if isinstance(v := inner.get(k), str) and (c := currency_of(v))), None
+                    )
         elif isinstance(value, str | int | float) and not isinstance(value, bool) and len(str(value)) < 30:
             amount, sign = plain_amount(value)
             if amount:

@@ -18,7 +18,17 @@ def read(document: Document, layout: Layout, price_place: int | None) -> tuple[s
     """
     near = [p for p in _near(document, layout, price_place) if len(p.text) <= LONGEST]
     sold_out = next((p for p in near if words.OUT_OF_STOCK.search(p.text) and not hidden(p.node)), None)
-    in_stock = next((p for p in near if len(p.text) <= LONGEST_PROMISE and words.IN_STOCK.search(p.text) and not words.OUT_OF_STOCK.search(p.text) and not hidden(p.node)), None)
+    in_stock = next(
+        (
+            p
+            for p in near
+            if len(p.text) <= LONGEST_PROMISE
+            and words.IN_STOCK.search(p.text)
+            and not words.OUT_OF_STOCK.search(p.text)
+            and not hidden(p.node)
+        ),
+        None,
+    )
     if sold_out is not None and (in_stock is None or sold_out.place < in_stock.place) and not _choice(sold_out):
         return "OutOfStock", "stock_words"
     if in_stock is not None:

@@ -22,7 +22,14 @@ ENOUGH = 3.0
 NEARLY = 1.0
 _DIGIT = re.compile(r"\d")
 _CENTS = re.compile(r"\d\d")
-_DATA_PRICES = ("data-price", "data-product-price", "data-price-amount", "data-sale-price", "data-current-price", "data-item-price")
+_DATA_PRICES = (
+    "data-price",
+    "data-product-price",
+    "data-price-amount",
+    "data-sale-price",
+    "data-current-price",
+    "data-item-price",
+)
 
 
 class Candidate(NamedTuple):
@@ -78,8 +85,10 @@ def candidates(document: Document, layout: Layout) -> list[Candidate]:
         called = any(words.PRICE_CLASS.search(names(n)) for n in [element, *above(element)])
         if asked.currency is None and not called:
             continue
-        before = pieces[piece.place - 1].text if piece.place else ""
-        found.append(Candidate(asked, _weight(asked, called, element, text, before, piece.place, document, layout), piece.place))
+        before = pieces[piece.place - 1].text[-LONGEST:] if piece.place else ""
+        found.append(
+            Candidate(asked, _weight(asked, called, element, text, before, piece.place, document, layout), piece.place)
+        )
     for node in document.tree.css(",".join(f"[{name}]" for name in _DATA_PRICES))[:50]:
         value = next((v for name in _DATA_PRICES if (v := node.attributes.get(name))), "")
         asked = money(value)
@@ -97,7 +106,14 @@ def _mark_beside(pieces: list[Piece], place: int) -> str | None:
 
 
 def _weight(
-    asked: Money, called: bool, element: LexborNode, text: str, before: str, place: int, document: Document, layout: Layout
+    asked: Money,
+    called: bool,
+    element: LexborNode,
+    text: str,
+    before: str,
+    place: int,
+    document: Document,
+    layout: Layout,
 ) -> float:
     near = [element, *above(element)]
     weight = 2.0 * (asked.currency is not None) + 2.0 * called
@@ -144,7 +160,13 @@ def joined(element: LexborNode) -> str:
 
     `19<sup>50</sup>` → `19.50`; `<b>1 299</b> <i>00</i> Kč` → `1 299.00 Kč`.
     """
-    parts = [t for t in (" ".join((n.text_content or "").split()) for n in element.traverse(include_text=True) if n.tag == "-text") if t]
+    parts = [
+        t
+        for t in (
+            " ".join((n.text_content or "").split()) for n in element.traverse(include_text=True) if n.tag == "-text"
+        )
+        if t
+    ]
     text = ""
     for part in parts:
         end = text[-4:]

@@ -15,7 +15,9 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 def _label(*patterns: str) -> re.Pattern[str]:
     """A label at the beginning of a text; what follows a colon, number sign or the end of the piece is its value."""
-    return re.compile(rf"^\W{{0,3}}(?:{'|'.join(patterns)})(?:\s*\([^)]{{1,20}}\))?(?=\W|$)\s*[:：#№.]*\s*", re.IGNORECASE)
+    return re.compile(
+        rf"^\W{{0,3}}(?:{'|'.join(patterns)})(?:\s*\([^)]{{1,20}}\))?(?=\W|$)\s*[:：#№.]*\s*", re.IGNORECASE
+    )
 
 
 _NUMBER = r"(?:\s?-?\s?(?:n[°ºo]?\.?|nr\.?|no\.?|nº|num(?:ber|mer|ero|éro)?|code|id|#|№))"
@@ -49,7 +51,19 @@ BRAND = _label(
     r"proizvođač|proizvajalec|robna marka|blagovna znamka|brend", r"бренд|производитель|марка|виробник", r"μάρκα|κατασκευαστής", r"tootja|kaubamärk|bränd", r"zīmols|ražotājs|prekės ženklas|gamintojas",
     r"الماركة|العلامة التجارية", r"品牌|メーカー|ブランド|廠牌", r"브랜드|제조사",
 )  # fmt: skip
-CONDITION = _label(r"(?:item )?condition", r"zustand", r"état", r"condizioni?", r"condición|estado", r"condição", r"stan", r"stav", r"состояние", r"商品狀態|状态", r"skick|tilstand|kunto")
+CONDITION = _label(
+    r"(?:item )?condition",
+    r"zustand",
+    r"état",
+    r"condizioni?",
+    r"condición|estado",
+    r"condição",
+    r"stan",
+    r"stav",
+    r"состояние",
+    r"商品狀態|状态",
+    r"skick|tilstand|kunto",
+)
 
 OUT_OF_STOCK = _any(
     r"\b(?:currently |temporarily )?(?:out of stock|sold[ -]out|unavailable)\b", r"\b(?:no longer|not (?:currently )?) ?available\b", r"\bnot in stock\b", r"\bdiscontinued\b", r"\b(?:this )?(?:listing|auction|sale|bidding)(?: \w+)? (?:has |was )?ended\b",
@@ -82,7 +96,10 @@ NO_PRICE_OF_ITS_OWN = _any(
     r"\b(?:portes|frete|desconto|parcelas?|prestaç\w+)\b", r"\b(?:verzending|korting|bespaar)\b", r"\b(?:doprav\w+|zľava|sleva|ušetr\w+|bez dph|dostaw\w+|rat[ay]?|rabat|transport|szállítás)\b", r"доставк\w+|скидк\w+|в месяц|экономия", r"建議售價|原價|定價|市價|原价|分期|利率|期|運費|运费|折扣|免運|送料|정가|배송",
 )  # fmt: skip
 
-PRICE_CLASS = re.compile(r"price|prix|preis|prezzo|precio|preco|prijs|pris\b|cena|ceny|hind\b|cijena|amount|cost\b|money|pret\b", re.IGNORECASE)
+PRICE_CLASS = re.compile(
+    r"price|prix|preis|prezzo|precio|preco|prijs|pris\b|cena|ceny|hind\b|cijena|amount|cost\b|money|pret\b",
+    re.IGNORECASE,
+)
 OLD_CLASS = re.compile(
     r"old|was(?![a-z])|list-?price|strike|strok|cross|regular|before|rrp|msrp|uvp|previous|original|compare|retail|barre|ancien|tachado|antes|alt(?:er)?preis|stary|savings?|save|discount-?(?:amount|percent|value)"
     r"|instal|monthly|per-?unit|unit-?price|base-?price|grundpreis|shipping|delivery|(?<![a-z])tax|vat-?(?:excl|less)|excl|no-?vat|deposit|coupon|min-?price|max-?price",
@@ -92,8 +109,22 @@ ELSEWHERE = re.compile(
     r"relat(?:ed|ion)|recommend|similar|upsell|up-sell|cross-?sell|carousel|slick|swiper|owl-|also-|alsoview|recent|history|bundle|accessor|sponsor|mini-?(?:cart|basket)|(?<![a-z-])(?:header|footer)|(?<![a-z])nav(?![a-z]*ted)|review|comment|menu|sidebar|suggest|other-?prod|bought-?together|frequently|compare-?prod|product-?(?:list|grid|tile|card)|advert|banner|listing-?item|newsletter|cookie",
     re.IGNORECASE,
 )  # fmt: skip
-BUY_CLASS = re.compile(r"add-?_?to-?_?(?:cart|bag|basket)|addtocart|addcart|cart-?add|buy-?_?now|buybox|btn-?cart|btn-?buy|buy-?btn|add2cart|purchase|product-?buy", re.IGNORECASE)
-SPECIFICATION_CLASS = re.compile(r"spec|param|attrib|charact|detail|propert|feature|technic|data-?sheet|caracter|eigensch|merkmal", re.IGNORECASE)
-BRAND_CLASS = re.compile(r"(?<![a-z])(?:product-?_?)?(?:brand|manufacturer|producer|marca|marke|marque|designer)(?:-?_?(?:name|link|title|info|logo))?(?![a-z])", re.IGNORECASE)
-PRODUCT_PATH = re.compile(r"/(?:products?|produkte?|produits?|producto|produto|prodotto|prodott[oi]|prodotti|item|itm|dp|gp|p|pd|ip|offer|oferta|listing|artikel|article|tovar|goods|towar|shop|detail)[/_-]|[/_-](?:p|pd|prod|item|art)-?\d{4,}|product_?id|[?&](?:sku|pid)=", re.IGNORECASE)
-PRODUCT_BODY = re.compile(r"(?<![a-z])(?:single-?product|product-?(?:page|detail|view|info|single)?|pdp|item-?(?:page|detail)|catalog-product-view|template-?product|page-?product)(?![a-z])", re.IGNORECASE)
+BUY_CLASS = re.compile(
+    r"add-?_?to-?_?(?:cart|bag|basket)|addtocart|addcart|cart-?add|buy-?_?now|buybox|btn-?cart|btn-?buy|buy-?btn|add2cart|purchase|product-?buy",
+    re.IGNORECASE,
+)
+SPECIFICATION_CLASS = re.compile(
+    r"spec|param|attrib|charact|detail|propert|feature|technic|data-?sheet|caracter|eigensch|merkmal", re.IGNORECASE
+)
+BRAND_CLASS = re.compile(
+    r"(?<![a-z])(?:product-?_?)?(?:brand|manufacturer|producer|marca|marke|marque|designer)(?:-?_?(?:name|link|title|info|logo))?(?![a-z])",
+    re.IGNORECASE,
+)
+PRODUCT_PATH = re.compile(
+    r"/(?:products?|produkte?|produits?|producto|produto|prodotto|prodott[oi]|prodotti|item|itm|dp|gp|p|pd|ip|offer|oferta|listing|artikel|article|tovar|goods|towar|shop|detail)[/_-]|[/_-](?:p|pd|prod|item|art)-?\d{4,}|product_?id|[?&](?:sku|pid)=",
+    re.IGNORECASE,
+)
+PRODUCT_BODY = re.compile(
+    r"(?<![a-z])(?:single-?product|product-?(?:page|detail|view|info|single)?|pdp|item-?(?:page|detail)|catalog-product-view|template-?product|page-?product)(?![a-z])",
+    re.IGNORECASE,
+)

@@ -96,7 +96,11 @@ def _row(offset: int, record: WarcRecord) -> Row:
     address = (headers.get("WARC-Target-URI") or "").strip("<> ") or None
     kind = (headers.get("Content-Type") or "").lower()
     try:
-        message = message_of(block) if kind.startswith("application/http") else HttpMessage(200, {"content-type": kind}, block)
+        message = (
+            message_of(block)
+            if kind.startswith("application/http")
+            else HttpMessage(200, {"content-type": kind}, block)
+        )
         page = message.body(LONGEST_PAGE)
     except ValueError as error:
         return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, str(error))
