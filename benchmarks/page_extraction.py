@@ -1,12 +1,11 @@
 """Claim: product fields of saved pages are read better than by three other extractors.
 
-Scores this reader beside the answers of extruct, Diffbot and Zyte that the product-extraction-benchmark published with its
-pages, on its hand-made truth. The metric is the published one: a page counts as a true positive when the one answer is
-among the accepted values, as a false positive when it is not, and as a false negative when there are accepted values and
-none was hit; a wrong answer therefore costs both. Prices compare as decimal numbers, everything else as exact text.
+Scores this reader beside the answers of extruct, Diffbot and Zyte that the product-extraction-benchmark published with
+its pages, on its hand-made truth. The metric is the published one: a page counts as a true positive when the one answer
+is among the accepted values, as a false positive when it is not, and as a false negative when there are accepted values
+and none was hit; a wrong answer therefore costs both. Prices compare as decimal numbers, the rest as exact text.
 
-The pages are cut in two halves by a hash of their id. Rules were chosen on the half `chosen on`; the half `held out` was
-only ever scored.
+The pages are cut in two halves by a hash of their id. Rules were chosen on the half `chosen on`.
 
     python benchmarks/page_extraction.py DATA [--peer-python PYTHON_WITH_EXTRUCT]
 """
@@ -129,7 +128,8 @@ def load(data: Path) -> tuple[Answers, dict[str, Answers]]:
 
 _PEER = """
 import gzip, sys, time, pathlib, extruct
-pages = [gzip.decompress(p.read_bytes()).decode('utf-8', 'replace') for p in sorted(pathlib.Path(sys.argv[1]).glob('*.gz'))]
+files = sorted(pathlib.Path(sys.argv[1]).glob('*.gz'))
+pages = [gzip.decompress(p.read_bytes()).decode('utf-8', 'replace') for p in files]
 begin, failed = time.perf_counter(), 0
 for page in pages:
     try: extruct.extract(page, syntaxes=['json-ld', 'microdata', 'opengraph', 'rdfa'], uniform=True)
@@ -158,9 +158,8 @@ def main() -> None:
         "held out": [p for p in pages if not chosen_on(p)],
     }
     for name, part in halves.items():
-        print(
-            f"{name} ({len(part)} pages)\n\n| field | values | {' | '.join(answers)} | hits, wrong, missed |\n|---|---|{'---|' * len(answers)}---|"
-        )
+        print(f"{name} ({len(part)} pages)\n")
+        print(f"| field | values | {' | '.join(answers)} | hits, wrong, missed |\n|---|---|{'---|' * len(answers)}---|")
         for field in FIELDS:
             values = sum(bool(truth[p].get(field)) for p in part)
             cells = [

@@ -1,7 +1,7 @@
 """One price as people write it → an amount and a currency; unsure is None.
 
-`1.299,00 €`, `CHF 1’299.–`, `1 299,50 Kč`, `99€90`, `Rs. 1,29,000`, `from $5`, `10 – 20 €` (the lower bound is what a range asks at
-least). Guards: a count is no price (`2 for $5`), nor is a share (`20 %`).
+`1.299,00 €`, `CHF 1’299.–`, `1 299,50 Kč`, `99€90`, `Rs. 1,29,000`, `from $5`, `10 – 20 €` (the lower bound is what a
+range asks at least). Guards: a count is no price (`2 for $5`), nor is a share (`20 %`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 CODES = frozenset(
-    "AED ARS AUD BAM BDT BGN BHD BRL BYN CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GEL GTQ HKD HRK HUF IDR ILS INR "
-    "IQD IRR ISK JOD JPY KES KRW KWD KZT LBP LKR MAD MDL MKD MMK MNT MXN MYR NGN NOK NPR NZD OMR PAB PEN PHP PKR PLN PYG "
-    "QAR RON RSD RUB SAR SEK SGD THB TND TRY TWD UAH USD UYU UZS VND ZAR".split()
-)
+    [
+        "AED", "ARS", "AUD", "BAM", "BDT", "BGN", "BHD", "BRL", "BYN", "CAD", "CHF", "CLP", "CNY", "COP", "CRC",
+        "CZK", "DKK", "DZD", "EGP", "EUR", "GBP", "GEL", "GTQ", "HKD", "HRK", "HUF", "IDR", "ILS", "INR", "IQD",
+        "IRR", "ISK", "JOD", "JPY", "KES", "KRW", "KWD", "KZT", "LBP", "LKR", "MAD", "MDL", "MKD", "MMK", "MNT",
+        "MXN", "MYR", "NGN", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PHP", "PKR", "PLN", "PYG", "QAR", "RON",
+        "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TND", "TRY", "TWD", "UAH", "USD", "UYU", "UZS", "VND", "ZAR",
+    ]
+)  # fmt: skip
 # Longest first where one sign begins another. A sign several countries share stands for the one that uses it most.
 _SIGNS = {
     "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD", "A$": "AUD", "NZ$": "NZD", "HK$": "HKD", "NT$": "TWD",

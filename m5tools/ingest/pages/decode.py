@@ -33,11 +33,11 @@ def decode(data: bytes, charset: str | None = None) -> str:
     head = data[:_META_WITHIN]
     declared = _META.search(head) or _XML.search(head)
     for label in (charset, declared[1].decode("ascii") if declared else None):
-        name = _known(label)
-        if name is None:
+        known = _known(label)
+        if known is None:
             continue
         # A page whose meta can be read as ASCII is not UTF-16, whatever it says.
-        name = "utf-8" if name.startswith("utf-16") else name
+        name = "utf-8" if known.startswith("utf-16") else known
         text = data.decode(name, "replace")
         if name != "utf-8" or _fits(text):
             return text

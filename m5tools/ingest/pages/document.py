@@ -138,15 +138,19 @@ class Document:
 
     @cached_property
     def heading_place(self) -> int:
-        """Place of the piece where the product's own heading begins; 0 where there is none."""
-        for title in self.titles[:2]:
-            wanted = " ".join(title.split())
+        """Place of the piece where the product's own heading begins; 0 where there is none.
+
+        Without a heading element it is the longest piece of text that the page's title repeats.
+        """
+        wanted = [" ".join(title.split()) for title in self.titles[:2]]
+        for title in wanted:
             for piece in self.pieces:
-                if len(piece.text) > 3 and (
-                    piece.text == wanted or (piece.node.tag == "h1" and wanted.startswith(piece.text))
-                ):
+                text = piece.text
+                if len(text) > 3 and (text == title or (piece.node.tag == "h1" and title.startswith(text))):
                     return piece.place
-        return 0
+        title = " ".join(wanted).casefold()
+        repeated = [p for p in self.pieces if 8 <= len(p.text) <= len(title) and p.text.casefold() in title]
+        return max(repeated, key=lambda p: (len(p.text), -p.place)).place if repeated else 0
 
 
 def parse(text: str, address: str | None = None) -> Document:

@@ -14,15 +14,20 @@ MOST_ATTRIBUTES = 2_000
 MOST_STEPS = 500_000_000
 
 _SEARCHED = frozenset(
-    "address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer header hgroup "
-    "main menu nav ol section summary ul h1 h2 h3 h4 h5 h6 pre form table a b big code em font i nobr s small strike "
-    "strong tt u".split()
-)
+    [
+        "address", "article", "aside", "blockquote", "center", "details", "dialog", "dir", "div", "dl", "fieldset",
+        "figcaption", "figure", "footer", "header", "hgroup", "main", "menu", "nav", "ol", "section", "summary",
+        "ul", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "form", "table", "a", "b", "big", "code", "em", "font",
+        "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
+    ]
+)  # fmt: skip
 # Elements without content, and those that the next of their kind closes.
 _NEVER_DEEP = frozenset(
-    "area base br col embed hr img input link meta source track wbr p li dd dt td th tr tbody thead tfoot option html head "
-    "body".split()
-)
+    [
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "p",
+        "li", "dd", "dt", "td", "th", "tr", "tbody", "thead", "tfoot", "option", "html", "head", "body",
+    ]
+)  # fmt: skip
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 _LONG_TAG = 20_000
 _CODE = re.compile(

@@ -1,4 +1,4 @@
-"""Values that stand beside their label: `SKU: 123`, `EAN` in one cell and digits in the next, a brand in a specification."""
+"""Values that stand beside their label: `SKU: 123`, `EAN` in one cell and digits in the next, a brand in a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DATE_OR_UNIT = re.compile(
 
 
 def read(document: Document, layout: Layout, specification: list[Attribute]) -> Claims:
-    """Identifiers and brand by their labels, in the specification first, then anywhere outside zones of other products."""
+    """Identifiers and brand by their labels, in the specification first, then outside zones of other products."""
     said: dict[str, Any] = {}
     codes: list[str] = []
     pairs = [(a["name"], a["value"], True) for a in specification]
@@ -49,11 +49,12 @@ def read(document: Document, layout: Layout, specification: list[Attribute]) -> 
 
 
 def _brand(document: Document, layout: Layout) -> str | None:
-    """What an element that calls itself brand holds: a short text, or the text of a logo; the title's own word first."""
+    """What an element that calls itself brand holds: a short text or a logo's; the title's own word first."""
     title = " ".join(document.titles[:2]).casefold()
     found: list[str] = []
     for node in document.tree.css(
-        "[class*=brand i],[id*=brand i],[class*=manufacturer i],[class*=producer i],[class*=marca i],[itemprop=brand],[itemprop=manufacturer]"
+        "[class*=brand i],[id*=brand i],[class*=manufacturer i],[class*=producer i],[class*=marca i],"
+        "[itemprop=brand],[itemprop=manufacturer]"
     )[:60]:
         if not words.BRAND_CLASS.search(names(node)) or layout.elsewhere(node):
             continue
@@ -76,7 +77,7 @@ def _may_be_brand(text: str) -> bool:
 
 
 def _lines(document: Document, layout: Layout) -> Iterator[tuple[str, str, bool]]:
-    """(label, value, stands in a colon pair) of every short piece: of one with a colon, its halves; else piece and next."""
+    """(label, value, stands in a colon pair): the halves of a short piece with a colon, else a piece and the next."""
     pieces = document.pieces
     for piece in pieces:
         text = piece.text
@@ -108,7 +109,7 @@ def _after(label: re.Pattern[str], line: str) -> str | None:
 
 
 def _code(text: str) -> str | None:
-    """A shop's code at the beginning of a text: it holds a digit, and is neither a date nor a measure nor a sentence."""
+    """A shop's code at the beginning of a text: with a digit, neither date nor measure nor sentence."""
     found = _CODE.match(text)
     if found is None or not any(c.isdigit() for c in found[0]) or not 3 <= len(found[0]) <= 40:
         return None

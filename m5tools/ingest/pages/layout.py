@@ -67,8 +67,7 @@ class Layout:
             label = " ".join(a for k in ("value", "aria-label", "title", "alt") if (a := attributes.get(k)))
             said = text_of(node)[:60] if node.tag != "input" else ""
             if (
-                len(said) < 50
-                and words.BUY.search(said)
+                (len(said) < 50 and words.BUY.search(said))
                 or words.BUY.search(label[:60])
                 or words.BUY_CLASS.search(names(node))
             ) and not self.elsewhere(node):

@@ -69,6 +69,11 @@ def literal(text: str, start: int) -> tuple[Any, int] | None:
     return None if value is None else (value, end)
 
 
+def unquoted(text: str) -> str:
+    """What a JavaScript string literal says, its quotes and escapes undone."""
+    return _unescape(text[1:-1])
+
+
 def _concatenated(text: str) -> Iterator[Any]:
     place = 0
     while (begin := min((p for p in (text.find("{", place), text.find("[", place)) if p >= 0), default=-1)) >= 0:
@@ -91,16 +96,16 @@ def _read(text: str, start: int, end: int, *, lenient_end: bool) -> tuple[Any, i
         kind = found.lastgroup
         if kind is None:
             continue
-        token = found[0]
-        if kind == "mark" and token in "{[":
-            fresh: Any = {} if token == "{" else []
+        word = found[0]
+        if kind == "mark" and word in "{[":
+            fresh: Any = {} if word == "{" else []
             if container is not None:
                 _put(container, key, fresh)
                 stack.append((container, None))
                 if len(stack) > DEEPEST:
                     return None, found.end()
             container, key, pending = fresh, None, None
-        elif kind == "mark" and token in "}]":
+        elif kind == "mark" and word in "}]":
             if container is None:
                 return None, found.end()
             if pending is not None and isinstance(container, list):
@@ -111,18 +116,18 @@ def _read(text: str, start: int, end: int, *, lenient_end: bool) -> tuple[Any, i
             container, key = stack.pop()
         elif container is None:
             return None, found.end()
-        elif token == ":" and kind == "mark":
+        elif word == ":" and kind == "mark":
             key, pending = pending, None
-        elif token == "," and kind == "mark":
+        elif word == "," and kind == "mark":
             key = pending = None
         elif kind == "junk":
             # A quote that never closes or an operator: an expression, not a literal.
             if not lenient_end:
                 return None, found.end()
         elif isinstance(container, dict) and key is None:
-            pending = _name(kind, token)
+            pending = _name(kind, word)
         else:
-            _put(container, key, _scalar(kind, token))
+            _put(container, key, _scalar(kind, word))
             key = None
     while stack:
         container, _ = stack.pop()
@@ -136,18 +141,18 @@ def _put(container: Any, key: str | None, value: Any) -> None:
         container[key] = value
 
 
-def _name(kind: str, token: str) -> str:
-    return _unescape(token[1:-1]) if kind in ("double", "single", "template") else token
+def _name(kind: str, word: str) -> str:
+    return _unescape(word[1:-1]) if kind in ("double", "single", "template") else word
 
 
-def _scalar(kind: str, token: str) -> Any:
-    if kind == "number" and len(token) < 40:
-        return float(token) if set(token) & set(".eE") else int(token)
+def _scalar(kind: str, word: str) -> Any:
+    if kind == "number" and len(word) < 40:
+        return float(word) if set(word) & set(".eE") else int(word)
     if kind == "word":
-        return _WORDS.get(token)
+        return _WORDS.get(word)
     if kind == "number":
-        return token
-    return _unescape(token[1:-1])
+        return word
+    return _unescape(word[1:-1])
 
 
 def _unescape(text: str) -> str:

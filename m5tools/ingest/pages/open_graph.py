@@ -1,4 +1,4 @@
-"""Metas that shops write for social networks: the Open Graph protocol, its product extension, Twitter's product card."""
+"""Metas for social networks: the Open Graph protocol, its product extension, Twitter's product card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from m5tools.ingest.normalize.identifiers import gtin_of
 from m5tools.ingest.normalize.money import currency_of, money
 from m5tools.ingest.pages.claims import Claims, availability, condition, identifier
 from m5tools.ingest.pages.document import Document
-from m5tools.ingest.pages.schema_org import plain_amount
+from m5tools.ingest.pages.values import plain_amount
 
 
 def is_product(document: Document) -> bool:

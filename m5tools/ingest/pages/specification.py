@@ -89,5 +89,8 @@ def _listed(block: LexborNode) -> Iterator[tuple[str, str]]:
         yield from (pair for pair in fitting if all(pair))
 
 
-_PLACES = "table,dl,ul,div[class*=spec i],div[class*=param i],div[class*=attr i],div[class*=charact i],div[class*=propert i],div[class*=feature i]"
+_PLACES = (
+    "table,dl,ul,div[class*=spec i],div[class*=param i],div[class*=attr i],div[class*=charact i],div[class*=propert i],"
+    "div[class*=feature i]"
+)
 _BLOCKS = {"table": _table, "dl": _definitions, "ul": _listed}

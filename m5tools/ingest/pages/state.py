@@ -2,12 +2,11 @@
 
 No shop's layout is known here. Every object in every literal is looked at; one is the page's product when it bears the
 page's own title, or a number that the page's address names, and says something a product says. Of several such objects
-the richest speaks first.
+the surest and richest speaks first.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,16 +16,10 @@ from m5tools.ingest.normalize.identifiers import gtin_of
 from m5tools.ingest.normalize.money import currency_of
 from m5tools.ingest.pages.claims import Claims, availability, identifier
 from m5tools.ingest.pages.document import Document, likeness
-from m5tools.ingest.pages.lenient_json import documents, literal
-from m5tools.ingest.pages.schema_org import plain_amount
+from m5tools.ingest.pages.literals import literals
+from m5tools.ingest.pages.values import plain_amount
 
 MOST_OBJECTS = 200_000
-MOST_LITERALS = 200
-_TELLING = re.compile(r"price|sku|product|item_?id|offer", re.IGNORECASE)
-_ASSIGNED = re.compile(r"(?:=|\(|\breturn)\s*(?=[\[{])")
-_QUOTED = re.compile(
-    r"JSON\.parse\(\s{0,9}(\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z))", re.DOTALL
-)
 _NAMES = (
     "name",
     "title",
@@ -39,46 +32,18 @@ _NAMES = (
     "productdisplayname",
 )
 _PRICES = (
-    "saleprice", "finalprice", "currentprice", "specialprice", "discountedprice", "offerprice", "sellingprice", "pricenow", "nowprice",
-    "actualprice", "buyprice", "price", "productprice", "unitprice", "priceamount", "pricevalue", "pricewithtax", "lowprice", "minprice", "prices", "pricing",
+    "saleprice", "finalprice", "currentprice", "specialprice", "discountedprice", "offerprice", "sellingprice",
+    "pricenow", "nowprice", "actualprice", "buyprice", "price", "productprice", "unitprice", "priceamount",
+    "pricevalue", "pricewithtax", "lowprice", "minprice", "prices", "pricing",
 )  # fmt: skip
 _AMOUNTS = (
-    "value",
-    "amount",
-    "now",
-    "current",
-    "currentprice",
-    "sale",
-    "final",
-    "price",
-    "saleprice",
-    "finalprice",
-    "sellingprice",
-    "numeric",
-    "raw",
-    "centamount",
-)
+    "value", "amount", "now", "current", "currentprice", "sale", "final", "price", "saleprice", "finalprice",
+    "sellingprice", "numeric", "raw", "centamount",
+)  # fmt: skip
 _SKUS = (
-    "sku",
-    "productsku",
-    "skuid",
-    "articlenumber",
-    "itemnumber",
-    "productcode",
-    "itemno",
-    "articleno",
-    "partnumber",
-    "productnumber",
-    "productid",
-    "itemid",
-    "id",
-    "code",
-    "articleid",
-    "item",
-    "offerid",
-    "listingid",
-    "adid",
-)
+    "sku", "productsku", "skuid", "articlenumber", "itemnumber", "productcode", "itemno", "articleno", "partnumber",
+    "productnumber", "productid", "itemid", "id", "code", "articleid", "item", "offerid", "listingid", "adid",
+)  # fmt: skip
 _MPNS = ("mpn", "manufacturerpartnumber", "modelnumber", "manufacturernumber", "partno", "mfrpartnumber", "model")
 _GTINS = ("gtin13", "gtin", "ean", "ean13", "upc", "barcode", "gtin12", "gtin14", "isbn")
 _BRANDS = ("brand", "brandname", "itembrand", "manufacturer", "productbrand", "manufacturername")
@@ -135,7 +100,7 @@ def _about(said: Claims, titles: list[str], addresses: str) -> float:
 
 
 def _objects(document: Document) -> Iterator[dict[str, Any]]:
-    waiting: list[tuple[Any, int]] = [(value, 0) for value in _literals(document)][::-1]
+    waiting: list[tuple[Any, int]] = [(value, 0) for value in literals(document)][::-1]
     looked_at = 0
     while waiting and looked_at < MOST_OBJECTS:
         value, depth = waiting.pop()
@@ -151,50 +116,11 @@ def _objects(document: Document) -> Iterator[dict[str, Any]]:
             waiting += [(v, depth + 1) for v in reversed(children) if isinstance(v, dict | list)]
 
 
-def _literals(document: Document) -> Iterator[Any]:
-    found = 0
-    for script in document.scripts:
-        if not _TELLING.search(script):
-            continue
-        stripped = script.strip()
-        if stripped[:1] in "{[":
-            yield from documents(stripped)
-            continue
-        place = 0
-        while found < MOST_LITERALS and (begins := _ASSIGNED.search(script, place)) is not None:
-            found += 1
-            place = begins.end()
-            value = literal(script, place)
-            if value is not None:
-                yield value[0]
-                place = max(value[1], place)
-        for quoted in _QUOTED.finditer(script):
-            yield from _quoted(quoted[1])
-    for node in document.tree.css(
-        "[data-product],[data-json],[data-gtm],[data-layer],[data-item],[data-props],[data-ecommerce],[data-analytics],[data-tracking],[data-page],[data-state],[data-info],[data-variants]"
-    )[:100]:
-        for key, value in node.attributes.items():
-            if key.startswith("data-") and value and value[:1] in "{[" and _TELLING.search(value):
-                yield from documents(value)
-
-
-def _quoted(text: str) -> Iterator[Any]:
-    try:
-        inner = (
-            json.loads(text)
-            if text[0] == '"'
-            else json.loads('"' + text[1:-1].replace("\\'", "'").replace('"', '\\"').replace('\\\\"', '\\"') + '"')
-        )
-    except ValueError:
-        return
-    yield from documents(inner)
-
-
 def _claims(one: dict[str, Any]) -> Claims:
     """What an object says in the keys that products usually have."""
     if not any(isinstance(v, str | int) for v in one.values()):
         return {}
-    keys = {_plain(k): v for k, v in one.items() if isinstance(k, str) and len(k) < 40}
+    keys = {_plain(k): v for k, v in one.items() if len(k) < 40}
     said: dict[str, Any] = {}
     name = next((v for k in _NAMES if isinstance(v := keys.get(k), str) and 3 < len(v) < 300), None)
     if name:
@@ -263,6 +189,6 @@ def _stock(keys: dict[str, Any]) -> str | None:
             value = value.get("status") or value.get("value")
         if key == "stock" and isinstance(value, int | float):
             return "InStock" if value > 0 else "OutOfStock"
-        if (said := availability(value)) is not None and isinstance(value, str):
+        if (said := availability(value)) is not None:
             return said
     return None

@@ -43,8 +43,8 @@ class HttpMessage:
     def body(self, limit: int) -> bytes:
         """The body decoded, at most one byte more than `limit`.
 
-        Writers often store bodies decoded and keep the headers; a body that is plainly not what its header says is taken
-        as it is.
+        Writers often store bodies decoded and keep the headers; a body that is plainly not what its header says is
+        taken as it is.
 
         Raises:
             ValueError: it is neither what its header says nor markup.

@@ -1,4 +1,4 @@
-"""Saved product pages in whatever they were saved: HTML files, folders of them, WARC, WACZ; one format, told by suffix."""
+"""Saved product pages, whatever they were saved in: HTML files, folders of them, WARC, WACZ; told by suffix."""
 
 from __future__ import annotations
 

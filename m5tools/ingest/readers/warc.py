@@ -96,19 +96,18 @@ def _row(offset: int, record: WarcRecord) -> Row:
     address = (headers.get("WARC-Target-URI") or "").strip("<> ") or None
     kind = (headers.get("Content-Type") or "").lower()
     try:
-        message = (
-            message_of(block)
-            if kind.startswith("application/http")
-            else HttpMessage(200, {"content-type": kind}, block)
-        )
-        page = message.body(LONGEST_PAGE)
+        if kind.startswith("application/http"):
+            fetched = message_of(block)
+        else:
+            fetched = HttpMessage(200, {"content-type": kind}, block)
+        page = fetched.body(LONGEST_PAGE)
     except ValueError as error:
         return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, str(error))
-    if message.status != 200:
-        return Row(offset, kept, None, RejectReason.NO_CONTENT, f"HTTP status {message.status}")
-    if not message.is_html:
-        return Row(offset, block[:_HEAD_KEPT], None, RejectReason.NO_CONTENT, f"{message.kind}, not HTML")
-    return page_row(offset, page, address=address, charset=message.charset, seen_at=headers.get("WARC-Date"))
+    if fetched.status != 200:
+        return Row(offset, kept, None, RejectReason.NO_CONTENT, f"HTTP status {fetched.status}")
+    if not fetched.is_html:
+        return Row(offset, block[:_HEAD_KEPT], None, RejectReason.NO_CONTENT, f"{fetched.kind}, not HTML")
+    return page_row(offset, page, address=address, charset=fetched.charset, seen_at=headers.get("WARC-Date"))
 
 
 def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
