@@ -11,6 +11,7 @@ from m5tools.ingest.pages import words
 from m5tools.ingest.pages.claims import Attribute, Claims, condition, identifier
 from m5tools.ingest.pages.document import Document, text_of
 from m5tools.ingest.pages.layout import Layout, names
+from m5tools.ingest.pages.select import select
 
 LONGEST_LINE = 90
 _CODE = re.compile(r"[\w][\w./+-]*(?: ?[-/] ?[\w.]+)*")
@@ -52,9 +53,10 @@ def _brand(document: Document, layout: Layout) -> str | None:
     """What an element that calls itself brand holds: a short text or a logo's; the title's own word first."""
     title = " ".join(document.titles[:2]).casefold()
     found: list[str] = []
-    for node in document.tree.css(
+    for node in select(
+        document.tree,
         "[class*=brand i],[id*=brand i],[class*=manufacturer i],[class*=producer i],[class*=marca i],"
-        "[itemprop=brand],[itemprop=manufacturer]"
+        "[itemprop=brand],[itemprop=manufacturer]",
     )[:60]:
         if not words.BRAND_CLASS.search(names(node)) or layout.elsewhere(node):
             continue

@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborNode
 
 from m5tools.ingest.pages import words
 from m5tools.ingest.pages.document import Document, text_of
+from m5tools.ingest.pages.select import select
 
 _NEAR = 4
 _STRUCK = frozenset({"del", "s", "strike"})
@@ -60,8 +61,8 @@ class Layout:
     def buy_buttons(self) -> list[LexborNode]:
         """Buttons, links and inputs that buy, outside of zones of other products."""
         found = []
-        for node in self.document.tree.css(
-            "button,a,input[type=submit],input[type=button],input[type=image],[role=button]"
+        for node in select(
+            self.document.tree, "button,a,input[type=submit],input[type=button],input[type=image],[role=button]"
         ):
             attributes = node.attributes
             label = " ".join(a for k in ("value", "aria-label", "title", "alt") if (a := attributes.get(k)))

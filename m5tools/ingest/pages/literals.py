@@ -8,6 +8,7 @@ from typing import Any
 
 from m5tools.ingest.pages.document import Document
 from m5tools.ingest.pages.lenient_json import documents, literal, unquoted
+from m5tools.ingest.pages.select import select
 
 _HOOKS = ",".join(
     f"[data-{name}]"
@@ -44,7 +45,7 @@ def literals(document: Document) -> Iterator[Any]:
                 place = max(value[1], place)
         for quoted in _QUOTED.finditer(script):
             yield from documents(unquoted(quoted[1]))
-    for node in document.tree.css(_HOOKS)[:100]:
+    for node in select(document.tree, _HOOKS)[:100]:
         for key, content in node.attributes.items():
             if key.startswith("data-") and content and content[:1] in "{[" and _TELLING.search(content):
                 yield from documents(content)

@@ -11,6 +11,8 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from m5tools.ingest.pages.select import select
+
 Item = dict[str, Any]
 MOST_ELEMENTS = 20_000
 _LINKS = {"a": "href", "area": "href", "link": "href", "img": "src", "source": "src", "video": "src", "audio": "src",
@@ -36,7 +38,7 @@ class Spelling:
 
 def items(tree: LexborHTMLParser, spelling: Spelling) -> list[Item]:
     """All items that are no property of another, in document order."""
-    found = tree.css(f"[{spelling.scope}],[{spelling.name}]")[:MOST_ELEMENTS]
+    found = select(tree, f"[{spelling.scope}],[{spelling.name}]")[:MOST_ELEMENTS]
     opened: dict[int, Item] = {}
     owners: dict[int, Item | None] = {}
     top: list[Item] = []

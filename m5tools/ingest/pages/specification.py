@@ -10,6 +10,7 @@ from m5tools.ingest.pages import words
 from m5tools.ingest.pages.claims import Attribute
 from m5tools.ingest.pages.document import Document, text_of
 from m5tools.ingest.pages.layout import Layout, above, names
+from m5tools.ingest.pages.select import select
 
 LONGEST_NAME = 60
 LONGEST_VALUE = 600
@@ -20,7 +21,7 @@ FEWEST_LINES = 3
 def read(document: Document, layout: Layout) -> list[Attribute]:
     """Pairs of every table and list outside zones of other products, first mention first."""
     found: dict[str, Attribute] = {}
-    for block in document.tree.css(_PLACES):
+    for block in select(document.tree, _PLACES):
         pairs = list(_BLOCKS.get(block.tag or "", _rows)(block))
         if pairs and not layout.elsewhere(block):
             for name, value in pairs:

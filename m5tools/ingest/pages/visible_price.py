@@ -15,6 +15,7 @@ from m5tools.ingest.normalize.money import Money, currency_of, money
 from m5tools.ingest.pages import words
 from m5tools.ingest.pages.document import Document, Piece
 from m5tools.ingest.pages.layout import Layout, above, hidden, names, struck
+from m5tools.ingest.pages.select import select
 
 MOST_CANDIDATES = 400
 LONGEST = 48
@@ -89,7 +90,7 @@ def candidates(document: Document, layout: Layout) -> list[Candidate]:
         found.append(
             Candidate(asked, _weight(asked, called, element, text, before, piece.place, document, layout), piece.place)
         )
-    for node in document.tree.css(",".join(f"[{name}]" for name in _DATA_PRICES))[:50]:
+    for node in select(document.tree, ",".join(f"[{name}]" for name in _DATA_PRICES))[:50]:
         value = next((v for name in _DATA_PRICES if (v := node.attributes.get(name))), "")
         asked = money(value)
         if asked is not None and asked.amount > 0 and not layout.elsewhere(node) and layout.buy_buttons:
