@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urljoin
@@ -137,20 +138,27 @@ class Document:
         return found
 
     @cached_property
-    def heading_place(self) -> int:
-        """Place of the piece where the product's own heading begins; 0 where there is none.
+    def heading(self) -> Piece | None:
+        """The piece where the product's own heading begins.
 
-        Without a heading element it is the longest piece of text that the page's title repeats.
+        Breadcrumbs repeat it, so one in a heading element comes first. Without such it is the longest piece of text
+        that the page's title repeats.
         """
         wanted = [" ".join(title.split()) for title in self.titles[:2]]
         for title in wanted:
-            for piece in self.pieces:
-                text = piece.text
-                if len(text) > 3 and (text == title or (piece.node.tag == "h1" and title.startswith(text))):
-                    return piece.place
+            same = [p for p in self.pieces if len(p.text) > 3 and title.startswith(p.text)]
+            headed = (p for p in same if p.node.tag == "h1" or any(n.tag == "h1" for n in above(p.node, 3)))
+            found = next(headed, None) or next((p for p in same if p.text == title), None)
+            if found is not None:
+                return found
         title = " ".join(wanted).casefold()
         repeated = [p for p in self.pieces if 8 <= len(p.text) <= len(title) and p.text.casefold() in title]
-        return max(repeated, key=lambda p: (len(p.text), -p.place)).place if repeated else 0
+        return max(repeated, key=lambda p: (len(p.text), -p.place), default=None)
+
+    @property
+    def heading_place(self) -> int:
+        """Place of the heading; 0 where there is none."""
+        return self.heading.place if self.heading is not None else 0
 
 
 def parse(text: str, address: str | None = None) -> Document:
@@ -172,6 +180,14 @@ def parse(text: str, address: str | None = None) -> Document:
     tree.strip_tags(_UNSEEN)
     saved = _SAVED_FROM.search(text[:2_000])
     return Document(tree, linked_data, scripts, address, saved[1] if saved else None)
+
+
+def above(node: LexborNode, levels: int = 4) -> Iterator[LexborNode]:
+    """The elements above a node, the nearest first."""
+    parent = node.parent
+    while parent is not None and levels and parent.tag not in ("body", "html"):
+        yield parent
+        parent, levels = parent.parent, levels - 1
 
 
 def text_of(node: LexborNode, separator: str = " ") -> str:

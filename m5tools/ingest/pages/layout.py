@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
 
 from selectolax.lexbor import LexborNode
 
 from m5tools.ingest.pages import words
-from m5tools.ingest.pages.document import Document, text_of
+from m5tools.ingest.pages.document import Document, above, text_of
+from m5tools.ingest.pages.guard import DEEPEST
 from m5tools.ingest.pages.select import select
 
-_NEAR = 4
 _STRUCK = frozenset({"del", "s", "strike"})
 _OUTSIDE = frozenset({"header", "footer", "nav", "aside"})
 
@@ -26,26 +26,26 @@ class Layout:
     def elsewhere(self, node: LexborNode) -> bool:
         """Whether an element lies in a part that shows other products, or none: headers, carousels, reviews."""
         way: list[int] = []
-        above: LexborNode | None = node
         verdict = False
-        while above is not None and above.tag not in ("body", "html"):
-            known = self._elsewhere.get(above.mem_id)
-            if known is not None:
-                verdict = known
+        for zone in chain([node], above(node, DEEPEST)):
+            identity = zone.mem_id
+            if identity in self._around_heading:
                 break
-            way.append(above.mem_id)
-            if above.tag in _OUTSIDE or words.ELSEWHERE.search(names(above)):
-                verdict = not self._holds_heading(above)
-                if verdict:
-                    break
-            above = above.parent
+            if identity in self._elsewhere:
+                verdict = self._elsewhere[identity]
+                break
+            way.append(identity)
+            if zone.tag in _OUTSIDE or words.ELSEWHERE.search(names(zone)):
+                verdict = True
+                break
         self._elsewhere.update(dict.fromkeys(way, verdict))
         return verdict
 
-    def _holds_heading(self, node: LexborNode) -> bool:
-        """A zone around the product's own heading is the product's, whatever its class says."""
-        title = self.document.titles[0] if self.document.titles else ""
-        return any(title == text_of(h) for h in node.css("h1")[:3])
+    @cached_property
+    def _around_heading(self) -> set[int]:
+        """Elements around the product's own heading: the product's zone, whatever their classes say."""
+        heading = self.document.heading
+        return {n.mem_id for n in above(heading.node, DEEPEST)} if heading is not None else set()
 
     @cached_property
     def buy_places(self) -> list[int]:
@@ -74,14 +74,6 @@ class Layout:
             ) and not self.elsewhere(node):
                 found.append(node)
         return found
-
-
-def above(node: LexborNode, levels: int = _NEAR) -> Iterator[LexborNode]:
-    """The elements above a node, the nearest first."""
-    parent = node.parent
-    while parent is not None and levels and parent.tag not in ("body", "html"):
-        yield parent
-        parent, levels = parent.parent, levels - 1
 
 
 def names(node: LexborNode) -> str:

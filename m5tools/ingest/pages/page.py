@@ -105,7 +105,8 @@ def _merge(
         elif "price" in fields:
             # A page that asks a price and says nothing against it sells; the weakest evidence, and named so.
             fields["availability"], evidence["availability"] = "InStock", "price_asked"
-    _sku(document, claims, fields, evidence)
+    for field in ("sku", "mpn"):
+        _code(field, document, claims, fields, evidence)
     for kind in ("json_ld", "microdata", "rdfa"):
         if path := breadcrumbs(items[kind]):
             fields["category"], evidence["category"] = path, f"{kind}_breadcrumb"
@@ -133,14 +134,14 @@ def _prefer_shown_price(
             return
 
 
-def _sku(document: Document, claims: dict[str, Claims], fields: Record, evidence: dict[str, str]) -> None:
+def _code(field: str, document: Document, claims: dict[str, Claims], fields: Record, evidence: dict[str, str]) -> None:
     """The first code that the page's address or text bears out; markup often holds a database's keys instead."""
-    said = {kind: code for kind in TRUST if (code := claims.get(kind, {}).get("sku"))}
-    if (number := number_in_address(document)) is not None:
+    said: dict[str, str] = {kind: code for kind in TRUST if (code := claims.get(kind, {}).get(field))}  # type: ignore[misc]
+    if field == "sku" and (number := number_in_address(document)) is not None:
         said.setdefault("address", number)
-    kind = max(said, key=lambda k: (borne_out(document, said[k]), -TRUST.index(k)), default=None)
+    kind = next((kind for kind, code in said.items() if borne_out(document, code)), next(iter(said), None))
     if kind is not None:
-        fields["sku"], evidence["sku"] = said[kind], kind
+        fields[field], evidence[field] = said[kind], kind
 
 
 def _attributes(claims: dict[str, Claims], pairs: list[Attribute]) -> list[Attribute]:

@@ -8,8 +8,8 @@ from selectolax.lexbor import LexborNode
 
 from m5tools.ingest.pages import words
 from m5tools.ingest.pages.claims import Attribute
-from m5tools.ingest.pages.document import Document, text_of
-from m5tools.ingest.pages.layout import Layout, above, names
+from m5tools.ingest.pages.document import Document, above, text_of
+from m5tools.ingest.pages.layout import Layout, names
 from m5tools.ingest.pages.select import select
 
 LONGEST_NAME = 60

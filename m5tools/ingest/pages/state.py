@@ -91,6 +91,7 @@ def _about(said: Claims, titles: list[str], addresses: str) -> float:
     code = said.get("sku", "").lower()
     addressed = (
         len(code) >= 5
+        and code in addresses
         and any(c.isdigit() for c in code)
         and re.search(rf"(?<![a-z0-9]){re.escape(code)}(?![0-9])", addresses)
     )

@@ -13,8 +13,8 @@ from selectolax.lexbor import LexborNode
 
 from m5tools.ingest.normalize.money import Money, currency_of, money
 from m5tools.ingest.pages import words
-from m5tools.ingest.pages.document import Document, Piece
-from m5tools.ingest.pages.layout import Layout, above, hidden, names, struck
+from m5tools.ingest.pages.document import Document, Piece, above
+from m5tools.ingest.pages.layout import Layout, hidden, names, struck
 from m5tools.ingest.pages.select import select
 
 MOST_CANDIDATES = 400
