@@ -22,7 +22,7 @@ def _appears(document: Document, code: str) -> bool:
     return any(bounded.search(p.text) for p in document.pieces)
 
 
-def shown(document: Document, price: str) -> bool:
+def price_shown(document: Document, price: str) -> bool:
     wanted = Decimal(price)
     return any(
         (m := money(document.pieces[place].text)) is not None and m.amount == wanted

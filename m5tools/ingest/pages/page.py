@@ -17,11 +17,12 @@ from m5tools.ingest.pages import (
     open_graph,
     rdfa,
     schema_org,
+    shown,
     specification,
     state,
     stock,
 )
-from m5tools.ingest.pages.borne_out import borne_out, number_in_address, places_of, shown
+from m5tools.ingest.pages.borne_out import borne_out, number_in_address, places_of, price_shown
 from m5tools.ingest.pages.breadcrumbs import breadcrumbs
 from m5tools.ingest.pages.choose import own, sells
 from m5tools.ingest.pages.claims import Attribute, Claims
@@ -58,13 +59,29 @@ def record(document: Document) -> Record | None:
     is_product = structured or open_graph.is_product(document)
     claims["state"] = state.read(document)
     pairs = specification.read(document, layout)
+    claims["visible"] = _shown(document, layout, claims)
     claims["label"] = labelled.read(document, layout, pairs)
     seen = None if any("price" in c for c in claims.values()) else visible_price(document, layout)
     if not is_product and not sells(claims, seen, document, layout, listed):
         return None
     if seen is not None:
-        claims["visible"] = _visible(seen)
+        claims["visible"] |= _visible(seen)
     return _merge(document, layout, claims, items, pairs, seen)
+
+
+def _shown(document: Document, layout: Layout, claims: dict[str, Claims]) -> Claims:
+    """Media and description by their looks, where nothing better was said; a meta's one-line summary is no better."""
+    said: Claims = {}
+    if not any("images" in c for c in claims.values()) and (pictures := shown.images(document, layout)):
+        said["images"] = pictures
+    if not any("videos" in c for c in claims.values()) and (clips := shown.videos(document, layout)):
+        said["videos"] = clips
+    if not any("description" in c for kind, c in claims.items() if kind != "open_graph"):
+        text = shown.description(document, layout)
+        if text is not None and len(text) > len(claims["open_graph"].get("description", "")):
+            said["description"] = text
+            claims["open_graph"].pop("description", None)
+    return said
 
 
 def _visible(seen: Candidate) -> Claims:
@@ -124,10 +141,10 @@ def _prefer_shown_price(
 ) -> None:
     """Where kinds of evidence disagree on the price, one that the page shows beats one that it does not."""
     said = {kind: price for kind in TRUST if (price := claims.get(kind, {}).get("price"))}
-    if len(set(said.values())) < 2 or shown(document, fields["price"]):
+    if len(set(said.values())) < 2 or price_shown(document, fields["price"]):
         return
     for kind, price in said.items():
-        if shown(document, price):
+        if price_shown(document, price):
             fields["price"], evidence["price"] = price, kind
             if (currency := claims[kind].get("currency")) is not None:
                 fields["currency"], evidence["currency"] = currency, kind

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.ingest.pages import json_ld, labelled, microdata, open_graph, rdfa, schema_org, specification, state, stock
+from m5tools.ingest.pages import (
+    json_ld,
+    labelled,
+    microdata,
+    open_graph,
+    rdfa,
+    schema_org,
+    shown,
+    specification,
+    state,
+    stock,
+)
 from m5tools.ingest.pages.breadcrumbs import breadcrumbs
 from m5tools.ingest.pages.claims import Claims, availability, condition
 from m5tools.ingest.pages.document import Document, parse
@@ -246,3 +257,17 @@ def test_names_of_condition() -> None:
         None,
         None,
     ]
+
+
+def test_pictures_clips_and_description_by_their_looks() -> None:
+    text = "A mug of red stoneware, thrown by hand and fired twice in Caldas."
+    document, layout = page(
+        f"""<div class="header"><img src="logo.png" alt="Red mug 0.3 l"></div><h1>Red mug 0.3 l</h1>
+        <img alt="Red mug, 0.3 l, front" src="small.jpg" data-zoom-image="large.jpg"><div class="gallery"><img src="back.jpg"></div>
+        <img src="data:image/gif;base64,AA" alt="Red mug 0.3 l"><img src="flag.png" alt="Portugal">
+        <video><source src="turn.mp4"></video><div id="product-description">{text}</div>
+        <div class="related"><div class="description">{text * 2}</div><img alt="Red mug 0.3 l" src="other.jpg"></div>"""
+    )
+    assert shown.images(document, layout) == ["large.jpg", "back.jpg"]
+    assert shown.videos(document, layout) == ["turn.mp4"]
+    assert shown.description(document, layout) == text
