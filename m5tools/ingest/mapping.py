@@ -129,7 +129,7 @@ class Mapping(_Model):
 
     source: str = Field(description="name of the layout")
     about: str = ""
-    format: Literal["json_lines", "csv", "folder"]
+    format: Literal["json_lines", "csv", "folder", "pages"]
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of title and description, where the source is in one")
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")

@@ -9,7 +9,7 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.extract import Record, text_of
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers import READERS
+from m5tools.ingest.readers import READERS, saved_pages
 
 ROWS = 500
 _CSV = {".csv", ".tsv", ".txt"}
@@ -54,7 +54,10 @@ def sniff(path: Path) -> Sniffed:
         stems = {p.suffix for p in path.rglob("*") if p.is_file()}
         fitting = [n for n, m in mappings.known().items() if m.parts is not None and set(m.parts.image) & stems]
         return Sniffed("folder", 0, 0, {}, fitting[0] if fitting else None)
-    kind = "csv" if path.suffix.lower() in _CSV else "json_lines"
+    if path.name.lower().endswith(saved_pages.SUFFIXES):
+        kind = "pages"
+    else:
+        kind = "csv" if path.suffix.lower() in _CSV else "json_lines"
     reader = READERS[kind]
     any_mapping = Mapping.model_validate({"source": "-", "format": kind})
     rows = bad = 0

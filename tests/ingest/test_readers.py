@@ -21,16 +21,13 @@ from m5tools.ingest.readers.json_lines import JsonLines, _next_line
 from m5tools.ingest.readers.row import Row
 from m5tools.vocabulary import RejectReason
 
+from .rows import rows_of
+
 MAPPING = Mapping(source="test", format="json_lines")
 
 
 def read(reader: JsonLines | CsvTable | Folder, path: Path, mapping: Mapping = MAPPING) -> list[Row]:
-    """The rows of a file in the order of their place."""
-    rows: list[Row] = []
-    for batch in (b for chunk in reader.chunks(path, path.name) for b in reader.batches(chunk, mapping)):
-        rows += batch.refused
-        rows += map(Row, batch.offsets, batch.raws, batch.records)
-    return sorted(rows, key=lambda row: row.offset)
+    return rows_of(reader, path, mapping)
 
 
 LINES = [b'{"id": 1}', b"", b'{"id": 2, "t": "\xc3\xa9"}', b"{broken", b"[1, 2]", b"   ", b'"text"', b'{"id": 3}']

@@ -1,13 +1,17 @@
-"""Prices: plain numbers column-wise; the rest, with signs, words and separators, by price-parser."""
+"""Prices: plain numbers column-wise; the rest, with signs, words and separators, by our grammar, each text once.
+
+price-parser names the currencies that the grammar has no sign for.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 from price_parser import Price
 
+from m5tools.ingest.normalize.money import currency_of, money
+
 _PLAIN = r"^\s*\d+(?:\.\d{1,4})?\s*$"
 _CURRENCY = r"^[A-Z]{3}$"
-_SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₱": "PHP", "₩": "KRW", "฿": "THB", "zł": "PLN"}
 
 
 def prices(raw: pl.Series, currency: pl.Series) -> pl.DataFrame:
@@ -19,11 +23,9 @@ def prices(raw: pl.Series, currency: pl.Series) -> pl.DataFrame:
     """
     plain = raw.str.contains(_PLAIN).fill_null(False)
     rest = raw.filter(~plain & raw.is_not_null()).unique(maintain_order=True)
-    parsed = [Price.fromstring(text) for text in rest]
-    amounts = {
-        t: float(p.amount) for t, p in zip(rest, parsed, strict=True) if p.amount is not None and " for " not in t
-    }
-    signs = {t: _SIGNS.get(p.currency or "", p.currency) for t, p in zip(rest, parsed, strict=True)}
+    parsed = {text: money(text) for text in rest}
+    amounts = {text: float(found.amount) for text, found in parsed.items() if found is not None}
+    signs = {text: currency_of(text) or Price.fromstring(text[:200]).currency for text in rest}
     frame = pl.DataFrame({"raw": raw, "given": currency.str.strip_chars().str.to_uppercase()})
     return frame.select(
         price=pl.coalesce(

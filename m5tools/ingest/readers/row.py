@@ -16,6 +16,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.vocabulary import RejectReason
 
 BATCH_ROWS = 8_192
+BATCH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,13 @@ class RowReader:
         raise NotImplementedError
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
-        batch = Batch()
+        batch, held = Batch(), 0
         for row in self.rows(chunk, mapping):
             batch.add(row)
-            if len(batch) == BATCH_ROWS:
+            held += len(row.raw)
+            if len(batch) == BATCH_ROWS or held > BATCH_BYTES:
                 yield batch
-                batch = Batch()
+                batch, held = Batch(), 0
         if len(batch):
             yield batch
 

@@ -1,0 +1,76 @@
+"""Bytes of a page → text: which encoding a browser would take.
+
+The order of the HTML standard (section 13.2.3.2, "determining the character encoding"): byte order mark, then the
+transport's charset, then a `<meta>` in the first bytes; then UTF-8 where it fits, else a guess from the language's
+usual 8-bit set.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE)
+_META_WITHIN = 4_096
+_CYRILLIC = re.compile("[а-яё]{3}", re.IGNORECASE)
+# Labels that browsers read as the Windows set that contains them (WHATWG Encoding, "names and labels").
+_WIDER = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+          "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "tis-620": "cp874"}  # fmt: skip
+
+
+def decode(data: bytes, charset: str | None = None) -> str:
+    """The text of a page. Bytes that do not fit become U+FFFD; nothing raises.
+
+    Args:
+        data: the page.
+        charset: what the HTTP header said, if there was one.
+    """
+    for bom, name in _BOMS:
+        if data.startswith(bom):
+            return data[len(bom) :].decode(name, "replace")
+    head = data[:_META_WITHIN]
+    declared = _META.search(head) or _XML.search(head)
+    for label in (charset, declared[1].decode("ascii") if declared else None):
+        known = _known(label)
+        if known is None:
+            continue
+        # A page whose meta can be read as ASCII is not UTF-16, whatever it says.
+        name = "utf-8" if known.startswith("utf-16") else known
+        text = data.decode(name, "replace")
+        if name != "utf-8" or _fits(text):
+            return text
+    text = data.decode("utf-8", "replace")
+    if _fits(text):
+        return text
+    return _guess(data)
+
+
+def _fits(text: str) -> bool:
+    """A few bad bytes are damage; many mean another encoding."""
+    return text.count("\ufffd") <= 1 + len(text) // 1_000
+
+
+def _known(label: str | None) -> str | None:
+    if not label:
+        return None
+    try:
+        name = codecs.lookup(label.strip("\"' ")).name
+    except (LookupError, ValueError):
+        return None
+    name = _WIDER.get(name, name)
+    try:
+        b"".decode(name)
+    except LookupError:  # a codec that is no text encoding
+        return None
+    return name
+
+
+def _guess(data: bytes) -> str:
+    """Bytes that say nothing about themselves: Cyrillic where words come out of it, else Western."""
+    cyrillic = data.decode("cp1251", "replace")
+    high = sum(byte >= 0xC0 for byte in data[:200_000])
+    if high > 20 and len(_CYRILLIC.findall(cyrillic[:200_000])) * 3 > high * 0.5:
+        return cyrillic
+    return data.decode("cp1252", "replace")

@@ -1,0 +1,40 @@
+"""Saved product pages, whatever they were saved in: HTML files, folders of them, WARC, WACZ; told by suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from m5tools.errors import UsageError
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers import html_page, warc
+from m5tools.ingest.readers.row import Batch, Chunk, Reader
+
+SUFFIXES = html_page.SUFFIXES + warc.SUFFIXES
+
+
+class SavedPages:
+    """The reader. A folder gives its HTML pages as one input and each of its archives as another."""
+
+    def chunks(self, path: Path, name: str) -> list[Chunk]:
+        if not path.is_dir():
+            return _reader_of(path, name).chunks(path, name)
+        archives = sorted(p for p in path.rglob("*") if p.name.lower().endswith(warc.SUFFIXES) and p.is_file())
+        found = [c for p in archives for c in warc.READER.chunks(p, f"{name}/{p.relative_to(path).as_posix()}")]
+        if not found or html_page.pages_in(path):
+            found = [*html_page.READER.chunks(path, name), *found]
+        return found
+
+    def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
+        return _reader_of(chunk.path, chunk.name).batches(chunk, mapping)
+
+
+def _reader_of(path: Path, name: str) -> Reader:
+    if path.is_dir() or path.name.lower().endswith(html_page.SUFFIXES):
+        return html_page.READER
+    if path.name.lower().endswith(warc.SUFFIXES):
+        return warc.READER
+    raise UsageError(f"{name} is neither a saved page nor a web archive ({', '.join(SUFFIXES)})")
+
+
+READER = SavedPages()

@@ -1,0 +1,120 @@
+"""Web archives: WARC files (ISO 28500, WARC 1.0 and 1.1), plain or compressed, and WACZ packages that hold them.
+
+Rows are the `response` and `resource` records: what was fetched. Other records (requests, metadata, revisits) are about
+those and are no rows. A record that holds no HTML page, was answered by an error, or is damaged becomes a reject; after
+damage reading goes on with the next record that can be found.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
+
+from m5tools.errors import UsageError
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers.http_message import HttpMessage, message_of
+from m5tools.ingest.readers.page_row import LONGEST_PAGE, RAW_KEPT, page_row
+from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
+from m5tools.vocabulary import RejectReason
+
+SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wacz")
+_ARCHIVED = (".warc", ".warc.gz")
+_STARTS = (b"\x1f\x8b\x08", b"WARC/1.")
+_BLOCK = 1 << 20
+_HEAD_KEPT = 2_048
+
+
+class Warc(RowReader):
+    """The reader. A row's place is the offset of its record, as indexes of archives give it."""
+
+    def chunks(self, path: Path, name: str) -> list[Chunk]:
+        if path.suffix.lower() != ".wacz":
+            return [Chunk(path, name)]
+        with readable(name), zipfile.ZipFile(path) as package:
+            members = sorted(
+                m for m in package.namelist() if m.startswith("archive/") and m.lower().endswith(_ARCHIVED)
+            )
+        if not members:
+            raise UsageError(f"{name}: the package holds no archive/*.warc.gz; leave it out")
+        return [Chunk(path, f"{name}/{member}", member=member) for member in members]
+
+    def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
+        with readable(chunk.name), ExitStack() as stack:
+            file = _open(chunk, stack)
+            start: int | None = 0
+            in_damage = False
+            while start is not None:
+                last = start
+                try:
+                    for record in _records(file, start):
+                        last, in_damage = start + record.stream_pos, False
+                        yield _row(last, record)
+                    return
+                except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+                    start = _next_start(file, last + 1)
+                    if not in_damage:
+                        in_damage = True
+                        place = max(0, start if start is not None else last)
+                        yield Row(place, b"", None, RejectReason.NOT_PARSEABLE, f"damaged archive: {error}")
+
+
+def _records(file: IO[bytes], start: int) -> Iterator[WarcRecord]:
+    file.seek(start)
+    wanted = WarcRecordType.response | WarcRecordType.resource
+    return iter(ArchiveIterator(file, record_types=wanted, parse_http=False))
+
+
+def _next_start(file: IO[bytes], place: int) -> int | None:
+    """Where the next record, or the next compressed member that may hold one, begins."""
+    file.seek(place)
+    kept = b""
+    while block := file.read(_BLOCK):
+        window = kept + block
+        found = min((at for mark in _STARTS if (at := window.find(mark)) >= 0), default=-1)
+        if found >= 0:
+            return place - len(kept) + found
+        place += len(block)
+        kept = window[-8:]
+    return None
+
+
+def _row(offset: int, record: WarcRecord) -> Row:
+    if record.content_length > LONGEST_PAGE:
+        raw = record.reader.read(RAW_KEPT)
+        return Row(offset, raw, None, RejectReason.TOO_LONG, f"longer than {LONGEST_PAGE:,} bytes")
+    block = record.reader.read(LONGEST_PAGE)
+    kept = block[:RAW_KEPT]
+    if len(block) < record.content_length:
+        message = f"the record ends after {len(block):,} of {record.content_length:,} bytes"
+        return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, message)
+    headers = record.headers
+    address = (headers.get("WARC-Target-URI") or "").strip("<> ") or None
+    kind = (headers.get("Content-Type") or "").lower()
+    try:
+        if kind.startswith("application/http"):
+            fetched = message_of(block)
+        else:
+            fetched = HttpMessage(200, {"content-type": kind}, block)
+        page = fetched.body(LONGEST_PAGE)
+    except ValueError as error:
+        return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, str(error))
+    if fetched.status != 200:
+        return Row(offset, kept, None, RejectReason.NO_CONTENT, f"HTTP status {fetched.status}")
+    if not fetched.is_html:
+        return Row(offset, block[:_HEAD_KEPT], None, RejectReason.NO_CONTENT, f"{fetched.kind}, not HTML")
+    return page_row(offset, page, address=address, charset=fetched.charset, seen_at=headers.get("WARC-Date"))
+
+
+def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
+    if chunk.member is not None:
+        package = stack.enter_context(zipfile.ZipFile(chunk.path))
+        return stack.enter_context(package.open(chunk.member))
+    return stack.enter_context(chunk.path.open("rb"))
+
+
+READER = Warc()

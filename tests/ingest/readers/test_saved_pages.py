@@ -1,0 +1,165 @@
+"""Saved pages as files, folders and web archives: one row a page, damage costs itself alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from m5tools.errors import UsageError
+from m5tools.ingest import mapping
+from m5tools.ingest.parse import Chunked, parse
+from m5tools.ingest.readers import READERS, Row
+from m5tools.ingest.sniff import sniff
+from m5tools.vocabulary import RejectReason
+
+from ..rows import rows_of
+
+MAPPING = mapping.load("schema_org")
+
+
+def page(number: int) -> bytes:
+    offers = {"price": number, "priceCurrency": "EUR"}
+    about = json.dumps({"@type": "Product", "name": f"Mug {number}", "sku": f"M-{number}", "offers": offers})
+    return f'<html lang="en"><title>Mug {number}</title><script type="application/ld+json">{about}</script>'.encode()
+
+
+def record(address: str, body: bytes, headers: str = "Content-Type: text/html", status: str = "200 OK") -> bytes:
+    block = f"HTTP/1.1 {status}\r\n{headers}\r\n\r\n".encode() + body
+    head = (
+        "WARC/1.1\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:7d0a5f6e-0000-4000-8000-000000000001>\r\n"
+        f"WARC-Date: 2026-01-02T03:04:05Z\r\nWARC-Target-URI: {address}\r\n"
+        f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(block)}\r\n\r\n"
+    )
+    return head.encode() + block + b"\r\n\r\n"
+
+
+def read(path: Path) -> list[Row]:
+    return rows_of(READERS["pages"], path, MAPPING)
+
+
+def names(rows: list[Row]) -> list[str | None]:
+    return [row.record["name"] if row.record else row.reason.value if row.reason else None for row in rows]
+
+
+def test_single_files_plain_and_gzipped(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(page(1))
+    (tmp_path / "a.html.gz").write_bytes(gzip.compress(page(2)))
+    (tmp_path / "b.htm.gz").write_bytes(gzip.compress(page(3))[:-20])
+    assert [names(read(tmp_path / n)) for n in ("a.html", "a.html.gz", "b.htm.gz")] == [
+        ["Mug 1"],
+        ["Mug 2"],
+        ["not_parseable"],
+    ]
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(tmp_path / "none.html")
+    with pytest.raises(UsageError, match="neither a saved page nor a web archive"):
+        read(tmp_path / "a.txt")
+
+
+def test_a_folder_is_read_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.ingest.readers.html_page.PAGES_A_CHUNK", 2)
+    for n in range(1, 6):
+        (tmp_path / f"in/{n}").mkdir(parents=True)
+        (tmp_path / f"in/{n}/page.html").write_bytes(page(n))
+    (tmp_path / "in/archive.warc").write_bytes(record("http://a.example/9", page(9)))
+    assert len(READERS["pages"].chunks(tmp_path, "in")) == 4
+    rows = read(tmp_path)
+    assert names(rows) == [f"Mug {n}" for n in (1, 2, 3, 4, 5, 9)]
+    assert [row.offset for row in rows] == [0, 1, 2, 3, 4, 0]
+    assert rows[4].record is not None
+    assert rows[4].record["file"] == "in/5/page.html"
+
+
+def records() -> list[bytes]:
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(page(4)), page(4))
+    return [
+        record("http://a.example/1", page(1)),
+        record("http://a.example/2", gzip.compress(page(2)), "Content-Type: text/html\r\nContent-Encoding: gzip"),
+        record("http://a.example/3", page(3), "Content-Type: text/html\r\nContent-Encoding: br"),
+        record("http://a.example/4", chunked, "Content-Type: text/html\r\nTransfer-Encoding: chunked"),
+        record("http://a.example/i", b"\x89PNG", "Content-Type: image/png"),
+        record("http://a.example/n", page(5), status="404 Not Found"),
+        record(
+            "http://a.example/6",
+            "<h1>Tasse é</h1>".encode("latin-1") + page(6),
+            "Content-Type: text/html; charset=latin1",
+        ),
+    ]
+
+
+EXPECTED = ["Mug 1", "Mug 2", "Mug 3", "Mug 4", "no_content", "no_content"]
+
+
+def test_warc_and_wacz_give_the_same_rows(tmp_path: Path) -> None:
+    plain, packed = b"".join(records()), b"".join(map(gzip.compress, records()))
+    (tmp_path / "a.warc").write_bytes(plain)
+    (tmp_path / "a.warc.gz").write_bytes(packed)
+    with zipfile.ZipFile(tmp_path / "a.wacz", "w") as package:
+        package.writestr("archive/data.warc.gz", packed)
+        package.writestr("pages/pages.jsonl", "{}")
+    for name in ("a.warc", "a.warc.gz", "a.wacz"):
+        rows = read(tmp_path / name)
+        assert names(rows)[:6] == EXPECTED, name
+        assert rows[6].record is not None
+        assert rows[0].record is not None
+        assert (rows[0].record["url"], rows[0].record["seen_at"]) == ("http://a.example/1", "2026-01-02T03:04:05Z")
+    offsets = [row.offset for row in read(tmp_path / "a.warc")]
+    assert all(plain[o:].startswith(b"WARC/1.") for o in offsets)
+    with zipfile.ZipFile(tmp_path / "empty.wacz", "w"):
+        pass
+    with pytest.raises(UsageError, match="holds no archive"):
+        read(tmp_path / "empty.wacz")
+
+
+def test_a_damaged_member_costs_itself(tmp_path: Path) -> None:
+    members = [gzip.compress(record(f"http://a.example/{n}", page(n))) for n in range(1, 6)]
+    members[2] = members[2][:30] + b"\xff" * 20 + members[2][50:]
+    (tmp_path / "a.warc.gz").write_bytes(b"".join(members))
+    rows = read(tmp_path / "a.warc.gz")
+    assert names(rows) == ["Mug 1", "Mug 2", "not_parseable", "Mug 4", "Mug 5"]
+    assert rows[2].offset == len(members[0]) + len(members[1])
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200, 400])
+def test_the_end_cut_off_is_one_reject(tmp_path: Path, cut: int) -> None:
+    whole = b"".join(record(f"http://a.example/{n}", page(n)) for n in (1, 2))
+    (tmp_path / "a.warc").write_bytes(whole[: -4 - cut])
+    good, bad = read(tmp_path / "a.warc")
+    assert (names([good]), bad.record) == (["Mug 1"], None)
+
+
+@pytest.mark.parametrize("content", [b"nothing", b"\x00" * 999, b"\x1f\x8b\x08" * 50, b"WARC/1.0\r\n" * 20, b"WARC/1."])
+def test_what_is_no_archive_ends(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.warc").write_bytes(content)
+    assert all(row.reason is RejectReason.NOT_PARSEABLE for row in read(tmp_path / "a.warc"))
+
+
+def test_an_encoded_bomb_is_too_long(tmp_path: Path) -> None:
+    bomb = gzip.compress(b"<p>" * (8 << 20))
+    (tmp_path / "a.warc").write_bytes(
+        record("http://a.example/", bomb, "Content-Type: text/html\r\nContent-Encoding: gzip")
+    )
+    assert [row.reason for row in read(tmp_path / "a.warc")] == [RejectReason.TOO_LONG]
+
+
+def test_rows_become_products(tmp_path: Path) -> None:
+    (tmp_path / "a.warc").write_bytes(b"".join(records()))
+    (chunk,) = READERS["pages"].chunks(tmp_path / "a.warc", "a.warc")
+    parsed = parse(READERS["pages"].batches(chunk, MAPPING), MAPPING, Chunked("shop", "shop-1", "a.warc"))
+    products = pl.DataFrame(pa.Table.from_batches(parsed.staged).drop_columns(["raw"]))
+    assert (parsed.rows, products.height, parsed.rejects.height) == (7, 5, 2)
+    first = products.filter(sku="M-1").row(0, named=True)
+    assert (first["title"], first["price"], first["currency"], first["language"]) == ("Mug 1", 1.0, "EUR", "en")
+    assert first["crawled_at"].isoformat() == "2026-01-02T03:04:05+00:00"
+
+
+def test_pages_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(page(1))
+    found = sniff(tmp_path / "a.html")
+    assert (found.format, found.layout) == ("pages", "schema_org")
