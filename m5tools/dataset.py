@@ -191,7 +191,11 @@ class Dataset:
         data = schema.conform(table, rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows)
         path = self.folder(table, **choices) / f"{part}.parquet"
         with atomic.whole_file(path) as temporary:
-            pq.write_table(data, temporary, compression="zstd", row_group_size=65_536)
+            repeating = schema.law(table).repeating
+            pq.write_table(
+                data, temporary, compression="zstd", row_group_size=65_536, use_dictionary=repeating,
+                write_statistics=repeating,
+            )  # fmt: skip
         return self.output(path)
 
     def output(self, path: Path) -> Output:

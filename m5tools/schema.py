@@ -41,13 +41,18 @@ class SchemaError(M5Error):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a law."""
+    """One column of a law.
+
+    Attributes:
+        distinct: hardly any value repeats, so that a dictionary of them, or their extremes, would only cost time.
+    """
 
     name: str
     type: pa.DataType
     nullable: bool
     unit: str | None
     meaning: str
+    distinct: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ class Law:
     @property
     def schema(self) -> pa.Schema:
         return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+
+    @property
+    def repeating(self) -> list[str]:
+        """Parquet paths of the columns whose values repeat."""
+        return [path for c in self.columns if not c.distinct for path in _leaves(c.name, c.type)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,10 +165,31 @@ def empty(table: str) -> pa.Table:
 def _read(file: Path) -> Law:
     body: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     columns = tuple(
-        Column(name, parse_type(spec["type"]), spec.get("nullable", True), spec.get("unit"), str(spec["meaning"]))
+        Column(
+            name,
+            parse_type(spec["type"]),
+            spec.get("nullable", True),
+            spec.get("unit"),
+            str(spec["meaning"]),
+            spec.get("distinct", False),
+        )  # fmt: skip
         for name, spec in body["columns"].items()
     )
     return Law(body["table"], body["path"], body["stage"], tuple(body["key"]), body["meaning"], columns)
+
+
+def _leaves(path: str, kind: pa.DataType) -> Iterator[str]:
+    """The paths under which Parquet keeps a column: itself, or the leaves of its lists, maps and structs."""
+    if pa.types.is_list(kind):
+        yield from _leaves(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_map(kind):
+        yield from _leaves(f"{path}.key_value.key", kind.key_type)
+        yield from _leaves(f"{path}.key_value.value", kind.item_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{path}.{field.name}", field.type)
+    else:
+        yield path
 
 
 def parse_type(text: str) -> pa.DataType:

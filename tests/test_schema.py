@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from m5tools import schema
+from m5tools.dataset import Dataset
 from m5tools.schema import SchemaError
 
 
@@ -71,3 +75,18 @@ def test_types_are_parsed(text: str) -> None:
 def test_an_unknown_type_is_named() -> None:
     with pytest.raises(SchemaError, match="unknown type 'colour'"):
         schema.parse_type("list<colour>")
+
+
+def test_columns_of_distinct_values_have_no_dictionary(tmp_path: Path) -> None:
+    rows = [{"product_id": f"{i:032x}", "crawl_id": "c1", "source": "shop", "title": f"Mug {i}", "content_hash": "0" * 32,
+             "origin_file": "a", "origin_offset": i, "category": ["A", "B"], "raw": [("t", f"Mug {i}")]} for i in range(99)]  # fmt: skip
+    law = schema.law("products")
+    arrays = [pa.array([row.get(c.name) for row in rows], c.type) for c in law.columns]
+    Dataset(tmp_path).write("products", "c1/part-00000", pa.Table.from_arrays(arrays, names=list(law.names)))
+    columns = pq.ParquetFile(tmp_path / "tables/products/c1/part-00000.parquet").metadata.row_group(0)
+    found = {
+        columns.column(i).path_in_schema: columns.column(i).has_dictionary_page for i in range(columns.num_columns)
+    }
+    assert {path for path, has in found.items() if not has} >= {"product_id", "title", "raw.key_value.value"}
+    assert {path for path, has in found.items() if has} >= {"source", "origin_file", "category.list.element"}
+    assert {path.split(".")[0] for path in law.repeating} == {c.name for c in law.columns if not c.distinct}
