@@ -172,7 +172,7 @@ def _read(file: Path) -> Law:
             spec.get("unit"),
             str(spec["meaning"]),
             spec.get("distinct", False),
-        )  # fmt: skip
+        )
         for name, spec in body["columns"].items()
     )
     return Law(body["table"], body["path"], body["stage"], tuple(body["key"]), body["meaning"], columns)
