@@ -132,6 +132,10 @@ class Mapping(_Model):
     format: Literal["json_lines", "csv", "folder"]
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of title and description, where the source is in one")
+    decimal: Literal[",", "."] | None = Field(
+        None,
+        description="decimal sign of numbers and prices ('1.299' is 1299 under ','); default: that of the language",
+    )
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
     html: tuple[ProductField, ...] = Field((), description="product fields delivered as HTML")
     fields: dict[ProductField, Selector] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
 from m5tools.ingest.normalize.moments import moments
+from m5tools.ingest.normalize.numbers import decimal_signs
 from m5tools.ingest.normalize.text import clean, plain
 from m5tools.ingest.raw import Raw
 from m5tools.ingest.readers import Batch, Row
@@ -102,7 +103,9 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         marked = plain(given) if given.name in ("title", "description", *mapping.html) else given
         cleaned[given.name] = clean(marked)
     texts = _texts(found.texts, cleaned, mapping)
-    attributes = _attributes(found.attributes, mapping)
+    language = cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
+    decimals = decimal_signs(language, mapping.decimal)
+    attributes = _attributes(found.attributes, mapping, decimals)
     media = _media(found.media, about.source)
     filled = (cleaned["title"].is_not_null() | cleaned["description"].is_not_null()).to_numpy().copy()
     for rows in (texts["row"], attributes.filter(pl.col("value").is_not_null())["row"], media["row"]):
@@ -119,9 +122,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         "source": pa.repeat(about.source, count),
         "gtin": _arrow(identifiers.gtins(found.fields["gtin"])),
         "category": _arrow(_clean_paths(found.paths).gather(found.path)),
-        "language": _arrow(
-            cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
-        ),
+        "language": _arrow(language),
         "crawled_at": _arrow(pl.select(moments(pl.lit(cleaned["crawled_at"]))).to_series()),
         "content_hash": pa.array(contents, pa.string()),
         "raw": raw.map(),
@@ -175,8 +176,10 @@ def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping)
     return _numbered(found, "row").with_columns(position=pl.col("position") + main.gather(found["row"]))
 
 
-def _attributes(found: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    found = attribute_values.attributes(found).with_columns(language=pl.lit(mapping.language, pl.String))
+def _attributes(found: pl.DataFrame, mapping: Mapping, decimals: pl.Series) -> pl.DataFrame:
+    found = attribute_values.attributes(found, decimals.gather(found["row"])).with_columns(
+        language=pl.lit(mapping.language, pl.String)
+    )
     return _numbered(found, "row")
 
 
