@@ -138,7 +138,9 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         ),
     }
     for name, column in zip(
-        ("price", "currency"), price.prices(found.fields["price"], found.fields["currency"]), strict=True
+        ("price", "currency"),
+        price.prices(found.fields["price"], found.fields["currency"], cleaned["url"], decimals),
+        strict=True,
     ):
         columns[name] = _arrow(column)
     layout = staged.layout()
