@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 _ISO_4217: Final = (
@@ -39,14 +38,17 @@ _SHARED: Final[dict[str, dict[str, str]]] = {
 }  # fmt: skip
 _SHARED["KR."], _SHARED["RS."], _SHARED["￥"] = _SHARED["KR"], _SHARED["RS"], _SHARED["¥"]
 
-_COUNTRY: Final = re.compile(r"^[a-z]+://[^/]*\.([a-z]{2})(?:[:/?#]|$)", re.IGNORECASE)
+DOMAIN: Final = r"(?i)^[a-z]+://[^/]*\.([a-z]{2})(?:[:/?#]|$)"
+"""What takes the domain of a country out of an address."""
+
+_SOLD: Final = frozenset(["ai", "cc", "co", "eu", "io", "me", "tv"])
+"""Domains of no country, or that anybody may have."""
 
 
-def country_of(url: str) -> str:
-    """The country of an address's domain, lower case; empty where it is none (.com) or sold to everyone (.co, .io)."""
-    match = _COUNTRY.match(url)
-    country = match[1].lower() if match else ""
-    return "" if country in ("co", "tv", "io", "me", "ai", "cc", "eu") else country
+def country_of(domain: str | None) -> str:
+    """The country that a domain is of, lower case; empty where it says nothing."""
+    country = (domain or "").lower()
+    return "" if country in _SOLD else country
 
 
 def currency_of(sign: str, country: str = "") -> str | None:

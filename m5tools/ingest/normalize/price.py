@@ -15,13 +15,15 @@ from typing import Final, NamedTuple
 import polars as pl
 from price_parser import Price
 
-from m5tools.ingest.normalize.currency import CODES, THOUSANDTHS, country_of, currency_of
+from m5tools.ingest.normalize.currency import CODES, DOMAIN, THOUSANDTHS, country_of, currency_of
 from m5tools.ingest.normalize.numbers import Decimal, number
 
 _MACHINE: Final = r"^\d{1,15}(?:\.\d{1,4})?$"
 _GROUPABLE: Final = r"^\d{1,3}\.\d{3}$"
 _SIGN: Final = r"[\p{L}\p{Sc}][\p{L}\p{Sc}. ]{0,4}?"
-_SIGNED: Final = rf"^({_SIGN})?\s?(\d{{1,9}}(?:\.\d{{1,2}})?|\d{{1,3}}(?:,\d{{3}})+(?:\.\d{{2}})?)\s?({_SIGN})?$"
+# Amounts that say themselves which sign is which, for at most two digits stand behind the last.
+_CLEAR: Final = r"\d{1,9}(?:[.,]\d{1,2})?|\d{1,3}(?:,\d{3})+\.\d{1,2}|\d{1,3}(?:\.\d{3})+,\d{1,2}"
+_SIGNED: Final = rf"^({_SIGN})?\s?({_CLEAR})\s?({_SIGN})?$"
 
 _AMOUNT: Final = r"\d(?:[\d.,'’]|[ \u00a0\u202f](?=\d{3}(?!\d)))*"
 _LONGEST: Final = 60
@@ -101,13 +103,9 @@ def _signed(frame: pl.DataFrame) -> pl.DataFrame:
     parts = frame["text"].str.extract_groups(_SIGNED).struct.unnest()
     before, digits, after = (parts.to_series(i) for i in range(3))
     sign = before.fill_null("") + after.fill_null("")
-    one_sign = (before.is_null() | after.is_null()) & digits.is_not_null()
-    sure = (
-        one_sign
-        & _is_sign(sign)
-        & ~(digits.str.contains(",", literal=True) & (frame["decimal"] == ",").fill_null(False))
-    )
-    amounts = digits.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    sure = (before.is_null() | after.is_null()) & digits.is_not_null() & _is_sign(sign)
+    amounts = digits.str.replace(r"[.,](\d{1,2})$", "p$1").str.replace_all(r"[.,]", "")
+    amounts = amounts.str.replace("p", ".", literal=True).cast(pl.Float64, strict=False)
     found = pl.DataFrame({"amount": amounts.set(~sure.fill_null(False), None), "sign": sign.fill_null("")})
     odd = (~sure.fill_null(False)).arg_true()
     if odd.is_empty():
@@ -135,13 +133,15 @@ def _currencies(given: pl.Series, signs: pl.Series, urls: pl.Series) -> pl.Serie
     if known.all():
         return codes
     rows = (~known & (given.is_not_null() | signs.is_not_null())).arg_true()
-    found = [
-        (currency_of(given, country) if given else None) or (currency_of(sign, country) if sign else None)
-        for given, sign, country in (
-            (given, sign, country_of(url) if url else "") for given, sign, url in asked[rows].iter_rows()
-        )
-    ]
+    signs_and_domains = asked[rows].select("given", "sign", pl.col("url").str.extract(DOMAIN, 1))
+    found = [_currency(*row) for row in signs_and_domains.iter_rows()]
     return codes.set(~known, None).scatter(rows, pl.Series(found, dtype=pl.String))
+
+
+@lru_cache(maxsize=65_536)
+def _currency(given: str | None, sign: str | None, domain: str | None) -> str | None:
+    country = country_of(domain)
+    return (currency_of(given, country) if given else None) or (currency_of(sign, country) if sign else None)
 
 
 @lru_cache(maxsize=65_536)

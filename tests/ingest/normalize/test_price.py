@@ -47,7 +47,7 @@ def test_the_locale_decides_what_three_digits_are() -> None:
 
 def test_the_domain_decides_whose_dollar_it_is() -> None:
     shops = ["https://a.ca/p", "https://a.com.au/p", "https://a.com/p", "http://a.se:80/x", "https://a.cn", None]
-    assert [country_of(u or "") for u in shops] == ["ca", "au", "", "se", "cn", ""]
+    assert [country_of(domain) for domain in ("ca", "CO", None)] == ["ca", "", ""]
     rows = [("$5", None, shops[0], None), ("$5", None, shops[1], None), ("$5", None, shops[2], None), ("5 kr", None, shops[3], None),
             ("5 kr", None, shops[2], None), ("¥5", None, shops[4], None), ("¥5", None, None, None), ("€5", None, shops[0], None)]  # fmt: skip
     assert [c for _, c in read(*rows)] == ["CAD", "AUD", "USD", "SEK", None, "CNY", "JPY", "EUR"]
