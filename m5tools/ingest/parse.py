@@ -14,6 +14,7 @@ from m5tools.ingest.extract import Extracted, Extractor, Record, is_writable
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
+from m5tools.ingest.normalize.mojibake import repaired
 from m5tools.ingest.normalize.moments import moments
 from m5tools.ingest.normalize.numbers import decimal_signs
 from m5tools.ingest.normalize.text import clean, plain
@@ -22,6 +23,8 @@ from m5tools.ingest.readers import Batch, Row
 from m5tools.vocabulary import RejectReason
 
 RAW_KEPT = 65_536
+# Fields for people to read. Ids and addresses are names of things: they stay as they were delivered, broken or not.
+_PROSE = frozenset(["title", "description", "brand", "seller", "condition", "availability"])
 NOTHING = "no text, attribute or media"
 Reject = tuple[int, str, str, bytes]
 
@@ -100,8 +103,8 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
     count = len(batch.records)
     cleaned = {}
     for given in found.fields:
-        marked = plain(given) if given.name in ("title", "description", *mapping.html) else given
-        cleaned[given.name] = clean(marked)
+        text = plain(given) if given.name in ("title", "description", *mapping.html) else given
+        cleaned[given.name] = clean(repaired(text) if given.name in _PROSE else text)
     texts = _texts(found.texts, cleaned, mapping)
     language = cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
     decimals = decimal_signs(language, mapping.decimal)
@@ -161,7 +164,7 @@ def _volatile(mapping: Mapping) -> tuple[str, ...]:
 def _clean_paths(paths: pl.Series) -> pl.Series:
     counts = paths.list.len().to_numpy()
     levels = pl.Series(pl.from_arrow(paths.to_arrow().flatten())).cast(pl.String)
-    cleaned = clean(levels)
+    cleaned = clean(repaired(levels))
     if cleaned.null_count():
         owner = np.repeat(np.arange(len(counts)), counts)[cleaned.is_not_null().to_numpy()]
         counts, cleaned = np.bincount(owner, minlength=len(counts)), cleaned.drop_nulls()
@@ -171,7 +174,7 @@ def _clean_paths(paths: pl.Series) -> pl.Series:
 
 def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping) -> pl.DataFrame:
     """Texts beside title and description, numbered behind those two."""
-    found = found.with_columns(value=clean(plain(found["value"]))).drop_nulls("value")
+    found = found.with_columns(value=clean(repaired(plain(found["value"])))).drop_nulls("value")
     if found.is_empty():
         return found.with_columns(position=pl.lit(0, pl.Int32))
     main = cleaned["title"].is_not_null().cast(pl.Int32) + cleaned["description"].is_not_null().cast(pl.Int32)

@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest.normalize import units
+from m5tools.ingest.normalize.mojibake import repaired
 from m5tools.ingest.normalize.numbers import Decimal
 from m5tools.ingest.normalize.quantity import LONGEST, Form, Locale, Quantity, quantity
 from m5tools.ingest.normalize.text import clean
@@ -55,7 +56,8 @@ def attributes(frame: pl.DataFrame, decimals: pl.Series | None = None) -> pl.Dat
         frame: `name_raw`, `value_raw`.
         decimals: the decimal sign of each row's locale (`,` or `.`), null where it is not known.
     """
-    name, value = clean(frame["name_raw"]).fill_null(""), clean(frame["value_raw"])
+    name, value = (clean(repaired(frame[column])) for column in ("name_raw", "value_raw"))
+    name = name.fill_null("")
     return frame.with_columns(
         name.str.to_lowercase().str.strip_chars(" :").alias("name"),
         value.alias("value"),

@@ -18,3 +18,7 @@ def test_html_becomes_text_and_plain_text_stays() -> None:
     assert " ".join((found[0] or "").split()) == "One Two & three"
     assert found[1:4] == ["5 < 6 and 7 > 3", "AT&T", None]
     assert "<" not in (found[4] or "")
+
+
+def test_a_mixed_number_stays_apart() -> None:
+    assert clean(pl.Series(["1½ in", "½", "3⅜\u00a0in"])).to_list() == ["1 1⁄2 in", "1⁄2", "3 3⁄8 in"]
