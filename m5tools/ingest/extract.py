@@ -25,6 +25,7 @@ from m5tools.ingest.mapping import (
     Selector,
     TextField,
 )
+from m5tools.ingest.pairs import pairs_of
 from m5tools.vocabulary import Modality
 
 Record = dict[str, Any]
@@ -247,9 +248,7 @@ def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
         )
         frame = frame.filter(pl.Series([value is not None for value in values], dtype=pl.Boolean))
     else:
-        found = _object_pairs(spec, values)
-        if found is None:
-            found = _any_pairs(spec, values)
+        found = _object_pairs(spec, values) or _member_pairs(spec, values) or _any_pairs(spec, values)
         rows, names, contents = found
         frame = pl.DataFrame(
             {"row": pl.Series(rows, dtype=pl.Int64), "name_raw": texts_of(names), "value_raw": contents}
@@ -272,6 +271,16 @@ def _object_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], l
         return None
 
 
+def _member_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series] | None:
+    """Pairs where every value is an object whose members they are, or missing; None where one is not."""
+    single = {spec.name_key, spec.value_key}
+    if not {value.__class__ for value in values} <= {dict, type(None)} or any(v and v.keys() == single for v in values):
+        return None
+    rows = [row for row, value in enumerate(values) if value for _ in value]
+    names = [name for value in values if value for name in value]
+    return rows, names, texts_of([content for value in values if value for content in value.values()])
+
+
 def _any_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series]:
     rows, names, contents = [], [], []
     for row, value in enumerate(values):
@@ -284,18 +293,13 @@ def _any_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list
 
 def _pairs(spec: AttributeField, value: Any) -> Iterator[tuple[str, Any]]:
     """(name, value) of the pairs in one value of whatever shape."""
-    if isinstance(value, dict):
-        for name, content in value.items():
-            yield str(name), content
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict):
-                yield str(item.get(spec.name_key) or ""), item.get(spec.value_key)
-    elif isinstance(value, str) and spec.pairs:
-        for pair in value.split(spec.pairs):
-            name, assign, content = pair.partition(spec.assign)
-            if assign:
-                yield name.strip(), content
+    if not isinstance(value, str) or spec.pairs is None:
+        yield from pairs_of(value, spec.name_key, spec.value_key)
+        return
+    for pair in value.split(spec.pairs):
+        name, assign, content = pair.partition(spec.assign)
+        if assign:
+            yield name.strip(), content
 
 
 def _texts(spec: TextField, values: list[Any]) -> pl.DataFrame:

@@ -66,13 +66,19 @@ class CategoryField(_Model):
 
 
 class AttributeField(_Model):
-    """One place where attributes are: a list of objects, an object, a string of pairs, or a field of its own."""
+    """One place where attributes are, or a field of its own.
+
+    Objects, lists of objects or of pairs, JSON, HTML tables and strings of pairs are told apart by themselves; the keys
+    and separators are for layouts that want others.
+    """
 
     select: Selector = Field(alias="from")
     name: str | None = Field(None, description="the field's value is the value of the attribute of this name")
     name_key: str = Field("name", description="in a list of objects: the key of the name")
     value_key: str = Field("value", description="in a list of objects: the key of the value")
-    pairs: str | None = Field(None, description="in a string: separator between pairs")
+    pairs: str | None = Field(
+        None, description="in a string: separator between pairs; default: found out, with its assignment"
+    )
     assign: str = Field("=", min_length=1, description="in a string: separator between name and value")
     options: tuple[str, ...] = Field((), description="names that tell variants of one group apart; '*' = all")
     skip: tuple[str, ...] = Field((), description="names that are no attributes of the product")
