@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from m5tools.ingest.category_path import path_of
 from m5tools.ingest.mapping import (
     FIELDS,
     AttributeField,
@@ -208,7 +209,7 @@ class _Category:
     def __init__(self, spec: CategoryField) -> None:
         self._spec = spec
         self._select = selector(spec.select)
-        self._levels = re.compile(spec.levels)
+        self._levels = re.compile(spec.levels) if spec.levels else None
         self._skip = frozenset(spec.skip)
 
     def read(self, records: list[Record]) -> tuple[list[list[str]], list[int]]:
@@ -227,16 +228,9 @@ class _Category:
         return paths, rows
 
     def _path(self, value: Any) -> list[str]:
-        spec, skip = self._spec, self._skip
-        value = structure_of(value)
-        if isinstance(value, list):
-            names = [v.get(spec.item) if isinstance(v, dict) and spec.item else v for v in value]
-            return [str(n).strip() for n in names if n not in (None, "") and str(n) not in skip]
-        if not isinstance(value, str):
-            return []
-        paths = value.split(spec.choices) if spec.choices else [value]
-        split = [[level for level in self._levels.split(p.strip()) if level and level not in skip] for p in paths]
-        return max(split, key=len)
+        spec = self._spec
+        path = path_of(structure_of(value), spec.item, spec.choices, self._levels)
+        return [level for level in path if level not in self._skip]
 
 
 def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:

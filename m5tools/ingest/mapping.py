@@ -59,9 +59,13 @@ class CategoryField(_Model):
     """Where the category path is and how it is written."""
 
     select: Selector = Field(alias="from")
-    item: str | None = Field(None, description="for a list of objects: the key that holds the name")
-    choices: str | None = Field(None, description="separator between several paths; the longest counts")
-    levels: Separator = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
+    item: str | None = Field(None, description="for a list of objects: the key of the name; default: the usual ones")
+    choices: str | None = Field(
+        None, description="separator between several paths, of which the longest counts; default: found out"
+    )
+    levels: Separator | None = Field(
+        None, description="regular expression between the levels of a path; default: the strongest sign in it"
+    )
     skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
 
 

@@ -19,6 +19,7 @@ _PAIRS: Final = ("#;#", "||", "|", "\n", ";", " • ", "•", ",")
 _ASSIGNS: Final = ("#:#", "::", ":", "=", "：", "\t")
 _NAME: Final = re.compile(r"[^\W_][^:=|\n]{0,59}")
 _LONGEST_NAME: Final = 60
+_LONGEST_ALONE: Final = 200  # beyond, "Colour: red …" is prose that begins with a label
 _AROUND: Final = " \t\r\n-–•·*"
 _HTML: Final = re.compile(r"<(?:table|tr|dl|dt|li|p|div|br)\b", re.IGNORECASE)
 _NAME_KEYS: Final = ("name", "key", "label", "title", "attribute", "attribute_name", "propertyID", "spec", "k", "n")
@@ -89,7 +90,9 @@ def written_pairs(text: str) -> list[Pair]:
 
 
 def _alone(text: str) -> list[Pair]:
-    """The one pair in a string; none where several assignments follow each other and nothing says where values end."""
+    """The one pair in a short string; none where several assignments follow and nothing says where values end."""
+    if len(text) > _LONGEST_ALONE:
+        return []
     for assign in _ASSIGNS:
         if text.count(assign) == 1:
             return _assigned([text], "", assign)
