@@ -105,6 +105,8 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
     for given in found.fields:
         text = plain(given) if given.name in ("title", "description", *mapping.html) else given
         cleaned[given.name] = clean(repaired(text) if given.name in _PROSE else text)
+    for name in ("mpn", "sku", "group_id"):
+        cleaned[name] = identifiers.codes(cleaned[name])
     texts = _texts(found.texts, cleaned, mapping)
     language = cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
     decimals = decimal_signs(language, mapping.decimal)
