@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo test test-full lint format schemas wheel constraints clean help
+.PHONY: setup demo test test-full lint format schemas units wheel constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -39,6 +39,9 @@ format: $(READY) ## format and fix what can be fixed
 
 schemas: $(READY) ## write the JSON Schemas that editors complete YAML files with
 	$(BIN)/python -m m5tools.cli.json_schemas
+
+units: $(READY) ## write the table of units from pint
+	$(BIN)/python benchmarks/unit_table.py
 
 wheel: $(READY) ## the wheel, in dist/
 	rm -rf dist

@@ -31,6 +31,20 @@ PLACEHOLDERS: Final = (
 )  # fmt: skip
 """Values that say nothing, lower case."""
 
+# How UTF-8 looks when read as cp1252: a lead byte, then what cp1252 makes of 80–BF. Dashes and quotes follow capital
+# letters in honest text too („MENÜ“), so they count only behind the two leads that honest text hardly has.
+_RARE_TAIL: Final = "€ƒ‚„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ\u00a1-\u00bf\u0081\u008d\u008f\u0090\u009d"
+_ANY_TAIL: Final = _RARE_TAIL + "\u00a0“”‘’•–—…\ufffd"
+MOJIBAKE: Final = "|".join(
+    (
+        f"[ÃÂ][{_ANY_TAIL}]",
+        f"[ÄÅÆÇÈÉÊËÌÍÎÏÐÑØÙ][{_RARE_TAIL}]",
+        f"[à-ï][{_ANY_TAIL}][{_ANY_TAIL}]",
+        "ð[Ÿ\u0090\u009f]",
+    )
+)
+"""Signs that a text was read in a wrong encoding: ingest repairs by them, measure counts what is left."""
+
 _NOTHING_MEASURED: Final = r"^0+(?:[.,]0+)?\s?(?:kg|g|mg|lbs?|oz|t|km|m|cm|mm|in|inch|l|cl|ml|w|kw|v|a|mah|gb|mb|tb)$"
 _ONLY_PUNCTUATION: Final = r"^[^\p{L}\p{N}]+$"
 

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from m5tools.ingest.category_path import path_of
 from m5tools.ingest.mapping import (
     FIELDS,
     AttributeField,
@@ -25,6 +26,7 @@ from m5tools.ingest.mapping import (
     Selector,
     TextField,
 )
+from m5tools.ingest.pairs import pairs_of
 from m5tools.vocabulary import Modality
 
 Record = dict[str, Any]
@@ -207,7 +209,7 @@ class _Category:
     def __init__(self, spec: CategoryField) -> None:
         self._spec = spec
         self._select = selector(spec.select)
-        self._levels = re.compile(spec.levels)
+        self._levels = re.compile(spec.levels) if spec.levels else None
         self._skip = frozenset(spec.skip)
 
     def read(self, records: list[Record]) -> tuple[list[list[str]], list[int]]:
@@ -226,16 +228,9 @@ class _Category:
         return paths, rows
 
     def _path(self, value: Any) -> list[str]:
-        spec, skip = self._spec, self._skip
-        value = structure_of(value)
-        if isinstance(value, list):
-            names = [v.get(spec.item) if isinstance(v, dict) and spec.item else v for v in value]
-            return [str(n).strip() for n in names if n not in (None, "") and str(n) not in skip]
-        if not isinstance(value, str):
-            return []
-        paths = value.split(spec.choices) if spec.choices else [value]
-        split = [[level for level in self._levels.split(p.strip()) if level and level not in skip] for p in paths]
-        return max(split, key=len)
+        spec = self._spec
+        path = path_of(structure_of(value), spec.item, spec.choices, self._levels)
+        return [level for level in path if level not in self._skip]
 
 
 def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
@@ -247,9 +242,7 @@ def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
         )
         frame = frame.filter(pl.Series([value is not None for value in values], dtype=pl.Boolean))
     else:
-        found = _object_pairs(spec, values)
-        if found is None:
-            found = _any_pairs(spec, values)
+        found = _object_pairs(spec, values) or _member_pairs(spec, values) or _any_pairs(spec, values)
         rows, names, contents = found
         frame = pl.DataFrame(
             {"row": pl.Series(rows, dtype=pl.Int64), "name_raw": texts_of(names), "value_raw": contents}
@@ -272,6 +265,16 @@ def _object_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], l
         return None
 
 
+def _member_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series] | None:
+    """Pairs where every value is an object whose members they are, or missing; None where one is not."""
+    single = {spec.name_key, spec.value_key}
+    if not {value.__class__ for value in values} <= {dict, type(None)} or any(v and v.keys() == single for v in values):
+        return None
+    rows = [row for row, value in enumerate(values) if value for _ in value]
+    names = [name for value in values if value for name in value]
+    return rows, names, texts_of([content for value in values if value for content in value.values()])
+
+
 def _any_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series]:
     rows, names, contents = [], [], []
     for row, value in enumerate(values):
@@ -284,18 +287,13 @@ def _any_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list
 
 def _pairs(spec: AttributeField, value: Any) -> Iterator[tuple[str, Any]]:
     """(name, value) of the pairs in one value of whatever shape."""
-    if isinstance(value, dict):
-        for name, content in value.items():
-            yield str(name), content
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict):
-                yield str(item.get(spec.name_key) or ""), item.get(spec.value_key)
-    elif isinstance(value, str) and spec.pairs:
-        for pair in value.split(spec.pairs):
-            name, assign, content = pair.partition(spec.assign)
-            if assign:
-                yield name.strip(), content
+    if not isinstance(value, str) or spec.pairs is None:
+        yield from pairs_of(value, spec.name_key, spec.value_key)
+        return
+    for pair in value.split(spec.pairs):
+        name, assign, content = pair.partition(spec.assign)
+        if assign:
+            yield name.strip(), content
 
 
 def _texts(spec: TextField, values: list[Any]) -> pl.DataFrame:

@@ -59,20 +59,30 @@ class CategoryField(_Model):
     """Where the category path is and how it is written."""
 
     select: Selector = Field(alias="from")
-    item: str | None = Field(None, description="for a list of objects: the key that holds the name")
-    choices: str | None = Field(None, description="separator between several paths; the longest counts")
-    levels: Separator = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
+    item: str | None = Field(None, description="for a list of objects: the key of the name; default: the usual ones")
+    choices: str | None = Field(
+        None, description="separator between several paths, of which the longest counts; default: found out"
+    )
+    levels: Separator | None = Field(
+        None, description="regular expression between the levels of a path; default: the strongest sign in it"
+    )
     skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
 
 
 class AttributeField(_Model):
-    """One place where attributes are: a list of objects, an object, a string of pairs, or a field of its own."""
+    """One place where attributes are, or a field of its own.
+
+    Objects, lists of objects or of pairs, JSON, HTML tables and strings of pairs are told apart by themselves; the keys
+    and separators are for layouts that want others.
+    """
 
     select: Selector = Field(alias="from")
     name: str | None = Field(None, description="the field's value is the value of the attribute of this name")
     name_key: str = Field("name", description="in a list of objects: the key of the name")
     value_key: str = Field("value", description="in a list of objects: the key of the value")
-    pairs: str | None = Field(None, description="in a string: separator between pairs")
+    pairs: str | None = Field(
+        None, description="in a string: separator between pairs; default: found out, with its assignment"
+    )
     assign: str = Field("=", min_length=1, description="in a string: separator between name and value")
     options: tuple[str, ...] = Field((), description="names that tell variants of one group apart; '*' = all")
     skip: tuple[str, ...] = Field((), description="names that are no attributes of the product")
@@ -132,6 +142,10 @@ class Mapping(_Model):
     format: Literal["json_lines", "csv", "folder", "pages"]
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of title and description, where the source is in one")
+    decimal: Literal[",", "."] | None = Field(
+        None,
+        description="decimal sign of numbers and prices ('1.299' is 1299 under ','); default: that of the language",
+    )
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
     html: tuple[ProductField, ...] = Field((), description="product fields delivered as HTML")
     fields: dict[ProductField, Selector] = Field(default_factory=dict)

@@ -14,13 +14,17 @@ from m5tools.ingest.extract import Extracted, Extractor, Record, is_writable
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
+from m5tools.ingest.normalize.mojibake import repaired
 from m5tools.ingest.normalize.moments import moments
+from m5tools.ingest.normalize.numbers import decimal_signs
 from m5tools.ingest.normalize.text import clean, plain
 from m5tools.ingest.raw import Raw
 from m5tools.ingest.readers import Batch, Row
 from m5tools.vocabulary import RejectReason
 
 RAW_KEPT = 65_536
+# Fields for people to read. Ids and addresses are names of things: they stay as they were delivered, broken or not.
+_PROSE = frozenset(["title", "description", "brand", "seller", "condition", "availability"])
 NOTHING = "no text, attribute or media"
 Reject = tuple[int, str, str, bytes]
 
@@ -99,10 +103,14 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
     count = len(batch.records)
     cleaned = {}
     for given in found.fields:
-        marked = plain(given) if given.name in ("title", "description", *mapping.html) else given
-        cleaned[given.name] = clean(marked)
+        text = plain(given) if given.name in ("title", "description", *mapping.html) else given
+        cleaned[given.name] = clean(repaired(text) if given.name in _PROSE else text)
+    for name in ("mpn", "sku", "group_id"):
+        cleaned[name] = identifiers.codes(cleaned[name])
     texts = _texts(found.texts, cleaned, mapping)
-    attributes = _attributes(found.attributes, mapping)
+    language = cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
+    decimals = decimal_signs(language, mapping.decimal)
+    attributes = _attributes(found.attributes, mapping, decimals)
     media = _media(found.media, about.source)
     filled = (cleaned["title"].is_not_null() | cleaned["description"].is_not_null()).to_numpy().copy()
     for rows in (texts["row"], attributes.filter(pl.col("value").is_not_null())["row"], media["row"]):
@@ -119,9 +127,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         "source": pa.repeat(about.source, count),
         "gtin": _arrow(identifiers.gtins(found.fields["gtin"])),
         "category": _arrow(_clean_paths(found.paths).gather(found.path)),
-        "language": _arrow(
-            cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
-        ),
+        "language": _arrow(language),
         "crawled_at": _arrow(pl.select(moments(pl.lit(cleaned["crawled_at"]))).to_series()),
         "content_hash": pa.array(contents, pa.string()),
         "raw": raw.map(),
@@ -137,7 +143,9 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         ),
     }
     for name, column in zip(
-        ("price", "currency"), price.prices(found.fields["price"], found.fields["currency"]), strict=True
+        ("price", "currency"),
+        price.prices(found.fields["price"], found.fields["currency"], cleaned["url"], decimals),
+        strict=True,
     ):
         columns[name] = _arrow(column)
     layout = staged.layout()
@@ -158,7 +166,7 @@ def _volatile(mapping: Mapping) -> tuple[str, ...]:
 def _clean_paths(paths: pl.Series) -> pl.Series:
     counts = paths.list.len().to_numpy()
     levels = pl.Series(pl.from_arrow(paths.to_arrow().flatten())).cast(pl.String)
-    cleaned = clean(levels)
+    cleaned = clean(repaired(levels))
     if cleaned.null_count():
         owner = np.repeat(np.arange(len(counts)), counts)[cleaned.is_not_null().to_numpy()]
         counts, cleaned = np.bincount(owner, minlength=len(counts)), cleaned.drop_nulls()
@@ -168,15 +176,17 @@ def _clean_paths(paths: pl.Series) -> pl.Series:
 
 def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping) -> pl.DataFrame:
     """Texts beside title and description, numbered behind those two."""
-    found = found.with_columns(value=clean(plain(found["value"]))).drop_nulls("value")
+    found = found.with_columns(value=clean(repaired(plain(found["value"])))).drop_nulls("value")
     if found.is_empty():
         return found.with_columns(position=pl.lit(0, pl.Int32))
     main = cleaned["title"].is_not_null().cast(pl.Int32) + cleaned["description"].is_not_null().cast(pl.Int32)
     return _numbered(found, "row").with_columns(position=pl.col("position") + main.gather(found["row"]))
 
 
-def _attributes(found: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    found = attribute_values.attributes(found).with_columns(language=pl.lit(mapping.language, pl.String))
+def _attributes(found: pl.DataFrame, mapping: Mapping, decimals: pl.Series) -> pl.DataFrame:
+    found = attribute_values.attributes(found, decimals.gather(found["row"])).with_columns(
+        language=pl.lit(mapping.language, pl.String)
+    )
     return _numbered(found, "row")
 
 

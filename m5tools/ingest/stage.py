@@ -62,7 +62,7 @@ class Ingest(Stage):
     """See the module."""
 
     name: ClassVar[str] = "ingest"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects")
 
     config: IngestConfig

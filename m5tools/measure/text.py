@@ -13,18 +13,6 @@ from m5tools import wording
 _LETTERS_FOR_LANGUAGE: Final = 20
 _CHARS_FOR_LANGUAGE: Final = 200
 
-# How UTF-8 looks when read as cp1252: a lead byte, then what cp1252 makes of 80–BF. Dashes and quotes follow capital
-# letters in honest text too („MENÜ“), so they count only behind the two leads that honest text hardly has.
-_RARE_TAIL: Final = "€ƒ‚„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ\u00a1-\u00bf\u0081\u008d\u008f\u0090\u009d"
-_ANY_TAIL: Final = _RARE_TAIL + "\u00a0“”‘’•–—…\ufffd"
-_MOJIBAKE: Final = "|".join(
-    (
-        f"[ÃÂ][{_ANY_TAIL}]",
-        f"[ÄÅÆÇÈÉÊËÌÍÎÏÐÑØÙ][{_RARE_TAIL}]",
-        f"[à-ï][{_ANY_TAIL}][{_ANY_TAIL}]",
-        "ð[Ÿ\u0090\u009f]",
-    )
-)
 _MARKUP: Final = r"(?i)</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|&(?:[a-z]{2,8}|#\d{2,5});"
 _EMAIL: Final = r"(?i)[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"
 _PHONE: Final = r"(?i)(?:\+|\b00|\b(?:tel|phone|whatsapp|mobile)[.: ]{1,3}\+?)[1-9(][\d ()/.-]{6,}\d"
@@ -48,7 +36,7 @@ def signals(products: pl.DataFrame, phrases: pl.DataFrame, languages: bool) -> p
         description_chars=description.str.len_chars(),
         digit_share=whole.str.count_matches(r"\d") / (whole.str.len_chars() - 1),
         replacement_chars=whole.str.count_matches("\ufffd", literal=True),
-        mojibake_marks=whole.str.count_matches(_MOJIBAKE),
+        mojibake_marks=whole.str.count_matches(wording.MOJIBAKE),
         markup_tags=whole.str.count_matches(_MARKUP),
         contacts=whole.str.count_matches(_EMAIL) + whole.str.count_matches(_PHONE),
         boilerplate_share=boilerplate_share(rows["description"], phrases),

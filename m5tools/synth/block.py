@@ -42,9 +42,10 @@ _TRUTH: Final[dict[str, pl.DataType]] = {
 }
 TRUTH_SCHEMA: Final = pl.Schema(_TRUTH)
 # What was planted beside tags and states: a modality that is another product's, one broken image among several, a bare
-# title that really different products share, a link with a slip of the crawler before it.
+# title that really different products share, a link with a slip of the crawler before it, a
+# description in a wrong encoding that can be put right (text.mojibake is for what cannot).
 ODDITIES: Final = (*(f"{modality}.stranger" for modality in MODALITIES), "image.partial", "text.generic_title",
-                   "image.url_slip")  # fmt: skip
+                   "image.url_slip", "text.misread")  # fmt: skip
 
 
 class _Kind(IntEnum):
@@ -184,7 +185,7 @@ def _truth(
 
 
 def _oddities(mess: Mess, made: Records) -> Ints:
-    planted = (*mess.noisy.T, mess.partial, mess.generic_title, made.slipped)
+    planted = (*mess.noisy.T, mess.partial, mess.generic_title, made.slipped, made.misread)
     return sum((found.astype(np.int64) << bit for bit, found in enumerate(planted)), np.zeros_like(mess.tags))
 
 

@@ -62,6 +62,10 @@ class Mess:
         found: Bools = (self.tags & TAG_BIT[tag]) != 0
         return found
 
+    def has_any(self, start: str) -> Bools:
+        found: Bools = (self.tags & sum(bit for tag, bit in TAG_BIT.items() if tag.startswith(start))) != 0
+        return found
+
     def state_is(self, modality: Modality, state: State) -> Bools:
         found: Bools = self.states[:, modality.bit] == state
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -47,7 +47,8 @@ class Records:
 
     `fields` holds one ready `"key":value` text per JSON field (null: no such key); the first and the last, which are
     never null, carry the braces. `reissued` replaces the columns that a later row with the same id says differently.
-    `slipped`: bool, the image's link does not stand there as the shop wrote it.
+    `slipped`: bool, the image's link does not stand there as the shop wrote it; `misread`: bool, the description is in
+    the wrong encoding and can be put right.
     """
 
     ids: pl.Series
@@ -55,6 +56,7 @@ class Records:
     reissued: pl.DataFrame
     links: Links
     slipped: Bools
+    misread: Bools
 
 
 def identifiers(world: World, index: Ints, series: int) -> pl.Series:
@@ -71,7 +73,8 @@ def records(world: World, tables: Tables, rows: Listing, facts: Facts, mess: Mes
     ids = identifiers(world, rows.index, 6)
     if world.config.layout == "m5product":
         return _flat(world, rows, facts, ids, told.title, attributes, links)
-    return _nested(world, rows, facts, ids, told.title, told.description, attributes, links)
+    made = _nested(world, rows, facts, ids, told.title, told.description, attributes, links)
+    return replace(made, misread=told.misread)
 
 
 def lines(fields: pl.DataFrame) -> pl.Series:
@@ -150,7 +153,8 @@ def _nested(
     array("audios", [glue('"', links.audio, '"')])
     fields["crawled_at"] = glue('"crawled_at":"', moment, '"}')
     dearer = glue('"price":"', _price(cents + 100), '"').alias("price")
-    return Records(ids, pl.DataFrame(fields), pl.DataFrame([dearer]), links, np.zeros(len(offer), np.bool_))
+    nowhere = np.zeros(len(offer), np.bool_)
+    return Records(ids, pl.DataFrame(fields), pl.DataFrame([dearer]), links, nowhere, nowhere)
 
 
 def _flat(
@@ -179,7 +183,7 @@ def _flat(
     first, again = (glue('"', ids, '":{"title":"', text.fill_null(""), '"').alias("title") for text in (title, marked))
     fields["title"] = first
     slipped = (hashed != url).fill_null(False).to_numpy()
-    return Records(ids, pl.DataFrame(fields), pl.DataFrame([again]), links, slipped)
+    return Records(ids, pl.DataFrame(fields), pl.DataFrame([again]), links, slipped, np.zeros_like(slipped))
 
 
 def _or_absence(key: str, written: pl.Series, style: Ints, empty: str) -> pl.Series:

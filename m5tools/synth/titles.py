@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+import ftfy.bad_codecs  # noqa: F401 - registers the encoding
 import numpy as np
 import polars as pl
 
@@ -23,7 +24,9 @@ _NAMED: Final = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1],
 _NAMES_MODEL: Final = 0.35
 _HAS_DESCRIPTION: Final = 0.8
 _HAS_SHOP_OPENER: Final = 0.35
+_MISREAD: Final = 0.02
 
+_WINDOWS: Final = "sloppy-windows-1252"  # of ftfy
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OPENERS = table(text for language in words.TITLE_OPENERS for text in language)
 _CLOSERS = table(text for language in words.TITLE_CLOSERS for text in language)
@@ -38,11 +41,15 @@ _USES = [table(use[part] for use in words.USES) for part in range(3)]
 
 @dataclass(frozen=True)
 class Texts:
-    """Title and description of each offer (String, null where there is none) and what the title names."""
+    """Title and description of each offer (String, null where there is none) and what the title names.
+
+    `misread`: bool, the description is in the wrong encoding and can be put right.
+    """
 
     title: pl.Series
     description: pl.Series
     named: Named
+    misread: Bools
 
 
 def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
@@ -64,8 +71,10 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
 
     present = mess.state_is(Modality.TEXT, State.PRESENT)
     title, description = mask(title, present), mask(description, present)
-    garbled = mess.has("text.mojibake")
-    return Texts(_garble(world, offer, title, garbled), _garble(world, offer, description, garbled), named)
+    lost, text_tags = mess.has("text.mojibake"), mess.has_any("text.")
+    misread = draws.chance("misread", offer, _MISREAD) & ~text_tags & description.is_not_null().to_numpy()
+    description = _misread(world, offer, _lost(world, offer, description, lost), misread)
+    return Texts(_lost(world, offer, title, lost), description, named, misread)
 
 
 def _nouns(world: World, offer: Ints, told: Facts) -> pl.Series:
@@ -135,16 +144,25 @@ def _boilerplate(world: World, rows: Listing, language: Ints) -> pl.Series:
     return join(" ", *sentences[:3], mask(sentences[3], four))
 
 
-def _garble(world: World, offer: Ints, column: pl.Series, garbled: Bools) -> pl.Series:
-    """Break the letters outside ASCII: UTF-8 read as Windows-1252, or every one lost to U+FFFD."""
-    found = np.flatnonzero(garbled & column.is_not_null().to_numpy())
-    lost = world.draws.chance("letters-lost", offer[found], 0.4)
-    accent = world.draws.below("accent", offer[found], len(words.ACCENTED))
+def _lost(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Series:
+    """Break the letters outside ASCII for good: each one, or each of its bytes, became U+FFFD."""
+    found = np.flatnonzero(chosen & column.is_not_null().to_numpy())
+    by_letter = world.draws.chance("letters-lost", offer[found], 0.6)
     broken = []
-    for text, is_lost, which in zip(column.gather(found), lost, accent, strict=True):
-        text = f"{text} {words.ACCENTED[which]}"
-        if is_lost:
-            broken.append(_NOT_ASCII.sub("\ufffd", text))
-        else:
-            broken.append(text.encode().decode("cp1252", errors="replace"))
+    for text, letters in zip(_accented(world, offer, column, found), by_letter, strict=True):
+        whole = _NOT_ASCII.sub("\ufffd", text) if letters else text.encode().decode("ascii", errors="replace")
+        broken.append(whole)
     return column.scatter(found, broken) if broken else column
+
+
+def _misread(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Series:
+    """UTF-8 read as Windows-1252, the bytes that it does not know as Latin-1: it looks broken and nothing is lost."""
+    found = np.flatnonzero(chosen)
+    texts = [text.encode().decode(_WINDOWS) for text in _accented(world, offer, column, found)]
+    return column.scatter(found, texts) if texts else column
+
+
+def _accented(world: World, offer: Ints, column: pl.Series, found: Ints) -> list[str]:
+    """The texts with a few words behind them that hold letters to break."""
+    accent = world.draws.below("accent", offer[found], len(words.ACCENTED))
+    return [f"{text} {words.ACCENTED[which]}" for text, which in zip(column.gather(found), accent, strict=True)]

@@ -6,8 +6,10 @@ import json
 from collections import Counter, defaultdict
 from typing import Any
 
+import polars as pl
 import pytest
 
+from m5tools.ingest.normalize.mojibake import repaired
 from m5tools.synth import SynthConfig, words
 from m5tools.synth.block import block
 from m5tools.synth.tables import Tables
@@ -134,10 +136,24 @@ def test_text_tags_are_earned_and_no_other_text_earns_them(products: list[Row]) 
         assert (bool(description) and not rest.strip()) == ("text.boilerplate" in tags)
         short = bool(title) and " " not in title and len(title) <= 8 and not description
         assert short == ("text.short" in tags)
-        broken = any(mark in title for mark in ("\ufffd", "Ã", "â€"))
-        assert broken == ("text.mojibake" in tags)
+        assert ("\ufffd" in title) == ("text.mojibake" in tags)
+        assert ("\ufffd" in description) == ("text.mojibake" in tags and bool(description))
         seen.update(tags)
     assert min(seen[tag] for tag in ("text.boilerplate", "text.short", "text.mojibake")) > 60
+
+
+def test_a_misread_description_can_be_put_right(products: list[Row]) -> None:
+    misread = 0
+    for record, row in products:
+        title, description = record.get("title") or "", record.get("description") or ""
+        whole = repaired(pl.Series([title, description]))
+        assert whole[0] == title
+        assert (whole[1] != description) == ("text.misread" in row["oddities"])
+        if "text.misread" in row["oddities"]:
+            misread += 1
+            assert not any(tag.startswith("text.") for tag in row["tags"])
+            assert any(whole[1].endswith(words_of) for words_of in words.ACCENTED)
+    assert misread > 60
 
 
 def test_only_a_mismatched_title_names_another_brand(products: list[Row]) -> None:

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 import polars as pl
 
+from m5tools import wording
 from m5tools.ingest.normalize.locations import canonical_url
+
+# What shops and spreadsheets put around a code: its kind, Excel's guards for text, the decimal of a column of floats.
+_KIND: Final = (
+    r"(?i)^(?:ean|upc|gtin|isbn|mpn|sku|asin|model|part|item|art(?:ikel)?)(?:[ -]?(?:1[0-4]|8|a))?"
+    r"(?:[ .-]*(?:no|nr|num(?:ber)?|code|nummer))?\.?\s*[:#=]+\s*"
+)
+_GUARDS: Final = r"^=?[\"']+|[\"']+$"
+_WRITTEN_FLOAT: Final = r"^(\d{8,14})\.0+$"
+_EXAMPLE: Final = "123456789"
+"""Numbers that count up (4012345678901) are of manuals and test data, with the right check digit."""
 
 
 def gtins(raw: pl.Series) -> pl.Series:
     """Digits of every value whose GS1 (or ISBN-10) check digit is right; null otherwise.
 
-    Lengths 8, 12, 13 and 14 (GS1 General Specifications, section 7.9); ISBN-10 becomes its ISBN-13.
+    Lengths 8, 12, 13 and 14 (GS1 General Specifications, section 7.9); ISBN-10 becomes its ISBN-13. A spreadsheet takes
+    the leading zero of a UPC: 11 digits whose check digit is right are one of 12. What it rounded (4.00638E+12) is
+    lost, and numbers for use inside one shop (GS1 prefixes 02, 04 and 20-29) name nothing outside it.
     """
-    digits = raw.str.replace_all(r"[\s-]", "").str.to_uppercase()
+    bare = raw.str.strip_chars().str.replace_all(_GUARDS, "").str.replace(_KIND, "").str.replace(_WRITTEN_FLOAT, "$1")
+    digits = bare.str.replace_all(r"[\s-]", "").str.to_uppercase()
     values = digits.drop_nulls().unique(maintain_order=True)
     valid = {value: gtin for value in values if (gtin := gtin_of(value)) is not None}
     return digits.replace_strict(valid, default=None, return_dtype=pl.String)
+
+
+def codes(values: pl.Series) -> pl.Series:
+    """Cleaned part numbers, SKUs and groups without the name of their kind; what names nothing ("n/a", "0") is null."""
+    if values.null_count() == len(values):
+        return values
+    bare = values.str.replace_all(_GUARDS, "").str.replace(_KIND, "").str.strip_chars()
+    frame = pl.DataFrame({"code": bare})
+    nothing = frame.select(wording.says_nothing(pl.col("code")) | pl.col("code").str.contains(r"^0*$")).to_series()
+    return bare.set(nothing.fill_null(False), None)
 
 
 def gtin_of(value: str) -> str | None:
@@ -28,9 +53,21 @@ def gtin_of(value: str) -> str | None:
             body = "978" + value[:9]
             return body + check_digit(body)
         return None
+    if len(value) == 11:
+        value = f"0{value}"
     if len(value) not in (8, 12, 13, 14) or not (value.isascii() and value.isdigit()) or not value.strip("0"):
         return None
+    if _EXAMPLE in value or _inside_one_shop(value):
+        return None
     return value if check_digit(value[:-1]) == value[-1] else None
+
+
+def _inside_one_shop(value: str) -> bool:
+    """Restricted circulation numbers (GS1 General Specifications, section 1.4)."""
+    if len(value) == 8:
+        return value[0] in "02"
+    whole = value.zfill(14)[1:]
+    return whole[0] == "2" or whole[:2] in ("02", "04")
 
 
 def check_digit(body: str) -> str:

@@ -18,6 +18,7 @@ _UNTIDY: Final = r"[^\x21-\x7e ]|  |^ | $"
 _ASCII_SPACE: Final = r"[\x00-\x20\x7f]{2,}|[\x00-\x1f\x7f]"
 _OTHER_SPACE: Final = r"\p{Cc}\p{Zl}\p{Zp}\u{a0}\u{1680}\u{2000}-\u{200b}\u{202f}\u{205f}\u{3000}\u{feff}"
 _SPACE: Final = rf"[ {_OTHER_SPACE}]{{2,}}|[{_OTHER_SPACE}]"
+_MIXED_NUMBER: Final = r"(\d)([\u{bc}-\u{be}\u{2150}-\u{215e}])"  # NFKC would make 11⁄2 of 1½
 _MARKUP: Final = r"<[a-zA-Z/!][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);"
 _BLOCKS: Final = (
     "p|div|li|tr|td|th|h[1-6]|ul|ol|dl|dt|dd|table|thead|tbody|tfoot|caption|br|hr|section|article|header|footer|"
@@ -57,7 +58,8 @@ def _tidy(values: pl.Series) -> pl.Series:
     if not foreign.any():
         return values.str.replace_all(_ASCII_SPACE, " ").str.strip_chars(" ")
     rows, others = foreign.arg_true(), (~foreign).arg_true()
-    normal = values.gather(rows).str.normalize("NFKC").str.replace_all(_SPACE, " ").str.strip_chars()
+    apart = values.gather(rows).str.replace_all(_MIXED_NUMBER, "$1 $2")
+    normal = apart.str.normalize("NFKC").str.replace_all(_SPACE, " ").str.strip_chars()
     tidied = values.scatter(rows, normal)
     return tidied if others.is_empty() else tidied.scatter(others, _tidy(values.gather(others)))
 

@@ -1,0 +1,93 @@
+"""One number with its unit, and several in one unit: which of those that the patterns let through are sure."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, NamedTuple
+
+from m5tools.ingest.normalize import grammar
+from m5tools.ingest.normalize.numbers import number
+from m5tools.ingest.normalize.quantity import Locale
+from m5tools.ingest.normalize.units import COUNT, PIECES, Unit, convert, unit_of
+
+_PARTS_OF: Final = frozenset({2, 3, 4, 5, 8, 10, 16, 32, 64})
+_HALVED: Final = frozenset(
+    ["in", "ft", "yd", "mi", "lb", "oz", "floz", "gal", "qt", "pt", "cup", "hp", "kg", "l", "ct", "h", "dozen"]
+)
+_WHOLE_AND_PART: Final = re.compile(r"(?:(\d+)[\s-]+)?(\d+)\s?[/⁄]\s?(\d+)")
+
+
+class Measure(NamedTuple):
+    number: float
+    unit: Unit | None
+
+
+class Measures:
+    """Reads measures of one locale."""
+
+    def __init__(self, locale: Locale) -> None:
+        self.locale = locale
+        self.default = unit_of(locale.unit) if locale.unit else None
+
+    def measure(self, text: str, shared: Unit | None = None) -> Measure | None:
+        """A number with or without unit; `shared` is the unit of the measures beside it."""
+        match = grammar.BARE.fullmatch(text.strip())
+        if match is None:
+            return None
+        written, spelled = match[1], match[2]
+        unit = unit_of(spelled) if spelled else shared
+        if spelled and unit is None:
+            return None
+        value = self.amount(written, unit)
+        if value is None or (spelled and not self._is_sure(text, value, spelled)):
+            return None
+        if spelled and unit is not None and unit.name == "ct" and written.isdigit() and spelled.lower() == "ct":
+            unit = unit_of(PIECES)  # 12 ct is a count, 0.20 ct a diamond
+        return Measure(value, unit)
+
+    def _is_sure(self, text: str, value: float, spelled: str) -> bool:
+        if self.locale.sizes and (spelled.isupper() or spelled in ("x", "w")) and len(spelled) == 1:
+            return spelled == "L" and (" " in text.strip() or not value.is_integer())  # 3L is a size
+        if spelled == "G":
+            return value >= 10  # 5G is a network
+        if spelled == "K":
+            return 1000 <= value <= 20_000  # of light; 4K and 10K are names
+        if spelled == "N":
+            return value >= 20  # 8 N is a narrow shoe
+        return True
+
+    def amount(self, written: str, unit: Unit | None) -> float | None:
+        """A number or a fraction; of a half alone the unit must be one that is halved."""
+        fraction = _WHOLE_AND_PART.fullmatch(written)
+        if fraction is None:
+            if len(written) > 1 and written[0] == "0" and written.isdigit():
+                return None  # a code
+            return number(written, self.locale.decimal)
+        whole, top, below = fraction[1], int(fraction[2]), int(fraction[3])
+        if below not in _PARTS_OF or top >= below or math.gcd(top, below) != 1:
+            return None
+        if whole is None and (unit is None or unit.name not in _HALVED):
+            return None  # 1/2 may be a date, one of two, or two variants
+        return int(whole or 0) + top / below
+
+    def common(self, texts: list[str]) -> tuple[list[float], Unit | None] | None:
+        """Measures of one dimension in one unit: that of the first that names one, for those that name none too."""
+        named = [unit_of(match[2]) for t in texts if (match := grammar.BARE.fullmatch(t.strip())) and match[2]]
+        shared = named[0] if named else self.default
+        found = [self.measure(text, shared) for text in texts]
+        if any(one is None for one in found):
+            return None
+        measures = [one for one in found if one is not None]
+        unit = measures[0].unit
+        numbers = []
+        for one in measures:
+            if unit is None or one.unit is None:
+                if unit is not one.unit:
+                    return None
+                numbers.append(one.number)
+            elif one.unit.dimension != unit.dimension or (unit.dimension == COUNT and one.unit != unit):
+                return None
+            else:
+                numbers.append(convert(one.number, one.unit, unit))
+        return numbers, unit

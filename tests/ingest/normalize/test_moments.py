@@ -1,0 +1,23 @@
+"""Times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+from m5tools.ingest.normalize.moments import moments
+
+
+def test_times_are_read_one_by_one() -> None:
+    noon = datetime(2024, 10, 11, 12, 0, tzinfo=UTC)
+    midnight = datetime(2024, 10, 11, tzinfo=UTC)
+    expected = {
+        "2024-10-11T12:00:00Z": noon, "2024-10-11 14:00:00.000+02:00": noon, "2024-10-11T12:00": noon,
+        " 2024-10-11 12:00:00 ": noon, "2024-10-11T12:00Z": noon, "2024-10-11": midnight, "2024/10/11": midnight,
+        "11/10/2024": None, "1728648000": None, "2024-13-11": None, "soon": None,
+    }  # fmt: skip
+    for texts in (list(expected), list(expected)[::-1]):
+        found = pl.DataFrame({"t": texts}).select(moments(pl.col("t"))).to_series()
+        assert dict(zip(texts, found, strict=True)) == expected
+        assert found.dtype == pl.Datetime("us", "UTC")

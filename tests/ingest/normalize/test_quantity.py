@@ -1,0 +1,106 @@
+"""The grammar of quantities: each form, and what is left to be text."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m5tools.ingest.normalize import units
+from m5tools.ingest.normalize.quantity import Locale, quantity
+
+READ = {
+    "single": {
+        "15.6″": ([15.6], "in"), "15.6 in": ([15.6], "in"), "1,5 L": ([1.5], "l"), "1.234,56 g": ([1234.56], "g"),
+        "-5 °C": ([-5], "°C"), "℃ 5": None, "5℃": ([5], "°C"), "115-lb.": ([115], "lb"), "12– oz": ([12], "oz"),
+        ".5 oz": ([0.5], "oz"), "1/2 in": ([0.5], "in"), "1 1/2 in": ([1.5], "in"), "18-9/16\"": ([18.5625], "in"),
+        "11 3/4": ([11.75], None), "5′11″": ([71], "in"), "5'11\"": ([71], "in"), "1 lb 4 oz": ([20], "oz"),
+        "1 h 30 min": ([90], "min"), "12 pcs": ([12], "pcs"), "3 Stück": ([3], "pcs"), "pack of 3": ([3], "pcs"),
+        "set of 5": ([5], "pcs"), "2-pack": ([2], "pcs"), "3er Pack": ([3], "pcs"), "Carton of 12": ([12], "pcs"),
+        "50/Pack": ([50], "pcs"), "470 Sheets per Cube": ([470], "sheet"), "10 Ounce Bag": ([10], "oz"),
+        "SPF 50": ([50], "SPF"), "60 SPF": ([60], "SPF"), "16oz/473ml": ([16], "floz"), "1.0Fl.oz (30ml)": ([1], "floz"),
+        "5inch/12.7cm": ([5], "in"), "12 ct": ([12], "pcs"), "0.20 ct": ([0.2], "ct"), "6500K": ([6500], "K"),
+        "8 x": ([8], "x"), "250G": ([250], "g"), "1,29,900 mAh": ([129900], "mAh"), "180 m²": ([180], "m²"), "2 кг": ([2], "kg"),
+        "500 毫升": ([500], "ml"), "Net Wt: 12 oz": ([12], "oz"), "10 mW": ([10], "mW"), "5 fl oz": ([5], "floz"),
+    },
+    "about": {"approx. 5 kg": ([5], "kg"), "~5kg": ([5], "kg"), "ca. 1,5 l": ([1.5], "l"), "约 5 kg": ([5], "kg")},
+    "at_most": {"< 5 W": ([5], "W"), "≤1MP": ([1], "MP"), "max. 80 W": ([80], "W"), "up to 20 h": ([20], "h")},
+    "at_least": {"3 years and up": ([3], "year"), "Ages 3+": ([3], "year"), "SPF 50+": ([50], "SPF"), "> 5 m": ([5], "m")},
+    "tolerance": {"5 ± 0.1 mm": ([5, 0.1], "mm"), "±5%": ([5], "%")},
+    "range": {
+        "10–20 cm": ([10, 20], "cm"), "10 to 20 cm": ([10, 20], "cm"), "200V-240V": ([200, 240], "V"), "6-12years": ([6, 12], "year"),
+        "-20 – 60 °C": ([-20, 60], "°C"), "109\" - 120\"": ([109, 120], "in"), "500 g - 1 kg": ([500, 1000], "g"),
+    },
+    "dimensions": {
+        "14.7 x 11.1 x 10.2 inches": ([14.7, 11.1, 10.2], "in"), "23x23x1cm": ([23, 23, 1], "cm"), "3cm*10m": ([3, 1000], "cm"),
+        "17\"L x 10\"W x 11.5\"H": ([17, 10, 11.5], "in"), "1080×2400": ([1080, 2400], None), "10 x 20 cm (L x W)": ([10, 20], "cm"),
+    },
+    "product": {
+        "2 × 250 g": ([2, 250], "g"), "2x250g": ([2, 250], "g"), "250 g x 2": ([2, 250], "g"), "2 x 6 x 330 ml": ([2, 6, 330], "ml"),
+        "6.8 Ounce (Pack of 3)": ([3, 6.8], "oz"), "1 bag (20 oz.)": ([1, 20], "oz"), "3 Packs x 100 Sheets": ([3, 100], "sheet"),
+    },
+    "alternatives": {"50/60 Hz": ([50, 60], "Hz"), "20/40-GB": ([20, 40], "GB"), "38mm/40mm/41mm": ([38, 40, 41], "mm")},
+    "size": {"EU 42": ([42], "EU"), "US 9.5": ([9.5], "US"), "UK 8": ([8], "UK"), "8.5 M US": ([8.5], "US")},
+}  # fmt: skip
+TEXT = [
+    "Battery: 5000mAh Li-Ion", "iPhone 12", "Galaxy S23 Ultra", "5G", "5 G", "4K", "10K", "XL", "32/34", "39-42", "122633-001", "7/8",
+    "2504EMP7X5", "16:09", "1080p", "5v/2a", "66W/6A", "3 in 1", "2x Caffeine", "1,500 g", "1.500 g", "0196188254004", "1/2 GB",
+    "5 parsecs", "8.5 M", "10-5 cm", "2024-05-06", "12.05.2024", "+49 30 1234567", "100% Cotton", "2 M / 3 M", "5 MW", "1st", "7 of 9",
+    "10, 000", "1 2 3", "", "x", "12345678",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "value"), [(form, value) for form, values in READ.items() for value in values])
+def test_quantities(form: str, value: str) -> None:
+    expected = READ[form][value]
+    found = quantity(unicodedata.normalize("NFKC", value))
+    assert (found and (found.form, list(found.numbers), found.unit)) == (expected and (form, *expected))
+
+
+@pytest.mark.parametrize("value", TEXT)
+def test_unsure_stays_text(value: str) -> None:
+    assert quantity(unicodedata.normalize("NFKC", value)) is None
+
+
+def test_sizes_of_what_is_worn() -> None:
+    worn = Locale(sizes=True)
+    found = {text: quantity(text, worn) for text in ("32/34", "W32 L34", "39-42", "3L", "1,5 L", "8 W", "150ML")}
+    assert {t: q and (q.form, q.numbers, q.unit) for t, q in found.items()} == {
+        "32/34": ("size", (32, 34), None), "W32 L34": ("size", (32, 34), None), "39-42": ("range", (39, 42), None),
+        "3L": None, "1,5 L": ("single", (1.5,), "l"), "8 W": None, "150ML": ("single", (150,), "ml"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("decimal", [",", "."])
+@given(
+    value=st.decimals(0, 10**6, places=3, allow_nan=False),
+    unit=st.sampled_from(["mm", "kg", "l", "GB", "W", "°C", "sheet", "month", "floz", "m²", "µg"]),
+    gap=st.sampled_from(["", " ", "-"]),
+)
+def test_what_is_written_is_read(decimal: str, value: object, unit: str, gap: str) -> None:
+    found = quantity(
+        unicodedata.normalize("NFKC", f"{value}".replace(".", decimal) + gap + unit), Locale(decimal=decimal)
+    )  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.form, found.numbers, found.unit) == ("single", (float(str(value)),), unit)
+
+
+@given(st.text("1 ,./-x'\"inGBof()±~to", max_size=60))
+def test_nothing_takes_long(text: str) -> None:
+    begun = time.process_time()
+    quantity(text)
+    assert time.process_time() - begun < 0.25
+
+
+def test_every_spelling_leads_to_a_unit_and_case_tells_some_apart() -> None:
+    assert all(units.unit_of(spelling) is not None for spelling in units.spellings())
+    assert [u and u.name for u in map(units.unit_of, ("mW", "MW", "kg", "KG", "M", "L", "G", "Mo", "fl oz"))] == [
+        "mW", None, "kg", "kg", None, "l", "g", "MB", "floz",
+    ]  # fmt: skip
+    mile, metre = units.unit_of("mile"), units.unit_of("m")
+    assert mile is not None
+    assert metre is not None
+    assert units.convert(1, mile, metre) == 1609.344
