@@ -6,6 +6,7 @@ dotted path into the record (`seller.name`), or a list of such paths of which th
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Annotated, Final, Literal, get_args
 
@@ -25,6 +26,13 @@ def _compiles(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from error
     return pattern
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError("not an encoding Python knows") from error
 
 
 def _no_group(pattern: str) -> str:
@@ -100,6 +108,18 @@ class TextField(_Model):
     )
 
 
+class TableLayout(_Model):
+    """For `format: csv`: how the file is written, where that is not to be found out."""
+
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="of several characters: lines are split, not quoted"
+    )
+    columns: tuple[str, ...] = Field(
+        default=(), description="names of the columns, where no line of the file holds them"
+    )
+
+
 class FolderParts(_Model):
     """For `format: folder`: which files around a stem make one product.
 
@@ -129,7 +149,9 @@ class Mapping(_Model):
 
     source: str = Field(description="name of the layout")
     about: str = ""
-    format: Literal["json_lines", "csv", "folder"]
+    format: Literal["json_lines", "json", "csv", "parquet", "xml", "folder"]
+    table: TableLayout | None = Field(None, description="for `format: csv`: what its first lines do not tell")
+    record: str | None = Field(None, description="for `format: xml`: the element that is one record; else found out")
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of title and description, where the source is in one")
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
