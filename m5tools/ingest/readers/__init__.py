@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m5tools.ingest.readers import csv_table, folder, json_document, json_lines, parquet_table
+from m5tools.ingest.readers import csv_table, folder, json_document, json_lines, parquet_table, xml_feed
 from m5tools.ingest.readers.row import Batch, Chunk, Reader, Row
 
 READERS: dict[str, Reader] = {
@@ -10,6 +10,7 @@ READERS: dict[str, Reader] = {
     "json": json_document.READER,
     "csv": csv_table.READER,
     "parquet": parquet_table.READER,
+    "xml": xml_feed.READER,
     "folder": folder.READER,
 }
 
