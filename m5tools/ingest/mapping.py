@@ -95,6 +95,9 @@ class MediaField(_Model):
     item: str | None = Field(None, description="for a list of objects: the key that holds the location")
     role_item: str | None = Field(None, description="for a list of objects: the key that holds the role")
     prefix: str = Field("", description="folder below the media root that paths start from")
+    downloads: str | None = Field(
+        None, description="field that lists what the crawler has downloaded of them, as objects of url and path"
+    )
 
 
 class TextField(_Model):

@@ -25,7 +25,7 @@ from m5tools.ingest.readers.xml_layout import record_element
 from m5tools.ingest.readers.xml_records import TEXT, Records, Refused, Unclosed
 from m5tools.vocabulary import RejectReason
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 16
 LONGEST_ROW = 32 << 20
 RAW_KEPT: Final = 65_536
 _TOO_LONG: Final = f"longer than {LONGEST_ROW:,} bytes"
