@@ -42,7 +42,7 @@ def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | 
     for companion in mapping.companions:
         found: dict[str, dict[str, list[str]]] = {}
         for file in sorted(root.glob(companion.files)):
-            for chunk in READERS["csv"].chunks(file, file.name):
+            for chunk in READERS["csv"].chunks(str(file), file.name):
                 for record in (r for batch in READERS["csv"].batches(chunk, mapping) for r in batch.records):
                     cell = record.get(companion.key, "")
                     for key in re.findall(companion.find, cell) if companion.find else [cell]:

@@ -75,6 +75,7 @@ class Extractor:
         self._attributes = [(a, selector(a.select)) for a in mapping.attributes]
         self._texts = [(t, selector(t.select)) for t in mapping.texts]
         self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
+        self._downloads = {f.downloads: selector(f.downloads) for _, f, _ in self._media if f.downloads}
 
     def _given(self, name: ProductField, records: list[Record], raw: dict[str, pl.Series]) -> pl.Series:
         """A field as delivered; where it is one key of the records that holds texts, that column as it stands."""
@@ -84,6 +85,12 @@ class Extractor:
             if {value.__class__ for value in values} <= _TEXT_KINDS:
                 return raw[key] if key in raw else texts_of(values)
         return texts_of(self._fields[name](records), single=True)
+
+    def _downloaded(self, spec: MediaField, records: list[Record]) -> list[dict[str, str]] | None:
+        """What the crawler has downloaded of each record: location → path, as Scrapy's media pipelines list it."""
+        if spec.downloads is None:
+            return None
+        return [_paths(structure_of(found)) for found in self._downloads[spec.downloads](records)]
 
     def take(self, records: list[Record]) -> Extracted:
         """The columns of some records.
@@ -108,7 +115,9 @@ class Extractor:
             raw,
             _stack(TEXT, (_texts(f, select(records)) for f, select in self._texts)),
             _stack(ATTRIBUTE, (_attributes(f, select(records)) for f, select in self._attributes)),
-            _stack(MEDIUM, (_media(m, f, select(records)) for m, f, select in self._media)),
+            _stack(
+                MEDIUM, (_media(m, f, select(records), self._downloaded(f, records)) for m, f, select in self._media)
+            ),
         )
 
 
@@ -315,12 +324,16 @@ def _texts(spec: TextField, values: list[Any]) -> pl.DataFrame:
     return pl.DataFrame(found, schema=TEXT, orient="row")
 
 
-def _media(modality: Modality, spec: MediaField, values: list[Any]) -> pl.DataFrame:
-    """(row, modality, role, location_raw) of every file in one place."""
+def _media(
+    modality: Modality, spec: MediaField, values: list[Any], downloaded: list[dict[str, str]] | None
+) -> pl.DataFrame:
+    """(row, modality, role, location_raw) of every file in one place; of one that was downloaded, its path."""
     found = _plain_locations(spec, values)
     if found is None:
         found = _any_locations(spec, values)
     rows, roles, locations = found
+    if downloaded is not None:
+        locations = [downloaded[row].get(place, place) for row, place in zip(rows, locations, strict=True)]
     frame = pl.DataFrame(
         {"row": pl.Series(rows, dtype=pl.Int64), "role": roles, "location_raw": texts_of(locations).str.strip_chars()},
         schema_overrides={"role": pl.String},
@@ -330,6 +343,13 @@ def _media(modality: Modality, spec: MediaField, values: list[Any]) -> pl.DataFr
         below = pl.lit(f"{spec.prefix}/") + pl.col("location_raw").str.strip_chars_start("/")
         frame = frame.with_columns(location_raw=pl.when(remote).then("location_raw").otherwise(below))
     return frame.select("row", pl.lit(modality.value).alias("modality"), "role", "location_raw")
+
+
+def _paths(downloads: Any) -> dict[str, str]:
+    """Location → path of every download that has both."""
+    items = [item for item in downloads if isinstance(item, dict)] if isinstance(downloads, list) else []
+    found = {item.get("url"): item.get("path") for item in items}
+    return {url: path for url, path in found.items() if isinstance(url, str) and isinstance(path, str) and path}
 
 
 def _plain_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any, list[Any]] | None:

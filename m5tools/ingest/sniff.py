@@ -10,9 +10,9 @@ from m5tools.ingest import mapping as mappings
 from m5tools.ingest.extract import Record, text_of
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS, saved_pages
+from m5tools.ingest.readers.detect import format_of
 
 ROWS = 500
-_CSV = {".csv", ".tsv", ".txt"}
 _RECORDS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
 
 
@@ -43,7 +43,7 @@ def sniff(path: Path) -> Sniffed:
     """Look at the first rows of a file.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or nothing in it that is known.
     """
     if not path.exists():
         raise UsageError(f"no file {path}")
@@ -54,15 +54,14 @@ def sniff(path: Path) -> Sniffed:
         stems = {p.suffix for p in path.rglob("*") if p.is_file()}
         fitting = [n for n, m in mappings.known().items() if m.parts is not None and set(m.parts.image) & stems]
         return Sniffed("folder", 0, 0, {}, fitting[0] if fitting else None)
-    if path.name.lower().endswith(saved_pages.SUFFIXES):
-        kind = "pages"
-    else:
-        kind = "csv" if path.suffix.lower() in _CSV else "json_lines"
+    kind = "pages" if path.name.lower().endswith(saved_pages.SUFFIXES) else format_of(str(path), path.name)
+    if kind is None:
+        raise UsageError(f"{path.name}: no format that is known ({', '.join(READERS)})")
     reader = READERS[kind]
     any_mapping = Mapping.model_validate({"source": "-", "format": kind})
     rows = bad = 0
     records: list[Record] = []
-    for batch in reader.batches(reader.chunks(path, path.name)[0], any_mapping):
+    for batch in reader.batches(reader.chunks(str(path), path.name)[0], any_mapping):
         rows, bad = rows + len(batch), bad + len(batch.refused)
         records += batch.records
         if rows >= ROWS:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from m5tools.ingest.readers import csv_table, folder, json_lines, saved_pages
+from m5tools.ingest.readers import (
+    csv_table,
+    folder,
+    json_document,
+    json_lines,
+    parquet_table,
+    saved_pages,
+    xml_feed,
+)  # fmt: skip
 from m5tools.ingest.readers.row import Batch, Chunk, Reader, Row
 
 READERS: dict[str, Reader] = {
     "json_lines": json_lines.READER,
+    "json": json_document.READER,
     "csv": csv_table.READER,
+    "parquet": parquet_table.READER,
+    "xml": xml_feed.READER,
     "folder": folder.READER,
     "pages": saved_pages.READER,
 }

@@ -21,25 +21,26 @@ MOST_CHUNKS = 256
 class HtmlPage(RowReader):
     """The reader. Of a folder, chunks are ranges of its pages by name; the row's place is the number of the page."""
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
-        if not path.is_dir():
+    def chunks(self, path: str, name: str) -> list[Chunk]:
+        if not Path(path).is_dir():
             return [Chunk(path, name)]
-        count = len(pages_in(path))
+        count = len(pages_in(Path(path)))
         if count == 0:
             raise UsageError(f"{name} holds no saved page ({', '.join(SUFFIXES)})")
         size = max(PAGES_A_CHUNK, -(-count // MOST_CHUNKS))
         return [Chunk(path, name, start, min(start + size, count)) for start in range(0, count, size)]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
-        if not chunk.path.is_dir():
+        path = Path(chunk.path)
+        if not path.is_dir():
             with readable(chunk.name):
-                chunk.path.stat()
-            yield self._row(0, chunk.path)
+                path.stat()
+            yield self._row(0, path)
             return
-        for number, page in enumerate(pages_in(chunk.path)[chunk.start : chunk.end], chunk.start):
+        for number, page in enumerate(pages_in(path)[chunk.start : chunk.end], chunk.start):
             row = self._row(number, page)
             if row.record is not None:
-                row.record["file"] = page.relative_to(chunk.path).as_posix()
+                row.record["file"] = page.relative_to(path).as_posix()
             yield row
 
     def _row(self, number: int, page: Path) -> Row:

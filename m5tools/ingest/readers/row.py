@@ -24,14 +24,14 @@ class Chunk:
     """A part of one input file that can be read by itself.
 
     Attributes:
-        path: the file.
+        path: the file, a local path or an fsspec URI.
         name: how the file is called in the dataset: relative to the input's root, with `/`.
         start: first byte (or row, by format).
         end: first byte that belongs to the next chunk; -1 = to the end.
         member: file inside an archive.
     """
 
-    path: Path
+    path: str
     name: str
     start: int = 0
     end: int = -1
@@ -85,7 +85,7 @@ class Batch:
 class Reader(Protocol):
     """A format."""
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
+    def chunks(self, path: str, name: str) -> list[Chunk]:
         """The chunks of one file, in order."""
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
@@ -117,14 +117,15 @@ UNREADABLE = (
 )  # fmt: skip
 
 
-def refuse_folder(path: Path) -> None:
+def refuse_folder(path: str) -> None:
     """Say what to write instead where a format of single files is given a folder.
 
     Raises:
         UsageError: it is a folder.
     """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name the files in it, such as files='{path}/*{_usual_suffix(path)}'")
+    if Path(path).is_dir():
+        suffix = _usual_suffix(Path(path))
+        raise UsageError(f"{path} is a folder; name the files in it, such as files='{path}/*{suffix}'")
 
 
 def _usual_suffix(folder: Path) -> str:

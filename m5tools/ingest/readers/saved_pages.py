@@ -16,12 +16,13 @@ SUFFIXES = html_page.SUFFIXES + warc.SUFFIXES
 class SavedPages:
     """The reader. A folder gives its HTML pages as one input and each of its archives as another."""
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
-        if not path.is_dir():
+    def chunks(self, path: str, name: str) -> list[Chunk]:
+        folder = Path(path)
+        if not folder.is_dir():
             return _reader_of(path, name).chunks(path, name)
-        archives = sorted(p for p in path.rglob("*") if p.name.lower().endswith(warc.SUFFIXES) and p.is_file())
-        found = [c for p in archives for c in warc.READER.chunks(p, f"{name}/{p.relative_to(path).as_posix()}")]
-        if not found or html_page.pages_in(path):
+        archives = sorted(p for p in folder.rglob("*") if p.name.lower().endswith(warc.SUFFIXES) and p.is_file())
+        found = [c for p in archives for c in warc.READER.chunks(str(p), f"{name}/{p.relative_to(folder).as_posix()}")]
+        if not found or html_page.pages_in(folder):
             found = [*html_page.READER.chunks(path, name), *found]
         return found
 
@@ -29,10 +30,10 @@ class SavedPages:
         return _reader_of(chunk.path, chunk.name).batches(chunk, mapping)
 
 
-def _reader_of(path: Path, name: str) -> Reader:
-    if path.is_dir() or path.name.lower().endswith(html_page.SUFFIXES):
+def _reader_of(path: str, name: str) -> Reader:
+    if Path(path).is_dir() or path.lower().endswith(html_page.SUFFIXES):
         return html_page.READER
-    if path.name.lower().endswith(warc.SUFFIXES):
+    if path.lower().endswith(warc.SUFFIXES):
         return warc.READER
     raise UsageError(f"{name} is neither a saved page nor a web archive ({', '.join(SUFFIXES)})")
 

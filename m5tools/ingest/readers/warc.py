@@ -32,8 +32,8 @@ _HEAD_KEPT = 2_048
 class Warc(RowReader):
     """The reader. A row's place is the offset of its record, as indexes of archives give it."""
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
-        if path.suffix.lower() != ".wacz":
+    def chunks(self, path: str, name: str) -> list[Chunk]:
+        if not path.lower().endswith(".wacz"):
             return [Chunk(path, name)]
         with readable(name), zipfile.ZipFile(path) as package:
             members = sorted(
@@ -114,7 +114,7 @@ def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
     if chunk.member is not None:
         package = stack.enter_context(zipfile.ZipFile(chunk.path))
         return stack.enter_context(package.open(chunk.member))
-    return stack.enter_context(chunk.path.open("rb"))
+    return stack.enter_context(Path(chunk.path).open("rb"))
 
 
 READER = Warc()

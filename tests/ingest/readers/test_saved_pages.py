@@ -18,7 +18,7 @@ from m5tools.ingest.readers import READERS, Row
 from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
 
-from ..rows import rows_of
+from tests.ingest.reading import read as rows_of
 
 MAPPING = mapping.load("schema_org")
 
@@ -68,7 +68,7 @@ def test_a_folder_is_read_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (tmp_path / f"in/{n}").mkdir(parents=True)
         (tmp_path / f"in/{n}/page.html").write_bytes(page(n))
     (tmp_path / "in/archive.warc").write_bytes(record("http://a.example/9", page(9)))
-    assert len(READERS["pages"].chunks(tmp_path, "in")) == 4
+    assert len(READERS["pages"].chunks(str(tmp_path), "in")) == 4
     rows = read(tmp_path)
     assert names(rows) == [f"Mug {n}" for n in (1, 2, 3, 4, 5, 9)]
     assert [row.offset for row in rows] == [0, 1, 2, 3, 4, 0]
@@ -150,7 +150,7 @@ def test_an_encoded_bomb_is_too_long(tmp_path: Path) -> None:
 
 def test_rows_become_products(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(b"".join(records()))
-    (chunk,) = READERS["pages"].chunks(tmp_path / "a.warc", "a.warc")
+    (chunk,) = READERS["pages"].chunks(str(tmp_path / "a.warc"), "a.warc")
     parsed = parse(READERS["pages"].batches(chunk, MAPPING), MAPPING, Chunked("shop", "shop-1", "a.warc"))
     products = pl.DataFrame(pa.Table.from_batches(parsed.staged).drop_columns(["raw"]))
     assert (parsed.rows, products.height, parsed.rejects.height) == (7, 5, 2)
