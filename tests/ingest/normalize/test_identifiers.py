@@ -64,3 +64,15 @@ def test_a_wrong_digit_is_found(body: str) -> None:
     for wrong in "0123456789":
         if wrong != whole[-1]:
             assert identifiers.gtin_of(body + wrong) is None
+
+
+NUMBERS = st.one_of(
+    st.none(), st.text("0123456789X", max_size=15), st.text("0123456789", min_size=7, max_size=13).map(lambda b: b + identifiers.check_digit(b)),
+    st.sampled_from(["0306406152", "080442957X", "41165125054", "00000000", "2000000000008", "4012345678901"]),
+)  # fmt: skip
+
+
+@given(st.lists(NUMBERS, max_size=8))
+def test_columns_and_single_numbers_are_read_alike(values: list[str | None]) -> None:
+    found = identifiers.gtins(pl.Series(values, dtype=pl.String)).to_list()
+    assert found == [None if value is None else identifiers.gtin_of(value) for value in values]
