@@ -11,12 +11,14 @@ MAPPING = Mapping(source="test", format="json_lines")
 
 
 def read(reader: Reader, path: Path | str, mapping: Mapping = MAPPING) -> list[Row]:
-    """The rows of a file, good and bad, in the order of their place."""
+    """The rows of an input, good and bad, chunk by chunk in the order of their place."""
     rows: list[Row] = []
-    for batch in (b for chunk in reader.chunks(str(path), Path(path).name) for b in reader.batches(chunk, mapping)):
-        rows += batch.refused
-        rows += map(Row, batch.offsets, batch.raws, batch.records)
-    return sorted(rows, key=lambda row: row.offset)
+    for chunk in reader.chunks(str(path), Path(path).name):
+        found: list[Row] = []
+        for batch in reader.batches(chunk, mapping):
+            found += [*batch.refused, *map(Row, batch.offsets, batch.raws, batch.records)]
+        rows += sorted(found, key=lambda row: row.offset)
+    return rows
 
 
 def records(rows: list[Row]) -> list[object]:
