@@ -17,7 +17,6 @@ from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, Row
 from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
-
 from tests.ingest.reading import read as rows_of
 
 MAPPING = mapping.load("schema_org")
