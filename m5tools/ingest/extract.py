@@ -32,7 +32,6 @@ from m5tools.vocabulary import Modality
 Record = dict[str, Any]
 _encode = msgspec.json.Encoder(order="sorted").encode
 
-_TEXT_KINDS = {str, type(None)}
 _NESTED_KINDS = {list, dict, type(None)}
 
 ATTRIBUTE = {"row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean}
@@ -77,13 +76,13 @@ class Extractor:
         self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
         self._downloads = {f.downloads: selector(f.downloads) for _, f, _ in self._media if f.downloads}
 
-    def _given(self, name: ProductField, records: list[Record], raw: dict[str, pl.Series]) -> pl.Series:
+    def _given(
+        self, name: ProductField, records: list[Record], raw: dict[str, pl.Series], plain: set[str]
+    ) -> pl.Series:
         """A field as delivered; where it is one key of the records that holds texts, that column as it stands."""
         key = self._keys.get(name)
-        if key is not None:
-            values = [record.get(key) for record in records]
-            if {value.__class__ for value in values} <= _TEXT_KINDS:
-                return raw[key] if key in raw else texts_of(values)
+        if key is not None and key in plain:
+            return raw[key]
         return texts_of(self._fields[name](records), single=True)
 
     def _downloaded(self, spec: MediaField, records: list[Record]) -> list[dict[str, str]] | None:
@@ -98,11 +97,11 @@ class Extractor:
         Raises:
             RecursionError: a value is nested too deeply to be written out.
         """
-        raw = raw_columns(records)
+        raw, plain = raw_columns(records)
         fields = []
         for name in FIELDS:
             if name in self._fields:
-                given = self._given(name, records, raw)
+                given = self._given(name, records, raw, plain)
             else:
                 given = pl.repeat(None, len(records), dtype=pl.String, eager=True)
             constant = self._constants.get(name)
@@ -153,13 +152,21 @@ def texts_of(values: list[Any], *, single: bool = False) -> pl.Series:
         values: of one field.
         single: of a list that stands where one value is wanted, take the first.
     """
-    kinds = {value.__class__ for value in values}
-    if kinds <= _TEXT_KINDS:
-        return _not_blank(pa.array(values, pa.large_string()))
-    if kinds <= _NESTED_KINDS and not single:
+    found = _texts_alone(values)
+    if found is not None:
+        return found
+    if not single and {value.__class__ for value in values} <= _NESTED_KINDS:
         encoded = [None if value is None else _encode(value) for value in values]
         return pl.Series(pa.array(encoded, pa.large_binary()).cast(pa.large_string()))
     return _not_blank(pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string()))
+
+
+def _texts_alone(values: list[Any]) -> pl.Series | None:
+    """Values that are all texts or missing, blank ones as null; None where one is not."""
+    try:
+        return _not_blank(pa.array(values, pa.large_string()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
 
 
 def _not_blank(texts: pa.LargeStringArray) -> pl.Series:
@@ -201,10 +208,16 @@ def structure_of(value: Any) -> Any:
     return value
 
 
-def raw_columns(records: list[Record]) -> dict[str, pl.Series]:
-    """Every key of any record with its values as text."""
-    keys = sorted({key for record in records for key in record})
-    return {key: texts_of([record.get(key) for record in records]) for key in keys}
+def raw_columns(records: list[Record]) -> tuple[dict[str, pl.Series], set[str]]:
+    """Every key of any record with its values as text, and the keys whose values are texts alone."""
+    columns, plain = {}, set()
+    for key in sorted(set().union(*records)):
+        values = [record.get(key) for record in records]
+        found = _texts_alone(values)
+        if found is not None:
+            plain.add(key)
+        columns[key] = texts_of(values) if found is None else found
+    return columns, plain
 
 
 def _stack(schema: dict[str, Any], frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -334,10 +347,8 @@ def _media(
     rows, roles, locations = found
     if downloaded is not None:
         locations = [downloaded[row].get(place, place) for row, place in zip(rows, locations, strict=True)]
-    frame = pl.DataFrame(
-        {"row": pl.Series(rows, dtype=pl.Int64), "role": roles, "location_raw": texts_of(locations).str.strip_chars()},
-        schema_overrides={"role": pl.String},
-    ).drop_nulls("location_raw")
+    columns = {"row": pl.Series(rows, dtype=pl.Int64), "role": pl.Series(roles, dtype=pl.String)}
+    frame = pl.DataFrame(columns | {"location_raw": texts_of(locations).str.strip_chars()}).drop_nulls("location_raw")
     if spec.prefix:
         remote = pl.col("location_raw").str.contains(r"://|^//")
         below = pl.lit(f"{spec.prefix}/") + pl.col("location_raw").str.strip_chars_start("/")
@@ -360,7 +371,7 @@ def _plain_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], An
     locations = [item for value in values if value for item in value]
     if not {item.__class__ for item in locations} <= {str}:
         return None
-    return [row for row, value in enumerate(values) if value for _ in value], spec.role, locations
+    return [row for row, value in enumerate(values) if value for _ in value], [spec.role] * len(locations), locations
 
 
 def _any_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any, list[Any]]:
