@@ -83,6 +83,18 @@ def status(dataset: DatasetOption) -> None:
         f"{found.root}: {len(found.manifest()['crawls'])} crawls, {found.partitions} partitions", markup=False
     )
     console.print(table)
+    for remark in _remarks(found):
+        console.print(remark, soft_wrap=True, markup=False)
+
+
+def _remarks(dataset: Dataset) -> list[str]:
+    """What the latest crawl of each source is remarkable for."""
+    from m5tools.ingest import changes
+
+    latest = {crawl["source"]: crawl["crawl_id"] for crawl in dataset.manifest()["crawls"]}
+    return [
+        f"{crawl}: {said}" for crawl in latest.values() for said in changes.remarks(changes.fields_of(dataset, crawl))
+    ]
 
 
 def show(

@@ -111,6 +111,8 @@ class LocalEngine:
             elif not self._wait(lambda: self._committed(dataset, stage, run)):
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
+        for remark in stage.remarks(dataset) if self.rank == 0 else ():
+            self.listener.note(f"{stage.entry}: {remark}")
         return Result(stage.entry, counts, False, True)
 
     def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
