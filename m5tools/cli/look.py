@@ -17,29 +17,19 @@ if TYPE_CHECKING:
 explain = typer.Typer(help="Say in numbers what a cut, shards or a run do.", no_args_is_help=True)
 
 
-def sniff(file: Annotated[Path, typer.Argument(help="A file or folder that a crawler wrote.")]) -> None:
-    """Find out what a file holds and which known layout it fits."""
-    from rich.console import Console
-    from rich.table import Table
-
+def sniff(
+    files: Annotated[list[str], typer.Argument(help="Files, folders or patterns of what a crawler wrote.")],
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Save the mapping here: the known one, or the proposed.")
+    ] = None,
+) -> None:
+    """Find out what files hold, which known layout they fit, and propose a mapping where none does."""
+    from m5tools.cli.sniff import tell
     from m5tools.ingest.sniff import sniff as look_at
 
-    found = look_at(file)
-    console = Console()
-    console.print(f"format {found.format}, {found.rows} rows looked at, {found.bad} of them cannot be parsed")
-    table = Table("field", "filled", "example", box=None)
-    for name, (share, example) in found.fields.items():
-        table.add_row(_plain(name), f"{share:.0%}", _plain(example[:80]))
-    if found.fields:
-        console.print(table)
-    if found.layout:
-        console.print(f"layout: {found.layout}")
-        command = f"m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}"
-        console.print(f"next:   {command}", soft_wrap=True, markup=False)
-    else:
-        console.print(
-            "layout: none that is known; copy a mapping from schemas/sources/ and name its path in --set mapping="
-        )
+    if write is not None and write.exists():
+        raise UsageError(f"{write} exists; name another file, or remove it first")
+    tell(look_at(*files), files, write)
 
 
 def audit(
@@ -113,12 +103,14 @@ def show(
         return
     from rich.console import Console
 
+    from m5tools.cli.sniff import plain
+
     console = Console()
     for table, found in rows.items():
         console.print(f"[bold]{table}[/bold]")
         for row in found:
             filled = {k: v for k, v in row.items() if v is not None and v != [] and not isinstance(v, bytes)}
-            console.print("  " + _plain(", ".join(f"{k}={_named(k, v)}" for k, v in filled.items())), soft_wrap=True)
+            console.print("  " + plain(", ".join(f"{k}={_named(k, v)}" for k, v in filled.items())), soft_wrap=True)
 
 
 def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard folder.")]) -> None:
@@ -178,13 +170,6 @@ def explain_shards(path: Annotated[Path, typer.Argument(help="A shard folder.")]
 def explain_run() -> None:
     """What a training run saw (later release)."""
     raise NotBuiltYet("'m5 explain run' comes with a later release")
-
-
-def _plain(text: str) -> str:
-    """Text of unknown origin for rich: no markup, no control characters."""
-    from rich.markup import escape
-
-    return escape("".join(c if c.isprintable() else " " for c in text))
 
 
 def _named(column: str, value: Any) -> Any:

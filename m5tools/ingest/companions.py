@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from m5tools.errors import UsageError
 from m5tools.ingest.extract import Record, selector
-from m5tools.ingest.mapping import Companion, Mapping, Selector
+from m5tools.ingest.mapping import Companion, Mapping
 from m5tools.ingest.readers import READERS
 
 _TABLES = (".csv", ".tsv", ".txt")
@@ -35,7 +35,7 @@ def companion_files(mapping: Mapping, root: Path | None) -> list[Path]:
 class _Found(NamedTuple):
     """What a companion says, by key."""
 
-    matches: Selector
+    key_of: Callable[[list[Record]], list[Any]]
     lists: dict[str, dict[str, list[str]]]
     whole: str | None
     rows: dict[str, Record]
@@ -54,7 +54,7 @@ def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | 
 
     def join(record: Record) -> Record:
         for found in companions:
-            [key] = selector(found.matches)([record])
+            [key] = found.key_of([record])
             if not isinstance(key, str):
                 continue
             for field, values in found.lists.get(key, {}).items():
@@ -68,7 +68,7 @@ def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | 
 
 
 def _read(companion: Companion, mapping: Mapping, root: Path) -> _Found:
-    found = _Found(companion.matches, {}, companion.whole, {})
+    found = _Found(selector(companion.matches), {}, companion.whole, {})
     for row in _rows(companion, mapping, root):
         cell = row.get(companion.key, "")
         for key in re.findall(companion.find, cell) if companion.find else [cell]:

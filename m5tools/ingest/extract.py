@@ -229,7 +229,8 @@ class _Category:
 
     def __init__(self, spec: CategoryField) -> None:
         self._spec = spec
-        self._select = selector(spec.select)
+        self._select = selector(spec.select) if spec.select is not None else self._levels_of
+        self._columns = [selector(column) for column in spec.columns]
         self._levels = re.compile(spec.levels)
         self._skip = frozenset(spec.skip)
 
@@ -247,6 +248,10 @@ class _Category:
                 paths.append(self._path(value))
             rows.append(number)
         return paths, rows
+
+    def _levels_of(self, records: list[Record]) -> list[Any]:
+        levels = (select(records) for select in self._columns)
+        return [[text_of(level) for level in path] for path in zip(*levels, strict=True)]
 
     def _path(self, value: Any) -> list[str]:
         spec, skip = self._spec, self._skip
@@ -302,11 +307,8 @@ def numbers(template: str, records: list[Record]) -> list[str]:
 def _pairs_in(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
     """(row, name_raw, value_raw) of every pair in the values of one field."""
     if spec.name is not None:
-        content = texts_of(values)
-        frame = pl.DataFrame(
-            {"row": pl.int_range(len(values), eager=True), "name_raw": spec.name, "value_raw": content}
-        )
-        frame = frame.filter(pl.Series([value is not None for value in values], dtype=pl.Boolean))
+        frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "value_raw": texts_of(values)})
+        frame = frame.drop_nulls("value_raw").select("row", pl.lit(spec.name).alias("name_raw"), "value_raw")
     else:
         found = _object_pairs(spec, values)
         if found is None:
@@ -386,9 +388,12 @@ def _media(modality: Modality, spec: MediaField, values: list[Any]) -> pl.DataFr
     if found is None:
         found = _any_locations(spec, values)
     rows, roles, locations = found
-    frame = pl.DataFrame(
-        {"row": pl.Series(rows, dtype=pl.Int64), "role": roles, "location_raw": texts_of(locations).str.strip_chars()},
-        schema_overrides={"role": pl.String},
+    # A plain value beside empty columns would make polars forget the types of those.
+    role = (
+        pl.Series(roles, dtype=pl.String) if isinstance(roles, list) else pl.repeat(roles, len(rows), dtype=pl.String)
+    )
+    frame = pl.select(
+        row=pl.Series(rows, dtype=pl.Int64), role=role, location_raw=texts_of(locations).str.strip_chars()
     ).drop_nulls("location_raw")
     if spec.prefix:
         remote = pl.col("location_raw").str.contains(r"://|^//")

@@ -103,7 +103,7 @@ def _uses(mapping: Mapping) -> Iterator[tuple[str, str]]:
     """(path, target) of everything that a mapping takes."""
     selected: list[tuple[Selector, str]] = [(select, name) for name, select in mapping.fields.items()]
     if mapping.category:
-        selected.append((mapping.category.select, "category"))
+        selected.append((mapping.category.select or mapping.category.columns, "category"))
     for place in mapping.attributes:
         selected += [(select, "attributes") for select in (place.select, place.numbered_values) if select]
     selected += [(text.select, f"texts/{text.role}") for text in mapping.texts]

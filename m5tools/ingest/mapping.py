@@ -59,11 +59,18 @@ FIELDS: Final[tuple[ProductField, ...]] = get_args(ProductField)
 class CategoryField(_Model):
     """Where the category path is and how it is written."""
 
-    select: Selector = Field(alias="from")
+    select: Selector | None = Field(None, alias="from")
+    columns: tuple[str, ...] = Field((), description="instead of 'from': fields that hold one level each, root first")
     item: str | None = Field(None, description="for a list of objects: the key that holds the name")
     choices: str | None = Field(None, description="separator between several paths; the longest counts")
     levels: Separator = Field(r"\s*(?:/|>|›|»|\|)\s*", description="regular expression between the levels of a path")
     skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> CategoryField:
+        if (self.select is None) == (not self.columns):
+            raise ValueError("write either 'from' or 'columns'")
+        return self
 
 
 class AttributeField(_Model):
@@ -121,6 +128,7 @@ class FolderParts(_Model):
     """
 
     text: str | None = Field(None, description="suffix of the text file; its first line is the title")
+    texts: dict[str, str] = Field(default_factory=dict, description="suffix of a further text file → field it becomes")
     image: dict[str, str] = Field(default_factory=dict, description="suffix → role")
     video: dict[str, str] = Field(default_factory=dict, description="suffix → role")
     audio: dict[str, str] = Field(default_factory=dict, description="suffix → role")
@@ -158,7 +166,7 @@ class Mapping(_Model):
     about: str = ""
     format: Literal["json_lines", "csv", "folder"]
     unique_products: bool = Field(False, description="the source lists each product once")
-    language: str | None = Field(None, description="language of title and description, where the source is in one")
+    language: str | None = Field(None, description="language of all texts and attributes that declare no other")
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
     requires: tuple[str, ...] = Field(
         (), description="fields that a row fills if it is a product; other rows, which companions read, are rejects"

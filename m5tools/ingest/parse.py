@@ -193,6 +193,7 @@ def _clean_paths(paths: pl.Series) -> pl.Series:
 def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping) -> pl.DataFrame:
     """Texts beside title and description, numbered behind those two."""
     found = found.with_columns(value=clean(plain(found["value"]))).drop_nulls("value")
+    found = found.with_columns(pl.col("language").fill_null(pl.lit(mapping.language, pl.String)))
     if found.is_empty():
         return found.with_columns(position=pl.lit(0, pl.Int32))
     main = cleaned["title"].is_not_null().cast(pl.Int32) + cleaned["description"].is_not_null().cast(pl.Int32)

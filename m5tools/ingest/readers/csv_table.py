@@ -11,7 +11,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
 from m5tools.vocabulary import RejectReason
 
-DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|#"
 LONGEST_FIELD = 32 << 20
 _SAMPLE = 1 << 20
 
