@@ -40,8 +40,9 @@ class FieldCounts:
         for name, values in columns.items():
             self._note(name, values)
         for path in inner:
-            if path not in columns:
-                self._note(path, texts_of(selector(path)(records)))
+            values = texts_of(selector(path)(records)) if path not in columns else None
+            if values is not None and values.null_count() < len(values):
+                self._note(path, values)
 
     def add(self, other: FieldCounts) -> None:
         """Take in the counts of another chunk."""

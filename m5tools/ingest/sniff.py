@@ -25,6 +25,7 @@ FILES_READ: Final = 20
 # A layout of few telling fields fits only files that have no others: `id, name, description, price` is in any shop.
 FEW_FIELDS: Final = 6
 _DETECTED: Final = 0.8
+_ENDINGS_DETECTED: Final = 0.75
 _FIELDS_TO_DETECT: Final = 10
 
 
@@ -212,7 +213,7 @@ def _folder(folder: Path) -> Sniffed:
 
 
 def _same_parts(mapping: Mapping, parts: dict[str, Any]) -> bool:
-    """Whether a known layout of folders has these endings."""
+    """Whether most endings of a known layout of folders are there."""
     known = mapping.parts
     assert known is not None
     endings = {known.text, *known.texts, *known.image, *known.video, *known.audio} - {None}

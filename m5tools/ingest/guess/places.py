@@ -27,6 +27,7 @@ _SEPARATORS: Final = {">": r"\s*>\s*", "›": r"\s*›\s*", "»": r"\s*»\s*", "
 _LEVEL: Final = re.compile(r"^(?P<name>.*?)[\s_.-]*(?:lvl|level|l)?[\s_.-]*(?P<number>\d)$", re.IGNORECASE)
 _BETWEEN: Final = ("|", "\n", ";", ",", " ")
 _ROLE_KEYS: Final = ("role", "variant")
+_LONGEST_OPTION = 60
 _OPTIONS_SHOWN = 8
 _BEST_KEYS: Final = ("path", "hires", "original", "large", "url", "src", "link", "href", "image", "thumb")
 
@@ -78,38 +79,44 @@ def _levels(profiles: list[Profile]) -> list[Profile]:
 def attributes(profiles: list[Profile]) -> Iterator[Choice]:
     """Every place of attributes."""
     yield from _numbered(profiles)
+    inside: tuple[str, ...] = ()
     for p in profiles:
-        if not p.values:
-            continue
-        by_name = place_of(p.path, "attributes") is not None
-        if p.lists_pairs:
-            yield Choice("attributes", "", {"from": p.path}, (p,), "lists of [name, value]")
-        elif p.lists_objects:
-            keys = p.object_keys()
-            name = next((k for k in _NAME_KEYS if k in keys), None)
-            value = next((k for k in _VALUE_KEYS if k in keys), None)
-            if name and value and _media(p) is None:
-                spec: dict[str, Any] = {"from": p.path}
-                spec |= {} if name == "name" else {"name_key": name}
-                spec |= {} if value == "value" else {"value_key": value}
-                names = [str(i.get(name)) for i in p.items if isinstance(i, dict)]
-                yield Choice("attributes", "", spec | _options(names), (p,), "objects with name and value")
-        elif p.holds_objects and (p.is_table or by_name):
-            inner = [v for value in p.values if isinstance(value, dict) for v in value.values() if v not in (None, "")]
-            nested = bool(inner) and all(isinstance(v, dict) for v in inner)
-            spec = {"from": p.path} | ({"keys_are_values": True, "blank": ["n/a"]} if nested else {})
-            names = list(p.object_keys())
-            yield Choice("attributes", "", spec | _options(names), (p,), "objects with many names")
-        elif (marks := p.pair_marks()) and place_of(p.path, "description") is None:
-            names = [part.partition(marks[1])[0].strip() for t in p.texts for part in t.split(marks[0])]
-            spec = {"from": p.path, "pairs": marks[0], "assign": marks[1]}
-            yield Choice("attributes", "", spec | _options(names), (p,), "texts of names and values")
-        elif place_of(p.path, "option") is not None and p.length <= 60 and p.is_text:
-            spec = {"from": p.path, "name": p.path, "options": [p.path.casefold()]}
-            yield Choice("attributes", "", spec, (p,), "by name; tells variants apart")
-        elif p.is_text and (place_of(p.path, "attribute") is not None or (p.looks(QUANTITY) and not p.is_id)):
-            why = "by name" if place_of(p.path, "attribute") is not None else "numbers with units"
-            yield Choice("attributes", "", {"from": p.path, "name": p.path}, (p,), why)
+        found = _attributes(p) if p.values and not p.path.startswith(inside) else None
+        if found is not None:
+            spec, why = found
+            inside = (*inside, f"{p.path}.")
+            yield Choice("attributes", "", {"from": p.path} | spec, (p,), why)
+
+
+def _attributes(p: Profile) -> tuple[dict[str, Any], str] | None:
+    """How a field holds attributes, and what tells; None where it holds none."""
+    own_name = p.path.rpartition(".")[2]
+    if p.lists_pairs:
+        return {}, "lists of [name, value]"
+    if p.lists_objects:
+        keys = p.object_keys()
+        name = next((k for k in _NAME_KEYS if k in keys), None)
+        value = next((k for k in _VALUE_KEYS if k in keys), None)
+        if not name or not value or _media(p) is not None:
+            return None
+        spec = ({} if name == "name" else {"name_key": name}) | ({} if value == "value" else {"value_key": value})
+        names = [str(item.get(name)) for item in p.items if isinstance(item, dict)]
+        return spec | _options(names), "objects with name and value"
+    if p.holds_objects and (p.is_table or place_of(p.path, "attributes") is not None):
+        inner = [v for value in p.values if isinstance(value, dict) for v in value.values() if v not in (None, "")]
+        nested = bool(inner) and all(isinstance(v, dict) for v in inner)
+        words: dict[str, Any] = {"keys_are_values": True, "blank": ["n/a"]} if nested else {}
+        return words | _options(list(p.object_keys())), "objects with many names"
+    if (marks := p.pair_marks()) and place_of(p.path, "description") is None:
+        names = [part.partition(marks[1])[0].strip() for text in p.texts for part in text.split(marks[0])]
+        return {"pairs": marks[0], "assign": marks[1]} | _options(names), "texts of names and values"
+    if p.is_text and p.length <= _LONGEST_OPTION and place_of(p.path, "option") is not None:
+        return {"name": own_name, "options": [own_name.casefold()]}, "by name; tells variants apart"
+    if p.is_text and place_of(p.path, "attribute") is not None:
+        return {"name": own_name}, "by name"
+    if p.looks(QUANTITY) and not p.is_id:
+        return {"name": own_name}, "numbers with units"
+    return None
 
 
 def _options(names: list[str]) -> dict[str, Any]:
