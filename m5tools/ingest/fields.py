@@ -40,9 +40,10 @@ class FieldCounts:
         for name, values in columns.items():
             self._note(name, values)
         for path in inner:
-            values = texts_of(selector(path)(records)) if path not in columns else None
-            if values is not None and values.null_count() < len(values):
-                self._note(path, values)
+            if path not in columns:
+                found = texts_of(selector(path)(records))
+                if found.null_count() < len(found):
+                    self._note(path, found)
 
     def add(self, other: FieldCounts) -> None:
         """Take in the counts of another chunk."""

@@ -217,7 +217,6 @@ def _same_parts(mapping: Mapping, parts: dict[str, Any]) -> bool:
     known = mapping.parts
     assert known is not None
     endings = {known.text, *known.texts, *known.image, *known.video, *known.audio} - {None}
-    here = {parts.get("text"), *(e for kind in ("texts", *KINDS) if kind != "text" for e in parts.get(kind, ()))} - {
-        None
-    }
-    return endings <= here
+    media = (parts.get(kind, {}) for kind in ("texts", "image", "video", "audio"))
+    here = {parts.get("text"), *(ending for kind in media for ending in kind)}
+    return len(endings & here) >= _ENDINGS_DETECTED * len(endings)
