@@ -13,7 +13,7 @@ from m5tools import documents
 from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.extract import Record
-from m5tools.ingest.guess.folders import KINDS, parts_of
+from m5tools.ingest.guess.folders import parts_of
 from m5tools.ingest.guess.formats import RECORD_SUFFIXES, format_of
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
