@@ -100,6 +100,8 @@ SETS = (
     RecordSet("mwpd", "mwpd", "mwpd_categories/task2_train_val_with_labels.zip", zipped_lines),
     RecordSet("oa_mine", "oa_mine", "oa_mine_attributes/*.jsonl", lines),
     RecordSet("wdc_pave", "wdc_pave", "wdc_pave_attributes/train.jsonl", lines),
+    RecordSet("product1m", "product1m", "product1m_dev_zh/product1m_dev_ossurl_v2.txt", lines),
+    RecordSet("amazon_sample", "amazon_parquet", "amazon_parquet_sample/*.parquet", parquet_rows),
     RecordSet("webmall_1", "woocommerce", "webmall_shops_1_2/webmall_1.csv", csv_rows),
     RecordSet("webmall_2", "woocommerce", "webmall_shops_1_2/webmall_2.csv", csv_rows),
     RecordSet("tuxpaint", "tuxpaint_stamps", "tuxpaint_stamps", lambda f: stems(f, ".png")),

@@ -17,7 +17,7 @@ from rich.table import Table
 from m5tools.dataset import Dataset
 from m5tools.ingest.companions import joiner
 from m5tools.ingest.extract import Extractor, Record
-from m5tools.ingest.readers import READERS
+from m5tools.ingest.readers import READERS, locations
 from m5tools.ingest.stage import Ingest, input_files
 from m5tools.pipeline import Pipeline
 from m5tools.stage import Stage
@@ -55,7 +55,7 @@ def size_of(stage: Ingest) -> Size:
     """Estimate one delivery: bytes of all files over bytes of a row, media of a row times rows."""
     reader = READERS[stage.mapping.format]
     files = input_files(stage.config)
-    chunks = [c for path in files for c in reader.chunks(path, path.name)]
+    chunks = [c for path in files for c in reader.chunks(path, path)]
     join = joiner(stage.mapping, Path(stage.config.root) if stage.config.root else None)
     seen = read = 0
     records: list[Record] = []
@@ -118,12 +118,12 @@ def _disk(stage: str, rows: float, media: list[float]) -> str:
     return f"{size / 1e6:,.0f} MB"
 
 
-def _bytes(path: Path) -> int:
-    """Bytes of a file, of an archive those of what it holds."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
+def _bytes(path: str) -> int:
+    """Bytes of a file, of an archive those of what it holds; nothing is known of a folder."""
+    if path.endswith(".zip"):
+        with locations.stored(path) as file, zipfile.ZipFile(file) as archive:
             return sum(member.file_size for member in archive.infolist())
-    return path.stat().st_size if path.is_file() else 0
+    return 0 if not locations.is_remote(path) and Path(path).is_dir() else locations.size_of(path)
 
 
 def _time(seconds: float) -> str:

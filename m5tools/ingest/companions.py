@@ -89,6 +89,6 @@ def _rows(companion: Companion, mapping: Mapping, root: Path) -> Iterator[dict[s
         if file.suffix.lower() not in _TABLES:
             yield {"path": file.relative_to(root).as_posix(), "name": file.name}
             continue
-        for chunk in READERS["csv"].chunks(file, file.name):
+        for chunk in READERS["csv"].chunks(str(file), file.name):
             for batch in READERS["csv"].batches(chunk, mapping):
                 yield from batch.records

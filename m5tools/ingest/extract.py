@@ -75,6 +75,7 @@ class Extractor:
         self._attributes = mapping.attributes
         self._texts = [(t, selector(t.select)) for t in mapping.texts]
         self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
+        self._downloads = {f.downloads: selector(f.downloads) for _, f, _ in self._media if f.downloads}
 
     def _given(self, name: ProductField, records: list[Record], raw: dict[str, pl.Series]) -> pl.Series:
         """A field as delivered; where it is one key of the records that holds texts, that column as it stands."""
@@ -87,6 +88,12 @@ class Extractor:
         if name == "description":
             values = [_paragraphs(value) for value in values]
         return texts_of(values, single=True)
+
+    def _downloaded(self, spec: MediaField, records: list[Record]) -> list[dict[str, str]] | None:
+        """What the crawler has downloaded of each record: location → path, as Scrapy's media pipelines list it."""
+        if spec.downloads is None:
+            return None
+        return [_paths(structure_of(found)) for found in self._downloads[spec.downloads](records)]
 
     def take(self, records: list[Record]) -> Extracted:
         """The columns of some records.
@@ -111,7 +118,9 @@ class Extractor:
             raw,
             _stack(TEXT, (_texts(f, select(records)) for f, select in self._texts)),
             _stack(ATTRIBUTE, (_attributes(f, records) for f in self._attributes)),
-            _stack(MEDIUM, (_media(m, f, select(records)) for m, f, select in self._media)),
+            _stack(
+                MEDIUM, (_media(m, f, select(records), self._downloaded(f, records)) for m, f, select in self._media)
+            ),
         )
 
 
@@ -382,16 +391,18 @@ def _texts(spec: TextField, values: list[Any]) -> pl.DataFrame:
     return pl.DataFrame(found, schema=TEXT, orient="row")
 
 
-def _media(modality: Modality, spec: MediaField, values: list[Any]) -> pl.DataFrame:
-    """(row, modality, role, location_raw) of every file in one place."""
+def _media(
+    modality: Modality, spec: MediaField, values: list[Any], downloaded: list[dict[str, str]] | None
+) -> pl.DataFrame:
+    """(row, modality, role, location_raw) of every file in one place; of one that was downloaded, its path."""
     found = _plain_locations(spec, values)
     if found is None:
         found = _any_locations(spec, values)
     rows, roles, locations = found
+    if downloaded is not None:
+        locations = [downloaded[row].get(place, place) for row, place in zip(rows, locations, strict=True)]
     # A plain value beside empty columns would make polars forget the types of those.
-    role = (
-        pl.Series(roles, dtype=pl.String) if isinstance(roles, list) else pl.repeat(roles, len(rows), dtype=pl.String)
-    )
+    role = pl.Series(roles if isinstance(roles, list) else [roles] * len(rows), dtype=pl.String)
     frame = pl.select(
         row=pl.Series(rows, dtype=pl.Int64), role=role, location_raw=texts_of(locations).str.strip_chars()
     ).drop_nulls("location_raw")
@@ -400,6 +411,13 @@ def _media(modality: Modality, spec: MediaField, values: list[Any]) -> pl.DataFr
         below = pl.lit(f"{spec.prefix}/") + pl.col("location_raw").str.strip_chars_start("/")
         frame = frame.with_columns(location_raw=pl.when(remote).then("location_raw").otherwise(below))
     return frame.select("row", pl.lit(modality.value).alias("modality"), "role", "location_raw")
+
+
+def _paths(downloads: Any) -> dict[str, str]:
+    """Location → path of every download that has both."""
+    items = [item for item in downloads if isinstance(item, dict)] if isinstance(downloads, list) else []
+    found = {item.get("url"): item.get("path") for item in items}
+    return {url: path for url, path in found.items() if isinstance(url, str) and isinstance(path, str) and path}
 
 
 def _plain_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any, list[Any]] | None:

@@ -109,7 +109,9 @@ def _uses(mapping: Mapping) -> Iterator[tuple[str, str]]:
     for place in mapping.attributes:
         selected += [(select, "attributes") for select in (place.select, place.numbered_values) if select]
     selected += [(text.select, f"texts/{text.role}") for text in mapping.texts]
-    selected += [(m.select, f"media/{modality.value}") for modality, places in mapping.media.items() for m in places]
+    for modality, places in mapping.media.items():
+        target = f"media/{modality.value}"
+        selected += [(select, target) for place in places for select in (place.select, place.downloads) if select]
     selected += [(companion.matches, "companion") for companion in mapping.companions]
     selected += [(name, "requires") for name in mapping.requires]
     for select, target in selected:

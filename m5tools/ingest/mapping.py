@@ -7,6 +7,7 @@ name of a field or a dotted path into the record (`seller.name`, `offers.0.price
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Annotated, Final, Literal, get_args
 
@@ -26,6 +27,13 @@ def _compiles(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from error
     return pattern
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError("not an encoding Python knows") from error
 
 
 def _no_group(pattern: str) -> str:
@@ -108,6 +116,9 @@ class MediaField(_Model):
     item: Selector | None = Field(None, description="for a list of objects: the key that holds the location")
     role_item: str | None = Field(None, description="for a list of objects: the key that holds the role")
     prefix: str = Field("", description="folder below the media root that paths start from")
+    downloads: str | None = Field(
+        None, description="field that lists what the crawler has downloaded of them, as objects of url and path"
+    )
 
 
 class TextField(_Model):
@@ -118,6 +129,18 @@ class TextField(_Model):
     language: str | None = None
     lines: Annotated[str, AfterValidator(_language_lines)] | None = Field(
         None, description="lines of the form (?P<language>…)(?P<value>…)"
+    )
+
+
+class TableLayout(_Model):
+    """For `format: csv`: how the file is written, where that is not to be found out."""
+
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = None
+    delimiter: str | None = Field(
+        default=None, min_length=1, description="of several characters: lines are split, not quoted"
+    )
+    columns: tuple[str, ...] = Field(
+        default=(), description="names of the columns, where no line of the file holds them"
     )
 
 
@@ -164,7 +187,9 @@ class Mapping(_Model):
 
     source: str = Field(description="name of the layout")
     about: str = ""
-    format: Literal["json_lines", "csv", "folder"]
+    format: Literal["json_lines", "json", "csv", "parquet", "xml", "folder"]
+    table: TableLayout | None = Field(None, description="for `format: csv`: what its first lines do not tell")
+    record: str | None = Field(None, description="for `format: xml`: the element that is one record; else found out")
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of all texts and attributes that declare no other")
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")

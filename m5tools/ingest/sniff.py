@@ -14,16 +14,38 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.extract import Record
 from m5tools.ingest.guess.folders import parts_of
-from m5tools.ingest.guess.formats import RECORD_SUFFIXES, format_of
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
-from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.guess.tables import marked_layout
+from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers import READERS
+from m5tools.ingest.readers.detect import format_of
+from m5tools.ingest.readers.opening import head_of, whole_files
 
 ROWS: Final = 500
 FILES_READ: Final = 20
+ROWS_TAKEN_APART: Final = 50
 # A layout of few telling fields fits only files that have no others: `id, name, description, price` is in any shop.
 FEW_FIELDS: Final = 6
+# In a folder, files of these names are looked into.
+RECORD_SUFFIXES: Final = frozenset(
+    {
+        ".csv",
+        ".tsv",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".xml",
+        ".rss",
+        ".atom",
+        ".parquet",
+        ".gz",
+        ".zst",
+        ".bz2",
+        ".xz",
+        ".zip",
+    }
+)
 _DETECTED: Final = 0.8
 _ENDINGS_DETECTED: Final = 0.75
 _FIELDS_TO_DETECT: Final = 10
@@ -69,6 +91,7 @@ class _Look:
 
     file: Path
     format: str
+    table: TableLayout | None
     rows: int
     records: list[Record]
 
@@ -79,7 +102,15 @@ class _Look:
     @property
     def group(self) -> tuple[str, str | frozenset[str] | None]:
         """Files of one known layout belong together, else tables with the same columns, else files of one format."""
-        return self.format, _layout(self.format, self.names) or (self.names if self.format == "csv" else None)
+        return self.format, self.layout or (self.names if self.format == "csv" else None)
+
+    @property
+    def layout(self) -> str | None:
+        """The known layout that fits."""
+        if self.table is None:
+            inner = {p.path for p in profiles(self.records[:ROWS_TAKEN_APART])} if self.format != "csv" else set()
+            return _layout(self.format, self.names, self.names | inner)
+        return next((name for name, m in mappings.known().items() if _same_table(m, self.table)), None)
 
 
 def sniff(*files: str | os.PathLike[str]) -> Sniffed:
@@ -127,18 +158,19 @@ def _named(names: list[str]) -> tuple[list[Path], list[Path]]:
 
 
 def _look(file: Path) -> _Look | None:
-    kind = format_of(file)
-    if kind is None:
+    kind = format_of(str(file), file.name)
+    if kind is None or kind not in READERS:
         return None
-    reader, any_mapping = READERS[kind], Mapping.model_validate({"source": "-", "format": kind})
-    rows, records = 0, []
-    for chunk in reader.chunks(file, file.name):
+    table = marked_layout(head_of(whole_files(str(file), file.name)[0])) if kind == "csv" else None
+    any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}})
+    reader, rows, records = READERS[kind], 0, []
+    for chunk in reader.chunks(str(file), file.name):
         for batch in reader.batches(chunk, any_mapping):
             rows += len(batch)
             records += batch.records
             if rows >= ROWS:
-                return _Look(file, kind, rows, records)
-    return _Look(file, kind, rows, records)
+                return _Look(file, kind, table, rows, records)
+    return _Look(file, kind, table, rows, records)
 
 
 def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
@@ -146,11 +178,10 @@ def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
     records = [record for look in group for record in look.records]
     rows = sum(look.rows for look in group)
     kind = group[0].format
-    names = {name for record in records for name in record}
-    layout = _layout(kind, names)
+    layout = group[0].layout
     proposal = propose(records)
     files = tuple(look.file for look in group)
-    text = _shipped(layout) if layout else _proposed(proposal, kind, files, rows)
+    text = _shipped(layout) if layout else _proposed(proposal, group[0], files, rows)
     found = Sniffed(files, (), kind, rows, rows - len(records), _fields(proposal, records), layout, text)
     return found, proposal.score
 
@@ -160,27 +191,39 @@ def _fields(proposal: Proposal, records: list[Record]) -> dict[str, Field]:
     return {p.path: Field(p.filled, p.example, becomes.get(p.path, "")) for p in profiles(records)}
 
 
-def _layout(kind: str, names: Set[str]) -> str | None:
-    """The known mapping most of whose telling fields are there (at least four fifths of them)."""
+def _layout(kind: str, names: Set[str], paths: Set[str]) -> str | None:
+    """The known mapping most of whose telling fields are there (at least four fifths of them).
+
+    Args:
+        kind: the format.
+        names: of the fields.
+        paths: these, and the paths inside objects.
+    """
     best: tuple[float, int, str] | None = None
     for name, mapping in mappings.known().items():
         if mapping.format != kind or not mapping.detect:
             continue
         telling = set(mapping.detect)
-        fits = names == telling if len(telling) < FEW_FIELDS else len(names & telling) >= _DETECTED * len(telling)
-        rank = (len(names & telling) / len(telling), len(telling), name)
+        fits = names == telling if len(telling) < FEW_FIELDS else len(paths & telling) >= _DETECTED * len(telling)
+        rank = (len(paths & telling) / len(telling), len(telling), name)
         if fits and (best is None or rank > best):
             best = rank
     return best[2] if best else None
+
+
+def _same_table(mapping: Mapping, table: TableLayout) -> bool:
+    known = mapping.table
+    return known is not None and known.delimiter == table.delimiter and len(known.columns) == len(table.columns)
 
 
 def _shipped(layout: str) -> str:
     return documents.locate("mapping", "schemas/sources", layout).read_text(encoding="utf-8")
 
 
-def _proposed(proposal: Proposal, kind: str, files: tuple[Path, ...], rows: int) -> str:
+def _proposed(proposal: Proposal, look: _Look, files: tuple[Path, ...], rows: int) -> str:
     named = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
-    head = {"source": _source(files[0]), "format": kind}
+    head: dict[str, Any] = {"source": _source(files[0]), "format": look.format}
+    head |= {"table": look.table.model_dump(exclude_defaults=True, mode="json")} if look.table else {}
     telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
     detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
     return as_yaml(proposal, head, _note(rows, named), detect if len(detect) >= FEW_FIELDS else ())
@@ -205,7 +248,7 @@ def _folder(folder: Path) -> Sniffed:
     layout = next(known, None)
     head: dict[str, Any] = {"source": _source(folder), "format": "folder", "parts": parts}
     reader, mapping = READERS["folder"], Mapping.model_validate(head)
-    batches = (b for chunk in reader.chunks(folder, folder.name) for b in reader.batches(chunk, mapping))
+    batches = (b for chunk in reader.chunks(str(folder), folder.name) for b in reader.batches(chunk, mapping))
     records = [record for batch in batches for record in batch.records]
     proposal = propose(records)
     text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), folder.name))

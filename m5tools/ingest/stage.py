@@ -8,7 +8,6 @@ for).
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ from m5tools.ingest import mapping as mappings
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.parse import Chunked, parse
-from m5tools.ingest.readers import READERS, Chunk
+from m5tools.ingest.readers import READERS, Chunk, locations
 from m5tools.ingest.sample import Sample, drawn, draws
 from m5tools.ingest.settle import known_versions, settle
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -45,7 +44,7 @@ class IngestConfig(StageConfig):
 
     source: str = Field(description="name of the source; part of every product id")
     mapping: str = Field(description="a shipped mapping's name, or the path of a mapping file")
-    files: tuple[str, ...] = Field(description="files, folders or globs", min_length=1)
+    files: tuple[str, ...] = Field(description="files, folders or globs; local or fsspec URIs", min_length=1)
     root: str | None = Field(None, description="folder that file names are told relative to, and companions are under")
     crawl_id: str | None = Field(None, description="name of this delivery; default: <source>-1")
     media_root: str | None = Field(None, description="folder that relative media paths start from")
@@ -89,10 +88,8 @@ class Ingest(Stage):
         return tuple(Input("products", {"crawl": crawl["crawl_id"]}) for crawl in before)
 
     def outside(self) -> Any:
-        named = [*input_files(self.config), *companion_files(self.mapping, self._root)]
-        files = [f for p in named for f in (sorted(p.rglob("*")) if p.is_dir() else [p]) if f.is_file()]
-        facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-        return [self.mapping.model_dump(mode="json"), facts]
+        named = [*input_files(self.config), *map(str, companion_files(self.mapping, self._root))]
+        return [self.mapping.model_dump(mode="json"), [fact for path in named for fact in locations.facts(path)]]
 
     def owned(self, dataset: Dataset) -> list[Path]:
         return [dataset.folder(table) / self.crawl_id for table in self.writes]
@@ -108,7 +105,7 @@ class Ingest(Stage):
         reader = READERS[self.mapping.format]
         chunks = [c for path in input_files(self.config) for c in reader.chunks(path, self._name(path))]
         return [
-            Unit(f"{i:06d}", {"path": str(c.path), "name": c.name, "start": c.start, "end": c.end, "member": c.member})
+            Unit(f"{i:06d}", {"path": c.path, "name": c.name, "start": c.start, "end": c.end, "member": c.member})
             for i, c in enumerate(chunks)
         ]
 
@@ -121,7 +118,7 @@ class Ingest(Stage):
 
     def _parse(self, unit: Unit, work: Work) -> Counts:
         args = unit.args
-        chunk = Chunk(Path(args["path"]), args["name"], args["start"], args["end"], args["member"])
+        chunk = Chunk(args["path"], args["name"], args["start"], args["end"], args["member"])
         about = Chunked(self.config.source, self.crawl_id, chunk.name)
         batches = READERS[self.mapping.format].batches(chunk, self.mapping)
         parsed = parse(batches, self.mapping, about, joiner(self.mapping, self._root))
@@ -210,29 +207,31 @@ class Ingest(Stage):
     def _root(self) -> Path | None:
         return Path(self.config.root) if self.config.root is not None else None
 
-    def _name(self, path: Path) -> str:
+    def _name(self, path: str) -> str:
         """A file as rejects and origins call it: relative to the root, else to the folder that holds all files."""
-        root = self._root
-        base = root if root is not None and path.is_relative_to(root) else self._common
-        return os.fsencode(os.path.relpath(path, base)).decode("utf-8", "replace")
+        root = self.config.root
+        place, base = locations.absolute(path), self._common
+        if root is not None and Path(place).is_relative_to(locations.absolute(root)):
+            base = locations.absolute(root)
+        return os.fsencode(os.path.relpath(place, base)).decode("utf-8", "replace")
 
     @cached_property
-    def _common(self) -> Path:
-        return Path(os.path.commonpath([path.parent.absolute() for path in input_files(self.config)]))
+    def _common(self) -> str:
+        return os.path.commonpath([Path(locations.absolute(path)).parent for path in input_files(self.config)])
 
 
-def input_files(config: IngestConfig) -> list[Path]:
-    """The files (for `format: folder`, folders) that a config names, sorted.
+def input_files(config: IngestConfig) -> list[str]:
+    """The files (for `format: folder`, folders) that a config names, sorted: local paths and URIs.
 
     Raises:
         UsageError: a name or pattern matches nothing.
     """
-    found: set[Path] = set()
+    found: set[str] = set()
     for pattern in config.files:
-        matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
+        matches = locations.matching(pattern)
         if not matches:
-            raise UsageError(f"source '{config.source}': nothing matches {os.fspath(Path(pattern))}; check 'files'")
-        found |= {Path(m) for m in matches}
+            raise UsageError(f"source '{config.source}': nothing matches {pattern}; check 'files'")
+        found |= set(matches)
     return sorted(found)
 
 

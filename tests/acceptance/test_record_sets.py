@@ -80,6 +80,22 @@ def test_a_proposal_runs_as_it_is(
     assert dataset.read("products")["title"].is_not_null().mean() >= 0.98
 
 
+def test_product1m_lines(real_data: Path, tmp_path: Path) -> None:
+    dataset = ingested("product1m", real_data, tmp_path)
+    labels = dataset.read("attributes").filter(name="instances")
+    assert (dataset.read("products").height, labels["value_raw"].n_unique()) == (2_673, 242)
+    first = product(dataset, "623174602918")
+    assert first["products"][0]["language"] == "zh"
+    assert [m["role"] for m in first["media"]] == ["main", "copy"]
+
+
+def test_nested_columns_of_parquet(real_data: Path, tmp_path: Path) -> None:
+    dataset = ingested("amazon_sample", real_data, tmp_path)
+    stapler = product(dataset, "B079ZV4V3C")
+    assert ("color", "Black") in {(a["name"], a["value"]) for a in stapler["attributes"]}
+    assert len(stapler["attributes"]) == 10
+
+
 def test_lazada_rows_are_variants_of_items(real_data: Path, tmp_path: Path) -> None:
     dataset = ingested("lazada", real_data, tmp_path)
     products = dataset.read("products")

@@ -15,6 +15,7 @@ from m5tools.engine.local import run_stage
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.extract import Extractor
 from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.sniff import sniff
 from m5tools.ingest.stage import Ingest, IngestConfig
 
 
@@ -177,4 +178,63 @@ def test_every_shipped_mapping_says_what_it_is_for() -> None:
     for name, mapping in mappings.known().items():
         assert mapping.source == name
         assert mapping.about, name
-        assert mapping.detect or mapping.parts, name
+        assert mapping.detect or mapping.parts or (mapping.table and mapping.table.columns), name
+
+
+def test_m5product(tmp_path: Path) -> None:
+    record = {
+        "title": "台灯",
+        "label": "灯具",
+        "url": "#//x.example/1.jpg",
+        "video": "",
+        "pv": "品牌#:#甲#;#颜色#:#白#;#颜色#:#灰",
+    }
+    (tmp_path / "a.json").write_text(json.dumps({"600": record, "601": record | {"pv": ""}}, ensure_ascii=False))
+    assert sniff(tmp_path / "a.json").layout == "m5product"
+    dataset = ingested(tmp_path, "m5product", {}, "a.json")
+    product = dataset.show("600")
+    assert (product["products"][0]["title"], product["products"][0]["category"]) == ("台灯", ["灯具"])
+    assert [(a["name"], a["value"]) for a in product["attributes"]] == [("品牌", "甲"), ("颜色", "白"), ("颜色", "灰")]
+    assert [(m["modality"], m["location"]) for m in product["media"]] == [("image", "https://x.example/1.jpg")]
+    assert "attributes" not in dataset.show("601") or not dataset.show("601")["attributes"]
+
+
+FEED = """<?xml version="1.0"?>
+<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title>
+<item><g:id>1</g:id><title>Red cup</title><link>https://shop.example/1</link><g:price>3.50 EUR</g:price>
+<g:image_link>https://x.example/1.jpg</g:image_link><g:availability>in stock</g:availability><g:brand>Acme</g:brand>
+<g:condition>new</g:condition><g:item_group_id>cup</g:item_group_id><g:color>red</g:color>
+<g:additional_image_link>https://x.example/2.jpg</g:additional_image_link>
+<g:additional_image_link>https://x.example/3.jpg</g:additional_image_link>
+<g:product_type>Home &gt; Cups</g:product_type></item></channel></rss>
+"""
+
+
+def test_google_merchant(tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_text(FEED)
+    assert sniff(tmp_path / "feed.xml").layout == "google_merchant"
+    dataset = ingested(tmp_path, "google_merchant", {}, "feed.xml")
+    product = dataset.read("products").row(0, named=True)
+    assert (product["native_id"], product["title"], product["group_id"]) == ("1", "Red cup", "cup")
+    assert (product["price"], product["currency"], product["category"]) == (3.5, "EUR", ["Home", "Cups"])
+    assert dataset.read("attributes").select("name", "value", "is_option").rows() == [("color", "red", True)]
+    assert dataset.read("media")["role"].to_list() == ["main", "gallery", "gallery"]
+
+
+def test_a_merchant_table(tmp_path: Path) -> None:
+    row = {"id": "1", "title": "Cup", "description": "A cup", "link": "https://shop.example/1", "price": "3.50 EUR",
+           "image_link": "https://x.example/1.jpg", "availability": "in stock", "item_group_id": "c", "size": "L"}  # fmt: skip
+    dataset = ingested(tmp_path, "google_merchant_table", {"feed.csv": [row]}, "feed.csv")
+    assert sniff(tmp_path / "feed.csv").layout == "google_merchant_table"
+    assert dataset.read("products")["group_id"].item() == "c"
+
+
+def test_scrapy(tmp_path: Path) -> None:
+    item = {
+        "url": "https://shop.example/1", "name": "Cup", "price": "3", "image_urls": ["https://x.example/1.jpg", "https://x.example/2.jpg"],
+        "images": [{"url": "https://x.example/1.jpg", "path": "full/ab.jpg", "checksum": "c", "status": "downloaded"}],
+    }  # fmt: skip
+    (tmp_path / "items.jsonl").write_text((json.dumps(item) + "\n") * 2)
+    assert sniff(tmp_path / "items.jsonl").layout == "scrapy"
+    dataset = ingested(tmp_path, "scrapy", {}, "items.jsonl")
+    assert sorted(dataset.read("media")["location"]) == ["full/ab.jpg", "https://x.example/2.jpg"]

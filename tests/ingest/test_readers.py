@@ -15,23 +15,12 @@ from hypothesis import strategies as st
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import FolderParts, Mapping
-from m5tools.ingest.readers.csv_table import CsvTable, delimiter_of, encoding_of
+from m5tools.ingest.readers.csv_table import CsvTable, delimiter_of
+from m5tools.ingest.readers.encoding import encoding_of
 from m5tools.ingest.readers.folder import Folder
 from m5tools.ingest.readers.json_lines import JsonLines, _next_line
-from m5tools.ingest.readers.row import Row
 from m5tools.vocabulary import RejectReason
-
-MAPPING = Mapping(source="test", format="json_lines")
-
-
-def read(reader: JsonLines | CsvTable | Folder, path: Path, mapping: Mapping = MAPPING) -> list[Row]:
-    """The rows of a file in the order of their place."""
-    rows: list[Row] = []
-    for batch in (b for chunk in reader.chunks(path, path.name) for b in reader.batches(chunk, mapping)):
-        rows += batch.refused
-        rows += map(Row, batch.offsets, batch.raws, batch.records)
-    return sorted(rows, key=lambda row: row.offset)
-
+from tests.ingest.reading import read
 
 LINES = [b'{"id": 1}', b"", b'{"id": 2, "t": "\xc3\xa9"}', b"{broken", b"[1, 2]", b"   ", b'"text"', b'{"id": 3}']
 
@@ -69,7 +58,7 @@ def test_compressed_and_zipped_files_read_the_same(tmp_path: Path) -> None:
     plain = [row.raw for row in read(JsonLines(), tmp_path / "a.jsonl")]
     for name in ("a.jsonl.gz", "a.jsonl.bz2", "a.zip"):
         assert [row.raw for row in read(JsonLines(), tmp_path / name)] == plain, name
-    assert JsonLines().chunks(tmp_path / "a.zip", "a.zip")[0].name == "a.zip/in/a.jsonl"
+    assert JsonLines().chunks(str(tmp_path / "a.zip"), "a.zip")[0].name == "a.zip/in/a.jsonl"
 
 
 def test_an_endless_line_is_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,11 +103,7 @@ def test_archives_that_cannot_be_read_wholly_are_named(tmp_path: Path) -> None:
         read(JsonLines(), archive("locked.zip", flag=1))
     with pytest.raises(UsageError, match=r"^name\.zip cannot be read"):
         read(JsonLines(), archive("name.zip", (b"a.jsonl", b"\xff.jsonl"), flag=0x800))
-    path = archive("bad.zip")
-    data = path.read_bytes()
-    path.write_bytes(data[:37] + b"\xff" * 4 + data[41:])
-    with pytest.raises(UsageError, match=r"^bad\.zip/a\.jsonl cannot be read"):
-        read(JsonLines(), path)
+    path = tmp_path / "twice.zip"
     with zipfile.ZipFile(path, "w") as opened:
         opened.writestr("a.jsonl", b'{"id": 1}\n')
         with pytest.warns(UserWarning, match="Duplicate"):
@@ -143,14 +128,14 @@ def test_encodings_are_found_out(tmp_path: Path, encoding: str) -> None:
     assert read(CsvTable(), path)[0].record == {"id": "1", "title": "Café crème"}
 
 
-def test_a_character_cut_by_the_sample_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m5tools.ingest.readers.csv_table._SAMPLE", 5)
-    (tmp_path / "a.csv").write_bytes("abcdé".encode())
-    assert encoding_of(tmp_path / "a.csv") == "utf-8-sig"
+def test_a_character_cut_by_the_sample_is_no_evidence() -> None:
+    assert encoding_of("abcdé".encode()[:5], whole=False) == "utf-8"
+    assert encoding_of("abcdé".encode()[:5], whole=True) == "cp1252"
 
 
 def test_bytes_that_are_not_text_are_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m5tools.ingest.readers.csv_table._SAMPLE", 12)
+    monkeypatch.setattr("m5tools.ingest.readers.opening.HEAD_BYTES", 12)
+    monkeypatch.setattr("m5tools.ingest.readers.csv_table.HEAD_BYTES", 12)
     (tmp_path / "a.csv").write_bytes(b"id,t\n1,good\n2,b\xffd\n3,good\n")
     rows = read(CsvTable(), tmp_path / "a.csv")
     assert [row.reason for row in rows] == [None, RejectReason.NOT_UTF8, None]
@@ -161,16 +146,19 @@ def test_a_small_file_is_not_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("id,title\n1,café\n".encode("cp1252"))
     assert [row.record for row in read(CsvTable(), path)] == [{"id": "1", "title": "café"}]
-    path.write_bytes(b"x" * ((1 << 20) - 1) + "é".encode())
-    assert encoding_of(path) == "utf-8-sig"
 
 
 def test_a_quote_that_is_never_closed_is_no_product(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('id,title\n1,"a\nb"\n2,"x\n3,y\n4,z\n')
     rows = read(CsvTable(), path)
+    assert [row.reason for row in rows] == [None, RejectReason.NOT_PARSEABLE, None, None]
+    assert rows[1].raw == b'2,"x'
+    assert rows[3].record == {"id": "4", "title": "z"}
+    path.write_text('id,title\n1,a\n2,"x\ny\nz\n')
+    rows = read(CsvTable(), path)
     assert [row.reason for row in rows] == [None, RejectReason.NOT_PARSEABLE]
-    assert rows[1].raw == b'2,"x\n3,y\n4,z'
+    assert rows[1].raw == b'2,"x\ny\nz'
     assert "takes in 3 lines" in rows[1].message
 
 
@@ -190,7 +178,7 @@ def test_a_file_name_that_is_no_text_is_one_reject(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("header", "delimiter"), [("a,b", ","), ("a;b;c", ";"), ('"a,b,c";d', ";"), ("a\tb", "\t")])
 def test_delimiters_are_found_out(header: str, delimiter: str) -> None:
-    assert delimiter_of(header) == delimiter
+    assert delimiter_of([header]) == delimiter
 
 
 def test_files_that_share_a_stem_are_one_row(tmp_path: Path) -> None:
@@ -235,11 +223,9 @@ def test_half_a_character_of_utf_16_stays_in_its_row(tmp_path: Path) -> None:
     ("name", "content"),
     [
         ("a.zip", b"PK\x03\x04 no more"),
-        ("a.gz", gzip.compress(b"{}\n" * 9_999, mtime=0)[:40]),
-        ("b.gz", b"plain"),
         ("folder", None),
     ],
-    ids=["zip", "cut gzip", "no gzip", "folder"],
+    ids=["zip", "folder"],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:
     path = tmp_path / name

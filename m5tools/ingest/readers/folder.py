@@ -23,8 +23,8 @@ class Folder(RowReader):
     `{path, role}`.
     """
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
-        if not path.is_dir():
+    def chunks(self, path: str, name: str) -> list[Chunk]:
+        if not Path(path).is_dir():
             raise UsageError(f"{path} is no folder; a mapping of format 'folder' reads whole folders")
         return [Chunk(path, name)]
 
@@ -33,11 +33,12 @@ class Folder(RowReader):
             raise UsageError(f"mapping '{mapping.source}' has format 'folder' but no 'parts'")
         suffixes = _suffixes(mapping)
         items: dict[str, dict[str, Any]] = {}
-        for file in sorted(p for p in chunk.path.rglob("*") if p.is_file()):
+        folder = Path(chunk.path)
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
             suffix = max((s for s in suffixes if file.name.endswith(s)), key=len, default=None)
             if suffix is None:
                 continue
-            inside = file.relative_to(chunk.path).as_posix()
+            inside = file.relative_to(folder).as_posix()
             item = items.setdefault(inside.removesuffix(suffix), {"text": None, "image": [], "video": [], "audio": []})
             kind, role = suffixes[suffix]
             if kind in ("text", "texts"):

@@ -1,29 +1,24 @@
-"""JSON Lines: one object a line; plain, compressed (.gz, .zst, .bz2) or in a .zip. Plain files are read in parallel."""
+"""JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import accumulate, compress
-from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-import pyarrow as pa
 
-from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
+from m5tools.ingest.readers.encoding import is_wide, narrowed
+from m5tools.ingest.readers.locations import size_of
+from m5tools.ingest.readers.opening import head_of, is_plain, opened, whole_files
+from m5tools.ingest.readers.row import Batch, Chunk, Row
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 16 << 20
 BLOCK_BYTES = 4 << 20
 LONGEST_ROW = 32 << 20
 PIECE_BYTES = 1 << 20
-_COMPRESSED = {".gz", ".zst", ".bz2"}
-_ENCRYPTED = 1
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,27 +29,19 @@ class JsonLines:
         self._chunk_bytes = chunk_bytes
         self._decoder = msgspec.json.Decoder()
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
-        if path.suffix == ".zip":
-            with readable(name), zipfile.ZipFile(path) as archive:
-                files = [m for m in archive.infolist() if not m.is_dir()]
-            members = sorted(m.filename for m in files)
-            if not members:
-                raise UsageError(f"{name}: the archive holds no file; leave it out")
-            if len(set(members)) < len(members):
-                raise UsageError(f"{name}: the archive holds two files of one name; unpack it and rename one")
-            if any(m.flag_bits & _ENCRYPTED for m in files):
-                raise UsageError(f"{name}: the archive is encrypted; unpack it")
-            return [Chunk(path, f"{name}/{member}", member=member) for member in members]
-        if path.suffix in _COMPRESSED:
-            return [Chunk(path, name)]
-        size = path.stat().st_size
+    def chunks(self, path: str, name: str) -> list[Chunk]:
+        whole = whole_files(path, name)
+        if whole[0].member is not None or not is_plain(path, name) or is_wide(head_of(whole[0])):
+            return whole
+        size = size_of(path)
         starts = range(0, max(size, 1), self._chunk_bytes)
         return [Chunk(path, name, start, min(start + self._chunk_bytes, size)) for start in starts]
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
-        with readable(chunk.name), ExitStack() as stack:
-            for place, block in _blocks(_open(chunk, stack), chunk):
+        head = head_of(chunk)
+        with opened(chunk) as source:
+            place = chunk.start
+            for place, block in _blocks(narrowed(source.file, head), chunk):
                 lines = block.split(b"\n")
                 starts = list(accumulate((len(line) + 1 for line in lines), initial=place))
                 if place == 0:
@@ -62,6 +49,9 @@ class JsonLines:
                 texts = [line.strip() for line in lines]
                 offsets = list(compress(starts, texts))
                 yield self._batch(offsets, list(compress(texts, texts)))
+                place += len(block)
+            if source.damage is not None:
+                yield Batch(refused=[Row(place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
 
     def _batch(self, offsets: list[int], lines: list[bytes]) -> Batch:
         try:
@@ -77,17 +67,40 @@ class JsonLines:
 
     def _parse(self, offset: int, text: bytes) -> Row:
         if len(text) > LONGEST_ROW:
-            message = f"longer than {LONGEST_ROW:,} bytes"
+            message = f"longer than {LONGEST_ROW:,} bytes{_hint(offset, text)}"
             return Row(offset, text[:65_536], None, RejectReason.TOO_LONG, message)
         try:
             value: Any = self._decoder.decode(text)
         except UnicodeDecodeError as error:
             return Row(offset, text, None, RejectReason.NOT_UTF8, str(error))
         except (msgspec.DecodeError, RecursionError) as error:
-            return Row(offset, text, None, RejectReason.NOT_PARSEABLE, str(error))
+            return Row(offset, text, None, RejectReason.NOT_PARSEABLE, f"{error}{_hint(offset, text)}")
         if not isinstance(value, dict):
-            return Row(offset, text, None, RejectReason.NOT_AN_OBJECT, f"a {type(value).__name__}, not an object")
+            message = f"a {type(value).__name__}, not an object{_hint(offset, text)}"
+            return Row(offset, text, None, RejectReason.NOT_AN_OBJECT, message)
         return Row(offset, text, value)
+
+
+def holds_json_lines(head: bytes) -> bool:
+    """Whether most of the first lines, and at least two, are an object each."""
+    lines = [line for line in head.removeprefix(_BOM).split(b"\n")[:-1] if line.strip()][:100]
+    objects = sum(_is_object(line) for line in lines)
+    return objects >= 2 and 2 * objects > len(lines)
+
+
+def _is_object(line: bytes) -> bool:
+    if not line.lstrip().startswith(b"{"):
+        return False
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _hint(offset: int, text: bytes) -> str:
+    """What a first line that is no record says of the whole file."""
+    whole = offset == 0 and text[:1] in (b"[", b"{")
+    return "; should the file as a whole be one JSON document, set the mapping's format to json" if whole else ""
 
 
 def _blocks(file: IO[bytes], chunk: Chunk) -> Iterator[tuple[int, bytes]]:
@@ -130,16 +143,6 @@ def _skip_line(file: IO[bytes]) -> int:
         if part.endswith(b"\n"):
             break
     return skipped
-
-
-def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
-    if chunk.member is not None:
-        archive = stack.enter_context(zipfile.ZipFile(chunk.path))
-        return stack.enter_context(archive.open(chunk.member))
-    if chunk.path.suffix in _COMPRESSED:
-        stream = stack.enter_context(pa.input_stream(str(chunk.path), compression="detect"))
-        return stack.enter_context(io.BufferedReader(stream))
-    return stack.enter_context(chunk.path.open("rb"))
 
 
 READER = JsonLines()

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from m5tools.errors import UsageError
@@ -23,14 +22,14 @@ class Chunk:
     """A part of one input file that can be read by itself.
 
     Attributes:
-        path: the file.
+        path: the file, a local path or an fsspec URI.
         name: how the file is called in the dataset: relative to the input's root, with `/`.
         start: first byte (or row, by format).
         end: first byte that belongs to the next chunk; -1 = to the end.
         member: file inside an archive.
     """
 
-    path: Path
+    path: str
     name: str
     start: int = 0
     end: int = -1
@@ -84,7 +83,7 @@ class Batch:
 class Reader(Protocol):
     """A format."""
 
-    def chunks(self, path: Path, name: str) -> list[Chunk]:
+    def chunks(self, path: str, name: str) -> list[Chunk]:
         """The chunks of one file, in order."""
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:

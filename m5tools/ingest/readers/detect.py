@@ -1,0 +1,40 @@
+"""The format of an input, told by its bytes. A suffix is no evidence: feeds are served as `.php`, tables as `.txt`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from m5tools.ingest.readers.encoding import encoding_of, is_wide
+from m5tools.ingest.readers.json_lines import holds_json_lines
+from m5tools.ingest.readers.json_walk import is_keyed
+from m5tools.ingest.readers.opening import HEAD_BYTES, head_of, whole_files
+
+_BOM: Final = b"\xef\xbb\xbf"
+_HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+
+
+def format_of(path: str, name: str) -> str | None:
+    """The name of the reader that fits a file, or the first member of an archive; None for none.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    return format_of_bytes(head_of(whole_files(path, name)[0]))
+
+
+def format_of_bytes(head: bytes) -> str | None:
+    """The same, from the first bytes of the unpacked input."""
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if is_wide(head):
+        head = head.decode(encoding_of(head, whole=False), "ignore").encode("utf-8", "surrogatepass")
+    text = head.removeprefix(_BOM).lstrip()
+    if text.startswith(b"["):
+        return "json"
+    if text.startswith(b"{"):
+        alone = len(head) < HEAD_BYTES and text.rstrip().count(b"\n") == 0 and not is_keyed(text[1:])
+        return "json_lines" if holds_json_lines(head) or alone else "json"
+    if text.startswith(b"<"):
+        return None if _HTML.search(text[:1_024]) else "xml"
+    return "csv" if text and text.count(0) * 100 < len(text) else None

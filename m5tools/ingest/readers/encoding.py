@@ -1,0 +1,131 @@
+"""The encoding of a text, found out from its first bytes.
+
+In this order: a byte-order mark; UTF-16 without one, by its zero bytes; UTF-8; the East Asian encodings that shops
+still export, where nearly all other characters are ones these languages use every day; else Windows-1252, in which
+almost every byte means something, so that it is the guess of last resort.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Callable
+from typing import IO, Any, Final, cast
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LONGEST_CHARACTER: Final = 4
+_BLOCK: Final = 1 << 20
+_NEARLY_ALL: Final = 0.95
+
+
+def encoding_of(head: bytes, *, whole: bool) -> str:
+    """The encoding of a text.
+
+    Args:
+        head: its first bytes.
+        whole: whether they are all; a character that is merely cut is no evidence against an encoding.
+    """
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    if sixteen := _utf_16(head):
+        return sixteen
+    if _decoded(head, "utf-8", whole) is not None:
+        return "utf-8"
+    for name, is_usual in _USUAL.items():
+        text = _decoded(head, name, whole)
+        if text is not None and is_usual([c for c in text if c > "\x7f"]):
+            return name
+    return "cp1252"
+
+
+def is_wide(head: bytes) -> bool:
+    """Whether characters take two or four bytes each, so that no byte of the file means anything by itself."""
+    return encoding_of(head, whole=False).startswith(("utf-16", "utf-32"))
+
+
+def narrowed(file: IO[bytes], head: bytes) -> IO[bytes]:
+    """A file that begins with `head`, as UTF-8 where it is wide."""
+    if not is_wide(head):
+        return file
+    return cast(IO[bytes], io.BufferedReader(Utf8(file, encoding_of(head, whole=False)), _BLOCK))
+
+
+def _utf_16(head: bytes) -> str | None:
+    """In text that has line ends and delimiters one byte of many pairs is zero, and always the same one."""
+    low, high = head[0::2].count(0), head[1::2].count(0)
+    if max(low, high) * 20 < len(head) or min(low, high) * 20 > max(low, high):
+        return None
+    return "utf-16-le" if high > low else "utf-16-be"
+
+
+def _decoded(head: bytes, encoding: str, whole: bool) -> str | None:
+    try:
+        return head.decode(encoding)
+    except UnicodeDecodeError as error:
+        if not whole and error.start >= len(head) - _LONGEST_CHARACTER:
+            return head[: error.start].decode(encoding)
+        return None
+
+
+def _is_japanese(other: list[str]) -> bool:
+    kana = sum("\u3041" <= c <= "\u30fe" for c in other)
+    usual = sum("\u3000" <= c <= "\u9fff" or "\uff01" <= c <= "\uff5e" for c in other)
+    return usual >= _NEARLY_ALL * len(other) and kana >= 0.1 * len(other)
+
+
+def _in_first_level(encoding: str, first: int, last: int) -> Callable[[list[str]], bool]:
+    """Nearly all characters in a national set, most of them in its first level: those in everyday use."""
+
+    def is_usual(other: list[str]) -> bool:
+        codes = [code for c in other if len(code := c.encode(encoding, "ignore")) == 2]
+        everyday = sum(first <= code[0] <= last for code in codes)
+        return len(codes) >= _NEARLY_ALL * len(other) and everyday >= 0.6 * len(other)
+
+    return is_usual
+
+
+def _is_korean(other: list[str]) -> bool:
+    """Chinese text, read as Korean, is hangul in part only."""
+    return sum("\uac00" <= c <= "\ud7a3" for c in other) >= _NEARLY_ALL * len(other)
+
+
+_USUAL: Final[dict[str, Callable[[list[str]], bool]]] = {
+    "cp932": _is_japanese,
+    "cp949": _is_korean,
+    "gb18030": _in_first_level("gb2312", 0xB0, 0xD7),
+    "cp950": _in_first_level("big5", 0xA4, 0xC6),
+}
+
+
+class Utf8(io.RawIOBase):
+    """A stream of another encoding as UTF-8, without byte-order mark.
+
+    Args:
+        file: the bytes.
+        encoding: in which they are; what is no text in it becomes U+FFFD.
+    """
+
+    def __init__(self, file: IO[bytes], encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._ready = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and not self._ended:
+            block = self._file.read(_BLOCK)
+            self._ended = not block
+            self._ready = self._decoder.decode(block, final=self._ended).encode("utf-8", "surrogatepass")
+        given, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)

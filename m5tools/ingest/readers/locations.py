@@ -1,0 +1,52 @@
+"""Where input files are: local paths, or URIs of any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import IO, cast
+
+import fsspec
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is a URI rather than a local path."""
+    return "://" in path
+
+
+def stored(path: str) -> IO[bytes]:
+    """A file's bytes as they are stored."""
+    if is_remote(path):
+        return cast(IO[bytes], fsspec.open(path, "rb").open())
+    return Path(path).open("rb")
+
+
+def size_of(path: str) -> int:
+    """How many bytes are stored."""
+    if is_remote(path):
+        fs, inside = fsspec.url_to_fs(path)
+        return int(fs.size(inside))
+    return Path(path).stat().st_size
+
+
+def matching(pattern: str) -> list[str]:
+    """The files and folders that a path, URI or glob matches (`**` goes through folders), sorted."""
+    if is_remote(pattern):
+        fs, inside = fsspec.url_to_fs(pattern)
+        return sorted(fs.unstrip_protocol(found) for found in fs.glob(inside))
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
+
+
+def facts(path: str) -> list[tuple[str, int, str]]:
+    """Name, size and state of a file, or of all files of a folder: what a change of it would change."""
+    if is_remote(path):
+        fs, inside = fsspec.url_to_fs(path)
+        return [(fs.unstrip_protocol(file), int(fs.size(file)), fs.ukey(file)) for file in sorted(fs.find(inside))]
+    found = Path(path)
+    files = [file for file in (sorted(found.rglob("*")) if found.is_dir() else [found]) if file.is_file()]
+    return [(str(file), file.stat().st_size, str(file.stat().st_mtime_ns)) for file in files]
+
+
+def absolute(path: str) -> str:
+    """A path from the root of the file system on; URIs have their protocol for a first folder."""
+    return f"/{path.replace('://', '/')}" if is_remote(path) else str(Path(path).absolute())

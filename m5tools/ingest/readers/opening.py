@@ -1,0 +1,189 @@
+"""Input files, however they are packed, as streams of bytes.
+
+Whether a file is gzip, Zstandard, bzip2, xz or a zip archive is told by its first bytes: suffixes lie, and a download
+is often unpacked already. The members of an archive are inputs of their own. What is damaged or cut off ends at the
+damage, with everything before it; the reader says so in a reject.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from typing import IO, Any, Final, cast
+
+import pyarrow as pa
+
+from m5tools.errors import UsageError
+from m5tools.ingest.readers.locations import stored
+from m5tools.ingest.readers.row import Chunk, readable
+
+HEAD_BYTES = 1 << 20
+_BUFFER = 1 << 18
+_ENCRYPTED = 1
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+_CODECS: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": lambda file: pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"),
+}
+
+
+def whole_files(path: str, name: str) -> list[Chunk]:
+    """A file as one chunk, an archive as one a member, in the order of their names.
+
+    Raises:
+        UsageError: it cannot be read, or is an archive that does not say clearly what is in it.
+    """
+    with readable(name), stored(path) as file:
+        if file.read(4) not in _ZIP:
+            return [Chunk(path, name)]
+        with zipfile.ZipFile(file) as archive:
+            files = [m for m in archive.infolist() if not m.is_dir()]
+    members = sorted(m.filename for m in files)
+    if not members:
+        raise UsageError(f"{name}: the archive holds no file; leave it out")
+    if len(set(members)) < len(members):
+        raise UsageError(f"{name}: the archive holds two files of one name; unpack it and rename one")
+    if any(m.flag_bits & _ENCRYPTED for m in files):
+        raise UsageError(f"{name}: the archive is encrypted; unpack it")
+    return [Chunk(path, f"{name}/{member}", member=member) for member in members]
+
+
+def is_plain(path: str, name: str) -> bool:
+    """Whether a file is neither compressed nor an archive: then it can be read from any place."""
+    with readable(name), stored(path) as file:
+        head = file.read(8)
+    return not head.startswith((*_ZIP, *_CODECS))
+
+
+class Source:
+    """An opened input.
+
+    Attributes:
+        file: its bytes, unpacked.
+        damage: what ended it before its end, once that was met.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.damage: str | None = None
+
+
+@contextmanager
+def opened(chunk: Chunk) -> Iterator[Source]:
+    """The bytes of the file or member that a chunk is of.
+
+    Raises:
+        UsageError: the file system does not give the file.
+    """
+    with readable(chunk.name), ExitStack() as stack:
+        file = stack.enter_context(stored(chunk.path))
+        if chunk.member is None and _codec(_head(file)) is None:
+            yield Source(file)
+            return
+        source = Source(file)
+        tolerant = _Tolerant(lambda: _unpacked(stack.enter_context(stored(chunk.path)), chunk.member, stack), source)
+        source.file = stack.enter_context(io.BufferedReader(tolerant, _BUFFER))
+        yield source
+
+
+def head_of(chunk: Chunk) -> bytes:
+    """The first bytes of an input, unpacked."""
+    with opened(chunk) as source:
+        return source.file.read(HEAD_BYTES)
+
+
+def _head(file: IO[bytes]) -> bytes:
+    head = file.read(8)
+    file.seek(0)
+    return head
+
+
+def _codec(head: bytes) -> Callable[[IO[bytes]], Any] | None:
+    return next((codec for magic, codec in _CODECS.items() if head.startswith(magic)), None)
+
+
+def _unpacked(file: IO[bytes], member: str | None, stack: ExitStack) -> IO[bytes]:
+    """The unpacked stream from its beginning; a compressed member of an archive is unpacked twice."""
+    inner: IO[bytes] = file
+    if member is None:
+        head = _head(file)
+    else:
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        with archive.open(member) as start:
+            head = start.read(8)
+        inner = cast(IO[bytes], _Checked(archive, member))
+    codec = _codec(head)
+    return inner if codec is None else codec(inner)
+
+
+class _Checked(io.RawIOBase):
+    """A member of an archive. Its checksum is compared behind its last byte: `zipfile` keeps the last bytes back."""
+
+    def __init__(self, archive: zipfile.ZipFile, member: str) -> None:
+        info = copy(archive.getinfo(member))
+        self._wanted, self._sum = info.CRC, 0
+        del info.CRC
+        self._file = cast(zipfile.ZipExtFile, archive.open(info))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read1(len(buffer))
+        self._sum = zlib.crc32(data, self._sum)
+        if not data and len(buffer) and self._sum != self._wanted:
+            raise zipfile.BadZipFile("its checksum differs")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Tolerant(io.RawIOBase):
+    """A stream that ends where its packing is damaged.
+
+    Some decoders keep back what they had unpacked in the call that failed; it is then unpacked again, byte by byte.
+    """
+
+    def __init__(self, start: Callable[[], IO[bytes]], source: Source) -> None:
+        self._start, self._source = start, source
+        self._inner: IO[bytes] | None = None
+        self._given = 0
+        self._size: int | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._source.damage is not None:
+            return 0
+        size = self._size or len(buffer)
+        try:
+            if self._inner is None:
+                self._inner = self._start()
+                self._skip(self._inner)
+            data = self._inner.read(size)
+        except (*_DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # what the file system says of a good file is no damage
+            if self._size is None:
+                self._inner, self._size = None, 1
+                return self.readinto(buffer)
+            self._source.damage = f"the file is damaged or cut off: {error}"
+            return 0
+        buffer[: len(data)] = data
+        self._given += len(data)
+        return len(data)
+
+    def _skip(self, file: IO[bytes]) -> None:
+        left = self._given
+        while left and (part := file.read(min(left, _BUFFER))):
+            left -= len(part)

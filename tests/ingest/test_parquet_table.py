@@ -1,0 +1,86 @@
+"""Parquet: nested values in a form JSON holds; a row group that cannot be read costs itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m5tools.ingest.extract import text_of
+from m5tools.ingest.readers.arrow_values import values_of
+from m5tools.ingest.readers.parquet_table import ParquetTable
+from m5tools.vocabulary import RejectReason
+from tests.ingest.reading import read, records
+
+CASES = {
+    "number": (pa.array([1, None]), 1),
+    "decimal": (pa.array([Decimal("1.50"), None], pa.decimal128(6, 2)), "1.50"),
+    "moment": (pa.array([dt.datetime(2020, 1, 2, 3, 4, 5), None], pa.timestamp("us")), "2020-01-02T03:04:05"),  # noqa: DTZ001
+    "moment_utc": (pa.array([1_500_000_000_123, None], pa.timestamp("ms", "UTC")), "2017-07-14T02:40:00.123Z"),
+    "nanoseconds": (pa.array([1, None], pa.timestamp("ns")), "1970-01-01T00:00:00.000000001"),
+    "date": (pa.array([dt.date(2020, 1, 2), None]), "2020-01-02"),
+    "text_as_bytes": (pa.array(["é".encode(), None]), "é"),
+    "bytes": (pa.array([b"\xff\x00", None]), "/wA="),
+    "half": (pa.array([1.5, None], pa.float16()), 1.5),
+    "not_a_number": (pa.array([float("nan"), None]), None),
+    "endless": (pa.array([float("-inf"), None]), "-inf"),
+    "dictionary": (pa.array(["a", None]).dictionary_encode(), "a"),
+    "lists": (pa.array([[["a", None], None, []], None]), [["a", None], None, []]),
+    "struct": (pa.array([{"x": 1, "y": {"z": [b"b"]}}, None]), {"x": 1, "y": {"z": ["b"]}}),
+    "map": (pa.array([[("a", 1), ("b", None)], None], pa.map_(pa.string(), pa.int8())), {"a": 1, "b": None}),
+    "map_twice": (
+        pa.array([[("a", 1), ("a", 2)], None], pa.map_(pa.string(), pa.int8())),
+        [{"key": "a", "value": 1}, {"key": "a", "value": 2}],
+    ),
+    "fixed": (pa.array([[1, 2], None], pa.list_(pa.int8(), 2)), [1, 2]),
+}  # fmt: skip
+
+
+def test_every_type_has_a_form_in_json(tmp_path: Path) -> None:
+    pq.write_table(pa.table({name: column for name, (column, _) in CASES.items()}), tmp_path / "a.parquet")
+    first, second = records(read(ParquetTable(), tmp_path / "a.parquet"))
+    assert first == {name: wanted for name, (_, wanted) in CASES.items()}
+    assert second == dict.fromkeys(CASES)
+    assert json.loads(text_of(first) or "") == first
+    for name, (column, _) in CASES.items():
+        assert values_of(column[1:]) == [None], name
+
+
+def products(folder: Path, name: str = "a.parquet") -> Path:
+    table = pa.table({"id": [str(i) for i in range(100)], "tags": [[f"t{i}", "x"] for i in range(100)]})
+    pq.write_table(table, folder / name, row_group_size=30, write_page_checksum=True, compression="none")
+    return folder / name
+
+
+def test_row_groups_are_chunks_and_rows_are_numbered_through(tmp_path: Path) -> None:
+    path = products(tmp_path)
+    assert len(ParquetTable().chunks(str(path), "a")) == 4
+    rows = read(ParquetTable(), path)
+    assert [(row.offset, row.record) for row in rows] == [
+        (i, {"id": str(i), "tags": [f"t{i}", "x"]}) for i in range(100)
+    ]
+    assert json.loads(rows[7].raw) == rows[7].record
+
+
+def test_a_damaged_row_group_costs_itself(tmp_path: Path) -> None:
+    path = products(tmp_path)
+    data = bytearray(path.read_bytes())
+    place = pq.read_metadata(path).row_group(1).column(0).data_page_offset + 40
+    data[place] ^= 0xFF
+    path.write_bytes(data)
+    rows = read(ParquetTable(), path)
+    assert [row.offset for row in rows] == [*range(31), *range(60, 100)]
+    assert rows[30].reason is RejectReason.NOT_PARSEABLE
+    assert rows[30].message.startswith("rows 30 to 59, from 30 on: ")
+
+
+def test_a_file_without_footer_is_one_reject(tmp_path: Path) -> None:
+    data = products(tmp_path).read_bytes()
+    (tmp_path / "b.parquet").write_bytes(data[:-20])
+    (row,) = read(ParquetTable(), tmp_path / "b.parquet")
+    assert (row.offset, row.reason) == (0, RejectReason.NOT_PARSEABLE)
+    assert row.message.startswith("the file: ")
