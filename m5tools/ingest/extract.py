@@ -317,6 +317,8 @@ def _pairs_in(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
     """(row, name_raw, value_raw) of every pair in the values of one field."""
     if spec.name is not None:
         frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "value_raw": texts_of(values)})
+        if spec.pairs is not None:
+            frame = frame.with_columns(pl.col("value_raw").str.split(spec.pairs)).explode("value_raw")
         frame = frame.drop_nulls("value_raw").select("row", pl.lit(spec.name).alias("name_raw"), "value_raw")
     else:
         found = _object_pairs(spec, values)

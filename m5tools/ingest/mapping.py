@@ -92,7 +92,7 @@ class AttributeField(_Model):
     language: str | None = Field(None, description="language of names and values, where it is not the mapping's")
     name_key: str = Field("name", description="in a list of objects: the key of the name")
     value_key: str = Field("value", description="in a list of objects: the key of the value")
-    pairs: str | None = Field(None, description="in a string: separator between pairs")
+    pairs: str | None = Field(None, description="in a string: separator between pairs; with `name`, between values")
     assign: str = Field("=", min_length=1, description="in a string: separator between name and value")
     keys_are_values: bool = Field(False, description="in an object of objects: the inner keys are the values")
     options: tuple[str, ...] = Field((), description="names that tell variants of one group apart; '*' = all")

@@ -76,6 +76,11 @@ def test_lists_of_two_and_keys_that_are_values() -> None:
     assert pairs(gold, **place) == [("Brand", "Acme")]
 
 
+def test_several_values_of_one_field_are_an_attribute_each() -> None:
+    found = pairs({"made of": "wool;silk"}, **{"from": "made of", "name": "material", "pairs": ";"})
+    assert found == [("material", "wool"), ("material", "silk")]
+
+
 def test_an_attribute_of_a_blank_field_is_none() -> None:
     assert pairs({"Weight (kg)": " "}, **{"from": "Weight (kg)", "name": "Weight"}) == []
 
