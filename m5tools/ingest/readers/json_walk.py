@@ -1,4 +1,7 @@
-"""A walk through JSON documents from record to record, in constant memory, that survives what is broken in them."""
+"""A walk through JSON documents from record to record, in constant memory, that survives what is broken in them.
+
+One room of more than 300 lines, for it is one state: any step may lose the structure, and be taken up anew from any.
+"""
 
 from __future__ import annotations
 
