@@ -165,7 +165,7 @@ class Dataset:
         if not parts:
             return pl.from_arrow(schema.empty(table)).lazy()  # type: ignore[union-attr]
         frame = pl.scan_parquet(parts, glob=False)
-        if "crawl_id" in schema.law(table).key and table != "rejects":
+        if {"product_id", "crawl_id"} <= set(schema.law(table).key):
             frame = self._latest(frame, partition)
         return frame
 

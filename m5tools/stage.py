@@ -192,6 +192,10 @@ class Stage(ABC):
     def check(self, counts: Counts) -> None:
         """Look at the sums of a whole run before it is called finished; raise where they cannot be true."""
 
+    def remarks(self, dataset: Dataset) -> list[str]:
+        """What a user should hear about a finished run beside its counts."""
+        return []
+
     def outside(self) -> Any:
         """A JSON value that changes when something it reads outside the dataset changes."""
         return None

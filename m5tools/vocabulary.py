@@ -83,6 +83,7 @@ class RejectReason(StrEnum):
     NO_CONTENT = "no_content"
     TOO_LONG = "too_long"
     REPEATED_ID = "repeated_id"
+    NOT_A_PRODUCT = "not_a_product"
 
 
 class Relation(StrEnum):

@@ -19,42 +19,19 @@ if TYPE_CHECKING:
 explain = typer.Typer(help="Say in numbers what a cut, shards or a run do.", no_args_is_help=True)
 
 
-def sniff(file: Annotated[Path, typer.Argument(help="A file or folder that a crawler wrote.")]) -> None:
-    """Find out what a file holds and which known layout it fits."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from m5tools import resources
+def sniff(
+    files: Annotated[list[str], typer.Argument(help="Files, folders or patterns of what a crawler wrote.")],
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Save the mapping here: the known one, or the proposed.")
+    ] = None,
+) -> None:
+    """Find out what files hold, which known layout they fit, and propose a mapping where none does."""
+    from m5tools.cli.sniff import tell
     from m5tools.ingest.sniff import sniff as look_at
 
-    found = look_at(file)
-    console = Console()
-
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True, markup=False, highlight=False)
-
-    if found.files:
-        say(f"a folder with {len(found.files):,} files of records; look at one of them:")
-        for inside in found.files[:5]:
-            say(f"next:   m5 sniff {inside}")
-        return
-    if found.rows and found.bad == found.rows:
-        raise UsageError(f"{file}: none of {found.rows} rows is {found.format}; name a JSON Lines or CSV file")
-    say(f"format {found.format}, {found.rows} rows looked at, {found.bad} of them cannot be parsed")
-    table = Table("field", "filled", "example", box=None)
-    for name, (share, example) in found.fields.items():
-        table.add_row(_plain(name), f"{share:.0%}", _plain(example[:80]))
-    if found.fields:
-        console.print(table)
-    if found.layout:
-        say(f"layout: {found.layout}")
-        say(f"next:   m5 ingest --dataset DATASET --set source=NAME --set mapping={found.layout} --set files={file}")
-        return
-    mappings = resources.folder("schemas") / "sources"
-    start = mappings / f"{found.nearest}.yaml" if found.nearest else mappings
-    known = f"none that is known; nearest: {found.nearest}" if found.nearest else "none that is known"
-    say(f"layout: {known}")
-    say(f"next:   copy a mapping ({start}), change it and name the copy: --set mapping=my.yaml")
+    if write is not None and write.exists():
+        raise UsageError(f"{write} exists; name another file, or remove it first")
+    tell(look_at(*files), files, write)
 
 
 def audit(
@@ -102,6 +79,18 @@ def status(dataset: DatasetOption) -> None:
     stale = [name for name in stages if stale_upstream(name, stages)]
     for name in sorted(stale, key=lambda name: order.index(stages[name]["stage"])):
         console.print(f"next: {remake(found.root, stages[name])}", markup=False, soft_wrap=True, highlight=False)
+    for remark in _remarks(found):
+        console.print(remark, soft_wrap=True, markup=False)
+
+
+def _remarks(dataset: Dataset) -> list[str]:
+    """What the latest crawl of each source is remarkable for."""
+    from m5tools.ingest import changes
+
+    latest = {crawl["source"]: crawl["crawl_id"] for crawl in dataset.manifest()["crawls"]}
+    return [
+        f"{crawl}: {said}" for crawl in latest.values() for said in changes.remarks(changes.fields_of(dataset, crawl))
+    ]
 
 
 def show(
@@ -121,12 +110,14 @@ def show(
         return
     from rich.console import Console
 
+    from m5tools.cli.sniff import plain
+
     console = Console()
     for table, found in rows.items():
         console.print(f"[bold]{table}[/bold]")
         for row in found:
             filled = {k: v for k, v in row.items() if v is not None and v != [] and not isinstance(v, bytes)}
-            console.print("  " + _plain(", ".join(f"{k}={_named(k, v)}" for k, v in filled.items())), soft_wrap=True)
+            console.print("  " + plain(", ".join(f"{k}={_named(k, v)}" for k, v in filled.items())), soft_wrap=True)
 
 
 def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard folder.")]) -> None:
@@ -205,13 +196,6 @@ def _parts_of(dataset: Path) -> Iterator[None]:
         raise UsageError(
             f"{dataset} is damaged ({what}); 'm5 check {dataset}' names the file and the remedy"
         ) from error
-
-
-def _plain(text: str) -> str:
-    """Text of unknown origin for rich: no markup, no control characters."""
-    from rich.markup import escape
-
-    return escape("".join(c if c.isprintable() else " " for c in text))
 
 
 def _named(column: str, value: Any) -> Any:

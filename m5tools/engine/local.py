@@ -119,8 +119,9 @@ class LocalEngine:
                 return self._stopped(stage, markers)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         advice = stage.advice(counts)
-        if advice is not None:
-            self.listener.note(f"{stage.entry}: {advice}")
+        remarks = stage.remarks(dataset) if self.rank == 0 else ()
+        for remark in (*([advice] if advice is not None else ()), *remarks):
+            self.listener.note(f"{stage.entry}: {remark}")
         if not stage.settled(counts):
             self.listener.note(f"{stage.entry}: some is left for a later run; run the same command to go on")
         return Result(stage.entry, counts, False, True)

@@ -1,15 +1,18 @@
-"""Files beside the records that hold a part of them: picture lists, download lists, parents of variants."""
+"""Files beside the records that hold a part of them: picture lists, parents of variants, pictures named by product."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from m5tools.errors import UsageError
-from m5tools.ingest.extract import Record
-from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.extract import Record, selector
+from m5tools.ingest.mapping import Companion, Mapping
 from m5tools.ingest.readers import READERS
+
+_TABLES = (".csv", ".tsv", ".txt")
 
 
 def companion_files(mapping: Mapping, root: Path | None) -> list[Path]:
@@ -29,6 +32,15 @@ def companion_files(mapping: Mapping, root: Path | None) -> list[Path]:
     return sorted(found)
 
 
+class _Found(NamedTuple):
+    """What a companion says, by key."""
+
+    key_of: Callable[[list[Record]], list[Any]]
+    lists: dict[str, dict[str, list[str]]]
+    whole: str | None
+    rows: dict[str, Record]
+
+
 def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | None:
     """A function that appends to a record what its companions say of it; None where there are none.
 
@@ -38,26 +50,45 @@ def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | 
     """
     if root is None or not mapping.companions:
         return None
-    tables: list[tuple[str, dict[str, dict[str, list[str]]]]] = []
-    for companion in mapping.companions:
-        found: dict[str, dict[str, list[str]]] = {}
-        for file in sorted(root.glob(companion.files)):
-            for chunk in READERS["csv"].chunks(str(file), file.name):
-                for record in (r for batch in READERS["csv"].batches(chunk, mapping) for r in batch.records):
-                    cell = record.get(companion.key, "")
-                    for key in re.findall(companion.find, cell) if companion.find else [cell]:
-                        target = found.setdefault(key.strip(), {})
-                        for column, field in companion.columns.items():
-                            if record.get(column):
-                                target.setdefault(field, []).append(record[column])
-        tables.append((companion.matches, found))
+    companions = [_read(companion, mapping, root) for companion in mapping.companions]
 
     def join(record: Record) -> Record:
-        for matches, found in tables:
-            key = record.get(matches)
-            for field, values in found.get(key, {}).items() if isinstance(key, str) else ():
+        for found in companions:
+            [key] = found.key_of([record])
+            if not isinstance(key, str):
+                continue
+            for field, values in found.lists.get(key, {}).items():
                 earlier = record.get(field)
                 record = {**record, field: [*(earlier if isinstance(earlier, list) else []), *values]}
+            if found.whole is not None and key in found.rows:
+                record = {**record, found.whole: found.rows[key]}
         return record
 
     return join
+
+
+def _read(companion: Companion, mapping: Mapping, root: Path) -> _Found:
+    found = _Found(selector(companion.matches), {}, companion.whole, {})
+    for row in _rows(companion, mapping, root):
+        cell = row.get(companion.key, "")
+        for key in re.findall(companion.find, cell) if companion.find else [cell]:
+            key = key.strip()
+            if not key:
+                continue
+            if companion.whole is not None:
+                found.rows.setdefault(key, row)
+            target = found.lists.setdefault(key, {})
+            for column, field in companion.columns.items():
+                if row.get(column):
+                    target.setdefault(field, []).append(row[column])
+    return found
+
+
+def _rows(companion: Companion, mapping: Mapping, root: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(root.glob(companion.files)):
+        if file.suffix.lower() not in _TABLES:
+            yield {"path": file.relative_to(root).as_posix(), "name": file.name}
+            continue
+        for chunk in READERS["csv"].chunks(str(file), file.name):
+            for batch in READERS["csv"].batches(chunk, mapping):
+                yield from batch.records

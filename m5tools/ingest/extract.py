@@ -34,7 +34,9 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 _NESTED_KINDS = {list, dict, type(None)}
 
-ATTRIBUTE = {"row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean}
+ATTRIBUTE = {
+    "row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean, "language": pl.String,
+}  # fmt: skip
 TEXT = {"row": pl.Int64, "role": pl.String, "language": pl.String, "value": pl.String}
 MEDIUM = {"row": pl.Int64, "modality": pl.String, "role": pl.String, "location_raw": pl.String}
 
@@ -71,7 +73,7 @@ class Extractor:
         plain = {name: mapping.fields[name] for name in self._fields}
         self._keys = {name: key for name, key in plain.items() if isinstance(key, str) and "." not in key}
         self._category = _Category(mapping.category) if mapping.category else None
-        self._attributes = [(a, selector(a.select)) for a in mapping.attributes]
+        self._attributes = mapping.attributes
         self._texts = [(t, selector(t.select)) for t in mapping.texts]
         self._media = [(m, f, selector(f.select)) for m in Modality for f in mapping.media.get(m, ())]
         self._downloads = {f.downloads: selector(f.downloads) for _, f, _ in self._media if f.downloads}
@@ -83,7 +85,10 @@ class Extractor:
         key = self._keys.get(name)
         if key is not None and key in plain:
             return raw[key]
-        return texts_of(self._fields[name](records), single=True)
+        values = self._fields[name](records)
+        if name == "description":
+            values = [_paragraphs(value) for value in values]
+        return texts_of(values, single=True)
 
     def _downloaded(self, spec: MediaField, records: list[Record]) -> list[dict[str, str]] | None:
         """What the crawler has downloaded of each record: location → path, as Scrapy's media pipelines list it."""
@@ -113,7 +118,7 @@ class Extractor:
             path,
             raw,
             _stack(TEXT, (_texts(f, select(records)) for f, select in self._texts)),
-            _stack(ATTRIBUTE, (_attributes(f, select(records)) for f, select in self._attributes)),
+            _stack(ATTRIBUTE, (_attributes(f, records) for f in self._attributes)),
             _stack(
                 MEDIUM, (_media(m, f, select(records), self._downloaded(f, records)) for m, f, select in self._media)
             ),
@@ -122,10 +127,10 @@ class Extractor:
 
 def selector(select: Selector) -> Callable[[list[Record]], list[Any]]:
     """A function that takes records to the first selected value of each that is not blank, else None."""
-    paths = [path.split(".") for path in ((select,) if isinstance(select, str) else select)]
+    paths = (select,) if isinstance(select, str) else select
 
     def find(records: list[Record]) -> list[Any]:
-        found = _along(paths[0], records)
+        found = _along(paths[0], records) if paths else [None] * len(records)
         for path in paths[1:]:
             found = [one if not _blank(one) else other for one, other in zip(found, _along(path, records), strict=True)]
         return found
@@ -133,12 +138,23 @@ def selector(select: Selector) -> Callable[[list[Record]], list[Any]]:
     return find
 
 
-def _along(path: list[str], records: list[Record]) -> list[Any]:
-    first, *rest = path
-    values = [record.get(first) for record in records]
-    for step in rest:
-        values = [value.get(step) if value.__class__ is dict else None for value in values]
-    return values
+def _along(path: str, records: list[Any]) -> list[Any]:
+    """What lies at a path in each record; a key that is called like the whole path, or the rest of it, comes first."""
+    values = [_inside(record, path) for record in records]
+    first, dot, rest = path.partition(".")
+    if not dot:
+        return values
+    below = _along(rest, [structure_of(_inside(record, first)) for record in records])
+    return [other if value is None else value for value, other in zip(values, below, strict=True)]
+
+
+def _inside(value: Any, key: str) -> Any:
+    """The value of a key of an object, or at a place of a list."""
+    if value.__class__ is dict:
+        return value.get(key)
+    if value.__class__ is list and key.isdecimal() and int(key) < len(value):
+        return value[int(key)]
+    return None
 
 
 def _blank(value: Any) -> bool:
@@ -198,6 +214,13 @@ def _single(value: Any) -> Any:
     return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else value
 
 
+def _paragraphs(value: Any) -> Any:
+    """A list of texts as one text, a line each."""
+    if isinstance(value, list) and value and {item.__class__ for item in value} == {str}:
+        return "\n".join(value)
+    return value
+
+
 def structure_of(value: Any) -> Any:
     """The list or object in a cell: as it is, or parsed from a JSON string; anything else unchanged."""
     if isinstance(value, str) and value[:1] in "[{":
@@ -230,7 +253,8 @@ class _Category:
 
     def __init__(self, spec: CategoryField) -> None:
         self._spec = spec
-        self._select = selector(spec.select)
+        self._select = selector(spec.select) if spec.select is not None else self._levels_of
+        self._columns = [selector(column) for column in spec.columns]
         self._levels = re.compile(spec.levels) if spec.levels else None
         self._skip = frozenset(spec.skip)
 
@@ -249,20 +273,61 @@ class _Category:
             rows.append(number)
         return paths, rows
 
+    def _levels_of(self, records: list[Record]) -> list[Any]:
+        levels = (select(records) for select in self._columns)
+        return [[text_of(level) for level in path] for path in zip(*levels, strict=True)]
+
     def _path(self, value: Any) -> list[str]:
         spec = self._spec
         path = path_of(structure_of(value), spec.item, spec.choices, self._levels)
         return [level for level in path if level not in self._skip]
 
 
-def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
-    """(row, name_raw, value_raw, is_option) of every pair in one place."""
+def _attributes(spec: AttributeField, records: list[Record]) -> pl.DataFrame:
+    """(row, name_raw, value_raw, is_option, language) of every pair in one place."""
+    if spec.numbered_values is not None:
+        frame = _numbered_pairs(str(spec.select), spec.numbered_values, records)
+    else:
+        frame = _pairs_in(spec, selector(spec.select)(records))
+    if spec.skip:
+        frame = frame.filter(~pl.col("name_raw").is_in(spec.skip))
+    if spec.blank:
+        frame = frame.filter(~pl.col("value_raw").is_in(spec.blank).fill_null(False))
+    option = pl.lit(True) if "*" in spec.options else pl.col("name_raw").str.to_lowercase().is_in(spec.options)
+    return frame.with_columns(
+        is_option=option if spec.options else pl.lit(False), language=pl.lit(spec.language, pl.String)
+    )
+
+
+def _numbered_pairs(names: str, values: str, records: list[Record]) -> pl.DataFrame:
+    """(row, name_raw, value_raw) of fields such as `Attribute 1 name` and `Attribute 1 value`, in number order."""
+    found = [pl.DataFrame(schema={"row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String})]
+    for number in numbers(names, records):
+        columns = (texts_of(_along(template.replace("{n}", number), records)) for template in (names, values))
+        name, value = columns
+        rows = pl.int_range(len(records), eager=True)
+        found.append(pl.DataFrame({"row": rows, "name_raw": name, "value_raw": value}).drop_nulls("name_raw"))
+    return pl.concat(found).sort("row", maintain_order=True)
+
+
+def numbers(template: str, records: list[Record]) -> list[str]:
+    """What stands for `{n}` in the fields of some records, smallest number first."""
+    pattern = re.compile(re.escape(template).replace(re.escape("{n}"), r"(\d+)"))
+    outer, dot, _ = template.partition(".")
+    keys = {key for record in records for key in record}
+    if dot:
+        inside = (record.get(outer) for record in records)
+        keys |= {f"{outer}.{key}" for value in inside if isinstance(value, dict) for key in value}
+    return sorted((m[1] for key in keys if (m := pattern.fullmatch(key))), key=lambda n: (int(n), n))
+
+
+def _pairs_in(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
+    """(row, name_raw, value_raw) of every pair in the values of one field."""
     if spec.name is not None:
-        content = texts_of(values)
-        frame = pl.DataFrame(
-            {"row": pl.int_range(len(values), eager=True), "name_raw": spec.name, "value_raw": content}
-        )
-        frame = frame.filter(pl.Series([value is not None for value in values], dtype=pl.Boolean))
+        frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "value_raw": texts_of(values)})
+        if spec.pairs is not None:
+            frame = frame.with_columns(pl.col("value_raw").str.split(spec.pairs)).explode("value_raw")
+        frame = frame.drop_nulls("value_raw").select("row", pl.lit(spec.name).alias("name_raw"), "value_raw")
     else:
         found = _object_pairs(spec, values) or _member_pairs(spec, values) or _any_pairs(spec, values)
         rows, names, contents = found
@@ -270,10 +335,7 @@ def _attributes(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
             {"row": pl.Series(rows, dtype=pl.Int64), "name_raw": texts_of(names), "value_raw": contents}
         )
         frame = frame.drop_nulls("name_raw")
-    if spec.skip:
-        frame = frame.filter(~pl.col("name_raw").is_in(spec.skip))
-    option = pl.lit(True) if "*" in spec.options else pl.col("name_raw").str.to_lowercase().is_in(spec.options)
-    return frame.with_columns(is_option=option if spec.options else pl.lit(False))
+    return frame
 
 
 def _object_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series] | None:
@@ -290,6 +352,8 @@ def _object_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], l
 def _member_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series] | None:
     """Pairs where every value is an object whose members they are, or missing; None where one is not."""
     single = {spec.name_key, spec.value_key}
+    if spec.keys_are_values:
+        return None
     if not {value.__class__ for value in values} <= {dict, type(None)} or any(v and v.keys() == single for v in values):
         return None
     rows = [row for row, value in enumerate(values) if value for _ in value]
@@ -309,6 +373,10 @@ def _any_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list
 
 def _pairs(spec: AttributeField, value: Any) -> Iterator[tuple[str, Any]]:
     """(name, value) of the pairs in one value of whatever shape."""
+    if spec.keys_are_values and isinstance(value, dict):
+        for name, content in value.items():
+            yield from ((str(name), key) for key in content) if isinstance(content, dict) else ((str(name), content),)
+        return
     if not isinstance(value, str) or spec.pairs is None:
         yield from pairs_of(value, spec.name_key, spec.value_key)
         return
@@ -321,7 +389,7 @@ def _pairs(spec: AttributeField, value: Any) -> Iterator[tuple[str, Any]]:
 def _texts(spec: TextField, values: list[Any]) -> pl.DataFrame:
     """(row, role, language, value) of every text in one place."""
     if spec.lines is None:
-        content = texts_of(values)
+        content = texts_of([_paragraphs(value) for value in values])
         rows = pl.int_range(len(values), eager=True)
         frame = pl.DataFrame({"row": rows, "value": content}).drop_nulls("value")
         return frame.select(
@@ -376,6 +444,7 @@ def _plain_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], An
 
 def _any_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any, list[Any]]:
     rows, roles, locations = [], [], []
+    location_in = selector(spec.item or ())
     for row, value in enumerate(values):
         value = structure_of(value)
         if isinstance(value, str):
@@ -384,7 +453,7 @@ def _any_locations(spec: MediaField, values: list[Any]) -> tuple[list[int], Any,
             role = spec.role
             if isinstance(item, dict):
                 role = text_of(item.get(spec.role_item)) or role if spec.role_item else role
-                item = item.get(spec.item) if spec.item else None
+                [item] = location_in([item])
             if isinstance(item, str):
                 rows.append(row)
                 roles.append(role)

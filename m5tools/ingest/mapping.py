@@ -1,7 +1,8 @@
 """A source mapping: which fields of a delivered record become which fields of a product.
 
-Known layouts are files in `schemas/sources/`; a user's own mapping is a file of the same form. A field selector is a
-dotted path into the record (`seller.name`), or a list of such paths of which the first that is not blank counts.
+Known layouts are files in `schemas/sources/`; a user's own mapping is a file of the same form. A field selector is the
+name of a field or a dotted path into the record (`seller.name`, `offers.0.price`; a field that is itself called
+`name.en_US` comes first), or a list of such paths of which the first that is not blank counts.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import codecs
 import re
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from m5tools import documents, resources
 from m5tools.vocabulary import Modality
@@ -66,7 +67,8 @@ FIELDS: Final[tuple[ProductField, ...]] = get_args(ProductField)
 class CategoryField(_Model):
     """Where the category path is and how it is written."""
 
-    select: Selector = Field(alias="from")
+    select: Selector | None = Field(None, alias="from")
+    columns: tuple[str, ...] = Field((), description="instead of 'from': fields that hold one level each, root first")
     item: str | None = Field(None, description="for a list of objects: the key of the name; default: the usual ones")
     choices: str | None = Field(
         None, description="separator between several paths, of which the longest counts; default: found out"
@@ -75,6 +77,12 @@ class CategoryField(_Model):
         None, description="regular expression between the levels of a path; default: the strongest sign in it"
     )
     skip: tuple[str, ...] = Field((), description="levels that say nothing, such as 'Default Category'")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> CategoryField:
+        if (self.select is None) == (not self.columns):
+            raise ValueError("write either 'from' or 'columns'")
+        return self
 
 
 class AttributeField(_Model):
@@ -86,14 +94,28 @@ class AttributeField(_Model):
 
     select: Selector = Field(alias="from")
     name: str | None = Field(None, description="the field's value is the value of the attribute of this name")
+    numbered_values: str | None = Field(
+        None, description="'from' and this hold {n}, the number that joins a field of names with its field of values"
+    )
+    language: str | None = Field(None, description="language of names and values, where it is not the mapping's")
     name_key: str = Field("name", description="in a list of objects: the key of the name")
     value_key: str = Field("value", description="in a list of objects: the key of the value")
     pairs: str | None = Field(
-        None, description="in a string: separator between pairs; default: found out, with its assignment"
+        None,
+        description="in a string: separator between pairs, default: found out; with `name`, between values",
     )
     assign: str = Field("=", min_length=1, description="in a string: separator between name and value")
+    keys_are_values: bool = Field(False, description="in an object of objects: the inner keys are the values")
     options: tuple[str, ...] = Field((), description="names that tell variants of one group apart; '*' = all")
     skip: tuple[str, ...] = Field((), description="names that are no attributes of the product")
+    blank: tuple[str, ...] = Field((), description="values that say there is none, such as 'n/a'")
+
+    @model_validator(mode="after")
+    def _numbers_in_both(self) -> AttributeField:
+        templates = (self.select, self.numbered_values)
+        if self.numbered_values is not None and not all(isinstance(t, str) and t.count("{n}") == 1 for t in templates):
+            raise ValueError("'from' and 'numbered_values' each need {n} once, where the number stands")
+        return self
 
 
 class MediaField(_Model):
@@ -102,7 +124,7 @@ class MediaField(_Model):
     select: Selector = Field(alias="from")
     role: str | None = None
     split: str | None = Field(None, description="separator, where one string holds several")
-    item: str | None = Field(None, description="for a list of objects: the key that holds the location")
+    item: Selector | None = Field(None, description="for a list of objects: the key that holds the location")
     role_item: str | None = Field(None, description="for a list of objects: the key that holds the role")
     prefix: str = Field("", description="folder below the media root that paths start from")
     downloads: str | None = Field(
@@ -140,21 +162,35 @@ class FolderParts(_Model):
     """
 
     text: str | None = Field(None, description="suffix of the text file; its first line is the title")
+    texts: dict[str, str] = Field(default_factory=dict, description="suffix of a further text file → field it becomes")
     image: dict[str, str] = Field(default_factory=dict, description="suffix → role")
     video: dict[str, str] = Field(default_factory=dict, description="suffix → role")
     audio: dict[str, str] = Field(default_factory=dict, description="suffix → role")
 
 
 class Companion(_Model):
-    """A CSV file beside the records that adds values to them by key."""
+    """Files beside the records that add values to them by key.
+
+    A CSV file adds its rows. Of any other file the row is its `path` below the root and its `name`: pictures that are
+    called after their products.
+    """
 
     files: str = Field(description="glob below the folder of the companion root")
     key: str = Field(description="column of the companion that holds the record's key")
     find: Annotated[str, AfterValidator(_at_most_one_group)] | None = Field(
         None, description="regular expression whose group gives the keys in that column"
     )
-    matches: str = Field(description="field of the record that the key is compared with")
-    columns: dict[str, str] = Field(description="companion column → field it is appended to, as a list")
+    matches: Selector = Field(description="field of the record that the key is compared with")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="companion column → field it is appended to, as a list"
+    )
+    whole: str | None = Field(None, description="field that the first row of the key becomes, as an object")
+
+    @model_validator(mode="after")
+    def _adds_something(self) -> Companion:
+        if not self.columns and self.whole is None:
+            raise ValueError("it adds nothing; name 'columns' or 'whole'")
+        return self
 
 
 class Mapping(_Model):
@@ -166,12 +202,15 @@ class Mapping(_Model):
     table: TableLayout | None = Field(None, description="for `format: csv`: what its first lines do not tell")
     record: str | None = Field(None, description="for `format: xml`: the element that is one record; else found out")
     unique_products: bool = Field(False, description="the source lists each product once")
-    language: str | None = Field(None, description="language of title and description, where the source is in one")
+    language: str | None = Field(None, description="language of all texts and attributes that declare no other")
     decimal: Literal[",", "."] | None = Field(
         None,
         description="decimal sign of numbers and prices ('1.299' is 1299 under ','); default: that of the language",
     )
     detect: tuple[str, ...] = Field((), description="fields whose presence together recognises the layout")
+    requires: tuple[str, ...] = Field(
+        (), description="fields that a row fills if it is a product; other rows, which companions read, are rejects"
+    )
     html: tuple[ProductField, ...] = Field((), description="product fields delivered as HTML")
     fields: dict[ProductField, Selector] = Field(default_factory=dict)
     constants: dict[Literal["currency", "seller", "brand", "condition", "availability"], str] = Field(

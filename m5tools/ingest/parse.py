@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest import staged
-from m5tools.ingest.extract import Extracted, Extractor, Record, is_writable
+from m5tools.ingest.extract import Extracted, Extractor, Record, is_writable, selector, text_of
+from m5tools.ingest.fields import FieldCounts, inner_paths
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
@@ -30,11 +31,12 @@ Reject = tuple[int, str, str, bytes]
 
 
 class Parsed(NamedTuple):
-    """What one chunk gave: rows to be staged, and rejects under their law."""
+    """What one chunk gave: rows to be staged, rejects under their law, how its fields are filled."""
 
     rows: int
     staged: list[pa.RecordBatch]
     rejects: pl.DataFrame
+    fields: FieldCounts
 
 
 class Chunked(NamedTuple):
@@ -57,6 +59,7 @@ def parse(
         join: adds companion values to a record.
     """
     extractor = Extractor(mapping)
+    fields, inner = FieldCounts(), inner_paths(mapping)
     found: list[pa.RecordBatch] = []
     rejects: list[Reject] = []
     count = 0
@@ -67,11 +70,18 @@ def parse(
             rejects.append((row.offset, row.reason.value, row.message, row.raw[:RAW_KEPT]))
         if not batch.records:
             continue
+        if mapping.requires:
+            batch = _without_parts(batch, mapping.requires, rejects)
+            if not batch.records:
+                continue
+        records = _joined(batch, join)
         try:
-            taken = extractor.take(_joined(batch, join))
+            taken = extractor.take(records)
         except RecursionError:
             batch = _without_endless(batch, rejects)
-            taken = extractor.take(_joined(batch, join))
+            records = _joined(batch, join)
+            taken = extractor.take(records)
+        fields.see(taken.raw, records, inner)
         staged_rows, filled = _rows(taken, batch, mapping, about)
         if not filled.all():
             empty = np.flatnonzero(~filled)
@@ -80,11 +90,25 @@ def parse(
             staged_rows = staged_rows.filter(pa.array(filled))
         found.append(staged_rows)
     assert count == sum(rows.num_rows for rows in found) + len(rejects)
-    return Parsed(count, found, _rejects(rejects, about))
+    return Parsed(count, found, _rejects(rejects, about), fields)
 
 
 def _joined(batch: Batch, join: Callable[[Record], Record] | None) -> list[Record]:
     return [join(record) for record in batch.records] if join else batch.records
+
+
+def _without_parts(batch: Batch, requires: tuple[str, ...], rejects: list[Reject]) -> Batch:
+    """The batch without rows that are no product of their own, which become rejects."""
+    kept = Batch()
+    filled = [selector(name)(batch.records) for name in requires]
+    for offset, raw, record, *values in zip(batch.offsets, batch.raws, batch.records, *filled, strict=True):
+        missing = [name for name, value in zip(requires, values, strict=True) if text_of(value) is None]
+        if missing:
+            message = f"'{missing[0]}' is blank: it belongs to another row"
+            rejects.append((offset, RejectReason.NOT_A_PRODUCT.value, message, raw[:RAW_KEPT]))
+        else:
+            kept.add(Row(offset, raw, record))
+    return kept
 
 
 def _without_endless(batch: Batch, rejects: list[Reject]) -> Batch:
@@ -177,6 +201,7 @@ def _clean_paths(paths: pl.Series) -> pl.Series:
 def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping) -> pl.DataFrame:
     """Texts beside title and description, numbered behind those two."""
     found = found.with_columns(value=clean(repaired(plain(found["value"])))).drop_nulls("value")
+    found = found.with_columns(pl.col("language").fill_null(pl.lit(mapping.language, pl.String)))
     if found.is_empty():
         return found.with_columns(position=pl.lit(0, pl.Int32))
     main = cleaned["title"].is_not_null().cast(pl.Int32) + cleaned["description"].is_not_null().cast(pl.Int32)
@@ -185,7 +210,7 @@ def _texts(found: pl.DataFrame, cleaned: dict[str, pl.Series], mapping: Mapping)
 
 def _attributes(found: pl.DataFrame, mapping: Mapping, decimals: pl.Series) -> pl.DataFrame:
     found = attribute_values.attributes(found, decimals.gather(found["row"])).with_columns(
-        language=pl.lit(mapping.language, pl.String)
+        pl.col("language").fill_null(pl.lit(mapping.language, pl.String))
     )
     return _numbered(found, "row")
 

@@ -1,91 +1,271 @@
-"""What is in a file: its format, the known layout it fits, and how well each field is filled."""
+"""What is in files: their format, the known layout they fit, how each field is filled, and a mapping to begin with."""
 
 from __future__ import annotations
 
+import glob
+import os
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+from m5tools import documents
 from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
-from m5tools.ingest.extract import Record, text_of
-from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.extract import Record
+from m5tools.ingest.guess.folders import parts_of
+from m5tools.ingest.guess.profile import profiles
+from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
+from m5tools.ingest.guess.tables import marked_layout
+from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers import READERS, saved_pages
 from m5tools.ingest.readers.detect import format_of
+from m5tools.ingest.readers.opening import head_of, whole_files
 
-ROWS = 500
-_RECORDS = {".csv", ".tsv", ".jsonl", ".ndjson", ".json"}
+ROWS: Final = 500
+FILES_READ: Final = 20
+ROWS_TAKEN_APART: Final = 50
+# A layout of few telling fields fits only files that have no others: `id, name, description, price` is in any shop.
+FEW_FIELDS: Final = 6
+# Whatever is on a page, its reader gives it these names.
+_ONE_LAYOUT: Final = {"pages": "schema_org"}
+# In a folder, files of these names are looked into.
+RECORD_SUFFIXES: Final = frozenset(
+    {
+        ".csv",
+        ".tsv",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".xml",
+        ".rss",
+        ".atom",
+        ".parquet",
+        ".gz",
+        ".zst",
+        ".bz2",
+        ".xz",
+        ".zip",
+    }
+)
+_DETECTED: Final = 0.8
+_ENDINGS_DETECTED: Final = 0.75
+_FIELDS_TO_DETECT: Final = 10
+
+
+@dataclass(frozen=True)
+class Field:
+    """How a field is filled, and what it becomes."""
+
+    filled: float
+    example: str
+    becomes: str
 
 
 @dataclass(frozen=True)
 class Sniffed:
-    """What was found.
+    """What was found in files of one layout.
 
     Attributes:
+        files: the files.
+        others: files among those named that are of another layout or format.
         format: the reader that fits.
         rows: rows looked at.
         bad: rows among them that could not be parsed.
-        fields: field → (share of rows in which it is filled, an example).
+        fields: field (inside objects a dotted path) → how it is filled.
         layout: name of the known mapping that fits, or None.
-        nearest: name of the known mapping that shares most fields, where none fits.
-        files: of a folder: files in it that can be looked at by themselves.
+        mapping: a mapping file for them: the known one as shipped, else a proposal.
     """
 
+    files: tuple[Path, ...]
+    others: tuple[Path, ...]
     format: str
     rows: int
     bad: int
-    fields: dict[str, tuple[float, str]]
+    fields: dict[str, Field]
     layout: str | None
-    nearest: str | None = None
-    files: tuple[Path, ...] = ()
+    mapping: str
 
 
-def sniff(path: Path) -> Sniffed:
-    """Look at the first rows of a file.
+@dataclass(frozen=True)
+class _Look:
+    """The first rows of one file."""
+
+    file: Path
+    format: str
+    table: TableLayout | None
+    rows: int
+    records: list[Record]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for record in self.records for name in record)
+
+    @property
+    def group(self) -> tuple[str, str | frozenset[str] | None]:
+        """Files of one known layout belong together, else tables with the same columns, else files of one format."""
+        return self.format, self.layout or (self.names if self.format == "csv" else None)
+
+    @property
+    def layout(self) -> str | None:
+        """The known layout that fits."""
+        if self.table is None:
+            inner = {p.path for p in profiles(self.records[:ROWS_TAKEN_APART])} if self.format != "csv" else set()
+            return _layout(self.format, self.names, self.names | inner)
+        return next((name for name, m in mappings.known().items() if _same_table(m, self.table)), None)
+
+
+def sniff(*files: str | os.PathLike[str]) -> Sniffed:
+    """Look at the first rows of files, folders or what patterns match.
+
+    Of files of several layouts (a table of products beside one of categories) those are chosen whose layout is known,
+    else those in which most was found.
 
     Raises:
-        UsageError: there is no such file, or nothing in it that is known.
+        UsageError: nothing is there, or nothing in it can be read as records.
     """
-    if not path.exists():
-        raise UsageError(f"no file {path}")
-    if path.is_dir():
-        inside = tuple(p for p in sorted(path.iterdir()) if p.is_file() and _holds_records(p))
-        if inside:
-            return Sniffed("folder", 0, 0, {}, None, files=inside)
-        stems = {p.suffix for p in path.rglob("*") if p.is_file()}
-        fitting = [n for n, m in mappings.known().items() if m.parts is not None and set(m.parts.image) & stems]
-        return Sniffed("folder", 0, 0, {}, fitting[0] if fitting else None)
-    kind = "pages" if path.name.lower().endswith(saved_pages.SUFFIXES) else format_of(str(path), path.name)
-    if kind is None:
-        raise UsageError(f"{path.name}: no format that is known ({', '.join(READERS)})")
-    reader = READERS[kind]
-    any_mapping = Mapping.model_validate({"source": "-", "format": kind})
-    rows = bad = 0
-    records: list[Record] = []
-    for batch in reader.batches(reader.chunks(str(path), path.name)[0], any_mapping):
-        rows, bad = rows + len(batch), bad + len(batch.refused)
-        records += batch.records
-        if rows >= ROWS:
-            break
-    names = list(dict.fromkeys(name for record in records for name in record))
-    fields = {}
+    names = [os.fspath(name) for name in files]
+    found_files, folders = _named(names)
+    looks = [look for file in found_files[:FILES_READ] if (look := _look(file)) is not None]
+    if not looks:
+        if folders:
+            return _folder(folders[0])
+        raise UsageError(f"{', '.join(names)}: no file that can be read as records")
+    groups: dict[object, list[_Look]] = {}
+    for look in looks:
+        groups.setdefault(look.group, []).append(look)
+    found = [_sniffed(group) for group in groups.values()]
+    best = max(found, key=lambda one: (one[0].layout is not None, one[1]))[0]
+    if best.rows == best.bad:
+        raise UsageError(f"{', '.join(names)}: none of {best.rows} rows is a record (read as {best.format})")
+    others = tuple(look.file for look in looks if look.file not in best.files)
+    return Sniffed(**{**vars(best), "others": others})
+
+
+def _named(names: list[str]) -> tuple[list[Path], list[Path]]:
+    """The files that names stand for, and the folders among the names."""
+    files: dict[Path, None] = {}
+    folders = []
     for name in names:
-        texts = [text for record in records if (text := text_of(record.get(name))) is not None]
-        fields[name] = (len(texts) / max(1, len(records)), texts[0] if texts else "")
-    layout = _layout(kind, set(names), at_least=0.8)
-    nearest = None if layout else _layout(kind, set(names), at_least=0.5)
-    return Sniffed(kind, rows, bad, fields, layout, nearest)
+        matches = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - may be absolute
+        found = [Path(match) for match in matches]
+        if not found:
+            raise UsageError(f"no file {name}")
+        for path in found:
+            if path.is_dir():
+                folders.append(path)
+                inside = (p for p in sorted(path.rglob("*")) if p.is_file() and p.suffix.lower() in RECORD_SUFFIXES)
+                files |= dict.fromkeys(inside)
+            else:
+                files[path] = None
+    return list(files), folders
 
 
-def _holds_records(file: Path) -> bool:
-    return not _RECORDS.isdisjoint(suffix.lower() for suffix in file.suffixes)
+def _look(file: Path) -> _Look | None:
+    kind = "pages" if file.name.lower().endswith(saved_pages.SUFFIXES) else format_of(str(file), file.name)
+    if kind is None:
+        return None
+    table = marked_layout(head_of(whole_files(str(file), file.name)[0])) if kind == "csv" else None
+    any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}})
+    reader, rows, records = READERS[kind], 0, []
+    for chunk in reader.chunks(str(file), file.name):
+        for batch in reader.batches(chunk, any_mapping):
+            rows += len(batch)
+            records += batch.records
+            if rows >= ROWS:
+                return _Look(file, kind, table, rows, records)
+    return _Look(file, kind, table, rows, records)
 
 
-def _layout(kind: str, names: set[str], at_least: float) -> str | None:
-    """The known mapping most of whose telling fields are there (at least this share of them)."""
-    best: tuple[float, str] | None = None
+def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
+    """What a group of files of one layout is, and how much was found in it."""
+    records = [record for look in group for record in look.records]
+    rows = sum(look.rows for look in group)
+    kind = group[0].format
+    layout = group[0].layout
+    proposal = propose(records)
+    files = tuple(look.file for look in group)
+    text = _shipped(layout) if layout else _proposed(proposal, group[0], files, rows)
+    found = Sniffed(files, (), kind, rows, rows - len(records), _fields(proposal, records), layout, text)
+    return found, proposal.score
+
+
+def _fields(proposal: Proposal, records: list[Record]) -> dict[str, Field]:
+    becomes = proposal.becomes()
+    return {p.path: Field(p.filled, p.example, becomes.get(p.path, "")) for p in profiles(records)}
+
+
+def _layout(kind: str, names: Set[str], paths: Set[str]) -> str | None:
+    """The known mapping most of whose telling fields are there (at least four fifths of them).
+
+    Args:
+        kind: the format.
+        names: of the fields.
+        paths: these, and the paths inside objects.
+    """
+    if kind in _ONE_LAYOUT:
+        return _ONE_LAYOUT[kind]
+    best: tuple[float, int, str] | None = None
     for name, mapping in mappings.known().items():
-        if mapping.format == kind and mapping.detect:
-            share = len(names & set(mapping.detect)) / len(mapping.detect)
-            if share >= at_least and (best is None or share > best[0]):
-                best = (share, name)
-    return best[1] if best else None
+        if mapping.format != kind or not mapping.detect:
+            continue
+        telling = set(mapping.detect)
+        fits = names == telling if len(telling) < FEW_FIELDS else len(paths & telling) >= _DETECTED * len(telling)
+        rank = (len(paths & telling) / len(telling), len(telling), name)
+        if fits and (best is None or rank > best):
+            best = rank
+    return best[2] if best else None
+
+
+def _same_table(mapping: Mapping, table: TableLayout) -> bool:
+    known = mapping.table
+    return known is not None and known.delimiter == table.delimiter and len(known.columns) == len(table.columns)
+
+
+def _shipped(layout: str) -> str:
+    return documents.locate("mapping", "schemas/sources", layout).read_text(encoding="utf-8")
+
+
+def _proposed(proposal: Proposal, look: _Look, files: tuple[Path, ...], rows: int) -> str:
+    named = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+    head: dict[str, Any] = {"source": _source(files[0]), "format": look.format}
+    head |= {"table": look.table.model_dump(exclude_defaults=True, mode="json")} if look.table else {}
+    telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
+    detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
+    return as_yaml(proposal, head, _note(rows, named), detect if len(detect) >= FEW_FIELDS else ())
+
+
+def _note(rows: int, named: str) -> str:
+    return f"Proposed by `m5 sniff` from {rows:,} rows of {named}; look it through and change what is wrong."
+
+
+def _source(path: Path) -> str:
+    """A name for a source, from that of its file."""
+    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.name.split(".")[0]).strip("_")
+    return stem or "source"
+
+
+def _folder(folder: Path) -> Sniffed:
+    """A folder without records: of files that share a stem."""
+    parts = parts_of(folder)
+    if parts is None:
+        raise UsageError(f"{folder}: no records in it, and no pictures, clips or sounds")
+    known = (n for n, m in mappings.known().items() if m.parts is not None and _same_parts(m, parts))
+    layout = next(known, None)
+    head: dict[str, Any] = {"source": _source(folder), "format": "folder", "parts": parts}
+    reader, mapping = READERS["folder"], Mapping.model_validate(head)
+    batches = (b for chunk in reader.chunks(str(folder), folder.name) for b in reader.batches(chunk, mapping))
+    records = [record for batch in batches for record in batch.records]
+    proposal = propose(records)
+    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), folder.name))
+    return Sniffed((folder,), (), "folder", len(records), 0, _fields(proposal, records), layout, text)
+
+
+def _same_parts(mapping: Mapping, parts: dict[str, Any]) -> bool:
+    """Whether most endings of a known layout of folders are there."""
+    known = mapping.parts
+    assert known is not None
+    endings = {known.text, *known.texts, *known.image, *known.video, *known.audio} - {None}
+    media = (parts.get(kind, {}) for kind in ("texts", "image", "video", "audio"))
+    here = {parts.get("text"), *(ending for kind in media for ending in kind)}
+    return len(endings & here) >= _ENDINGS_DETECTED * len(endings)

@@ -1,8 +1,9 @@
-"""The stage `ingest`: one delivery of one source → products, texts, attributes, media, rejects.
+"""The stage `ingest`: one delivery of one source → products, texts, attributes, media, rejects, fields.
 
 Rounds: `parse` (chunks of input, in parallel) → `register` (the crawl enters the manifest, the number of partitions is
-fixed) → `settle` (partitions, in parallel). Every input row is counted: rows = new + updated + unchanged + rejects
-(+ left out, when a sample was asked for).
+fixed) → `settle` (partitions, in parallel) → `compare` (its fields with those of the source's crawl
+before). Every input row is counted: rows = new + updated + unchanged + rejects (+ left out, when a sample was asked
+for).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pydantic import Field, field_validator
 from m5tools import atomic
 from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
 from m5tools.errors import StageFailed, UsageError
+from m5tools.ingest import changes, fields, staged
 from m5tools.ingest import mapping as mappings
-from m5tools.ingest import staged
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.parse import Chunked, parse
@@ -36,6 +37,7 @@ ROWS_A_PARTITION = 25_000
 FEWEST_PARTITIONS = 4
 SAMPLE = "sample.json"
 STAGED = "staged"
+FIELDS = "fields"
 
 
 class IngestConfig(StageConfig):
@@ -62,7 +64,7 @@ class Ingest(Stage):
 
     name: ClassVar[str] = "ingest"
     version: ClassVar[int] = 2
-    writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects")
+    writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects", "fields")
 
     config: IngestConfig
 
@@ -108,10 +110,10 @@ class Ingest(Stage):
         return [dataset.folder(table) / self.crawl_id for table in self.writes]
 
     def rounds(self) -> tuple[str, ...]:
-        return ("parse", "register", "settle")
+        return ("parse", "register", "settle", "compare")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        if round_name == "register":
+        if round_name in ("register", "compare"):
             return [Unit("all")]
         if round_name == "settle":
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
@@ -125,7 +127,9 @@ class Ingest(Stage):
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name == "parse":
             return self._parse(unit, work)
-        return self._register(work) if round_name == "register" else self._settle(unit, work)
+        if round_name == "settle":
+            return self._settle(unit, work)
+        return self._register(work) if round_name == "register" else self._compare(work)
 
     def _parse(self, unit: Unit, work: Work) -> Counts:
         args = unit.args
@@ -134,6 +138,7 @@ class Ingest(Stage):
         batches = READERS[self.mapping.format].batches(chunk, self.mapping)
         parsed = parse(batches, self.mapping, about, joiner(self.mapping, self._root))
         staged.write(work.scratch / STAGED, unit.key, parsed.staged)
+        fields.write(work.scratch / FIELDS, unit.key, parsed.fields)
         if parsed.rejects.height:
             work.write("rejects", f"{self.crawl_id}/parse-{unit.key}", parsed.rejects)
         return {"rows": parsed.rows, "rejects": parsed.rejects.height}
@@ -183,6 +188,26 @@ class Ingest(Stage):
         counts = {"rejects": settled.rejects.height, "new": settled.new, "updated": settled.updated}
         counts |= {"unchanged": settled.unchanged} | ({"left_out": left_out} if left_out else {})
         return counts
+
+    def _compare(self, work: Work) -> Counts:
+        """What the fields of this crawl hold, and what is different about them since the source's crawl before."""
+        earlier = changes.crawls_before(work.dataset, self.config.source, self.crawl_id)
+        before = changes.fields_of(work.dataset, earlier[0] if earlier else "")
+        found = changes.compared(
+            fields.read(work.scratch / FIELDS), fields.named_paths(self.mapping), before,
+            lambda: changes.known_pairs(work.dataset, self.crawl_id, earlier),
+        )  # fmt: skip
+        targets = fields.targets(self.mapping, found["field"])
+        found = found.with_columns(
+            pl.Series("mapped_to", [targets[name] for name in found["field"]], dtype=pl.List(pl.String)),
+            source=pl.lit(self.config.source),
+            crawl_id=pl.lit(self.crawl_id),
+        )
+        work.write("fields", f"{self.crawl_id}/all", found)
+        return {}
+
+    def remarks(self, dataset: Dataset) -> list[str]:
+        return changes.remarks(changes.fields_of(dataset, self.crawl_id))
 
     def check(self, counts: Counts) -> None:
         """Every row that was read has become a product, a reject, or was left out."""

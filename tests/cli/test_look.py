@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -56,30 +57,22 @@ def test_sniff_knows_a_csv(m5: M5, tmp_path: Path) -> None:
 
 
 def test_sniff_knows_a_folder(m5: M5, tmp_path: Path) -> None:
-    for name in ("apple.png", "apple.txt", "apple.ogg"):
-        (tmp_path / name).write_bytes(b"x")
+    for name in ("apple", "pear", "plum"):
+        for ending in (".png", ".txt", ".ogg", "_desc_es.ogg"):
+            (tmp_path / f"{name}{ending}").write_bytes(b"x")
     said = m5("sniff", tmp_path)
     assert said.code == 0
     assert "format folder" in said.out
     assert "layout: tuxpaint_stamps" in said.out
 
 
-def test_sniff_names_the_files_of_records_in_a_folder_of_pictures(m5: M5, tmp_path: Path) -> None:
+def test_sniff_looks_at_the_records_in_a_folder_of_pictures(m5: M5, tmp_path: Path) -> None:
     for name in ("products.jsonl", "a.png"):
-        (tmp_path / name).write_text("{}")
+        (tmp_path / name).write_text('{"id": 1}')
     said = m5("sniff", tmp_path)
     assert said.code == 0
-    assert f"m5 sniff {tmp_path / 'products.jsonl'}" in said.out
+    assert f"files={tmp_path / 'products.jsonl'}" in said.out
     assert "tuxpaint" not in said.out
-
-
-def test_sniff_names_the_nearest_layout_and_where_its_mapping_lies(m5: M5, tmp_path: Path) -> None:
-    file = tmp_path / "products.jsonl"
-    file.write_text('{"id": 1, "title": "Mug", "attributes": {}, "images": ["a.png"]}\n')
-    said = m5("sniff", file)
-    assert "nearest: synth" in said.out
-    path = said.out.partition("copy a mapping (")[2].partition(")")[0]
-    assert Path(path).is_file()
 
 
 def test_sniff_says_when_no_layout_fits(m5: M5, tmp_path: Path) -> None:
@@ -89,6 +82,27 @@ def test_sniff_says_when_no_layout_fits(m5: M5, tmp_path: Path) -> None:
     assert said.code == 0
     assert "3 rows looked at, 1 of them cannot be parsed" in said.out
     assert "none that is known" in said.out
+    assert "\nfields:" in said.out
+
+
+def test_sniff_saves_a_mapping_that_runs_as_it_is(m5: M5, tmp_path: Path) -> None:
+    rows, mapping = tmp_path / "cups.csv", tmp_path / "cups.yaml"
+    rows.write_text("nummer;titel;preis\n1;Tasse rot;3,50 €\n2;Tasse blau;4,50 €\n")
+    said = m5("sniff", rows, "--write", mapping)
+    assert said.code == 0
+    assert f"--set mapping={mapping}" in said.out
+    made = m5(
+        "ingest", "-d", tmp_path / "ds", "--set", "source=cups", "--set", f"mapping={mapping}", "--set", f"files={rows}"
+    )
+    assert made.code == 0, made.err
+    assert sorted(m5tools.open(tmp_path / "ds").read("products")["title"]) == ["Tasse blau", "Tasse rot"]
+    again = m5("sniff", rows, "--write", mapping)
+    assert (again.code, "exists" in again.err) == (2, True)
+
+
+def test_sniff_writes_the_known_mapping_where_one_fits(m5: M5, crawl: Path, tmp_path: Path) -> None:
+    assert m5("sniff", sorted(crawl.glob("*.jsonl"))[0], "--write", tmp_path / "mine.yaml").code == 0
+    assert "source: synth" in (tmp_path / "mine.yaml").read_text()
 
 
 def test_the_command_that_sniff_proposes_can_be_copied(m5: M5, crawl: Path, tmp_path: Path) -> None:
@@ -96,7 +110,7 @@ def test_the_command_that_sniff_proposes_can_be_copied(m5: M5, crawl: Path, tmp_
     folder = tmp_path / "[red]"
     folder.mkdir()
     file = Path(shutil.copy(sorted(crawl.glob("*.jsonl"))[0], folder))
-    assert f"--set files={file}" in m5("sniff", file).out
+    assert f"--set {shlex.quote(f'files={file}')}" in m5("sniff", file).out
 
 
 # show -----------------------------------------------------------------------------------------------------------------

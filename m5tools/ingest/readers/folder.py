@@ -18,8 +18,9 @@ LONGEST_TEXT = 1 << 20
 class Folder(RowReader):
     """The reader; its input is the folder itself, a row is a stem, numbered in the order of their paths.
 
-    A record holds `stem` (path below the folder, without suffix), `folders` (list), `text` (content of the text file)
-    and, per modality, a list of `{path, role}`.
+    A record holds `stem` (path below the folder, without suffix), its last step `name`, `folders` (list), `title` and
+    `text` (first line and rest of the text file), a field for each further text file and, per modality, a list of
+    `{path, role}`.
     """
 
     def chunks(self, path: str, name: str) -> list[Chunk]:
@@ -40,9 +41,9 @@ class Folder(RowReader):
             inside = file.relative_to(folder).as_posix()
             item = items.setdefault(inside.removesuffix(suffix), {"text": None, "image": [], "video": [], "audio": []})
             kind, role = suffixes[suffix]
-            if kind == "text":
+            if kind in ("text", "texts"):
                 with file.open("rb") as opened:
-                    item["text"] = opened.read(LONGEST_TEXT).decode("utf-8-sig", "replace")
+                    item[role or "text"] = opened.read(LONGEST_TEXT).decode("utf-8-sig", "replace")
             else:
                 item[kind].append({"path": inside, "role": role})
         for number, (stem, item) in enumerate(sorted(items.items())):
@@ -51,7 +52,8 @@ class Folder(RowReader):
                 yield Row(number, raw, None, RejectReason.NOT_UTF8, "a file name that is not UTF-8")
                 continue
             first, _, rest = (item.pop("text") or "").partition("\n")
-            record = {"stem": stem, "folders": stem.split("/")[:-1], "title": first.strip(), "text": rest, **item}
+            *folders, name = stem.split("/")
+            record = {"stem": stem, "name": name, "folders": folders, "title": first.strip(), "text": rest, **item}
             yield Row(number, raw, record)
 
 
@@ -59,7 +61,8 @@ def _suffixes(mapping: Mapping) -> dict[str, tuple[str, str]]:
     parts = mapping.parts
     assert parts is not None
     found = {parts.text: ("text", "")} if parts.text else {}
-    for kind, suffixes in (("image", parts.image), ("video", parts.video), ("audio", parts.audio)):
+    media = (("image", parts.image), ("video", parts.video), ("audio", parts.audio))
+    for kind, suffixes in (("texts", parts.texts), *media):
         found |= {suffix: (kind, role) for suffix, role in suffixes.items()}
     return found
 

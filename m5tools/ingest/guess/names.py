@@ -1,0 +1,70 @@
+"""What the name of a field says: `schemas/field_names.yaml` holds what shops call the fields of a product."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Final
+
+import yaml
+
+from m5tools import resources
+
+# Names are compared without case, accents, spaces and punctuation.
+_ROLES: Final = {"main": ("main", "primary", "cover", "base"), "thumbnail": ("thumb", "thumbnail", "small")}
+LANGUAGES: Final = frozenset(
+    {"ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja",
+     "ko", "lt", "lv", "ms", "nb", "nl",
+     "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "vi", "zh"}
+)  # fmt: skip
+NESTED: Final = 100
+_LANGUAGE = re.compile(r"^(?P<name>.+?)[._\-\s(:]+(?P<language>[a-z]{2})(?:[_-][A-Za-z]{2})?\)?$")
+
+
+def bare(name: str) -> str:
+    """A name without case, accents, spaces and punctuation."""
+    parts = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(c for c in parts if c.isalnum())
+
+
+@cache
+def _places() -> dict[str, dict[str, int]]:
+    """For everything that has names: each bare name and how far behind the best one it is."""
+    text = (resources.folder("schemas") / "field_names.yaml").read_text(encoding="utf-8")
+    found: dict[str, dict[str, int]] = {}
+    for target, words in yaml.safe_load(text).items():
+        names = [bare(word) for word in words.split()]
+        found[target] = {name: place for place, name in reversed(list(enumerate(names)))}
+    return found
+
+
+def place_of(name: str, target: str) -> int | None:
+    """How far behind the best name for something this one is; None where it is no name for it.
+
+    Of a dotted path the whole (`seller.name`) is looked at first, then its last step, far behind, unless what it lies
+    in is something else (`brand.url`).
+    """
+    places = _places()[target]
+    whole = places.get(bare(name))
+    if whole is not None:
+        return whole
+    outer, _, last = name.rpartition(".")
+    found = places.get(bare(last)) if outer else None
+    if found is None or any(bare(step) in _places()[t] for step in outer.split(".") for t in _places() if t != target):
+        return None
+    return found + NESTED
+
+
+def language_of(name: str) -> tuple[str, str | None]:
+    """A name without the language that ends it, and that language: `name.de_DE` is `name` in `de`."""
+    match = _LANGUAGE.match(name)
+    if match and match["language"] in LANGUAGES:
+        return match["name"], match["language"]
+    return name, None
+
+
+def role_of(name: str) -> str | None:
+    """What a field of pictures says by its name that they are."""
+    words = set(re.split(r"[\W_]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).casefold()))
+    return next((role for role, hints in _ROLES.items() if words & set(hints)), None)
