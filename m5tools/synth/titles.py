@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.synth import strangers, words
-from m5tools.synth.columns import glue, join, mask, otherwise, pick, table
+from m5tools.synth.columns import glue, join, mask, number, otherwise, pick, table
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing
 from m5tools.synth.mess import Mess
@@ -28,11 +29,13 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OPENERS = table(text for language in words.TITLE_OPENERS for text in language)
 _CLOSERS = table(text for language in words.TITLE_CLOSERS for text in language)
 _BOILERPLATE = table(text for language in words.BOILERPLATE for text in language)
+_GREETINGS = table(text for language in words.SHOP_GREETINGS for text in language)
 _PLACES = table(text for language in words.PLACES_OF_USE for text in language)
 _SHORT = table(words.SHORT_TITLES)
 _LEADS = [table(lead[part] for language in words.LEADS for lead in language) for part in range(3)]
 _BODIES = [table(body[part] for body in words.BODIES) for part in range(3)]
 _DETAILS = [table(detail[part] for detail in words.DETAILS) for part in range(3)]
+_BRAND_PHRASES = [table(phrase[part] for language in words.BRAND_PHRASES for phrase in language) for part in range(3)]
 _USES = [table(use[part] for use in words.USES) for part in range(3)]
 
 
@@ -49,17 +52,21 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     """The texts of a batch."""
     draws, offer = world.draws, rows.offer
     pattern = _NAMED[draws.below("title-names", offer, len(_NAMED))]
-    named = Named(*pattern.T)
+    named = Named(*pattern.T)  # a near miss "text.terse" names none of them; its table lists them all the same
     told = strangers.told(world, rows, facts, mess, Modality.TEXT)
     nouns = _nouns(world, offer, told)
     title = _titles(world, offer, told, nouns, named)
     generic = pick(world.nouns, translated(world.noun[facts.category], np.zeros_like(offer), np.zeros_like(offer)))
     title = otherwise(mess.generic_title, generic, title)
+    terse = mess.is_near("text.terse")
+    title = otherwise(terse, _terse(world, offer, told), title)
     short = mess.has("text.short")
     title = otherwise(short, pick(_SHORT, draws.below("short", offer, len(words.SHORT_TITLES))), title)
 
-    described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~mess.generic_title
+    branded = mess.is_near("text.brand_phrase")
+    described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~terse & ~mess.generic_title | branded
     description = mask(_descriptions(world, rows, told, nouns), described)
+    description = join(" ", description, mask(_brand_phrases(world, told), branded))
     description = otherwise(mess.has("text.boilerplate"), _boilerplate(world, rows, facts.language), description)
 
     present = mess.state_is(Modality.TEXT, State.PRESENT)
@@ -123,28 +130,66 @@ def _descriptions(world: World, rows: Listing, told: Facts, nouns: pl.Series) ->
     for name, (around, code, first, second) in pieces.items():
         sentence = glue(pick(around[0], code), first, pick(around[1], code), second, pick(around[2], code))
         sentences.append(mask(sentence, draws.chance(f"says-{name}", offer, shares[name])))
-    shop = pick(_BOILERPLATE, language * 6 + rows.seller % 6, draws.chance("shop-opener", offer, _HAS_SHOP_OPENER))
+    opened = draws.chance("shop-opener", offer, _HAS_SHOP_OPENER)
+    shop = mask(_shop_sentence(world, rows, language, rows.seller % len(words.BOILERPLATE[0])), opened)
     return join("", glue(shop, " "), *sentences)
+
+
+def _terse(world: World, offer: Ints, told: Facts) -> pl.Series:
+    """A short title that says exactly what it is: the model alone, or with its brand."""
+    model, brand = world.model(told), pick(world.brands, told.brand)
+    return otherwise(world.draws.chance("model-alone", offer, 0.5), model, join(" ", brand, model))
+
+
+def _brand_phrases(world: World, told: Facts) -> pl.Series:
+    """What a brand says of itself under everything it makes, whoever sells it."""
+    language = told.language * len(words.BRAND_PHRASES[0])
+    phrase = language + world.draws.below("brand-phrase", told.brand, len(words.BRAND_PHRASES[0]))
+    around = [pick(part, phrase) for part in _BRAND_PHRASES]
+    founded = number(1880 + world.draws.below("founded", told.brand, 140))
+    return glue(around[0], pick(world.brands, told.brand), around[1], founded, around[2])
 
 
 def _boilerplate(world: World, rows: Listing, language: Ints) -> pl.Series:
     """Three or four sentences of the shop and nothing else."""
     four = world.draws.chance("four-sentences", rows.offer, 0.5)
     pool = len(words.BOILERPLATE[0])
-    sentences = [pick(_BOILERPLATE, language * pool + (rows.seller + j) % pool) for j in range(4)]
+    sentences = [_shop_sentence(world, rows, language, (rows.seller + j) % pool) for j in range(4)]
     return join(" ", *sentences[:3], mask(sentences[3], four))
 
 
+def _shop_sentence(world: World, rows: Listing, language: Ints, which: Ints) -> pl.Series:
+    """A sentence of the pool in the wording of a shop: each sets it off differently, a few edit a word."""
+    sentence = pick(_BOILERPLATE, language * len(words.BOILERPLATE[0]) + which)
+    form = world.draws.choice("shop-form", rows.seller, (0.12, 0.12, 0.08, 0.08))
+    loud = pl.select(pl.lit(sentence).str.to_uppercase()).to_series()
+    named = glue(pick(_GREETINGS, language * 4 + rows.seller % 4), " ", sentence)
+    forms = (glue("*** ", sentence, " ***"), glue("- ", sentence), loud, named)
+    for code, written in enumerate(forms):
+        sentence = otherwise(form == code, written, sentence)
+    return sentence
+
+
 def _garble(world: World, offer: Ints, column: pl.Series, garbled: Bools) -> pl.Series:
-    """Break the letters outside ASCII: UTF-8 read as Windows-1252, or every one lost to U+FFFD."""
+    """Break the letters outside ASCII in one of the ways in which shops do."""
     found = np.flatnonzero(garbled & column.is_not_null().to_numpy())
-    lost = world.draws.chance("letters-lost", offer[found], 0.4)
+    way = world.draws.choice("garbling", offer[found], (0.35, 0.2, 0.15, 0.3))
     accent = world.draws.below("accent", offer[found], len(words.ACCENTED))
-    broken = []
-    for text, is_lost, which in zip(column.gather(found), lost, accent, strict=True):
-        text = f"{text} {words.ACCENTED[which]}"
-        if is_lost:
-            broken.append(_NOT_ASCII.sub("\ufffd", text))
-        else:
-            broken.append(text.encode().decode("cp1252", errors="replace"))
+    broken = [
+        _GARBLED[kind](f"{text} {words.ACCENTED[which]}")
+        for text, kind, which in zip(column.gather(found), way, accent, strict=True)
+    ]
     return column.scatter(found, broken) if broken else column
+
+
+def _misread(text: str) -> str:
+    """UTF-8 read as Windows-1252; the five bytes that it does not assign are lost."""
+    return text.encode().decode("cp1252", errors="replace")
+
+
+_GARBLED: Final[tuple[Callable[[str], str], ...]] = (
+    _misread,
+    lambda text: text.encode().decode("latin-1"),
+    lambda text: _misread(_misread(text)),
+    lambda text: _NOT_ASCII.sub("\ufffd", text),
+)
