@@ -23,6 +23,7 @@ _MOJIBAKE: Final = "|".join(
         f"[ÄÅÆÇÈÉÊËÌÍÎÏÐÑØÙ][{_RARE_TAIL}]",
         f"[à-ï][{_ANY_TAIL}][{_ANY_TAIL}]",
         "ð[Ÿ\u0090\u009f]",
+        "â€",  # whatever the third byte became when compatibility characters were folded
     )
 )
 _MARKUP: Final = r"(?i)</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|&(?:[a-z]{2,8}|#\d{2,5});"

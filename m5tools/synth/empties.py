@@ -24,9 +24,9 @@ def blank(rng: np.random.Generator) -> Pixels:
     ground = np.full((height, width, 3), tone, np.float32) + rng.uniform(-3, 3, 3).astype(np.float32)
     look = rng.random()
     if look < 0.35:
-        ground += rng.normal(0, rng.uniform(0.5, 2.5), (height, width, 1)).astype(np.float32)
+        ground += rng.normal(0, rng.uniform(0.5, 4), (height, width, 1)).astype(np.float32)
     elif look < 0.7:
-        across, down = rng.uniform(-4, 4, 2)
+        across, down = rng.uniform(-8, 8, 2)
         ground += np.linspace(0, across, width, dtype=np.float32)[None, :, None]
         ground += np.linspace(0, down, height, dtype=np.float32)[:, None, None]
     return np.clip(np.rint(ground), 0, 255).astype(np.uint8)

@@ -145,6 +145,6 @@ def dark(photo: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def pale(photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """A white product before a white wall: what stands out of it are some ten levels of shade."""
-    shade = (255 - photo.astype(np.float32)) * np.float32(rng.uniform(0.08, 0.2))
+    """A white product before a white wall: what stands out of it are some dozen levels of shade."""
+    shade = (255 - photo.astype(np.float32)) * np.float32(rng.uniform(0.12, 0.3))
     return np.asarray(np.clip(255 - shade, 0, 255), np.uint8)
