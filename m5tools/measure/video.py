@@ -15,8 +15,7 @@ from m5tools.media.video import Clip
 
 FRAME_SIDE: Final = 256
 MOTION_SIDE: Final = 96
-VISIBLE: Final = 0.125
-LEAST_VISIBLE: Final = 4
+VISIBLE: Final = 6
 DARK: Final = 32
 DARK_SHARE: Final = 0.98
 NOISE_SPAN: Final = 8
@@ -55,14 +54,12 @@ def _motion(frames: list[Grey]) -> float | None:
 def _moving_share(glances: npt.NDArray[np.uint8]) -> float | None:
     """Share of pixels that change visibly between successive glances.
 
-    Visible is a change of an eighth of what the clip spans from dark to light, so that a night scene may move too; and
-    of four levels, which the noise of sensor and coder stays below once it is smoothed.
+    Smoothed, the noise of sensor and coder stays below `VISIBLE`; what moves at night or slowly does not.
     """
     if len(glances) < 2:
         return None
     smooth = [_smooth(glance) for glance in glances]
-    visible = max(LEAST_VISIBLE, VISIBLE * max(map(_span, smooth)))
-    return float(np.mean([(cv2.absdiff(before, after) > visible).mean() for before, after in pairwise(smooth)]))
+    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(smooth)]))
 
 
 def _is_black(luma: Grey) -> bool:
