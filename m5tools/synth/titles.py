@@ -28,8 +28,13 @@ _HAS_SHOP_OPENER: Final = 0.35
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OPENERS = table(text for language in words.TITLE_OPENERS for text in language)
 _CLOSERS = table(text for language in words.TITLE_CLOSERS for text in language)
-_BOILERPLATE = table(text for language in words.BOILERPLATE for text in language)
-_GREETINGS = table(text for language in words.SHOP_GREETINGS for text in language)
+_BOILERPLATE = table(
+    form
+    for sentences, greetings in zip(words.BOILERPLATE, words.SHOP_GREETINGS, strict=True)
+    for text in sentences
+    for form in (text, f"*** {text} ***", f"- {text}", text.upper(), *(f"{greeting} {text}" for greeting in greetings))
+)
+_FORMS: Final = 4 + len(words.SHOP_GREETINGS[0])
 _PLACES = table(text for language in words.PLACES_OF_USE for text in language)
 _SHORT = table(words.SHORT_TITLES)
 _LEADS = [table(lead[part] for language in words.LEADS for lead in language) for part in range(3)]
@@ -59,15 +64,21 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     generic = pick(world.nouns, translated(world.noun[facts.category], np.zeros_like(offer), np.zeros_like(offer)))
     title = otherwise(mess.generic_title, generic, title)
     terse = mess.is_near("text.terse")
-    title = otherwise(terse, _terse(world, offer, told), title)
+    found = np.flatnonzero(terse)
+    title = title.scatter(found, _terse(world, offer, told).gather(found))
     short = mess.has("text.short")
     title = otherwise(short, pick(_SHORT, draws.below("short", offer, len(words.SHORT_TITLES))), title)
 
     branded = mess.is_near("text.brand_phrase")
     described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~terse & ~mess.generic_title | branded
     description = mask(_descriptions(world, rows, told, nouns), described)
-    description = join(" ", description, mask(_brand_phrases(world, told), branded))
-    description = otherwise(mess.has("text.boilerplate"), _boilerplate(world, rows, facts.language), description)
+    found = np.flatnonzero(branded)
+    phrases = _brand_phrases(world, told.language[found], told.brand[found])
+    description = description.scatter(found, join(" ", description.gather(found), phrases))
+    found = np.flatnonzero(mess.has("text.boilerplate"))
+    description = description.scatter(
+        found, _boilerplate(world, offer[found], rows.seller[found], facts.language[found])
+    )
 
     present = mess.state_is(Modality.TEXT, State.PRESENT)
     title, description = mask(title, present), mask(description, present)
@@ -131,8 +142,8 @@ def _descriptions(world: World, rows: Listing, told: Facts, nouns: pl.Series) ->
         sentence = glue(pick(around[0], code), first, pick(around[1], code), second, pick(around[2], code))
         sentences.append(mask(sentence, draws.chance(f"says-{name}", offer, shares[name])))
     opened = draws.chance("shop-opener", offer, _HAS_SHOP_OPENER)
-    shop = mask(_shop_sentence(world, rows, language, rows.seller % len(words.BOILERPLATE[0])), opened)
-    return join("", glue(shop, " "), *sentences)
+    shop = _shop_sentence(language, rows.seller % len(words.BOILERPLATE[0]), _shop_form(world, rows.seller))
+    return join("", glue(mask(shop, opened), " "), *sentences)
 
 
 def _terse(world: World, offer: Ints, told: Facts) -> pl.Series:
@@ -141,33 +152,31 @@ def _terse(world: World, offer: Ints, told: Facts) -> pl.Series:
     return otherwise(world.draws.chance("model-alone", offer, 0.5), model, join(" ", brand, model))
 
 
-def _brand_phrases(world: World, told: Facts) -> pl.Series:
+def _brand_phrases(world: World, language: Ints, brand: Ints) -> pl.Series:
     """What a brand says of itself under everything it makes, whoever sells it."""
-    language = told.language * len(words.BRAND_PHRASES[0])
-    phrase = language + world.draws.below("brand-phrase", told.brand, len(words.BRAND_PHRASES[0]))
+    choices = len(words.BRAND_PHRASES[0])
+    phrase = language * choices + world.draws.below("brand-phrase", brand, choices)
     around = [pick(part, phrase) for part in _BRAND_PHRASES]
-    founded = number(1880 + world.draws.below("founded", told.brand, 140))
-    return glue(around[0], pick(world.brands, told.brand), around[1], founded, around[2])
+    founded = number(1880 + world.draws.below("founded", brand, 140))
+    return glue(around[0], pick(world.brands, brand), around[1], founded, around[2])
 
 
-def _boilerplate(world: World, rows: Listing, language: Ints) -> pl.Series:
+def _boilerplate(world: World, offer: Ints, seller: Ints, language: Ints) -> pl.Series:
     """Three or four sentences of the shop and nothing else."""
-    four = world.draws.chance("four-sentences", rows.offer, 0.5)
-    pool = len(words.BOILERPLATE[0])
-    sentences = [_shop_sentence(world, rows, language, (rows.seller + j) % pool) for j in range(4)]
+    four = world.draws.chance("four-sentences", offer, 0.5)
+    pool, form = len(words.BOILERPLATE[0]), _shop_form(world, seller)
+    sentences = [_shop_sentence(language, (seller + j) % pool, form) for j in range(4)]
     return join(" ", *sentences[:3], mask(sentences[3], four))
 
 
-def _shop_sentence(world: World, rows: Listing, language: Ints, which: Ints) -> pl.Series:
-    """A sentence of the pool in the wording of a shop: each sets it off differently, a few edit a word."""
-    sentence = pick(_BOILERPLATE, language * len(words.BOILERPLATE[0]) + which)
-    form = world.draws.choice("shop-form", rows.seller, (0.12, 0.12, 0.08, 0.08))
-    loud = pl.select(pl.lit(sentence).str.to_uppercase()).to_series()
-    named = glue(pick(_GREETINGS, language * 4 + rows.seller % 4), " ", sentence)
-    forms = (glue("*** ", sentence, " ***"), glue("- ", sentence), loud, named)
-    for code, written in enumerate(forms):
-        sentence = otherwise(form == code, written, sentence)
-    return sentence
+def _shop_sentence(language: Ints, which: Ints, form: Ints) -> pl.Series:
+    """A sentence of the pool in one of its forms."""
+    return pick(_BOILERPLATE, (language * len(words.BOILERPLATE[0]) + which) * _FORMS + form)
+
+
+def _shop_form(world: World, seller: Ints) -> Ints:
+    """How each shop sets its sentences off; most write them plainly."""
+    return world.draws.choice("shop-form", seller, (0.12, 0.12, 0.08, 0.02, 0.02, 0.02, 0.02)) + 1
 
 
 def _garble(world: World, offer: Ints, column: pl.Series, garbled: Bools) -> pl.Series:
