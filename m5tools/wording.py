@@ -48,6 +48,8 @@ MOJIBAKE: Final = "|".join(
 _NOTHING_MEASURED: Final = r"^0+(?:[.,]0+)?\s?(?:kg|g|mg|lbs?|oz|t|km|m|cm|mm|in|inch|l|cl|ml|w|kw|v|a|mah|gb|mb|tb)$"
 _ONLY_PUNCTUATION: Final = r"^[^\p{L}\p{N}]+$"
 
+_ORNAMENT: Final = " *-–—_=~#>|★☆:,\"'()[]"
+"""What a shop sets a sentence off with; it is no part of it."""
 _END_OF_PHRASE: Final = r"[.!?;]+(?:\s+|$)|[。！？✓•\n\r]+"
 
 
@@ -90,7 +92,8 @@ def runs(texts: pl.DataFrame) -> pl.DataFrame:
 
 
 def phrases(texts: pl.DataFrame) -> pl.DataFrame:
-    """The phrases of each text: cut at sentence ends, bullets and line ends, lower case, spaces collapsed.
+    """The phrases of each text: cut at sentence ends, bullets and line ends, lower case, spaces collapsed, ornaments
+    around them left out.
 
     Args:
         texts: `row` (any integer), `text`.
@@ -102,7 +105,7 @@ def phrases(texts: pl.DataFrame) -> pl.DataFrame:
     cut = (
         texts.select("row", text=pl.col("text").str.replace_all(_END_OF_PHRASE, "\n").str.split("\n"))
         .explode("text", empty_as_null=True, keep_nulls=True)
-        .select("row", text=pl.col("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars())
+        .select("row", text=pl.col("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars(_ORNAMENT))
         .with_columns(chars=pl.col("text").str.len_chars().cast(pl.Int64))
         .filter(pl.col("text").str.len_bytes() >= SHORTEST_PHRASE)
     )

@@ -21,6 +21,7 @@ TOLERANCE: Final = 28
 CONTENT_SHARE: Final = 0.01
 FLAT: Final = 2
 COLOUR_BINS: Final = 8
+RELIEF_SIDE: Final = 32
 _COLOUR_SIDE: Final = 64
 _WHITE: Final = (240, 8)  # L* at least, a* and b* at most so far from neutral, all of 255
 
@@ -42,6 +43,7 @@ def signals(picture: Picture) -> tuple[dict[str, Any], bytes]:
         "short_side": min(picture.width, picture.height),
         "luma_mean": float(luma.mean()),
         "luma_deviation": float(luma.std()),
+        "relief": relief(luma),
         "sharpness": float(cv2.Laplacian(luma, cv2.CV_32F).var()),
         "flat_share": _flat_share(luma),
         "border_share": 1 - area / luma.size,
@@ -57,6 +59,25 @@ def grey(rgb: Rgb) -> Grey:
     """Brightness (ITU-R BT.601), uint8 [h, w]."""
     luma: Grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     return luma
+
+
+def relief(luma: Grey) -> float:
+    """What stands out of an evenly lit ground, in levels from the 1st to the 99th percentile.
+
+    Averaging over a grid removes noise, and a fitted plane the slope of the light; a picture of nothing has neither
+    noise nor slope to show for content, whatever its standard deviation.
+    """
+    height, width = luma.shape
+    size = (min(width, RELIEF_SIDE), min(height, RELIEF_SIDE))
+    grid = cv2.resize(luma.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    down, across = (np.linspace(-1, 1, n, dtype=np.float32) if n > 1 else np.zeros(1, np.float32) for n in grid.shape)
+    slopes = (
+        (axis @ means) / max(float(axis @ axis), 1.0) for axis, means in ((down, grid.mean(1)), (across, grid.mean(0)))
+    )
+    slope_down, slope_across = slopes
+    level = grid - slope_down * down[:, None] - slope_across * across
+    low, high = np.percentile(level, (1, 99))
+    return float(high - low)
 
 
 def pdq(rgb: Rgb) -> tuple[bytes, int]:

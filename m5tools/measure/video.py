@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m5tools.measure.image import grey, pdq
+from m5tools.measure.image import Grey, grey, pdq
 from m5tools.media.image import Rgb, encode_jpeg, fit
 from m5tools.media.video import Clip
 
 FRAME_SIDE: Final = 256
 MOTION_SIDE: Final = 96
-VISIBLE: Final = 16
+VISIBLE: Final = 6
 DARK: Final = 32
 DARK_SHARE: Final = 0.98
+NOISE_SPAN: Final = 8
 STRIP_FRAMES: Final = 8
 STRIP_HEIGHT: Final = 96
 _STRIP_WIDTH: Final = 4 * STRIP_HEIGHT
@@ -36,13 +37,13 @@ def signals(clip: Clip) -> tuple[dict[str, Any], bytes]:
         "has_audio": clip.has_audio,
         "motion": _motion(small),
         "moving_share": _moving_share(clip.glances),
-        "black_share": float(np.mean([(luma < DARK).mean() >= DARK_SHARE for luma in small])),
+        "black_share": float(np.mean([_is_black(luma) for luma in small])),
         "frame_pdq": [pdq(fit(frame, FRAME_SIDE))[0] for frame in clip.frames],
     }
     return row, strip(clip.frames)
 
 
-def _motion(frames: list[npt.NDArray[np.uint8]]) -> float | None:
+def _motion(frames: list[Grey]) -> float | None:
     """Mean absolute difference between successive frames; None where there is only one."""
     if len(frames) < 2:
         return None
@@ -51,10 +52,29 @@ def _motion(frames: list[npt.NDArray[np.uint8]]) -> float | None:
 
 
 def _moving_share(glances: npt.NDArray[np.uint8]) -> float | None:
-    """Share of pixels that change visibly between successive glances; coding noise stays below `VISIBLE`."""
+    """Share of pixels that change visibly between successive glances.
+
+    Smoothed, the noise of sensor and coder stays below `VISIBLE`; what moves at night or slowly does not.
+    """
     if len(glances) < 2:
         return None
-    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(glances)]))
+    smooth = [_smooth(glance) for glance in glances]
+    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(smooth)]))
+
+
+def _is_black(luma: Grey) -> bool:
+    """Dark all over, and nothing stands out of the dark but noise: a night scene is no black frame."""
+    return bool((luma < DARK).mean() >= DARK_SHARE and _span(_smooth(luma)) < NOISE_SPAN)
+
+
+def _smooth(luma: Grey) -> Grey:
+    return np.asarray(cv2.GaussianBlur(luma, (5, 5), 0), np.uint8)
+
+
+def _span(luma: Grey) -> float:
+    """Levels from the darkest to the lightest percent of the pixels."""
+    low, high = np.percentile(luma, (1, 99))
+    return float(high - low)
 
 
 def strip(frames: npt.NDArray[np.uint8]) -> bytes:

@@ -89,6 +89,8 @@ def _sndfile(data: bytes, max_s: float, limits: Limits) -> Sound:
 
 def _ffmpeg(data: bytes, max_s: float, limits: Limits) -> Sound:
     with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
+        if not container.streams:
+            raise DecodeError(Reason.UNDECODABLE, "nothing can be found in the container")
         if not container.streams.audio:
             raise NoSoundTrack
         stream = container.streams.audio[0]

@@ -203,7 +203,7 @@ def _text(head: bytes) -> tuple[Modality | None, str]:
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<!--")):
         return None, "text/html"
     control = sum(byte < 9 or 13 < byte < 32 for byte in head)
-    if len(head) >= 16 and not control and _is_utf8(head):
+    if head and not control and (head.isascii() or (len(head) >= 16 and _is_utf8(head))):
         return None, "text/plain"
     return None, "application/octet-stream"
 

@@ -70,6 +70,8 @@ def decode(
     """
     check(data, Modality.VIDEO, limits)
     with guarded(data), av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
+        if not container.streams:
+            raise DecodeError(Reason.UNDECODABLE, "nothing can be found in the container")
         if not container.streams.video:
             raise DecodeError(Reason.WRONG_TYPE, "the container holds no video")
         stream = container.streams.video[0]

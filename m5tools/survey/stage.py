@@ -36,7 +36,7 @@ class Survey(Stage):
     """Counts phrases, values, brands, files, attribute names and categories over the whole corpus."""
 
     name: ClassVar[str] = "survey"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = tuple(COUNTS)
 
     config: SurveyConfig

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from m5tools.synth.columns import glue, mask, pick
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing, listing
-from m5tools.synth.mess import TAGS, Mess, Sound, decide
+from m5tools.synth.mess import NEAR_MISSES, TAGS, Mess, Sound, decide
 from m5tools.synth.records import Records, differs, identifiers, lines, records
 from m5tools.synth.tables import Tables
 from m5tools.synth.world import Facts, World
@@ -42,10 +42,10 @@ _TRUTH: Final[dict[str, pl.DataType]] = {
 }
 TRUTH_SCHEMA: Final = pl.Schema(_TRUTH)
 # What was planted beside tags and states: a modality that is another product's, one broken image among several, a bare
-# title that really different products share, a link with a slip of the crawler before it, a
-# description in a wrong encoding that can be put right (text.mojibake is for what cannot).
+# title that really different products share, a link with a slip of the crawler before it, a description in a wrong
+# encoding that can be put right (text.mojibake is for what cannot); and the near misses.
 ODDITIES: Final = (*(f"{modality}.stranger" for modality in MODALITIES), "image.partial", "text.generic_title",
-                   "image.url_slip", "text.misread")  # fmt: skip
+                   "image.url_slip", "text.misread", *NEAR_MISSES)  # fmt: skip
 
 
 class _Kind(IntEnum):
@@ -185,7 +185,8 @@ def _truth(
 
 
 def _oddities(mess: Mess, made: Records) -> Ints:
-    planted = (*mess.noisy.T, mess.partial, mess.generic_title, made.slipped, made.misread)
+    near = map(mess.is_near, NEAR_MISSES)
+    planted = (*mess.noisy.T, mess.partial, mess.generic_title, made.slipped, made.misread, *near)
     return sum((found.astype(np.int64) << bit for bit, found in enumerate(planted)), np.zeros_like(mess.tags))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m5tools.synth.looks import Looks
-from m5tools.synth.pictures import STUDIO, Pixels, scaled
+from m5tools.synth.pictures import STUDIO, Pixels
 from m5tools.synth.sounds import Wave
 
 Planes = NDArray[np.uint8]  # I420: (height * 3 / 2, width)
@@ -50,16 +50,57 @@ def moving(photo: Pixels, looks: Looks, row: int, seconds: float, rng: np.random
     return frames
 
 
-def still(photo: Pixels, seconds: float) -> list[Planes]:
-    """Frames of a clip in which nothing happens."""
-    width, height = _SIZES[0]
-    return [_planes(scaled(photo, width, height))] * int(seconds * FPS)
+def slow(photo: Pixels, seconds: float, rng: np.random.Generator) -> list[Planes]:
+    """Frames of a camera that passes the product slowly: 8-16 pixels in the whole clip."""
+    return _pan(photo, float(rng.uniform(8, 16)), seconds, rng)
 
 
-def black(seconds: float) -> list[Planes]:
-    """Frames of a black clip."""
+def still(photo: Pixels, seconds: float, rng: np.random.Generator) -> list[Planes]:
+    """Frames of a clip in which nothing happens: a photo on show, at times with a channel's logo in the corner or with
+    less than a pixel of drift, seen through a sensor."""
+    kind = rng.random()
+    if kind < 0.3:
+        photo = photo.copy()
+        photo[6:26, -34:-6] = rng.integers(0, 256, 3)
+    return _pan(photo, float(rng.uniform(0.3, 0.9)) if kind > 0.7 else 0.0, seconds, rng)
+
+
+def black(seconds: float, rng: np.random.Generator) -> list[Planes]:
+    """Frames of a black clip: a level that is seldom quite zero, and the noise of a covered sensor."""
     width, height = _SIZES[0]
-    return [_planes(np.zeros((height, width, 3), np.uint8))] * int(seconds * FPS)
+    frame = np.full((height, width, 3), int(rng.integers(0, 9)), np.uint8)
+    noise = _Grain(frame.shape, rng)
+    return [_planes(noise.over(frame)) for _ in range(int(seconds * FPS))]
+
+
+def _pan(photo: Pixels, way: float, seconds: float, rng: np.random.Generator) -> list[Planes]:
+    """Frames that move sideways by `way` pixels from the first to the last."""
+    width, height = _SIZES[0]
+    count = int(seconds * FPS)
+    noise = _Grain((height, width, 3), rng)
+    matrix = np.array([[width / STUDIO, 0, 0], [0, height / STUDIO, 0]])
+    frames = []
+    for number in range(count):
+        matrix[0, 2] = way * (number / (count - 1) - 0.5)
+        frame = cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        frames.append(_planes(noise.over(np.asarray(frame, np.uint8))))
+    return frames
+
+
+class _Grain:
+    """Sensor noise, anew for each frame: cut at random from one larger field, which is far cheaper than drawing it."""
+
+    def __init__(self, shape: tuple[int, ...], rng: np.random.Generator) -> None:
+        height, width, _ = shape
+        self._shape, self._rng = (height, width), rng
+        self._field = rng.normal(0, rng.uniform(0.5, 3.5), (2 * height, 2 * width)).astype(np.float32)
+
+    def over(self, frame: Pixels) -> Pixels:
+        """The frame with its noise."""
+        height, width = self._shape
+        top, left = self._rng.integers(0, (height, width))
+        noise = self._field[top : top + height, left : left + width, None]
+        return np.asarray(np.clip(frame + noise, 0, 255), np.uint8)
 
 
 def encoded(frames: list[Planes], wave: Wave | None, rate: int) -> bytes:

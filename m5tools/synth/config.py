@@ -178,7 +178,8 @@ class SynthConfig(_Knobs):
     `files`: JSON-lines parts; `sellers`, `categories`, `attribute_names`: sizes of the worlds they are drawn from
     (names of attributes that only some kinds of product have; those of brand, colour and such come on top);
     `tail_exponent`: a category of rank r has a share proportional to r ** -tail_exponent (profile `m5product` has its
-    own measured tail); `own_audio`: share of products whose sound is a file of its own, not the video's track.
+    own measured tail); `own_audio`: share of products whose sound is a file of its own, not the video's track;
+    `near_misses`: share of products, for each modality, that look like a defect and are none.
     """
 
     products: Annotated[int, Field(ge=1, le=100_000_000)] = 2000
@@ -192,6 +193,7 @@ class SynthConfig(_Knobs):
     sellers: Annotated[int, Field(ge=16, le=1_000_000)] = 400
     tail_exponent: Annotated[float, Field(ge=0.0, le=3.0)] = 0.9
     own_audio: Rate = 0.25
+    near_misses: Rate = 0.06
     informativeness: Informativeness = Informativeness()
     noise: NoiseShares = NoiseShares()
     missing: MissingRates = MissingRates()

@@ -8,15 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from m5tools.synth import clips, pictures, sounds, strangers
+from m5tools.synth import clips, empties, pictures, sounds, strangers
 from m5tools.synth.block import Block
+from m5tools.synth.broken import spoiled
 from m5tools.synth.looks import Looks, looks
-from m5tools.synth.mess import TAG_BIT, Sound
+from m5tools.synth.mess import NEAR_MISS_BIT, TAG_BIT, Sound
 from m5tools.synth.world import World
 from m5tools.vocabulary import Modality, Reason
 
 _RATES = (16_000, 22_050)
-_HTML = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>\n"
 
 
 @dataclass(frozen=True)
@@ -59,69 +59,75 @@ def _files(world: World, block: Block, cues: dict[Modality, Looks], row: int) ->
     for view, column in enumerate(links.images):
         path = column[row]
         if path is not None and fault is not Reason.MISSING_FILE:
-            content = _picture(mess.tags[row], pictures.studio_photo(image, row, view), path, rng)
+            suffix = path.rsplit(".", 1)[1]
+            if mess.tags[row] & TAG_BIT["image.placeholder"]:
+                content = empties.placeholder(world.draws, int(block.rows.seller[row]), suffix)
+            else:
+                photo = pictures.studio_photo(image, row, view)
+                content = _picture(mess.tags[row], mess.near_misses[row], photo, suffix, rng)
             broken = Reason.UNDECODABLE if partly and view == 1 else fault
-            files.append((path, _spoiled(content, broken, rng)))
+            files.append((path, spoiled(content, broken, Modality.IMAGE, rng)))
     fault = Reason(int(mess.video_fault[row]))
     if links.video[row] is not None and fault is not Reason.MISSING_FILE:
         heard = audio if mess.sound[row] == Sound.IN_VIDEO else None
-        content = _clip(mess.tags[row], video, heard, row, rng)
-        files.append((links.video[row], _spoiled(content, fault, rng)))
+        content = _clip(mess.tags[row], mess.near_misses[row], video, heard, row, rng)
+        files.append((links.video[row], spoiled(content, fault, Modality.VIDEO, rng)))
     fault = Reason(int(mess.audio_fault[row]))
     if links.audio[row] is not None and fault is not Reason.MISSING_FILE:
         rate = _RATES[int(rng.integers(2))]
-        wave = _wave(mess.tags[row], audio, row, rate, rng)
+        wave = _wave(mess.tags[row], mess.near_misses[row], audio, row, rate, rng)
         content = sounds.encoded(wave, rate, links.audio[row].rsplit(".", 1)[1])
-        files.append((links.audio[row], _spoiled(content, fault, rng)))
+        files.append((links.audio[row], spoiled(content, fault, Modality.AUDIO, rng)))
     return files
 
 
-def _picture(tags: int, photo: pictures.Pixels, path: str, rng: np.random.Generator) -> bytes:
-    if tags & TAG_BIT["image.placeholder"]:
-        return pictures.placeholder()
-    suffix = path.rsplit(".", 1)[1]
+def _picture(tags: int, near_misses: int, photo: pictures.Pixels, suffix: str, rng: np.random.Generator) -> bytes:
     quality = int(rng.integers(50, 93))
     if tags & TAG_BIT["image.blank"]:
-        return pictures.encoded(pictures.blank(rng), suffix, quality)
+        return pictures.encoded(empties.blank(rng), suffix, quality)
     if tags & TAG_BIT["image.tiny"]:
         return pictures.encoded(pictures.tiny(photo, rng), suffix, quality)
     shown = pictures.edited(photo, rng)
-    if suffix != "jpg" and rng.random() < 0.15:
+    if near_misses & NEAR_MISS_BIT["image.dark"]:
+        shown = pictures.dark(shown, rng)
+    elif near_misses & NEAR_MISS_BIT["image.pale"]:
+        shown = pictures.pale(shown, rng)
+    elif near_misses & NEAR_MISS_BIT["image.small"]:
+        shown = pictures.small(shown, rng)
+    elif suffix != "jpg" and rng.random() < 0.15:
         shown = pictures.with_alpha(shown)
     return pictures.encoded(shown, suffix, quality)
 
 
-def _clip(tags: int, cues: Looks, heard: Looks | None, row: int, rng: np.random.Generator) -> bytes:
+def _clip(tags: int, near_misses: int, cues: Looks, heard: Looks | None, row: int, rng: np.random.Generator) -> bytes:
     seconds, rate = float(rng.uniform(2.5, 3.2)), _RATES[0]
     photo = pictures.studio_photo(cues, row, 0)
     if tags & TAG_BIT["video.black"]:
-        frames = clips.black(seconds)
+        frames = clips.black(seconds, rng)
     elif tags & TAG_BIT["video.static"]:
-        frames = clips.still(photo, seconds)
+        frames = clips.still(photo, seconds, rng)
+    elif near_misses & NEAR_MISS_BIT["video.slow"]:
+        frames = clips.slow(photo, seconds, rng)
     else:
-        frames = clips.moving(photo, cues, row, seconds, rng)
-    wave = None if heard is None else _wave(tags, heard, row, rate, rng, len(frames) / clips.FPS)
+        dark = bool(near_misses & NEAR_MISS_BIT["video.dark"])
+        frames = clips.moving(pictures.dark(photo, rng) if dark else photo, cues, row, seconds, rng)
+    wave = None if heard is None else _wave(tags, near_misses, heard, row, rate, rng, len(frames) / clips.FPS)
     return clips.encoded(frames, wave, rate)
 
 
 def _wave(
-    tags: int, cues: Looks, row: int, rate: int, rng: np.random.Generator, seconds: float | None = None
+    tags: int,
+    near_misses: int,
+    cues: Looks,
+    row: int,
+    rate: int,
+    rng: np.random.Generator,
+    seconds: float | None = None,
 ) -> sounds.Wave:
     seconds = float(rng.uniform(2.0, 3.0)) if seconds is None else seconds
     if tags & TAG_BIT["audio.silent"]:
-        return np.zeros(int(rate * seconds), np.float32)
+        return sounds.silence(rate, seconds, rng)
     wave = sounds.sound(cues, row, rate, seconds, rng)
-    return sounds.clipped(wave) if tags & TAG_BIT["audio.clipped"] else wave
-
-
-def _spoiled(content: bytes, fault: Reason, rng: np.random.Generator) -> bytes:
-    """The file as a broken crawl leaves it."""
-    if fault is Reason.EMPTY:
-        return b""
-    if fault is Reason.WRONG_TYPE:
-        return _HTML
-    if fault is Reason.TRUNCATED:
-        return content[: len(content) // 2]
-    if fault is Reason.UNDECODABLE:
-        return rng.bytes(900)
-    return content
+    if near_misses & NEAR_MISS_BIT["audio.quiet"]:
+        return sounds.quiet(wave, rng)
+    return sounds.clipped(wave, rng) if tags & TAG_BIT["audio.clipped"] else wave

@@ -25,6 +25,12 @@ TAGS: Final = (
     "pair.title_table_mismatch",
 )  # fmt: skip
 TAG_BIT: Final = {tag: 1 << position for position, tag in enumerate(TAGS)}
+# What looks like a defect to a careless measure and is none: night shots, white goods on white, low recordings.
+NEAR_MISSES: Final = (
+    "image.dark", "image.pale", "image.small", "text.terse", "text.brand_phrase", "table.two",
+    "video.dark", "video.slow", "audio.quiet",
+)  # fmt: skip
+NEAR_MISS_BIT: Final = {near_miss: 1 << position for position, near_miss in enumerate(NEAR_MISSES)}
 
 
 class Sound(IntEnum):
@@ -42,7 +48,8 @@ class Mess:
     `tags`: int64 bit mask over `TAGS`; `states`, `reasons`: uint8 (rows, 5) in the order of the modalities;
     `images`: listed images, 0-3; `video`: bool; `sound`: codes of `Sound`; `image_fault`, `video_fault`,
     `audio_fault`: codes of `Reason` that listed files suffer from (0: none); `partial`: only the second image does;
-    `noisy`: bool (rows, 5), modalities that tell of or show another product.
+    `noisy`: bool (rows, 5), modalities that tell of or show another product; `near_misses`: int64 bit mask over
+    `NEAR_MISSES`.
     """
 
     tags: Ints
@@ -57,6 +64,7 @@ class Mess:
     partial: Bools
     generic_title: Bools
     noisy: Bools
+    near_misses: Ints
 
     def has(self, tag: str) -> Bools:
         found: Bools = (self.tags & TAG_BIT[tag]) != 0
@@ -64,6 +72,10 @@ class Mess:
 
     def has_any(self, start: str) -> Bools:
         found: Bools = (self.tags & sum(bit for tag, bit in TAG_BIT.items() if tag.startswith(start))) != 0
+        return found
+
+    def is_near(self, near_miss: str) -> Bools:
+        found: Bools = (self.near_misses & NEAR_MISS_BIT[near_miss]) != 0
         return found
 
     def state_is(self, modality: Modality, state: State) -> Bools:
@@ -108,6 +120,11 @@ def decide(config: SynthConfig, draws: Draws, offer: Ints) -> Mess:
     torn = (noisy[:, Modality.TEXT.bit] | noisy[:, Modality.TABLE.bit]) & text & table
     tags |= np.where(torn, TAG_BIT["pair.title_table_mismatch"], 0)
 
+    near_misses = _near_misses(config, draws, offer, tags, {
+        Modality.IMAGE: image_ok, Modality.TEXT: text & ~torn, Modality.TABLE: table & ~torn, Modality.VIDEO: video_ok,
+        Modality.AUDIO: audio_ok,
+    })  # fmt: skip
+
     partial = image_ok & draws.chance("partial", offer, config.faults.image.partial) & (tags & _IMAGE_TAGS == 0)
     several = 1 + draws.choice("images", offer, (0.45, 0.35, 0.20))
     images = np.where(tags & _IMAGE_TAGS != 0, 1, np.where(partial, np.maximum(several, 2), several))
@@ -135,7 +152,7 @@ def decide(config: SynthConfig, draws: Draws, offer: Ints) -> Mess:
     return Mess(
         tags=tags, states=states, reasons=reasons, images=images * image_listed, video=video,
         sound=sound.astype(np.int64), image_fault=image_fault, video_fault=video_fault, audio_fault=audio_fault,
-        partial=partial, generic_title=generic, noisy=noisy,
+        partial=partial, generic_title=generic, noisy=noisy, near_misses=near_misses,
     )  # fmt: skip
 
 
@@ -190,6 +207,20 @@ def _noise(config: SynthConfig, draws: Draws, offer: Ints, tags: Ints, usable: d
     for modality in (Modality.IMAGE, Modality.VIDEO, Modality.AUDIO):
         drawn[modality] &= tags & sum(TAG_BIT[tag] for tag in TAGS if tag.startswith(f"{modality}.")) == 0
     return np.stack([drawn[modality] for modality in MODALITIES], axis=1)
+
+
+def _near_misses(config: SynthConfig, draws: Draws, offer: Ints, tags: Ints, usable: dict[Modality, Bools]) -> Ints:
+    """The near misses of each offer, as bit masks: at most one a modality, and only where it has no tag."""
+    found = np.zeros_like(offer)
+    for modality, there in usable.items():
+        kinds = [kind for kind in NEAR_MISSES if kind.startswith(f"{modality}.")]
+        if config.layout == "m5product":
+            kinds = [kind for kind in kinds if kind != "text.brand_phrase"]  # it has titles only
+        sound = there & (tags & sum(TAG_BIT[tag] for tag in TAGS if tag.startswith(f"{modality}.")) == 0)
+        bits = np.array([*(NEAR_MISS_BIT[kind] for kind in kinds), 0], np.int64)
+        drawn = draws.choice(f"{modality}-near-miss", offer, (config.near_misses / len(kinds),) * len(kinds))
+        found |= np.where(sound, bits[drawn], 0)
+    return found
 
 
 _TEXT_AND_TABLE_TAGS = sum(TAG_BIT[tag] for tag in TAGS if tag.startswith(("text.", "table.")))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from m5tools.synth import words
 from m5tools.synth.looks import ACCENTS, Looks
@@ -125,25 +125,26 @@ def with_alpha(pixels: Pixels) -> Pixels:
     return np.dstack([pixels, alpha])
 
 
-def blank(rng: np.random.Generator) -> Pixels:
-    """A picture of nothing: one light colour."""
-    side = int(rng.integers(96, 225))
-    return np.full((side, side, 3), int(rng.integers(240, 256)), np.uint8)
-
-
 def tiny(photo: Pixels, rng: np.random.Generator) -> Pixels:
     """A thumbnail of 24-56 pixels."""
     side = int(rng.integers(24, 57))
     return scaled(photo, side, side)
 
 
-@lru_cache(maxsize=1)
-def placeholder() -> bytes:
-    """The one "no image" file that shops show when they have none."""
-    image = Image.new("RGB", (160, 160), (222, 222, 222))
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((40, 45, 120, 105), outline=(140, 140, 140), width=4)
-    draw.ellipse((52, 54, 68, 70), fill=(140, 140, 140))
-    draw.polygon([(46, 100), (75, 68), (92, 86), (102, 76), (116, 100)], fill=(140, 140, 140))
-    draw.text((52, 118), "NO IMAGE", fill=(110, 110, 110))
-    return encoded(np.asarray(image), "jpg", 85)
+def small(photo: Pixels, rng: np.random.Generator) -> Pixels:
+    """A small picture in which the product is still plain to see: 64-80 pixels."""
+    side = int(rng.integers(64, 81))
+    return scaled(photo, side, side)
+
+
+def dark(photo: Pixels, rng: np.random.Generator) -> Pixels:
+    """The same scene at night: little light, and the grain that a sensor adds then."""
+    grain = rng.normal(0, 1.5, photo.shape[:2]).astype(np.float32)
+    lit = photo * np.float32(rng.uniform(0.12, 0.3)) + grain[..., None]
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)
+
+
+def pale(photo: Pixels, rng: np.random.Generator) -> Pixels:
+    """A white product before a white wall: what stands out of it are some dozen levels of shade."""
+    shade = (255 - photo.astype(np.float32)) * np.float32(rng.uniform(0.12, 0.3))
+    return np.asarray(np.clip(255 - shade, 0, 255), np.uint8)

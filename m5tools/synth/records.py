@@ -17,7 +17,7 @@ from m5tools.synth.mess import Mess, Sound
 from m5tools.synth.tables import Tables
 from m5tools.synth.titles import texts
 from m5tools.synth.world import Facts, World
-from m5tools.vocabulary import Modality, Reason
+from m5tools.vocabulary import Modality
 
 MAX_IMAGES: Final = 3
 IMAGE_FORMATS: Final = ("jpg", "png", "webp")
@@ -86,10 +86,12 @@ def _links(world: World, rows: Listing, mess: Mess) -> Links:
     draws, offer = world.draws, rows.offer
     stem = glue(pick(_FOLDERS, draws.below("folder", offer, 256)), "/", number(offer))
     root = "media/" if world.config.media else "https://media.example/"
-    only_jpeg = (mess.image_fault == Reason.TRUNCATED) | mess.has("image.placeholder") | mess.has("image.blank")
+    shares = (0.66, 0.20, 0.14)
+    of_shop = draws.choice("placeholder-format", rows.seller, shares)
     images = []
     for k in range(MAX_IMAGES):
-        kind = np.where(only_jpeg, 0, draws.choice(f"image-format-{k}", offer, (0.66, 0.20, 0.14)))
+        kind = draws.choice(f"image-format-{k}", offer, shares)
+        kind = np.where(mess.has("image.placeholder"), of_shop, kind)  # one file for the whole shop
         path = glue(root, "images/", stem, f"-{k}.", pick(_IMAGE_SUFFIXES, kind))
         images.append(mask(path, mess.images > k))
     suffix = pick(_AUDIO_SUFFIXES, draws.below("audio-format", offer, len(AUDIO_FORMATS)))

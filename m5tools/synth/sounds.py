@@ -41,9 +41,36 @@ def sound(looks: Looks, row: int, rate: int, seconds: float, rng: np.random.Gene
     return wave
 
 
-def clipped(wave: Wave) -> Wave:
-    """The sound recorded eight times too loud: flat at full scale most of the time."""
-    return np.asarray(np.clip(wave / np.abs(wave).max() * 8, -1, 1), np.float32)
+def silence(rate: int, seconds: float, rng: np.random.Generator) -> Wave:
+    """A recording of nothing: the hiss of an open input near -75 dBFS, at times with the hum of the mains or one click,
+    at times digital zero."""
+    count = int(rate * seconds)
+    kind = rng.random()
+    if kind < 0.2:
+        return np.zeros(count, np.float32)
+    wave = rng.standard_normal(count, np.float32) * np.float32(_amplitude(rng.uniform(-85, -66)))
+    if kind < 0.4:
+        hum = np.sin(np.float32(2 * np.pi * 50 / rate) * np.arange(count, dtype=np.float32))
+        wave += hum * np.float32(_amplitude(rng.uniform(-80, -68)))
+    elif kind < 0.6:
+        wave[: rate // 200] += np.float32(_amplitude(-30))
+    return wave
+
+
+def quiet(wave: Wave, rng: np.random.Generator) -> Wave:
+    """The sound recorded far too low, near -45 dBFS, and still to be heard."""
+    level = np.sqrt(np.mean(np.square(wave)))
+    return np.asarray(wave * np.float32(_amplitude(rng.uniform(-48, -40)) / level), np.float32)
+
+
+def clipped(wave: Wave, rng: np.random.Generator) -> Wave:
+    """The sound recorded many times too loud: flat at full scale for much of the time."""
+    return np.asarray(np.clip(wave / np.abs(wave).max() * rng.uniform(4, 12), -1, 1), np.float32)
+
+
+def _amplitude(dbfs: float) -> float:
+    """Root mean square amplitude of a level, full scale 1."""
+    return float(10 ** (dbfs / 20))
 
 
 def encoded(wave: Wave, rate: int, suffix: str) -> bytes:

@@ -138,15 +138,16 @@ class Tables:
         ]
         present = mess.state_is(Modality.TABLE, State.PRESENT)
         sparse, vague = mess.has("table.sparse"), mess.has("table.placeholder")
+        two = mess.is_near("table.two")
         only = draws.below("only-attribute", offer, 2)  # the brand or the colour
         place = np.zeros_like(offer)
         columns = []
         for position, entry in enumerate(entries):
-            keep = np.where(sparse, only == position, entry.keep & present)
+            keep = np.where(sparse, only == position, np.where(two, position < 2, entry.keep & present))
             place += keep
             filler = self._filler(offer, position, vague & (place % 2 == 1))
             columns.append(entry.written.column(entry.name, entry.value, filler, keep))
-        keep = kept("model") & present & ~sparse
+        keep = kept("model") & present & ~sparse & ~two
         model = glue(pick(self._before_model, name), world.model(facts), self._after_model)
         filler = self._filler(offer, len(entries), vague & ((place + keep) % 2 == 1))
         model = otherwise(filler >= 0, self._no_model.column(name, np.zeros_like(name), filler, keep), model)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.synth import strangers, words
-from m5tools.synth.columns import glue, join, mask, otherwise, pick, table
+from m5tools.synth.columns import glue, join, mask, number, otherwise, pick, table
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing
 from m5tools.synth.mess import Mess
@@ -30,12 +30,19 @@ _WINDOWS: Final = "sloppy-windows-1252"  # of ftfy
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _OPENERS = table(text for language in words.TITLE_OPENERS for text in language)
 _CLOSERS = table(text for language in words.TITLE_CLOSERS for text in language)
-_BOILERPLATE = table(text for language in words.BOILERPLATE for text in language)
+_BOILERPLATE = table(
+    form
+    for sentences, greetings in zip(words.BOILERPLATE, words.SHOP_GREETINGS, strict=True)
+    for text in sentences
+    for form in (text, f"*** {text} ***", f"- {text}", text.upper(), *(f"{greeting} {text}" for greeting in greetings))
+)
+_FORMS: Final = 4 + len(words.SHOP_GREETINGS[0])
 _PLACES = table(text for language in words.PLACES_OF_USE for text in language)
 _SHORT = table(words.SHORT_TITLES)
 _LEADS = [table(lead[part] for language in words.LEADS for lead in language) for part in range(3)]
 _BODIES = [table(body[part] for body in words.BODIES) for part in range(3)]
 _DETAILS = [table(detail[part] for detail in words.DETAILS) for part in range(3)]
+_BRAND_PHRASES = [table(phrase[part] for language in words.BRAND_PHRASES for phrase in language) for part in range(3)]
 _USES = [table(use[part] for use in words.USES) for part in range(3)]
 
 
@@ -56,23 +63,33 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     """The texts of a batch."""
     draws, offer = world.draws, rows.offer
     pattern = _NAMED[draws.below("title-names", offer, len(_NAMED))]
-    named = Named(*pattern.T)
+    named = Named(*pattern.T)  # a near miss "text.terse" names none of them; its table lists them all the same
     told = strangers.told(world, rows, facts, mess, Modality.TEXT)
     nouns = _nouns(world, offer, told)
     title = _titles(world, offer, told, nouns, named)
     generic = pick(world.nouns, translated(world.noun[facts.category], np.zeros_like(offer), np.zeros_like(offer)))
     title = otherwise(mess.generic_title, generic, title)
+    terse = mess.is_near("text.terse")
+    found = np.flatnonzero(terse)
+    title = title.scatter(found, _terse(world, offer, told).gather(found))
     short = mess.has("text.short")
     title = otherwise(short, pick(_SHORT, draws.below("short", offer, len(words.SHORT_TITLES))), title)
 
-    described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~mess.generic_title
+    branded = mess.is_near("text.brand_phrase")
+    described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~terse & ~mess.generic_title | branded
     description = mask(_descriptions(world, rows, told, nouns), described)
-    description = otherwise(mess.has("text.boilerplate"), _boilerplate(world, rows, facts.language), description)
+    found = np.flatnonzero(branded)
+    phrases = _brand_phrases(world, told.language[found], told.brand[found])
+    description = description.scatter(found, join(" ", description.gather(found), phrases))
+    found = np.flatnonzero(mess.has("text.boilerplate"))
+    description = description.scatter(
+        found, _boilerplate(world, offer[found], rows.seller[found], facts.language[found])
+    )
 
     present = mess.state_is(Modality.TEXT, State.PRESENT)
     title, description = mask(title, present), mask(description, present)
     lost, text_tags = mess.has("text.mojibake"), mess.has_any("text.")
-    misread = draws.chance("misread", offer, _MISREAD) & ~text_tags & description.is_not_null().to_numpy()
+    misread = draws.chance("misread", offer, _MISREAD) & ~text_tags & ~branded & description.is_not_null().to_numpy()
     description = _misread(world, offer, _lost(world, offer, description, lost), misread)
     return Texts(_lost(world, offer, title, lost), description, named, misread)
 
@@ -132,16 +149,42 @@ def _descriptions(world: World, rows: Listing, told: Facts, nouns: pl.Series) ->
     for name, (around, code, first, second) in pieces.items():
         sentence = glue(pick(around[0], code), first, pick(around[1], code), second, pick(around[2], code))
         sentences.append(mask(sentence, draws.chance(f"says-{name}", offer, shares[name])))
-    shop = pick(_BOILERPLATE, language * 6 + rows.seller % 6, draws.chance("shop-opener", offer, _HAS_SHOP_OPENER))
-    return join("", glue(shop, " "), *sentences)
+    opened = draws.chance("shop-opener", offer, _HAS_SHOP_OPENER)
+    shop = _shop_sentence(language, rows.seller % len(words.BOILERPLATE[0]), _shop_form(world, rows.seller))
+    return join("", glue(mask(shop, opened), " "), *sentences)
 
 
-def _boilerplate(world: World, rows: Listing, language: Ints) -> pl.Series:
+def _terse(world: World, offer: Ints, told: Facts) -> pl.Series:
+    """A short title that says exactly what it is: the model alone, or with its brand."""
+    model, brand = world.model(told), pick(world.brands, told.brand)
+    return otherwise(world.draws.chance("model-alone", offer, 0.5), model, join(" ", brand, model))
+
+
+def _brand_phrases(world: World, language: Ints, brand: Ints) -> pl.Series:
+    """What a brand says of itself under everything it makes, whoever sells it."""
+    choices = len(words.BRAND_PHRASES[0])
+    phrase = language * choices + world.draws.below("brand-phrase", brand, choices)
+    around = [pick(part, phrase) for part in _BRAND_PHRASES]
+    founded = number(1880 + world.draws.below("founded", brand, 140))
+    return glue(around[0], pick(world.brands, brand), around[1], founded, around[2])
+
+
+def _boilerplate(world: World, offer: Ints, seller: Ints, language: Ints) -> pl.Series:
     """Three or four sentences of the shop and nothing else."""
-    four = world.draws.chance("four-sentences", rows.offer, 0.5)
-    pool = len(words.BOILERPLATE[0])
-    sentences = [pick(_BOILERPLATE, language * pool + (rows.seller + j) % pool) for j in range(4)]
+    four = world.draws.chance("four-sentences", offer, 0.5)
+    pool, form = len(words.BOILERPLATE[0]), _shop_form(world, seller)
+    sentences = [_shop_sentence(language, (seller + j) % pool, form) for j in range(4)]
     return join(" ", *sentences[:3], mask(sentences[3], four))
+
+
+def _shop_sentence(language: Ints, which: Ints, form: Ints) -> pl.Series:
+    """A sentence of the pool in one of its forms."""
+    return pick(_BOILERPLATE, (language * len(words.BOILERPLATE[0]) + which) * _FORMS + form)
+
+
+def _shop_form(world: World, seller: Ints) -> Ints:
+    """How each shop sets its sentences off; most write them plainly."""
+    return world.draws.choice("shop-form", seller, (0.12, 0.12, 0.08, 0.02, 0.02, 0.02, 0.02)) + 1
 
 
 def _lost(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Series:
@@ -149,7 +192,7 @@ def _lost(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Ser
     found = np.flatnonzero(chosen & column.is_not_null().to_numpy())
     by_letter = world.draws.chance("letters-lost", offer[found], 0.6)
     broken = []
-    for text, letters in zip(_accented(world, offer, column, found), by_letter, strict=True):
+    for text, letters in zip(_accented(world, offer, column, found, words.ACCENTED), by_letter, strict=True):
         whole = _NOT_ASCII.sub("\ufffd", text) if letters else text.encode().decode("ascii", errors="replace")
         broken.append(whole)
     return column.scatter(found, broken) if broken else column
@@ -158,11 +201,11 @@ def _lost(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Ser
 def _misread(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Series:
     """UTF-8 read as Windows-1252, the bytes that it does not know as Latin-1: it looks broken and nothing is lost."""
     found = np.flatnonzero(chosen)
-    texts = [text.encode().decode(_WINDOWS) for text in _accented(world, offer, column, found)]
+    texts = [text.encode().decode(_WINDOWS) for text in _accented(world, offer, column, found, words.ACCENTED_PHRASES)]
     return column.scatter(found, texts) if texts else column
 
 
-def _accented(world: World, offer: Ints, column: pl.Series, found: Ints) -> list[str]:
+def _accented(world: World, offer: Ints, column: pl.Series, found: Ints, pool: tuple[str, ...]) -> list[str]:
     """The texts with a few words behind them that hold letters to break."""
-    accent = world.draws.below("accent", offer[found], len(words.ACCENTED))
-    return [f"{text} {words.ACCENTED[which]}" for text, which in zip(column.gather(found), accent, strict=True)]
+    accent = world.draws.below("accent", offer[found], len(pool))
+    return [f"{text} {pool[which]}" for text, which in zip(column.gather(found), accent, strict=True)]

@@ -269,10 +269,39 @@ BOILERPLATE: Final = (
      "由于显示器不同，颜色可能略有差异。", "支持所有主流付款方式。", "关注店铺可享受优惠。"),
 )  # fmt: skip
 
-SHORT_TITLES: Final = ("Item", "New", "Bag", "Lamp", "Cable", "Product", "Shoe", "Sample", "Test", "Gift")
-# Words whose accents a wrong decoding is sure to destroy.
-ACCENTED: Final = ("Größe wählbar – für Küche", "qualité supérieure – été", "Français & Español – año",
-                   "schöne Geschenkhülle – süß", "crème brûlée édition", "Ménagère d'été – légère")  # fmt: skip
+# A greeting that a shop writes before a sentence of the pool.
+SHOP_GREETINGS: Final = (
+    ("Dear buyer,", "Please note:", "Hello!", "Good to know:"),
+    ("Lieber Kunde,", "Bitte beachten:", "Hallo!", "Gut zu wissen:"),
+    ("Cher client,", "À noter :", "Bonjour !", "Bon à savoir :"),
+    ("亲爱的顾客，", "请注意：", "您好！", "温馨提示："),
+)  # fmt: skip
+# What a brand says of itself under everything it makes: the texts around its name and the year of its foundation.
+BRAND_PHRASES: Final = (
+    (("", " has been a family business since ", "."), ("Quality by ", ", made with care since ", "."),
+     ("The people of ", " have built things that last since ", ".")),
+    (("", " ist ein Familienbetrieb seit ", "."), ("Qualität von ", ", mit Sorgfalt gemacht seit ", "."),
+     ("Bei ", " bauen wir Dinge, die halten, seit ", ".")),
+    (("", " est une maison familiale depuis ", "."), ("La qualité ", ", un savoir-faire depuis ", "."),
+     ("Chez ", ", nous fabriquons pour durer depuis ", ".")),
+    (("", " 家族企业，始于 ", " 年。"), ("", " 品质，匠心制造，始于 ", " 年。"),
+     ("选择 ", "，经久耐用，始于 ", " 年。")),
+)  # fmt: skip
+
+SHORT_TITLES: Final = (
+    "Item", "New", "Bag", "Lamp", "Cable", "Product", "Shoe", "Sample", "Test", "Gift", "ITEM", "new!", "Box", "Set",
+    "Case", "Other", "Misc", "Toy", "Shirt", "Dress", "Pen", "Cover", "Watch", "Tool", "Goods", "Sale", "Hot", "Part",
+    "Artikel", "Neu", "Ware", "Produkt", "Tasche", "Lampe", "Kabel", "Muster", "Article", "Produit", "Sac", "Nouveau",
+    "Lot", "Câble", "商品", "新款", "包", "测试", "test123", "Item 3", "asdf", "n/a", "Product 12", "No title",
+)  # fmt: skip
+# Words whose accents, dashes and quotes a wrong decoding destroys.
+# Enough letters outside ASCII to show beyond doubt what encoding they were read in.
+ACCENTED_PHRASES: Final = ("Größe wählbar – für Küche", "qualité supérieure – été", "Français & Español – año",
+                           "schöne Geschenkhülle – süß", "crème brûlée édition", "Ménagère d'été – légère")  # fmt: skip
+ACCENTED: Final = (*ACCENTED_PHRASES, "café", "Möbel", "it’s new", "20 °C", "naïve art", "“best” quality", "5 × 7",
+                   "für Büro", "niño", "prêt-à-porter", "½ price", "Ångström", "mañana", "façade", "3 µm", "€ 20",
+                   "Übergröße", "à la carte", "don’t miss it", "…and more", "№ 5", "Świat", "čaj",
+                   "красный")  # fmt: skip
 PLACEHOLDER_VALUES: Final = ("other", "n/a", "see description", "0 kg", "-", "none", "unknown", "not specified")
 AVAILABILITIES: Final = ("in_stock", "in_stock", "in_stock", "limited", "preorder", "out_of_stock")
 SELLER_STARTS: Final = ("best", "city", "euro", "family", "global", "happy", "metro", "prime", "royal", "smart", "top",

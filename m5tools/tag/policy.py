@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from m5tools import documents, schema
+from m5tools.tag.looks import LOOKS
 from m5tools.vocabulary import Modality
 
 Table = Literal["image", "video", "audio", "text", "table", "pair"]
@@ -53,6 +54,7 @@ class Rule(_Model):
         columns = schema.law(f"signals_{self.signals}").columns
         known = tuple(c.name for c in columns if schema.is_number(c.type) and c.name not in _CODES)
         known += SHARED if self.signals in _MEDIA_TABLES else ()
+        known += LOOKS if self.signals == "image" else ()
         for condition in self.when:
             if condition.signal not in known:
                 raise ValueError(

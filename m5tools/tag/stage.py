@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Final
 
 import polars as pl
 from pydantic import Field
 
+from m5tools import atomic
 from m5tools.dataset import Dataset, part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+from m5tools.tag import looks, states
 from m5tools.tag import policy as policies
-from m5tools.tag import states
 from m5tools.tag.policy import SHARED, Policy
 from m5tools.tag.verdicts import verdicts
-from m5tools.vocabulary import MEDIA, MODALITIES, State
+from m5tools.vocabulary import MEDIA, MODALITIES, Modality, State
+
+_LOOKS: Final = "looks"
+_JUDGE: Final = "judge"
 
 
 class TagConfig(StageConfig):
@@ -29,7 +34,7 @@ class Tag(Stage):
     """See the module."""
 
     name: ClassVar[str] = "tag"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("tags", "modalities")
 
     config: TagConfig
@@ -49,16 +54,20 @@ class Tag(Stage):
         return self.policy.model_dump(mode="json")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("judge",)
+        return (_LOOKS, _JUDGE)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        if round_name == _LOOKS:
+            return [Unit(_LOOKS, {})]
         return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        if round_name == _LOOKS:
+            return self._look(work)
         dataset, partition = work.dataset, unit.args["partition"]
         products = dataset.read("products", partition=partition, columns=("product_id", "title", "description"))
         attributes = dataset.read("attributes", partition=partition, columns=("product_id", "value"))
-        signals = _signals(dataset, partition)
+        signals = _signals(dataset, partition, pl.scan_parquet(_looks_file(work)))
         files = _files(dataset, partition, signals)
         usable = files.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
         for modality in MEDIA:
@@ -82,15 +91,27 @@ class Tag(Stage):
             counts[f"{modality.value}_present"] = modalities.filter(present).height
         return counts
 
+    def _look(self, work: Work) -> Counts:
+        with atomic.whole_file(_looks_file(work)) as temporary:
+            looks.alike(work.dataset).write_parquet(temporary)
+        return {}
 
-def _signals(dataset: Dataset, partition: int) -> dict[str, pl.DataFrame]:
+
+def _looks_file(work: Work) -> Path:
+    return work.scratch / f"{_LOOKS}.parquet"
+
+
+def _signals(dataset: Dataset, partition: int, alike: pl.LazyFrame) -> dict[str, pl.DataFrame]:
     """Every signal table: those of products for this partition; those of files with how widely each file is shared."""
     tables = {t: dataset.read(f"signals_{t}", partition=partition) for t in ("text", "table", "pair")}
     shared = dataset.scan("corpus_assets").rename(dict(zip(("products", "titles", "categories"), SHARED, strict=True)))
     mine = _my_assets(dataset, partition)
     for modality in MEDIA:
         signals = dataset.scan(f"signals_{modality.value}").join(mine, on="asset_id", how="semi")
-        tables[modality.value] = signals.join(shared, on="asset_id", how="left").sort("asset_id").collect()
+        signals = signals.join(shared, on="asset_id", how="left")
+        if modality is Modality.IMAGE:
+            signals = signals.join(alike, on="asset_id", how="left")
+        tables[modality.value] = signals.sort("asset_id").collect()
     return tables
 
 

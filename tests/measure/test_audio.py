@@ -28,6 +28,12 @@ def test_silent_clipped_and_ordinary_sounds() -> None:
     assert clipped["clipping_share"] > 0.5
 
 
+def test_hiss_is_silence_and_a_quiet_recording_is_not() -> None:
+    hiss = np.random.default_rng(1).normal(0, 10 ** (-70 / 20), 32_000).astype(np.float32)
+    assert signals(sound(hiss))[0]["silence_share"] == 1
+    assert signals(sound(sine(np.sqrt(2) * 10 ** (-45 / 20))))[0]["silence_share"] == 0
+
+
 def test_a_pause_counts_by_its_share() -> None:
     half = np.concatenate([sine(0.3), np.zeros(32_000, np.float32)])
     assert signals(sound(half))[0]["silence_share"] == pytest.approx(0.5, abs=0.02)

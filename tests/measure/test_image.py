@@ -52,6 +52,16 @@ def test_a_blank_picture_and_a_photo_differ_in_every_signal() -> None:
     assert sum(blank["colours"]) == 0
 
 
+def test_grain_and_a_slope_of_light_are_no_relief_and_a_white_product_is() -> None:
+    random = np.random.default_rng(2)
+    grain = np.clip(random.normal(200, 4, (300, 300, 1)) + np.zeros(3), 0, 255).astype(np.uint8)
+    slope = np.clip(np.linspace(230, 250, 300)[:, None, None] + np.zeros((300, 300, 3)), 0, 255).astype(np.uint8)
+    white = np.full((300, 300, 3), 255, np.uint8)
+    white[80:220, 100:200] = 243
+    assert max(measured(grain)["relief"], measured(slope)["relief"]) < 3 < 10 < measured(white)["relief"]
+    assert measured(slope)["luma_deviation"] > measured(white)["luma_deviation"]
+
+
 def test_blur_lowers_sharpness() -> None:
     rgb = photo()
     blurred = image.fit(rgb, 40).repeat(12, axis=0).repeat(12, axis=1)

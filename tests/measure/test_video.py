@@ -49,6 +49,28 @@ def test_black_frames_are_counted() -> None:
     assert signals(clip([black, photo(), black, dark_scene]))[0]["black_share"] == pytest.approx(0.5)
 
 
+def noisy(frame: npt.NDArray[np.uint8], seed: int, deviation: float = 3.0) -> npt.NDArray[np.uint8]:
+    noise = np.random.default_rng(seed).normal(0, deviation, frame.shape)
+    return np.asarray(np.clip(frame + noise, 0, 255), np.uint8)
+
+
+def test_noise_does_not_move_and_a_slow_or_dark_scene_does() -> None:
+    scene = image.fit(photo(), 96)
+    night = (scene * 0.15).astype(np.uint8)
+    still = signals(clip([noisy(scene, seed) for seed in range(6)]))[0]
+    slow = signals(clip([noisy(np.roll(scene, step, axis=1), step) for step in range(6)]))[0]
+    dark = signals(clip([noisy(np.roll(night, 4 * step, axis=1), step) for step in range(6)]))[0]
+    assert still["moving_share"] < 0.002 < 0.005 < min(slow["moving_share"], dark["moving_share"])
+
+
+def test_a_covered_lens_is_black_and_a_night_scene_is_not() -> None:
+    covered = np.full((72, 96, 3), 6, np.uint8)
+    night = covered.copy()
+    night[20:50, 30:60] = 24
+    for frame, share in ((covered, 1.0), (night, 0.0)):
+        assert signals(clip([noisy(frame, seed) for seed in range(4)]))[0]["black_share"] == share
+
+
 def test_the_strip_shows_the_first_eight_frames() -> None:
     _, strip = signals(clip([photo(seed=i) for i in range(12)]))
     assert image.decode(strip, at_least=2000).rgb.shape == (96, 8 * 120, 3)

@@ -60,6 +60,7 @@ def test_videos_are_known_by_their_bytes(kind: str, mime: str) -> None:
         (PAGE, "text/html"),
         ("sorry, this picture does not exist — nö".encode(), "text/plain"),
         (b'{"error": "not found", "code": 404}', "text/plain"),
+        (b"Not Found", "text/plain"),
         (b"%PDF-1.7\n", "application/pdf"),
         (bytes(range(0, 250, 7)), "application/octet-stream"),
         (b"", "application/octet-stream"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from m5tools.ingest.normalize.mojibake import repaired
 from m5tools.synth import SynthConfig, words
 from m5tools.synth.block import block
+from m5tools.synth.mess import NEAR_MISSES
 from m5tools.synth.tables import Tables
 from m5tools.synth.world import World
 
@@ -126,19 +128,21 @@ def test_table_tags_are_earned_and_no_other_table_earns_them(products: list[Row]
 
 def test_text_tags_are_earned_and_no_other_text_earns_them(products: list[Row]) -> None:
     shop = {sentence for language in words.BOILERPLATE for sentence in language}
+    greetings = {greeting for language in words.SHOP_GREETINGS for greeting in language}
     seen: Counter[str] = Counter()
     for record, row in products:
         tags, title, description = set(row["tags"]), record.get("title") or "", record.get("description") or ""
         assert bool(title or description) == (row["state_text"] == 0)
         rest = description
         for sentence in shop:
-            rest = rest.replace(sentence, "")
-        assert (bool(description) and not rest.strip()) == ("text.boilerplate" in tags)
-        short = bool(title) and " " not in title and len(title) <= 8 and not description
-        assert short == ("text.short" in tags)
+            rest = rest.replace(sentence, "").replace(sentence.upper(), "")
+        for greeting in greetings:
+            rest = rest.replace(greeting, "")
+        assert (bool(description) and not rest.strip("*- ")) == ("text.boilerplate" in tags)
+        assert (title in words.SHORT_TITLES and not description) == ("text.short" in tags)
         assert ("\ufffd" in title) == ("text.mojibake" in tags)
         assert ("\ufffd" in description) == ("text.mojibake" in tags and bool(description))
-        seen.update(tags)
+        seen.update({*tags, *row["oddities"]})
     assert min(seen[tag] for tag in ("text.boilerplate", "text.short", "text.mojibake")) > 60
 
 
@@ -152,7 +156,7 @@ def test_a_misread_description_can_be_put_right(products: list[Row]) -> None:
         if "text.misread" in row["oddities"]:
             misread += 1
             assert not any(tag.startswith("text.") for tag in row["tags"])
-            assert any(whole[1].endswith(words_of) for words_of in words.ACCENTED)
+            assert any(whole[1].endswith(words_of) for words_of in words.ACCENTED_PHRASES)
     assert misread > 60
 
 
@@ -164,11 +168,14 @@ def test_only_a_mismatched_title_names_another_brand(products: list[Row]) -> Non
             continue
         (brand,) = one(record, "brand")
         named = brand in title
+        if "text.terse" in row["oddities"]:
+            assert not named or title.startswith(brand)
+            continue
         if not named and "pair.title_table_mismatch" not in tags:
             generic += 1  # the trap: "USB cable" names nothing
             assert not any(start in title for start in words.BRAND_STARTS)
         assert not (named and "pair.title_table_mismatch" in tags)
-        if named:
+        if named and "table.two" not in row["oddities"]:
             assert sum(value in title for value in values(record)) >= 2
         assert named != bool({"text.stranger", "text.generic_title"} & set(row["oddities"]))
     assert generic > 30
@@ -185,10 +192,39 @@ def test_a_noisy_text_or_table_is_the_one_that_tells_of_another_product() -> Non
             continue
         both = row["state_text"] == 0 and row["state_table"] == 0
         assert (bool(odd) and both) == ("pair.title_table_mismatch" in tags)
-        if record.get("brand") and record.get("title"):
+        if record.get("brand") and record.get("title") and "text.terse" not in row["oddities"]:
             assert (record["brand"] in record["title"]) == ("text.stranger" not in odd)
         if record.get("brand") and row["state_table"] == 0:
             assert (one(record, "brand") == {record["brand"]}) == ("table.stranger" not in odd)
         wrong.update(odd)
     assert min(wrong.values()) > 200
     assert len(wrong) == 2
+
+
+def test_near_misses_of_texts_and_tables_say_what_they_sell(products: list[Row]) -> None:
+    seen: Counter[str] = Counter()
+    for record, row in products:
+        odd, title = set(row["oddities"]), record.get("title") or ""
+        seen.update(odd)
+        if "text.terse" in odd:
+            assert re.fullmatch(r"(\w+ )?[A-Z]{1,2}\d{3}", title)
+            assert not record.get("description")
+        if "text.brand_phrase" in odd:
+            assert re.search(r"(1[89]|20)\d\d( 年)?[.。]$", record["description"])
+        if "table.two" in odd:
+            assert len(values(record)) == 2
+            assert not FILLERS & set(values(record))
+        for modality in ("text", "table"):
+            if any(near in odd for near in NEAR_MISSES if near.startswith(modality)):
+                assert not any(tag.startswith(modality) for tag in row["tags"])
+    assert min(seen[near] for near in ("text.terse", "text.brand_phrase", "table.two")) > 100
+
+
+def test_shops_set_the_same_sentences_off_in_their_own_way(products: list[Row]) -> None:
+    texts = [record["description"] for record, row in products if "text.boilerplate" in row["tags"]]
+    forms = Counter(
+        "stars" if "***" in text else "dash" if text.startswith("- ") else "loud" if text.isupper() else "plain"
+        for text in texts
+    )
+    assert len(forms) == 4
+    assert forms["plain"] > len(texts) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import polars as pl
 import pytest
@@ -17,15 +19,17 @@ import soundfile
 from PIL import Image
 
 from m5tools.synth import SynthConfig, synthesize
+from m5tools.synth.mess import NEAR_MISSES
 from m5tools.vocabulary import Reason, State
 
 FAULT = dict.fromkeys(("missing_file", "empty", "undecodable", "wrong_type"), 0.06)
 CONFIG = SynthConfig.model_validate(
     {
-        "products": 160,
+        "products": 300,
         "files": 1,
         "seed": 5,
         "own_audio": 0.4,
+        "near_misses": 0.3,
         "faults": {"image": {**FAULT, "truncated": 0.06, "partial": 0.2}, "video": FAULT, "audio": FAULT},
         "tags": dict.fromkeys(
             ("image_blank", "image_placeholder", "image_tiny", "video_static", "video_black", "audio_silent",
@@ -59,20 +63,31 @@ def content(crawl: Path, path: str) -> bytes:
     found = file.read_bytes()
     if not found:
         raise Unreadable(Reason.EMPTY)
-    if found.startswith(b"<!DOCTYPE html"):
+    if found.lstrip().startswith((b"<!DOC", b"<html", b"<?xml", b"%PDF", b"GIF8")) or found.isascii():
         raise Unreadable(Reason.WRONG_TYPE)
     return found
+
+
+def cut(data: bytes) -> bool:
+    """By the end that each format has: a marker, a chunk, or the length written at the start."""
+    if data.startswith(b"\xff\xd8"):
+        return not data.endswith(b"\xff\xd9")
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in data[-12:]
+    if data.startswith(b"RIFF"):
+        return int.from_bytes(data[4:8], "little") + 8 > len(data) + 1
+    return data[4:8] == b"ftyp" and b"moov" not in data
 
 
 def picture(data: bytes) -> np.ndarray:
     try:
         image = Image.open(io.BytesIO(data))
     except OSError as error:
-        raise Unreadable(Reason.UNDECODABLE) from error
+        raise Unreadable(Reason.TRUNCATED if cut(data) else Reason.UNDECODABLE) from error
     try:
         return np.asarray(image.convert("RGB"), np.int16)
-    except OSError as error:
-        raise Unreadable(Reason.TRUNCATED) from error
+    except (OSError, SyntaxError) as error:
+        raise Unreadable(Reason.TRUNCATED if cut(data) else Reason.UNDECODABLE) from error
 
 
 def clip(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
@@ -83,9 +98,8 @@ def clip(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
             if not container.streams.audio:
                 return frames, None
             return frames, np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
-    except av.FFmpegError as error:
-        # An MP4 that begins as one was cut off before its index at the end.
-        raise Unreadable(Reason.TRUNCATED if data[4:8] == b"ftyp" else Reason.UNDECODABLE) from error
+    except (av.FFmpegError, IndexError) as error:
+        raise Unreadable(Reason.TRUNCATED if cut(data) else Reason.UNDECODABLE) from error
 
 
 def track(data: bytes) -> np.ndarray:
@@ -94,6 +108,30 @@ def track(data: bytes) -> np.ndarray:
     except soundfile.LibsndfileError as error:
         raise Unreadable(Reason.UNDECODABLE) from error
     return wave
+
+
+def contrast(image: np.ndarray) -> float:
+    """Levels between the lightest and the darkest spot of the picture, slopes of light aside."""
+    grey = image.mean(axis=2) if image.ndim == 3 else image
+    height, width = (side // 16 * 16 for side in grey.shape)
+    spots = grey[:height, :width].reshape(16, height // 16, 16, width // 16).mean(axis=(1, 3))
+    y, x = np.mgrid[:16, :16]
+    plane = np.stack([np.ones(256), x.ravel(), y.ravel()], axis=1)
+    rest = spots.ravel() - plane @ np.linalg.lstsq(plane, spots.ravel(), rcond=None)[0]
+    return float(np.ptp(rest))
+
+
+def shift(frames: np.ndarray) -> float:
+    """How far the picture has moved from the first frame to the last, in pixels."""
+    first, last = (frame.astype(np.float32) for frame in (frames[0], frames[-1]))
+    window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_32F)
+    return float(np.hypot(*cv2.phaseCorrelate(first, last, window)[0]))
+
+
+def level(wave: np.ndarray) -> float:
+    """Median level of tenths of a second, dBFS: a click is no sound."""
+    tenths = wave[: len(wave) // 20 * 20].reshape(20, -1)
+    return float(20 * np.log10(np.median(np.sqrt((tenths**2).mean(axis=1))) + 1e-9))
 
 
 def outcome(results: list[Any]) -> tuple[int, int]:
@@ -138,13 +176,17 @@ def test_states_reasons_and_tags_are_what_the_files_show(
         tags = set(row["tags"])
         for image in (found for found in pictures if not isinstance(found, Reason)):
             assert (min(image.shape[:2]) < 64) == ("image.tiny" in tags)
-            assert (image.std() < 2) == ("image.blank" in tags)
+            assert (contrast(image) < 8) == ("image.blank" in tags)
         for frames, _ in (found for found in clips if not isinstance(found, Reason)):
-            assert (np.abs(np.diff(frames, axis=0)).mean() < 0.3) == ("video.static" in tags)
-            assert (frames.mean() < 20) == ("video.black" in tags)
+            if "video.static" in tags:
+                assert "video.black" in tags or shift(frames) < 1.5
+            else:
+                assert np.abs(frames - frames[0]).mean(axis=(1, 2)).max() > 1
+            nothing = frames.mean() < 26 and contrast(np.median(frames, axis=0)) < 6
+            assert nothing == ("video.black" in tags)
         for wave in (found for found in sounds or inside if not isinstance(found, Reason)):
-            assert (np.abs(wave).max() < 0.01) == ("audio.silent" in tags)
-            assert ((np.abs(wave) > 0.98).mean() > 0.05) == ("audio.clipped" in tags)
+            assert (level(wave) < -52) == ("audio.silent" in tags)
+            assert ((np.abs(wave) > 0.98).mean() > 0.01) == ("audio.clipped" in tags)
             assert 1.9 < len(wave) / 22_050 < 3.3 or 1.9 < len(wave) / 16_000 < 3.3
         kinds.update(tags)
     assert {f"image {code}" for code in (0, 1, 3, 15, 16, 17, 18)} <= set(kinds)
@@ -153,15 +195,23 @@ def test_states_reasons_and_tags_are_what_the_files_show(
     assert sum(kind.startswith(("image.", "video.", "audio.")) for kind in kinds) == 7
 
 
-def test_placeholders_are_one_file_and_relisted_offers_share_theirs(
+def test_every_shop_has_its_own_placeholder_and_relisted_offers_share_their_files(
     crawl: Path, products: list[tuple[dict[str, Any], dict[str, Any]]]
 ) -> None:
-    placeholders = {
-        (crawl / "crawl" / record["images"][0]).read_bytes()
-        for record, row in products
-        if "image.placeholder" in row["tags"]
-    }
-    assert len(placeholders) == 1
+    shown_by: dict[str, set[bytes]] = {}
+    for record, row in products:
+        if "image.placeholder" in row["tags"]:
+            shown_by.setdefault(record["seller"], set()).add((crawl / "crawl" / record["images"][0]).read_bytes())
+    assert all(len(files) == 1 for files in shown_by.values())
+    opened = [Image.open(io.BytesIO(file)) for files in shown_by.values() for file in files]
+    assert len({(image.size, image.format) for image in opened}) > 10
+    assert {image.format for image in opened} == {"JPEG", "PNG", "WEBP"}
+    drawings = [np.asarray(image.convert("L").resize((16, 16))).astype(np.int16) for image in opened]
+    kinds: list[np.ndarray] = []
+    for drawing in drawings:
+        if all(np.abs(drawing - drawing.mean() - kind + kind.mean()).mean() > 4 for kind in kinds):
+            kinds.append(drawing)
+    assert 3 <= len(kinds) <= 5
     first: dict[int, tuple[Any, ...]] = {}
     relisted = 0
     for record, row in products:
@@ -195,11 +245,54 @@ def test_noise_shows_another_product_where_the_truth_says_so(tmp_path: Path) -> 
     assert min(differing[f"{modality}.stranger"] for modality in share) > 5
 
 
+def test_near_misses_show_and_sound(crawl: Path, products: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """Dark, pale, small, slow and quiet, and something is there all the same."""
+    seen: Counter[str] = Counter()
+    for record, row in products:
+        odd = set(row["oddities"]) & set(NEAR_MISSES)
+        for image in (found for found in tried(picture, crawl, record.get("images")) if not isinstance(found, Reason)):
+            assert ("image.dark" in odd) == (image.max() < 100)
+            assert "image.pale" not in odd or (image.mean() > 200 and contrast(image) > 8)
+            assert "image.small" not in odd or 64 <= min(image.shape[:2]) <= 80
+        for found in tried(clip, crawl, record.get("videos")):
+            if not isinstance(found, Reason):
+                frames = found[0]
+                assert "video.dark" not in odd or (frames.mean() < 100 and np.abs(frames[0] - frames[-1]).max() > 8)
+                assert "video.slow" not in odd or 5 < shift(frames) < 20
+        for wave in (found for found in tried(track, crawl, record.get("audios")) if not isinstance(found, Reason)):
+            assert ("audio.quiet" in odd) == (-52 < level(wave) < -35)
+        seen.update(odd if row["state_image"] == row["state_video"] == row["state_audio"] == 0 else ())
+    assert min(seen[near] for near in NEAR_MISSES if near.startswith(("image", "video", "audio"))) > 3
+
+
+def test_nothing_repeats_itself_byte_by_byte(
+    crawl: Path, products: list[tuple[dict[str, Any], dict[str, Any]]]
+) -> None:
+    """Wrong types are of several kinds, files are cut anywhere, silence is seldom digital zero."""
+    wrong, lengths, levels = set(), set(), []
+    for record, row in products:
+        for key, modality in (("images", "image"), ("videos", "video"), ("audios", "audio")):
+            if modality == "audio" and not record.get(key):
+                continue
+            for path in record.get(key) or ():
+                if row[f"reason_{modality}"] == Reason.WRONG_TYPE:
+                    wrong.add((crawl / "crawl" / path).read_bytes().lstrip()[:5])
+                if row[f"reason_{modality}"] == Reason.TRUNCATED:
+                    lengths.add((crawl / "crawl" / path).stat().st_size)
+                if modality == "audio" and "audio.silent" in row["tags"]:
+                    levels.append(level(track((crawl / "crawl" / path).read_bytes())))
+    assert {b"<!DOC", b"<html", b"<?xml", b'{"err', b"%PDF-", b"GIF89"} <= wrong
+    assert max(lengths) > 4 * min(lengths)
+    assert sum(found > -100 for found in levels) > len(levels) / 2
+
+
 def test_every_format_occurs(crawl: Path) -> None:
     found = {path.suffix for path in (crawl / "crawl" / "media").rglob("*.*")}
     assert found == {".jpg", ".png", ".webp", ".mp4", ".wav", ".mp3", ".flac", ".ogg"}
-    modes = {Image.open(path).mode for path in (crawl / "crawl" / "media" / "images").rglob("*.png")
-             if path.stat().st_size > 1000 and path.read_bytes()[:4] == b"\x89PNG"}  # fmt: skip
+    modes = set()
+    for path in (crawl / "crawl" / "media" / "images").rglob("*.png"):
+        with contextlib.suppress(OSError):
+            modes.add(Image.open(path).mode)
     assert modes == {"RGB", "RGBA"}
 
 

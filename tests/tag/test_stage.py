@@ -43,7 +43,7 @@ def world(
         "fetched": [{"location_id": n, "asset_id": n, "state": 0, "reason": 0} for n in assets],
         "corpus_assets": [{"asset_id": n, "products": 1, "titles": 1, "categories": 1} for n in assets],
         "signals_image": [
-            {"asset_id": n, "state": s, "reason": r, "luma_deviation": 0.0 if "flat" in n else 50.0, "short_side": 300}
+            {"asset_id": n, "state": s, "reason": r, "relief": 0.0 if "flat" in n else 50.0, "short_side": 300}
             for n, (s, r) in assets.items()
         ],
         "signals_video": [], "signals_audio": [], "signals_text": [], "signals_table": [], "signals_pair": [],
@@ -79,7 +79,7 @@ def test_a_tag_holds_as_a_whole_when_every_usable_file_carries_it(make_dataset: 
         (B, "flat2", "image.blank"),
     ]
     verdict = found.row(0, named=True)
-    assert (verdict["signal"], verdict["value"], verdict["threshold"]) == ("luma_deviation", 0.0, 2.0)
+    assert (verdict["signal"], verdict["value"], verdict["threshold"]) == ("relief", 0.0, 6.0)
     whole = dataset.modalities.filter(pl.col("modality") == "image").sort("product_id").collect()["tags"].to_list()
     assert whole == [[], ["image.blank"]]
 
@@ -111,7 +111,7 @@ def test_a_clip_gives_its_sound_and_takes_it_along(make_dataset: Callable[..., D
 def test_changing_a_threshold_changes_verdicts_only(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
     dataset = make_dataset(world({A: [("fine", OK)], B: [("flat", OK)]}))
     stricter = tmp_path / "strict.yaml"
-    rule = "{tag: image.blank, signals: image, modality: image, why: x, when: [{signal: luma_deviation, below: 60}]}"
+    rule = "{tag: image.blank, signals: image, modality: image, why: x, when: [{signal: relief, below: 60}]}"
     stricter.write_text(f"policy: strict\nrules: [{rule}]\n")
     run_stage(dataset, Tag(TagConfig()))
     run_stage(dataset, Tag(TagConfig(policy=str(stricter))))

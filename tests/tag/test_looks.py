@@ -1,0 +1,61 @@
+"""A drawing that shops re-encode counts as one picture; photos and strangers do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from m5tools.dataset import Dataset
+from m5tools.measure.image import signals
+from m5tools.media import image
+from m5tools.tag.looks import alike
+
+
+def drawing(kind: int) -> image.Rgb:
+    canvas = np.full((320, 320, 3), 235, np.uint8)
+    if kind:
+        cv2.circle(canvas, (160, 150), 90, (120, 120, 120), 12)
+        cv2.putText(canvas, "?", (125, 190), cv2.FONT_HERSHEY_SIMPLEX, 4, (90, 90, 90), 12)
+    else:
+        cv2.rectangle(canvas, (60, 70), (260, 210), (120, 120, 120), 8)
+        cv2.line(canvas, (60, 210), (170, 110), (120, 120, 120), 8)
+        cv2.putText(canvas, "NO IMAGE", (80, 270), cv2.FONT_HERSHEY_SIMPLEX, 1, (90, 90, 90), 3)
+    return canvas
+
+
+def encoded(rgb: image.Rgb, side: int, quality: int) -> bytes:
+    small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
+    return image.encode_jpeg(np.asarray(small, np.uint8), quality)
+
+
+def test_encodings_of_one_drawing_are_counted_together(make_dataset: Callable[..., Dataset]) -> None:
+    files = {f"a{n}": encoded(drawing(0), 112 + 9 * n, 50 + 2 * n) for n in range(24)}
+    files |= {f"b{n}": encoded(drawing(1), 150 + 20 * n, 80) for n in range(3)}
+    random = np.random.default_rng(3)
+    files["photo"] = encoded(random.integers(0, 256, (200, 200, 3)).astype(np.uint8), 200, 90)
+    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in ("products", "media", "fetched", "signals_image")}
+    for number, (name, data) in enumerate(files.items()):
+        key = {"product_id": f"{number:032x}", "crawl_id": "c1", "source": "shop"}
+        rows["products"].append(
+            {**key, "title": f"Thing {name}", "category": [f"Kind {number % 4}"], "content_hash": name,
+             "origin_file": "f", "origin_offset": 0}
+        )  # fmt: skip
+        rows["media"].append(
+            {**key, "position": 0, "modality": "image", "location_raw": name, "location": name, "location_id": name}
+        )
+        rows["fetched"].append({"location_id": name, "asset_id": name, "state": 0, "reason": 0})
+        measured = signals(image.decode(data))[0]
+        rows["signals_image"].append({"asset_id": name, "state": 0, "reason": 0, **measured})
+    found = {row["asset_id"]: row for row in alike(make_dataset(rows)).iter_rows(named=True)}
+    assert "photo" not in found
+    assert np.mean([found[name]["alike_titles"] >= 8 for name in files if name.startswith("a")]) > 0.8
+    assert all(found[f"a{n}"]["alike_categories"] == 4 for n in range(4, 9))
+    assert all(found[f"b{n}"]["alike_titles"] <= 3 for n in range(3))
+
+
+def test_no_picture_at_all(make_dataset: Callable[..., Dataset]) -> None:
+    empty = make_dataset({table: [] for table in ("products", "media", "fetched", "signals_image")})
+    assert alike(empty).is_empty()
