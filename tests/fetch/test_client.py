@@ -246,6 +246,7 @@ def test_gzip_bomb(server: Server, ask: Asker) -> None:
         (gzip.compress(PICTURE)[:-12], "gzip", Reason.TRUNCATED), (PICTURE, "gzip", Reason.UNDECODABLE),
         (PICTURE, "br", Reason.WRONG_TYPE),
     ],
+    ids=["cut off", "not gzip", "unknown"],
 )  # fmt: skip
 def test_compression_that_is_none(server: Server, ask: Asker, body: bytes, encoding: str, reason: Reason) -> None:
     server.routes["/a"] = reply(body, Content_Encoding=encoding)
