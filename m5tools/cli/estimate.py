@@ -16,7 +16,8 @@ from rich.table import Table
 
 from m5tools.dataset import Dataset
 from m5tools.ingest.companions import joiner
-from m5tools.ingest.extract import Extractor, Record
+from m5tools.ingest.delivered import Record
+from m5tools.ingest.extract import Extractor
 from m5tools.ingest.readers import READERS, locations
 from m5tools.ingest.stage import Ingest, input_files
 from m5tools.pipeline import Pipeline

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from m5tools.errors import UsageError
-from m5tools.ingest.extract import Record, selector
+from m5tools.ingest.delivered import Record, selector
 from m5tools.ingest.mapping import Companion, Mapping
 from m5tools.ingest.readers import READERS
 

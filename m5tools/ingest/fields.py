@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from m5tools import atomic
-from m5tools.ingest.extract import Record, selector, texts_of
+from m5tools.ingest.delivered import Record, selector, texts_of
 from m5tools.ingest.mapping import Mapping, Selector
 
 EXAMPLE_KEPT = 80

@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest import staged
-from m5tools.ingest.extract import Extracted, Extractor, Record, is_writable, selector, text_of
+from m5tools.ingest.delivered import Record, is_writable, selector, text_of
+from m5tools.ingest.extract import Extracted, Extractor
 from m5tools.ingest.fields import FieldCounts, inner_paths
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values

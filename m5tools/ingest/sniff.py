@@ -12,7 +12,7 @@ from typing import Any, Final
 from m5tools import documents
 from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
-from m5tools.ingest.extract import Record
+from m5tools.ingest.delivered import Record
 from m5tools.ingest.guess.folders import parts_of
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m5tools.ingest.category_path import path_of
-from m5tools.ingest.extract import structure_of
+from m5tools.ingest.delivered import structure_of
 
 PATH = ["Home & Garden", "TV/Video", "LED - 4K"]
 

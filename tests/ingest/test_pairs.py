@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m5tools.ingest.extract import Extractor, structure_of
+from m5tools.ingest.delivered import structure_of
+from m5tools.ingest.extract import Extractor
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.pairs import pairs_of, written_pairs
 

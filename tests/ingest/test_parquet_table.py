@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools.ingest.extract import text_of
+from m5tools.ingest.delivered import text_of
 from m5tools.ingest.readers.arrow_values import values_of
 from m5tools.ingest.readers.parquet_table import ParquetTable
 from m5tools.vocabulary import RejectReason

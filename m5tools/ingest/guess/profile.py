@@ -10,7 +10,7 @@ from functools import cached_property
 from statistics import mean
 from typing import Any, Final
 
-from m5tools.ingest.extract import Record, selector, structure_of, text_of
+from m5tools.ingest.delivered import Record, selector, structure_of, text_of
 from m5tools.ingest.normalize.identifiers import gtin_of
 
 DEPTH = 4

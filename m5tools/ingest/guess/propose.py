@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from m5tools.ingest.extract import Record
+from m5tools.ingest.delivered import Record
 from m5tools.ingest.guess import fields, places
 from m5tools.ingest.guess.choice import Choice
 from m5tools.ingest.guess.names import language_of
