@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import polars as pl
-from price_parser import Price
 
 from m5tools.ingest.normalize.currency import CODES, DOMAIN, THOUSANDTHS, country_of, currency_of
 from m5tools.ingest.normalize.numbers import Decimal, number
@@ -192,6 +191,8 @@ def _amount(written: str, decimal: Decimal | None, currency: str | None) -> floa
 
 def _by_price_parser(text: str) -> Priced:
     """Words around one price; only its currency is taken where several numbers or a quantity stand beside it."""
+    from price_parser import Price  # a fifth of a second to load, and most deliveries need it never
+
     found = Price.fromstring(text)
     sign = found.currency or ""
     if text.startswith("-") or _NO_PRICE.search(text) or len(re.findall(_AMOUNT, text)) != 1 or found.amount is None:
