@@ -10,9 +10,14 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, settings
 
 from m5tools import schema
 from m5tools.dataset import FORMAT, Dataset, StageEntry, partition_of
+
+# A shared machine is sometimes slow; no law is broken by that.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
