@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,12 +93,12 @@ class Reader(Protocol):
         """Every row of a chunk, in order; never raises for a bad row."""
 
 
-class RowReader:
+class RowReader(ABC):
     """Base of the readers that find their rows one by one."""
 
+    @abstractmethod
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         """Every row of a chunk, in order; never raises for a bad row."""
-        raise NotImplementedError
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
         batch, held = Batch(), 0
