@@ -25,7 +25,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from m5tools.ingest.normalize.money import currency_of
+from m5tools.ingest.pages.money import currency_of
 from m5tools.ingest.readers.page_row import page_row
 
 PEERS = ("extruct", "Diffbot", "Zyte")

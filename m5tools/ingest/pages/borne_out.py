@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from m5tools.ingest.normalize.money import money
 from m5tools.ingest.pages.document import Document
+from m5tools.ingest.pages.money import money
 
 
 def borne_out(document: Document, code: str) -> bool:

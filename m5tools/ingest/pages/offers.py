@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from m5tools.ingest.normalize.money import currency_of
 from m5tools.ingest.pages.claims import availability, condition
+from m5tools.ingest.pages.money import currency_of
 from m5tools.ingest.pages.scoped import Item
 from m5tools.ingest.pages.values import every, one, plain_amount, text, types
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from m5tools.ingest.normalize.identifiers import gtin_of
-from m5tools.ingest.normalize.money import currency_of, money
 from m5tools.ingest.pages.claims import Claims, availability, condition, identifier
 from m5tools.ingest.pages.document import Document
+from m5tools.ingest.pages.money import currency_of, money
 from m5tools.ingest.pages.values import plain_amount
 
 

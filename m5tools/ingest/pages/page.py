@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from m5tools.ingest.normalize.money import currency_of
 from m5tools.ingest.pages import (
     json_ld,
     labelled,
@@ -28,6 +27,7 @@ from m5tools.ingest.pages.choose import own, sells
 from m5tools.ingest.pages.claims import Attribute, Claims
 from m5tools.ingest.pages.document import Document
 from m5tools.ingest.pages.layout import Layout
+from m5tools.ingest.pages.money import currency_of
 from m5tools.ingest.pages.scoped import Item
 from m5tools.ingest.pages.visible_price import Candidate, currency_around, visible_price
 

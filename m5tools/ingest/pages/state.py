@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from m5tools.ingest.normalize.identifiers import gtin_of
-from m5tools.ingest.normalize.money import currency_of
 from m5tools.ingest.pages.claims import Claims, availability, identifier
 from m5tools.ingest.pages.document import Document, likeness
 from m5tools.ingest.pages.literals import literals
+from m5tools.ingest.pages.money import currency_of
 from m5tools.ingest.pages.values import plain_amount
 
 MOST_OBJECTS = 200_000

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from m5tools.ingest.normalize.identifiers import gtin_of
-from m5tools.ingest.normalize.money import money
+from m5tools.ingest.pages.money import money
 from m5tools.ingest.pages.scoped import Item, short_name
 
 PRODUCTS = frozenset(

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
-from m5tools.ingest.normalize.money import Money, currency_of, money
 from m5tools.ingest.pages import words
 from m5tools.ingest.pages.document import Document, Piece, above
 from m5tools.ingest.pages.layout import Layout, hidden, names, struck
+from m5tools.ingest.pages.money import Money, currency_of, money
 from m5tools.ingest.pages.select import select
 
 MOST_CANDIDATES = 400

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m5tools.ingest.normalize.money import currency_of, money
+from m5tools.ingest.pages.money import currency_of, money
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""One price as people write it → an amount and a currency; unsure is None.
+"""The price in a piece of running text → an amount and a currency; unsure is None.
+
+On a page a price stands between other words and must be found first; a cell that is a price is `normalize/price.py`'s.
 
 `1.299,00 €`, `CHF 1’299.–`, `1 299,50 Kč`, `99€90`, `Rs. 1,29,000`, `from $5`, `10 – 20 €` (the lower bound is what a
 range asks at least). Guards: a count is no price (`2 for $5`), nor is a share (`20 %`).
@@ -10,6 +12,9 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
+from m5tools.ingest.normalize.currency import THOUSANDTHS
+
+# Not all of ISO 4217: in running text ALL, TOP, CUP and MOP are words.
 CODES = frozenset(
     [
         "AED", "ARS", "AUD", "BAM", "BDT", "BGN", "BHD", "BRL", "BYN", "CAD", "CHF", "CLP", "CNY", "COP", "CRC",
@@ -46,7 +51,6 @@ _NUMBER = re.compile(
 )
 _SPLIT = re.compile(r"(\d)\s?([€£$])\s?(\d\d)(?!\d)")
 _COUNT = re.compile(r"\d\s*(?:for|für|pour|per|por|x|×)\s*[^\d\s]?\s*\d", re.IGNORECASE)
-_THOUSANDTHS = frozenset({"KWD", "BHD", "OMR", "JOD", "TND", "IQD"})
 
 
 class Money(NamedTuple):
@@ -107,6 +111,6 @@ def amount_of(number: str, currency: str | None = None) -> Decimal | None:
         if not all(2 <= len(g) <= 3 for g in groups[1:]):
             return None
         return Decimal(re.sub(r"[.,]", "", digits))
-    if len(part) == 3 and not both and currency not in _THOUSANDTHS and whole.lstrip("0") and len(whole) <= 3:
+    if len(part) == 3 and not both and currency not in THOUSANDTHS and whole.lstrip("0") and len(whole) <= 3:
         return Decimal(whole + part)
     return Decimal(re.sub(r"[.,]", "", whole) + "." + part)
