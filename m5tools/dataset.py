@@ -27,6 +27,8 @@ from m5tools.errors import NotBuiltYet, UsageError
 FORMAT = 1
 MANIFEST = "dataset.json"
 MANIFEST_LOCK = "runs/dataset.lock"
+# Also what a path makes of it: one slash instead of two.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -83,7 +85,7 @@ class Dataset:
     """
 
     def __init__(self, root: str | Path) -> None:
-        if "://" in str(root):
+        if _URI.match(str(root)):
             raise NotBuiltYet(f"datasets on object storage ({root}) come with a later release; use a local folder")
         self.root = Path(root)
         if self.root.is_file():

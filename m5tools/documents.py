@@ -30,6 +30,9 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+MOST_NODES = 100_000
+
+
 def locate(kind: str, folder: str, name: str) -> Path:
     """The file of a document: a path when it ends in .yaml, else a shipped one by name.
 
@@ -64,7 +67,7 @@ def read(path: Path) -> Any:
         UsageError: it cannot be read or is not YAML.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader that refuses more
+        body = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader that refuses more
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{path}:{line}: not valid YAML: {error.problem}") from error
@@ -76,6 +79,20 @@ def read(path: Path) -> Any:
         raise UsageError(f"{path}: cannot be read: {error}") from error
     except RecursionError as error:
         raise UsageError(f"{path}: cannot be read: it is nested too deeply") from error
+    if _nodes(body, {}) > MOST_NODES:
+        raise UsageError(f"{path}: cannot be read: its aliases make it endless, or larger than {MOST_NODES:,} values")
+    return body
+
+
+def _nodes(value: Any, known: dict[int, int]) -> int:
+    """How many values there are once every alias is written out; more than `MOST_NODES` where one holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = MOST_NODES + 1  # until it is counted: who meets it inside itself has met an endless one
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_nodes(item, known) for item in inner)
+    return known[id(value)]
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -103,3 +103,19 @@ def test_changes_that_fit_nowhere_are_refused(tmp_path: Path, change: str) -> No
     (tmp_path / "p.yaml").write_text(PIPELINE)
     with pytest.raises(UsageError, match=r"no place in a list|no stage 'tag'"):
         pipelines.load(str(tmp_path / "p.yaml"), ("stages=1", change) if "tag" in change else (change,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: &a [*a]\n", "a0: &a0 [1, 2, 3]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))],
+    ids=["endless", "bomb"],
+)  # fmt: skip
+def test_aliases_without_end_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(UsageError, match="its aliases make it endless"):
+        documents.read(tmp_path / "a.yaml")
+
+
+def test_an_alias_used_twice_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: &a [1, 2]\nb: *a\nc: *a\n")
+    assert documents.read(tmp_path / "a.yaml") == {"a": [1, 2], "b": [1, 2], "c": [1, 2]}

@@ -13,6 +13,9 @@ from m5tools.cli import learn, look, make, stages
 from m5tools.cli.run import run_pipeline
 from m5tools.errors import M5Error, UsageError, told_by_the_system
 
+# A command that is not built yet says so, whatever it is asked.
+_ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="m5",
     help="Raw product crawls in, clean five-modality training data out.",
@@ -31,12 +34,12 @@ app.command("status", rich_help_panel="Look")(look.status)
 app.command("show", rich_help_panel="Look")(look.show)
 app.command("check", rich_help_panel="Look")(look.check)
 app.add_typer(look.explain, name="explain", rich_help_panel="Look")
-app.command("compact", rich_help_panel="Look")(look.compact)
+app.command("compact", rich_help_panel="Look", context_settings=_ANY_ARGUMENTS)(look.compact)
 app.command("train", rich_help_panel="Learn")(learn.train)
 app.command("evaluate", rich_help_panel="Learn")(learn.evaluate)
-app.command("embed", rich_help_panel="Learn")(learn.embed)
-app.command("study", rich_help_panel="Learn")(learn.study)
-app.command("bench-loader", rich_help_panel="Learn")(learn.bench_loader)
+app.command("embed", rich_help_panel="Learn", context_settings=_ANY_ARGUMENTS)(learn.embed)
+app.command("study", rich_help_panel="Learn", context_settings=_ANY_ARGUMENTS)(learn.study)
+app.command("bench-loader", rich_help_panel="Learn", context_settings=_ANY_ARGUMENTS)(learn.bench_loader)
 
 
 @app.callback(invoke_without_command=True)

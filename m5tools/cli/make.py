@@ -18,6 +18,9 @@ from m5tools.errors import StageFailed, UsageError
 if TYPE_CHECKING:
     from m5tools.truth import Score
 
+FEWEST_QUERIES = 30
+"""With fewer, one query more or less found decides which system is ahead."""
+
 
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new or an earlier simulation.")],
@@ -105,9 +108,12 @@ def _verdict(judged: dict[str, Any]) -> None:
     """One line: the fused product vector against text alone and chance.
 
     Raises:
-        StageFailed: it does not beat both.
+        StageFailed: it does not beat both, though there were enough products to ask for.
     """
     fine = judged["fine"]
+    if not fine["queries"]:
+        typer.echo("finding the same product: nothing to judge, no unseen product has another offer; simulate more")
+        return
     fused = fine["systems"]["fused"]["mAP@10"]
     rivals: dict[str, float] = {"chance": fine["chance"]["mAP@10"]}
     for name, words in (("text", "text of the same model"), ("tfidf_title", "title TF-IDF")):
@@ -115,7 +121,9 @@ def _verdict(judged: dict[str, Any]) -> None:
             rivals[words] = fine["systems"][name]["mAP@10"]
     shown = ", ".join(f"{name} {value:.3f}" for name, value in rivals.items())
     line = f"finding the same product: fused mAP@10 {fused:.3f}; {shown}"
-    if fused <= max(rivals.values()):
+    if fine["queries"] < FEWEST_QUERIES:
+        line += f" (by {fine['queries']} queries, too few to tell)"
+    elif fused <= max(rivals.values()):
         raise StageFailed(f"{line}: the fused vector does not beat text alone and chance")
     typer.echo(line)
 

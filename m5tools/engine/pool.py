@@ -60,7 +60,7 @@ class Pool:
             with _set("POLARS_MAX_THREADS", str(self._threads)):
                 # Polars reads it once, when it is loaded; the server loads it for all workers.
                 forkserver.ensure_running()
-        self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-")
+        self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-", ignore_cleanup_errors=True)
         self._born = 0
 
     def __enter__(self) -> Pool:
@@ -150,7 +150,10 @@ class Pool:
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
             target=main, args=(theirs, str(journal), self._threads), daemon=True
         )
-        process.start()
+        try:
+            process.start()
+        except (OSError, EOFError) as error:
+            raise StageFailed("the process that starts workers was ended; run the same command again") from error
         theirs.close()
         return _Worker(process, ours, journal)
 

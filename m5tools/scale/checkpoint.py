@@ -5,7 +5,6 @@ Written under a temporary name and renamed, so a killed run leaves the previous 
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -59,8 +58,8 @@ def read(path: Path) -> dict[str, Any]:
         raise UsageError(f"no checkpoint at {path}; run `m5 train` first")
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        what = (str(error).splitlines() or ["it ends early"])[0]
+    except Exception as error:  # what torch.load makes of bytes that are no checkpoint is of any kind
+        what = (str(error).splitlines() or ["it ends early"])[0][:120]
         raise UsageError(f"{path} is not a readable checkpoint ({what}); name one that `m5 train` wrote") from error
     if state.get("format") != FORMAT:
         raise UsageError(f"{path} has checkpoint format {state.get('format')}, this version reads {FORMAT}")

@@ -19,9 +19,11 @@ COMMANDS = (
 )
 LATER = (
     ("embed",),
-    ("study",),
-    ("compact",),
-    ("bench-loader",),
+    ("embed", "run", "shards"),
+    ("study", "x.yaml"),
+    ("compact", "--dataset", "x"),
+    ("bench-loader", "shards"),
+    ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),
     ("run", "demo", "--engine", "ray"),
 )

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from m5tools.cli import make
+from m5tools.errors import StageFailed
+
 from .conftest import M5
 
 
@@ -74,3 +77,20 @@ def test_a_folder_of_somebody_else_is_refused_and_untouched(m5: M5, tmp_path: Pa
     assert said.code == 2
     assert f"{folder} is not empty" in said.err
     assert files(folder) == {"run/thesis.txt": b"years of work"}
+
+
+def judged(queries: int, fused: float, text: float) -> dict[str, object]:
+    systems = {"fused": {"mAP@10": fused}, "text": {"mAP@10": text}} if queries else {}
+    return {"fine": {"queries": queries, "chance": {"mAP@10": 0.01} if queries else {}, "systems": systems}}
+
+
+def test_the_demo_fails_only_where_enough_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    make._verdict(judged(60, 0.9, 0.7))
+    make._verdict(judged(6, 0.7, 0.7))
+    make._verdict(judged(0, 0, 0))
+    said = capsys.readouterr().out.splitlines()
+    assert "too few" not in said[0]
+    assert "6 queries, too few to tell" in said[1]
+    assert "nothing to judge" in said[2]
+    with pytest.raises(StageFailed, match="does not beat"):
+        make._verdict(judged(60, 0.7, 0.7))
