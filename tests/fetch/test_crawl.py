@@ -271,7 +271,7 @@ def test_a_slow_host_keeps_no_other_waiting(make_dataset: Make, server: Server) 
     server.routes |= {f"/{i}/main.png": count for i in range(600)} | {"/slow": wait}
     slow = server.url("/slow", "127.0.0.2")
     dataset = make_dataset({"media": listing([slow, *urls])})
-    assert run(dataset, locations_a_pack=100, tries=1).counts["assets"] == 601
+    assert run(dataset, locations_a_pack=100, stall_s=60).counts["assets"] == 601
 
 
 def test_a_dataset_that_lists_no_media(make_dataset: Make) -> None:
