@@ -17,6 +17,7 @@ from m5tools.cli.options import (
     WorkersOption,
     WorldOption,
 )
+from m5tools.engine import fork_server
 
 
 def run_pipeline(
@@ -39,6 +40,8 @@ def run_pipeline(
     log_json: LogJsonOption = False,
 ) -> None:
     """Run a pipeline: every stage that is not up to date, in order."""
+    if not dry_run:
+        fork_server.start(workers)
     from m5tools import pipeline as pipelines
 
     recipe, _ = pipelines.load(pipeline, tuple(changes or ()))

@@ -20,6 +20,7 @@ from m5tools.cli.options import (
     WorkersOption,
     WorldOption,
 )
+from m5tools.engine import fork_server
 
 ABOUT = {
     "ingest": "One delivery of a source → typed product tables.",
@@ -57,6 +58,8 @@ def _command(name: str, about: str) -> Callable[..., None]:
         log_json: LogJsonOption = False,
     ) -> None:
         from m5tools.cli import session
+
+        fork_server.start(workers)
         from m5tools.cli.settings import stage_runs
         from m5tools.dataset import Dataset
 

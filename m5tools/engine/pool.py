@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import multiprocessing.connection
-import multiprocessing.forkserver as forkserver
-import os
 import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from m5tools.engine import fork_server
 from m5tools.engine.worker import Done, Task, main, perform
 from m5tools.errors import StageFailed
 from m5tools.vocabulary import Reason
@@ -53,13 +51,9 @@ class Pool:
         self._count = workers
         self._item_limit_s = item_limit_s
         self._workers: list[_Worker] = []
-        self._context = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
-        self._threads = max(1, (os.cpu_count() or 1) // max(1, workers))
-        if workers and self._context.get_start_method() == "forkserver":
-            self._context.set_forkserver_preload(["m5tools.engine.worker"])
-            with _set("POLARS_MAX_THREADS", str(self._threads)):
-                # Polars reads it once, when it is loaded; the server loads it for all workers.
-                forkserver.ensure_running()
+        self._context = mp.get_context(fork_server.METHOD)
+        self._threads = fork_server.threads_each(workers)
+        fork_server.start(workers)
         self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-", ignore_cleanup_errors=True)
         self._born = 0
 
@@ -192,16 +186,3 @@ class Pool:
                 "if that is -9, the machine may be out of memory: run with fewer --workers"
             )
         return task
-
-
-@contextmanager
-def _set(name: str, value: str) -> Iterator[None]:
-    """An environment variable for processes that are started inside."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before

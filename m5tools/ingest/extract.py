@@ -122,7 +122,10 @@ def _paragraphs(value: Any) -> Any:
 
 def _stack(schema: dict[str, Any], frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Frames of child rows one below the other, brought into the order of their records."""
-    return pl.concat([pl.DataFrame(schema=schema), *frames]).sort("row", maintain_order=True)
+    several = list(frames)
+    if len(several) == 1:
+        return several[0]
+    return pl.concat([pl.DataFrame(schema=schema), *several]).sort("row", maintain_order=True)
 
 
 class _Category:
