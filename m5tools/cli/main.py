@@ -61,8 +61,8 @@ def run() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except typer.TyperException as error:
         # "m5" alone shows its help, which is no mistake to name.
-        if told := error.format_message().replace("\n", " "):
-            print(f"m5: {told.rstrip('.')} (see m5 --help)", file=sys.stderr)
+        if mistake := error.format_message().replace("\n", " "):
+            print(f"m5: {mistake.rstrip('.')} (see m5 --help)", file=sys.stderr)
         sys.exit(UsageError.exit_code)
     except M5Error as error:
         print(f"m5: {error}", file=sys.stderr)
