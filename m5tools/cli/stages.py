@@ -20,7 +20,6 @@ from m5tools.cli.options import (
     WorkersOption,
     WorldOption,
 )
-from m5tools.engine import fork_server
 
 ABOUT = {
     "ingest": "One delivery of a source → typed product tables.",
@@ -59,16 +58,15 @@ def _command(name: str, about: str) -> Callable[..., None]:
     ) -> None:
         from m5tools.cli import session
 
-        fork_server.start(workers)
-        from m5tools.cli.settings import stage_runs
-        from m5tools.dataset import Dataset
-
-        runs = stage_runs(name, config, tuple(changes or ()))
+        # Entered first: workers load while the settings are read.
         with session.engine(
             workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
             max_failed_share=max_failed_share, log_json=log_json,
         ) as running:  # fmt: skip
-            for stage in runs:
+            from m5tools.cli.settings import stage_runs
+            from m5tools.dataset import Dataset
+
+            for stage in stage_runs(name, config, tuple(changes or ())):
                 if not running.run(Dataset(dataset), stage).finished:
                     return
 
