@@ -15,8 +15,6 @@ from typing import Annotated, ClassVar
 import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from xxhash import xxh3_64_intdigest
 
 from m5tools.dataset import Dataset, partition_of
@@ -91,6 +89,9 @@ def groups(product_ids: pl.Series, clusters: pl.DataFrame) -> pl.Series:
         places, left_on="cluster_id", right_on="product_id", suffix="_cluster"
     )
     ends = (linked["place"].to_numpy(), linked["place_cluster"].to_numpy())
+    from scipy.sparse import coo_array  # a quarter of a second to load, which every other stage would pay too
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(linked.height, bool), ends), shape=(count, count))
     _, component = connected_components(graph, directed=False)
     smallest = np.full(count, count, np.uint32)

@@ -13,6 +13,7 @@ from m5tools.cli import learn, look, make, stages
 from m5tools.cli.run import run_pipeline
 from m5tools.errors import M5Error, UsageError, told_by_the_system
 
+INTERRUPTED = 130
 # A command that is not built yet says so, whatever it is asked.
 _ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 
@@ -54,13 +55,18 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 def run() -> None:
     """Run the command line; a user's mistake is one line, a bug is a traceback."""
     try:
-        app(prog_name="m5")
+        code = app(prog_name="m5", standalone_mode=False)
+        if code == INTERRUPTED:
+            print("m5: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(code if isinstance(code, int) else 0)
+    except typer.TyperException as error:
+        # "m5" alone shows its help, which is no mistake to name.
+        if mistake := error.format_message().replace("\n", " "):
+            print(f"m5: {mistake.rstrip('.')} (see m5 --help)", file=sys.stderr)
+        sys.exit(UsageError.exit_code)
     except M5Error as error:
         print(f"m5: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("m5: interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
     except OSError as error:

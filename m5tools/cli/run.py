@@ -39,23 +39,26 @@ def run_pipeline(
     log_json: LogJsonOption = False,
 ) -> None:
     """Run a pipeline: every stage that is not up to date, in order."""
-    from m5tools import pipeline as pipelines
-
-    recipe, _ = pipelines.load(pipeline, tuple(changes or ()))
-    dataset = pipelines.dataset_of(recipe, limit)
     if dry_run:
+        from m5tools import pipeline as pipelines
         from m5tools.cli.estimate import print_estimate
 
-        print_estimate(recipe, dataset, workers)
+        recipe, _ = pipelines.load(pipeline, tuple(changes or ()))
+        print_estimate(recipe, pipelines.dataset_of(recipe, limit), workers)
         return
     from m5tools.cli import session
-    from m5tools.cli.look import write_audit
-    from m5tools.stage import Stage
 
+    # Entered first: workers load while the recipe is read.
     with session.engine(
         workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
         max_failed_share=max_failed_share, log_json=log_json,
     ) as running:  # fmt: skip
+        from m5tools import pipeline as pipelines
+        from m5tools.cli.look import write_audit
+        from m5tools.stage import Stage
+
+        recipe, _ = pipelines.load(pipeline, tuple(changes or ()))
+        dataset = pipelines.dataset_of(recipe, limit)
         for step in recipe.stage_runs(limit, seed):
             if isinstance(step, Stage):
                 if not running.run(dataset, step).finished:

@@ -54,13 +54,14 @@ def engine(
     if rank >= world_size:
         raise UsageError(f"--rank {rank} must be below --world-size {world_size}")
     deadline = time.monotonic() + seconds(until) if until else None
-    from m5tools.engine.local import LocalEngine
     from m5tools.engine.pool import Pool
-    from m5tools.engine.progress import listener
 
-    told = listener(log_json)
-    try:
-        with Pool(workers if workers is not None else os.cpu_count() or 1) as pool:
+    with Pool(workers if workers is not None else os.cpu_count() or 1) as pool:
+        from m5tools.engine.local import LocalEngine
+        from m5tools.engine.progress import listener
+
+        told = listener(log_json)
+        try:
             yield LocalEngine(pool, told, rank, world_size, deadline, refresh, max_failed_share)
-    finally:
-        told.close()
+        finally:
+            told.close()

@@ -57,15 +57,16 @@ def _command(name: str, about: str) -> Callable[..., None]:
         log_json: LogJsonOption = False,
     ) -> None:
         from m5tools.cli import session
-        from m5tools.cli.settings import stage_runs
-        from m5tools.dataset import Dataset
 
-        runs = stage_runs(name, config, tuple(changes or ()))
+        # Entered first: workers load while the settings are read.
         with session.engine(
             workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
             max_failed_share=max_failed_share, log_json=log_json,
         ) as running:  # fmt: skip
-            for stage in runs:
+            from m5tools.cli.settings import stage_runs
+            from m5tools.dataset import Dataset
+
+            for stage in stage_runs(name, config, tuple(changes or ())):
                 if not running.run(Dataset(dataset), stage).finished:
                     return
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from m5tools.vocabulary import Relation
 
@@ -135,6 +133,9 @@ def _labels(linked: pl.DataFrame) -> pl.DataFrame:
     ends = linked.select("row_a", "row_b").to_numpy()
     rows, places = np.unique(ends, return_inverse=True)
     places = places.reshape(ends.shape)
+    from scipy.sparse import coo_array  # a quarter of a second to load, which every other stage would pay too
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(ends), bool), (places[:, 0], places[:, 1])), shape=(len(rows), len(rows)))
     _, component = connected_components(graph, directed=False)
     smallest: Any = np.full(int(component.max(initial=-1)) + 1, np.iinfo(np.uint32).max, np.uint32)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import multiprocessing.connection
-import multiprocessing.forkserver as forkserver
 import os
 import tempfile
 import time
@@ -20,11 +19,16 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from m5tools.engine.worker import Done, Task, main, perform
+from m5tools.engine.begin import begin
 from m5tools.errors import StageFailed
 from m5tools.vocabulary import Reason
 
+if TYPE_CHECKING:
+    from m5tools.engine.worker import Done, Task
+
+EARLY = 2  # workers that load while the command still reads its settings; more only once there is work for them
 MOST_DEATHS = 4
 ITEM_LIMIT_S = 60.0
 
@@ -53,15 +57,13 @@ class Pool:
         self._count = workers
         self._item_limit_s = item_limit_s
         self._workers: list[_Worker] = []
-        self._context = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
+        # Polars starts threads when it is loaded, and a process forked while one of them holds a lock waits for ever.
+        self._context = mp.get_context("spawn")
         self._threads = max(1, (os.cpu_count() or 1) // max(1, workers))
-        if workers and self._context.get_start_method() == "forkserver":
-            self._context.set_forkserver_preload(["m5tools.engine.worker"])
-            with _set("POLARS_MAX_THREADS", str(self._threads)):
-                # Polars reads it once, when it is loaded; the server loads it for all workers.
-                forkserver.ensure_running()
         self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-", ignore_cleanup_errors=True)
         self._born = 0
+        for _ in range(min(workers, EARLY)):
+            self._workers.append(self._start())
 
     def __enter__(self) -> Pool:
         return self
@@ -78,6 +80,8 @@ class Pool:
         self._drop_abandoned()
         waiting = deque(tasks)
         if self._count == 0:
+            from m5tools.engine.worker import perform
+
             while waiting and not stop():
                 here = waiting.popleft()
                 yield here, perform(here)
@@ -118,8 +122,8 @@ class Pool:
     def close(self) -> None:
         """End all workers and wait for them."""
         for worker in self._workers:
-            if worker.task is not None:
-                worker.process.kill()
+            # Between units a worker holds nothing, and one that is still loading would only be waited for.
+            worker.process.kill()
             worker.pipe.close()
         for worker in self._workers:
             worker.process.join()
@@ -147,13 +151,11 @@ class Pool:
         self._born += 1
         journal = Path(self._journals.name) / f"worker-{self._born}"
         ours, theirs = self._context.Pipe()
-        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
-            target=main, args=(theirs, str(journal), self._threads), daemon=True
+        process = self._context.Process(
+            target=begin, args=(theirs, str(journal), self._threads, os.getpid()), daemon=True
         )
-        try:
+        with _set("POLARS_MAX_THREADS", str(self._threads)):
             process.start()
-        except (OSError, EOFError) as error:
-            raise StageFailed("the process that starts workers was ended; run the same command again") from error
         theirs.close()
         return _Worker(process, ours, journal)
 

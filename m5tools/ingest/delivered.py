@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -32,12 +33,21 @@ def selector(select: Selector) -> Callable[[list[Record]], list[Any]]:
 
 def along(path: str, records: list[Any]) -> list[Any]:
     """What lies at a path in each record; a key that is called like the whole path, or the rest of it, comes first."""
-    values = [_inside(record, path) for record in records]
+    values = _each(path, records)
     first, dot, rest = path.partition(".")
     if not dot:
         return values
-    below = along(rest, [structure_of(_inside(record, first)) for record in records])
+    below = along(rest, list(map(structure_of, _each(first, records))))
+    if not any(value is not None for value in values):
+        return below
     return [other if value is None else value for value, other in zip(values, below, strict=True)]
+
+
+def _each(key: str, values: list[Any]) -> list[Any]:
+    """What each value holds under a key."""
+    if not {value.__class__ for value in values} <= _NESTED_KINDS - {list}:
+        return [_inside(value, key) for value in values]
+    return [value and value.get(key) for value in values]
 
 
 def _inside(value: Any, key: str) -> Any:
@@ -119,10 +129,17 @@ def structure_of(value: Any) -> Any:
 def raw_columns(records: list[Record]) -> tuple[dict[str, pl.Series], set[str]]:
     """Every key of any record with its values as text, and the keys whose values are texts alone."""
     columns, plain = {}, set()
-    for key in sorted(set().union(*records)):
-        values = [record.get(key) for record in records]
+    keys = sorted(set().union(*records))
+    for key, values in zip(keys, _transposed(records, keys), strict=True):
         found = _texts_alone(values)
         if found is not None:
             plain.add(key)
         columns[key] = texts_of(values) if found is None else found
     return columns, plain
+
+
+def _transposed(records: list[Record], keys: list[str]) -> Iterable[list[Any]]:
+    """The values of each key; of records that all have all keys, which most exports write, at once."""
+    if len(keys) > 1 and all(len(record) == len(keys) for record in records):
+        return map(list, zip(*map(itemgetter(*keys), records), strict=True))
+    return ([record.get(key) for record in records] for key in keys)

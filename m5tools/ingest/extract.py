@@ -28,6 +28,8 @@ from m5tools.vocabulary import Modality
 
 TEXT = {"row": pl.Int64, "role": pl.String, "language": pl.String, "value": pl.String}
 
+PATHS_KEPT = 65_536
+
 
 class Extracted(NamedTuple):
     """The columns of a batch of records; child frames carry the number of their record as `row`.
@@ -122,11 +124,14 @@ def _paragraphs(value: Any) -> Any:
 
 def _stack(schema: dict[str, Any], frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Frames of child rows one below the other, brought into the order of their records."""
-    return pl.concat([pl.DataFrame(schema=schema), *frames]).sort("row", maintain_order=True)
+    several = list(frames)
+    if len(several) == 1:
+        return several[0]
+    return pl.concat([pl.DataFrame(schema=schema), *several]).sort("row", maintain_order=True)
 
 
 class _Category:
-    """Reads category paths; equal deliveries are read once."""
+    """Reads category paths; equal deliveries are read once, also in later batches."""
 
     def __init__(self, spec: CategoryField) -> None:
         self._spec = spec
@@ -134,11 +139,14 @@ class _Category:
         self._columns = [selector(column) for column in spec.columns]
         self._levels = re.compile(spec.levels) if spec.levels else None
         self._skip = frozenset(spec.skip)
+        self._known: dict[str | None, list[str]] = {}
 
     def read(self, records: list[Record]) -> tuple[list[list[str]], list[int]]:
         """The different paths, and the number of each record's."""
         values = self._select(records)
         keys = [value if value.__class__ is str else text_of(value) for value in values]
+        if len(self._known) > PATHS_KEPT:
+            self._known.clear()
         numbers: dict[str | None, int] = {}
         paths: list[list[str]] = []
         rows = []
@@ -146,7 +154,10 @@ class _Category:
             number = numbers.get(key)
             if number is None:
                 number = numbers[key] = len(paths)
-                paths.append(self._path(value))
+                path = self._known.get(key)
+                if path is None:
+                    path = self._known[key] = self._path(value)
+                paths.append(path)
             rows.append(number)
         return paths, rows
 

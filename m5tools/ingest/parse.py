@@ -143,8 +143,8 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
 
     raw = Raw.of(found.raw, last=_volatile(mapping))
     contents = raw.hashes()
-    kinds = identifiers.keys(cleaned["native_id"], cleaned["url"], contents)
-    ids = pl.Series([identifiers.product_id(about.source, kind, key) for kind, key in kinds], dtype=pl.String)
+    named = identifiers.product_ids(about.source, cleaned["native_id"], cleaned["url"], contents)
+    ids = pl.Series(named, dtype=pl.String)
     columns: dict[str, Any] = {
         **{name: _arrow(column) for name, column in cleaned.items()},
         "price": None,

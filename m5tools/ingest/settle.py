@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,8 @@ from m5tools.ingest import staged
 from m5tools.ingest.normalize.identifiers import occurrence_id
 from m5tools.vocabulary import RejectReason
 
-_KEYS = ("product_id", "content_hash", "by_content", "origin_file", "origin_offset")
+_KEYS = ("product_id", "content_hash", "by_content", "origin_file", "origin_offset", "place")
+Delivered = Callable[[pl.Series], pl.Series]
 
 
 class Settled(NamedTuple):
@@ -28,7 +30,7 @@ class Settled(NamedTuple):
     unchanged: int
 
 
-def settle(rows: pa.Table, crawl_id: str, known: pl.DataFrame, language: str | None) -> Settled:
+def settle(rows: pa.Table, crawl_id: str, known: pl.DataFrame, language: str | None, delivered: Delivered) -> Settled:
     """Decide which staged rows become products.
 
     Inside one crawl the first row of an id by content hash is the product; identical repeats and differing ones become
@@ -39,8 +41,9 @@ def settle(rows: pa.Table, crawl_id: str, known: pl.DataFrame, language: str | N
         crawl_id: the crawl.
         known: product_id and content_hash of the latest version before this crawl.
         language: of title and description, where the source is in one.
+        delivered: gives the delivered bytes of the rows at some places.
     """
-    keys = _in_order(rows)
+    keys = _in_order(rows, delivered)
     nth = pl.int_range(pl.len()).over("product_id")
     keys = keys.with_columns(nth=pl.when("by_content").then(0).otherwise(nth), occurrence=nth)
     copies = keys["by_content"] & (keys["occurrence"] > 0)
@@ -58,7 +61,7 @@ def settle(rows: pa.Table, crawl_id: str, known: pl.DataFrame, language: str | N
     updated = written.filter(pl.col("before").is_not_null()).height
     assert rows.num_rows == written.height + unchanged.height + repeats.height
     tables = _tables(rows, written, crawl_id, language)
-    rejects = _rejects(rows, repeats, crawl_id)
+    rejects = _rejects(rows, repeats, crawl_id, delivered)
     return Settled(tables, rejects, written.height - updated, updated, unchanged.height)
 
 
@@ -79,26 +82,25 @@ def known_versions(dataset: Dataset, crawl_id: str, partition: int) -> pl.DataFr
     return pl.concat([empty, *frames]).unique("product_id", keep="last", maintain_order=True)
 
 
-def _in_order(rows: pa.Table) -> pl.DataFrame:
-    """The keys of the rows with their place, by product id, then by content, then by what was delivered.
+def _in_order(rows: pa.Table, delivered: Delivered) -> pl.DataFrame:
+    """The keys of the rows with their number, by product id, then by content, then by what was delivered.
 
     Rows of equal content may differ in the time of the crawl, and which of them stands must not depend on the files
     that hold them; only rows of one id are compared by their bytes.
     """
-    keys = pl.DataFrame(pl.from_arrow(rows.select(_KEYS))).with_row_index("place")
+    keys = pl.DataFrame(pl.from_arrow(rows.select(_KEYS))).with_row_index("row")
     several = keys["product_id"].is_duplicated()
     if not several.any():
         return keys.sort("product_id")
     contested = keys.filter(several)
-    bytes_of = pl.Series(pl.from_arrow(rows["delivered"].take(contested["place"].to_arrow())))
     order = ("product_id", "content_hash", "delivered", "origin_file", "origin_offset")
-    contested = contested.with_columns(delivered=bytes_of).sort(order).drop("delivered")
+    contested = contested.with_columns(delivered=delivered(contested["place"])).sort(order).drop("delivered")
     return pl.concat([keys.filter(~several), contested]).sort("product_id", maintain_order=True)
 
 
 def _tables(rows: pa.Table, written: pl.DataFrame, crawl_id: str, language: str | None) -> dict[str, pa.Table]:
     names = [n for n in rows.column_names if n in schema.law("products").names or n in staged.CHILDREN]
-    taken = rows.select(names).take(written["place"].to_arrow()).combine_chunks()
+    taken = rows.select(names).take(written["row"].to_arrow()).combine_chunks()
     ids = written["product_id"].to_arrow().cast(pa.string())
     taken = taken.set_column(names.index("product_id"), "product_id", ids)
     owner = {"product_id": ids, "source": taken["source"].combine_chunks()}
@@ -147,14 +149,12 @@ def _texts(products: pa.Table, language: str | None) -> pa.Table:
     return texts.take(order).append_column("product_id", ids)
 
 
-def _rejects(rows: pa.Table, repeats: pl.DataFrame, crawl_id: str) -> pl.DataFrame:
+def _rejects(rows: pa.Table, repeats: pl.DataFrame, crawl_id: str, delivered: Delivered) -> pl.DataFrame:
     same = pl.col("content_hash") == pl.col("kept_hash")
     words = pl.when(same).then(pl.lit("identical repeat of product ")).otherwise(pl.lit("differing repeat of product "))
-    delivered = rows.select(["source", "delivered"]).take(repeats["place"].to_arrow())
+    source = pl.Series(pl.from_arrow(rows["source"].take(repeats["row"].to_arrow())), dtype=pl.String)
     return (
-        repeats.with_columns(
-            source=pl.Series(pl.from_arrow(delivered["source"])), raw=pl.Series(pl.from_arrow(delivered["delivered"]))
-        )
+        repeats.with_columns(source=source, raw=delivered(repeats["place"]))
         .select(
             "source",
             crawl_id=pl.lit(crawl_id),

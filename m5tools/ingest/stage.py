@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -180,7 +180,8 @@ class Ingest(Stage):
             left_out = int((~kept).sum())
             rows = rows.filter(kept.to_arrow())
         known = known_versions(work.dataset, self.crawl_id, partition)
-        settled = settle(rows, self.crawl_id, known, self.mapping.language)
+        delivered = partial(staged.delivered, work.scratch / STAGED)
+        settled = settle(rows, self.crawl_id, known, self.mapping.language, delivered)
         for table, frame in settled.tables.items():
             work.write(table, f"{self.crawl_id}/{part_name(partition)}", frame)
         if settled.rejects.height:

@@ -2,23 +2,24 @@
 
 The home of a row is the number that the first 16 bits of its product id make. A product's texts, attributes and media
 travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files and
-copies only the rows of its partition.
+copies only the rows of its partition, without the delivered bytes, which only repeats are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from m5tools import atomic, schema
 
 CHILDREN: Final = ("texts", "attributes", "media")
 HOMES: Final = 65_536
+_ROW_BITS: Final = 40
 OF_THE_OWNER: Final = ("product_id", "crawl_id", "source")
 
 
@@ -51,19 +52,54 @@ def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
 def read(folder: Path, columns: list[str]) -> pa.Table:
     """Some columns of all staged rows, chunk by chunk in a fixed order."""
     nothing = layout().empty_table()
-    return pa.concat_tables([nothing.select(columns), *(table.select(columns) for table in _mapped(folder))])
+    return pa.concat_tables([nothing.select(columns), *(_mapped(file).select(columns) for file in _files(folder))])
 
 
 def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
-    """The staged rows whose home is at least `first` and below `beyond`, in the same order."""
-    found = [layout().empty_table()]
-    for table in _mapped(folder):
-        for batch in table.to_batches():
+    """The staged rows whose home is at least `first` and below `beyond`, in the same order.
+
+    Returns:
+        The columns of :func:`layout`; instead of `delivered`, which few rows are asked for, `place` (int64), by which
+        :func:`delivered` finds it.
+    """
+    found = [pa.Table.from_batches([], _beside_delivered())]
+    for number, file in enumerate(_files(folder)):
+        place = number << _ROW_BITS
+        for batch in _mapped(file).to_batches():
             homes = batch.column("home").to_numpy()
-            found.append(pa.Table.from_batches([batch.take(np.flatnonzero((homes >= first) & (homes < beyond)))]))
+            rows = np.flatnonzero((homes >= first) & (homes < beyond))
+            taken = batch.drop_columns(["delivered"]).take(rows)
+            found.append(pa.Table.from_batches([taken.append_column("place", pa.array(rows + place))]))
+            place += batch.num_rows
     return pa.concat_tables(found).combine_chunks()
 
 
-def _mapped(folder: Path) -> Iterator[pa.Table]:
-    for file in sorted(folder.glob("[!.]*.arrow")):
-        yield pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+def delivered(folder: Path, places: pl.Series) -> pl.Series:
+    """The bytes of some rows as they were delivered.
+
+    Args:
+        folder: where they are staged.
+        places: as :func:`read_homes` gives them.
+    """
+    files = _files(folder)
+    wanted = pl.DataFrame({"place": places}).with_row_index("order")
+    wanted = wanted.with_columns(file=pl.col("place").cast(pl.Int64) // (1 << _ROW_BITS))
+    found = [pl.DataFrame(schema={"order": pl.UInt32, "bytes": pl.Binary})]
+    for (number,), rows in wanted.group_by("file", maintain_order=True):
+        column = _mapped(files[int(str(number))])["delivered"]
+        bytes_of = column.take((rows["place"] % (1 << _ROW_BITS)).to_arrow())
+        found.append(rows.select("order").with_columns(bytes=pl.Series(pl.from_arrow(bytes_of), dtype=pl.Binary)))
+    return pl.concat(found).sort("order")["bytes"]
+
+
+@cache
+def _beside_delivered() -> pa.Schema:
+    return pa.schema([*(field for field in layout() if field.name != "delivered"), pa.field("place", pa.int64())])
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.arrow"))
+
+
+def _mapped(file: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(file))).read_all()

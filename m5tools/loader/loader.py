@@ -113,7 +113,8 @@ class Loader:
         self._step = 0
         self._restored = False
         samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
-        several: dict[str, Any] = {"multiprocessing_context": "forkserver", "persistent_workers": True}
+        # Not forked, nor from a fork server that loads the user's program: Polars' threads may hold a lock just then.
+        several: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True}
         self._batches: DataLoader[Any] = DataLoader(
             samples,
             batch_sampler=self._lane,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(act: str, tmp_path: Path)
     """Importing torch, Polars or Arrow takes longer than half a second, which is what `m5 --help` may take."""
     script = f"""
 import sys
+import time
 
 def main(arguments):
     from m5tools.cli.main import run
@@ -211,3 +214,29 @@ def test_what_the_system_refuses_is_one_line(m5: M5, tmp_path: Path) -> None:
     assert below.code == 2
     assert below.err.count("\n") == 1
     assert str(file) in below.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ingest"], "m5: Missing option '--dataset' / '-d' (see m5 --help)\n"),
+        (["runn"], "m5: No such command 'runn'. Did you mean 'run'? (see m5 --help)\n"),
+        (["synth", "--foo"], "m5: No such option: --foo (see m5 --help)\n"),
+    ],
+    ids=["option", "command", "unknown"],
+)
+def test_a_mistyped_command_is_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    found = console(*arguments, cwd=tmp_path)
+    assert (found.returncode, found.stdout, found.stderr) == (2, "", said)
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "m5tools.cli.main", "synth", "out", "--products", "5000000", "--no-media"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "m5: interrupted; the same command goes on where this one stopped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
@@ -91,6 +92,9 @@ class Toy(Stage):
                 os.kill(os.getpid(), signal.SIGKILL)
         if self.config.act == "hang":
             time.sleep(3600)
+        if self.config.act.startswith("seize "):
+            Path(self.config.act[6:]).write_text(str(os.getpid()))
+            ctypes.PyDLL(None).sleep(3600)  # as a decoder may: without giving the interpreter back
         if self.config.act == "bug":
             raise ZeroDivisionError("a bug")
         if self.config.act.startswith("threads "):
@@ -366,6 +370,41 @@ with Pool(os.cpu_count()) as pool:
 """
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
     assert log.read_text() == "1 1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_a_worker_that_hangs_in_a_decoder_goes_with_its_supervisor(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    program = f"""
+from tests.engine.test_local import *
+if __name__ == "__main__":
+    run_stage(Dataset({str(tmp_path / "ds")!r}), Toy(ToyConfig(act="seize {told}")), 1)
+"""
+    (tmp_path / "program.py").write_text(program)
+    root = Path(__file__).parents[2]
+    supervisor = subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py")], env=os.environ | {"PYTHONPATH": str(root)}
+    )
+    while not told.exists() or not told.read_text():
+        assert supervisor.poll() is None
+        time.sleep(0.05)
+    supervisor.kill()
+    supervisor.wait()
+    worker, late = Path("/proc") / told.read_text(), time.monotonic() + 60
+    while worker.exists() and "zombie" not in (worker / "status").read_text():
+        assert time.monotonic() < late, "the worker lives on"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_workers_are_not_forked(tmp_path: Path) -> None:
+    """Polars starts threads when it is loaded; a fork in the moment one holds a lock hung one run in some hundreds."""
+    with Pool(1) as pool:
+        [worker] = pool.pids()
+        command = Path(f"/proc/{worker}/cmdline").read_bytes()
+        assert b"multiprocessing.spawn" in command
+        status = Path(f"/proc/{worker}/status").read_text()
+        assert f"PPid:\t{os.getpid()}\n" in status
 
 
 def test_ranks_cannot_refresh() -> None:

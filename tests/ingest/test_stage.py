@@ -191,8 +191,8 @@ def test_a_crawl_that_cannot_be_a_folder_is_refused(tmp_path: Path, crawl: str) 
 
 
 def test_staged_rows_that_vanish_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgetful(rows: pa.Table, crawl_id: str, known: pl.DataFrame, language: str | None) -> Settled:
-        return settle(rows.filter(pc.field("native_id") != "2"), crawl_id, known, language)
+    def forgetful(rows: pa.Table, *others: Any) -> Settled:
+        return settle(rows.filter(pc.field("native_id") != "2"), *others)
 
     monkeypatch.setattr("m5tools.ingest.stage.settle", forgetful)
     with pytest.raises(StageFailed, match="read 3 rows but accounts for 2"):

@@ -31,6 +31,8 @@ def gtins(raw: pl.Series) -> pl.Series:
     the leading zero of a UPC: 11 digits whose check digit is right are one of 12. What it rounded (4.00638E+12) is
     lost, and numbers for use inside one shop (GS1 prefixes 02, 04 and 20-29) name nothing outside it.
     """
+    if raw.null_count() == len(raw):
+        return raw
     bare = raw.str.strip_chars().str.replace_all(_GUARDS, "").str.replace(_KIND, "").str.replace(_WRITTEN_FLOAT, "$1")
     digits = bare.str.replace_all(r"[\s-]", "").str.to_uppercase()
     length = digits.str.len_bytes()
@@ -100,17 +102,21 @@ def check_digit(body: str) -> str:
     return str(-total % 10)
 
 
-def keys(native: pl.Series, url: pl.Series, content: list[str]) -> list[tuple[str, str]]:
-    """Which key names each product: the source's id, else the page address, else what was delivered."""
+def product_ids(source: str, native: pl.Series, url: pl.Series, content: list[str]) -> list[str]:
+    """The id of each product, named by the source's id, else by the page address, else by what was delivered."""
+    if not native.null_count():
+        return [product_id(source, "id", one) for one in native.to_list()]
     return [
-        ("id", one) if one is not None else ("url", canonical_url(page)) if page is not None else ("content", whole)
-        for one, page, whole in zip(native, url, content, strict=True)
-    ]
+        product_id(source, "id", one) if one is not None
+        else product_id(source, "url", canonical_url(page)) if page is not None
+        else product_id(source, "content", whole)
+        for one, page, whole in zip(native.to_list(), url.to_list(), content, strict=True)
+    ]  # fmt: skip
 
 
 def product_id(source: str, kind: str, key: str) -> str:
     """The id of a product: 32 hex digits of sha256 over source, kind of key and key."""
-    return hashlib.sha256("\x1f".join((source, kind, key)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(f"{source}\x1f{kind}\x1f{key}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def occurrence_id(base: str, occurrence: int) -> str:

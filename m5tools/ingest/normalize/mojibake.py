@@ -21,6 +21,8 @@ _MARKS: Final = re.compile(wording.MOJIBAKE)
 
 def repaired(values: pl.Series) -> pl.Series:
     """The texts, those with marks of mojibake repaired as far as that is possible."""
+    if values.null_count() == len(values):
+        return values
     foreign = (values.str.len_bytes() != values.str.len_chars()).fill_null(False).arg_true()
     if foreign.is_empty():
         return values

@@ -47,7 +47,8 @@ def encoding_of(head: bytes, *, whole: bool) -> str:
 
 def is_wide(head: bytes) -> bool:
     """Whether characters take two or four bytes each, so that no byte of the file means anything by itself."""
-    return encoding_of(head, whole=False).startswith(("utf-16", "utf-32"))
+    marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return (marked or b"\0" in head) and encoding_of(head, whole=False).startswith(("utf-16", "utf-32"))
 
 
 def narrowed(file: IO[bytes], head: bytes) -> IO[bytes]:

@@ -16,7 +16,7 @@ from m5tools.ingest.readers.row import Batch, Chunk, Row
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 16 << 20
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = CHUNK_BYTES
 LONGEST_ROW = 32 << 20
 PIECE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -43,7 +43,7 @@ class JsonLines:
             place = chunk.start
             for place, block in _blocks(narrowed(source.file, head), chunk):
                 lines = block.split(b"\n")
-                starts = list(accumulate((len(line) + 1 for line in lines), initial=place))
+                starts = list(accumulate(map(len, lines), lambda start, length: start + length + 1, initial=place))
                 if place == 0:
                     lines[0] = lines[0].removeprefix(_BOM)
                 texts = [line.strip() for line in lines]

@@ -1,0 +1,31 @@
+"""Where a worker process begins: light, so that whoever starts workers need not load what they load."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def begin(tasks: Connection, journal: str, threads: int, parent: int) -> None:
+    """Load the worker and let it serve.
+
+    Args:
+        tasks, journal, threads: for :func:`m5tools.engine.worker.main`.
+        parent: process id of the supervisor, without which a worker has nothing to live for.
+    """
+    # An interrupt reaches all processes of a terminal; what becomes of the workers, the supervisor decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # The worker's own watch over the supervisor needs the interpreter, which a decoder that hangs may never return.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
+    from m5tools.engine.worker import main
+
+    main(tasks, journal, threads)
