@@ -27,14 +27,16 @@ _MEASURE: Final = rf"{_AMOUNT}(?:{GAP}{_UNIT})?"
 _AXIS: Final = rf"(?:\s?\(?{_maybe_marked('[LWHDBTlwhdbt]')}\)?(?![^\W\d_]))?"
 _TIMES: Final = rf"\s*(?:{_maybe_marked('[x×*хX]')}|\bby\b)\s*"
 _CONTAINERS: Final = (
-    r"(?:bag|box|bx|case|carton|cs|can|canister|bottle|jar|tin|tub|tube|pouch|pack|pk|pkg|package|packet|bundle|"
-    r"dispenser|roll|ream|rm|cube|canister|container|serving|sheet|pad|book|set|unit|each|piece|pc|capsule|tablet|"
-    r"stück|packung|karton|beutel|flasche|dose|polypack|tray|sleeve|bucket|pail|drum|pump|jug|stick)(?:e?s)?"
+    "bag|box|bx|case|carton|cs|can|canister|bottle|jar|tin|tub|tube|pouch|pack|pk|pkg|package|packet|bundle|"
+    "dispenser|roll|ream|rm|cube|canister|container|serving|sheet|pad|book|set|unit|each|piece|pc|capsule|tablet|"
+    "stück|packung|karton|beutel|flasche|dose|polypack|tray|sleeve|bucket|pail|drum|pump|jug|stick"
 )
+_CONTAINER: Final = rf"(?:{_CONTAINERS})(?:e?s)?"
 _PACK: Final = (
     r"(?:a\s+)?(?:packs?|pkg|sets?|box(?:es)?|cases?|cartons?|bundles?|bags?|lots?|kits?|pairs?|packungen|packung|"
     r"karton|juego|paquete|paquet|boîte|confezione)\s*(?:of|mit|von|à|de|da|di|:)\s*"
 )
+_FROM: Final = r"(?:between|from|von)\s"
 _SYSTEMS: Final = r"(?:EUR?|US|UK|FR|IT|DE|JP|CN|AU|BR|RU|MX|CM|INT)"
 _WIDTH: Final = r"(?:[A-E]{1,4}|[MNW]|WW|XW|[Mm]edium|[Ww]ide|[Nn]arrow|[Rr]egular)(?:\s?\([A-Z]\)|\s?-\s?Medium)?"
 _WEARERS: Final = r"(?:wo)?men'?s?|kids?|infants?|toddlers?|youth|big kids?|little kids?|adults?|unisex|yth"
@@ -44,25 +46,45 @@ def _any_case(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+# What stands before a number, and behind one.
+_ABOUT: Final = (
+    r"approx(?:imately|\.)?|approximate|about|circa|ca\.?|c\.|around|env(?:iron|\.)?|ungefähr|etwa|roughly|约|大约|[~≈∼]",
+    r"\(?(?:approx(?:imately|\.)?|ca\.|左右)\)?",
+)
+_AT_MOST: Final = (
+    r"[<≤]=?|max(?:imum|\.|:)?|up\s?to|bis(?:\szu)?|jusqu'à|hasta|less than|below|under|no more than|hingga",
+    r"\(?(?:max(?:imum|\.)?|or less|and under|& under|and below)\)?",
+)
+_AT_LEAST: Final = (
+    r"[>≥]=?|min(?:imum|\.|:)?|at least|more than|over|above|from|ab|mindestens|desde|dès",
+    r"(?:\+|\(?(?:min(?:imum|\.)|and up|& up|and above|& above|and older|or more|or older|plus|以上)\)?)",
+)
+_EACH_FORM: Final = ((_ABOUT, Form.ABOUT), (_AT_MOST, Form.AT_MOST), (_AT_LEAST, Form.AT_LEAST))
 QUALIFIERS: Final[tuple[tuple[re.Pattern[str], Form], ...]] = tuple(
-    (re.compile(rule, re.IGNORECASE), form)
-    for rule, form in (
-        (r"(?:approx(?:imately|\.)?|approximate|about|circa|ca\.?|c\.|around|env(?:iron|\.)?|ungefähr|etwa|roughly|"
-         r"约|大约|[~≈∼])\s*(?=[\d.,])(.+)", Form.ABOUT),
-        (r"(.+?)\s*\(?(?:approx(?:imately|\.)?|ca\.|左右)\)?", Form.ABOUT),
-        (r"(?:[<≤]=?|max(?:imum|\.|:)?|up\s?to|bis(?:\szu)?|jusqu'à|hasta|less than|below|under|no more than|hingga)"
-         r"\s*(?=[\d.,])(.+)", Form.AT_MOST),
-        (r"(.+?)\s*\(?(?:max(?:imum|\.)?|or less|and under|& under|and below)\)?", Form.AT_MOST),
-        (r"(?:[>≥]=?|min(?:imum|\.|:)?|at least|more than|over|above|from|ab|mindestens|desde|dès)\s*(?=[\d.,])(.+)",
-         Form.AT_LEAST),
-        (r"(.+?)\s*(?:\+|\(?(?:min(?:imum|\.)|and up|& up|and above|& above|and older|or more|or older|plus|以上)\)?)",
-         Form.AT_LEAST),
-    )
-)  # fmt: skip
-AGES: Final = _any_case(r"(?:ages?|aged|alter|children|kids|babies|adults)\s*:?\s*(?=\d)(.+)")
+    (_any_case(rule), form)
+    for (before, behind), form in _EACH_FORM
+    for rule in (rf"(?:{before})\s*(?=[\d.,])(.+)", rf"(.+?)\s*{behind}")
+)
+_BEFORE: Final = "|".join(before for (before, _), _ in _EACH_FORM)
+_QUALIFIED: Final = _any_case(rf"(?:{_BEFORE})\s*[\d.,]")
+_BEHIND: Final = _any_case(rf"(?:{'|'.join(behind for (_, behind), _ in _EACH_FORM)})\Z")
+_LONGEST_BEHIND: Final = len("(approximately)")
+
+
+def is_qualified(text: str) -> bool:
+    """Whether one of `QUALIFIERS` may match, for they are slow to say no."""
+    return _QUALIFIED.match(text) is not None or _BEHIND.search(text, max(0, len(text) - _LONGEST_BEHIND)) is not None
+
+
+_OF_AGE: Final = r"(?:ages?|aged|alter|children|kids|babies|adults)"
+AGES: Final = _any_case(rf"{_OF_AGE}\s*:?\s*(?=\d)(.+)")
 LABEL: Final = _any_case(
     r"(?:net\s)?(?:wt|weight|contents?|size|length|width|height|depth|diameter|capacity|volume|thickness)\.?\s*:?\s*(?=[\d.])"
 )
+STARTS: Final = _any_case(
+    rf"[\d.,+±-]|{_BEFORE}|{_OF_AGE}|{_PACK}|{_FROM}|(?:size\s*)?{_SYSTEMS}|broad|spf|lsf"
+)
+"""How a text begins that may be read; most texts with digits do not."""
 AXES: Final = _any_case(r"\s*\(?\s*[LWHDBT](?:\s*[x×*/]\s*[LWHDBT]){1,2}\s*\)?$")
 
 FEET: Final = _any_case(rf"(\d+)\s*(?:ft\.?|feet|foot|'|′)\s*-?({_AMOUNT})\s*(?:in\.?|inch(?:es)?|\"|''|′′)?")
@@ -86,7 +108,7 @@ FRACTION_LIKE: Final = re.compile(r"[1357]/(?:2|4|8|16|32)(?!\d)")
 
 BARE: Final = _any_case(rf"({_AMOUNT})(?:{GAP}{_SPELLED})?")
 RANGE: Final = _any_case(
-    rf"(?:between\s|from\s|von\s)?({_MEASURE})\s*"
+    rf"(?:{_FROM})?({_MEASURE})\s*"
     rf"(?:[-–—~〜～]|\b(?:bis|and|à)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*({_MEASURE})"
 )
 TOLERANCE: Final = _any_case(rf"({_MEASURE})?\s*(?:±|\+/-|\+-)\s*({_MEASURE})")
@@ -96,7 +118,21 @@ LISTED: Final = _any_case(rf"{_MEASURE}(?:\s*(?:/|\||,\s|,(?=\d+\s*{OPEN}?[^\W\d
 ITEM: Final = _any_case(rf"(?:{LITERAL})(?:{GAP}{_UNIT})?(?:\s*(?:/|\||,|\bor\b|\band\b|&)\s*|$)")
 PACK_OF: Final = _any_case(rf"{_PACK}(\d+)(?:\s*{_SPELLED})?(?:\s*total)?")
 _FOR_A: Final = rf"(?<!\w)(?:{_maybe_marked('a')}|{_maybe_marked('in')} an?)(?!\w)"
-PER: Final = _any_case(rf"({_MEASURE})\s*(?:/|\bper\b|\bpro\b|{_FOR_A})\s*{_CONTAINERS}")
-_CONTAINER: Final = _maybe_marked(rf"(?:{_CONTAINERS}|each)")
-CONTAINED: Final = _any_case(rf"({_MEASURE}){GAP}(?:{_CONTAINER}|total|net(?:\swt\.?)?|jeweils)")
+PER: Final = _any_case(rf"({_MEASURE})\s*(?:/|\bper\b|\bpro\b|{_FOR_A})\s*{_CONTAINER}")
+CONTAINED: Final = _any_case(rf"({_MEASURE}){GAP}(?:{_maybe_marked(_CONTAINER)}|total|net(?:\swt\.?)?|jeweils)")
 RESTATED: Final = _any_case(rf"({_MEASURE})\s*(?:\(\s*({_MEASURE})\s*\)|[/=|,]\s*({_MEASURE})|\bor\b\s*({_MEASURE}))")
+
+# Units and letters of axes (LxWxH) are no words.
+_WORD: Final = _any_case(rf"{_UNIT}|[LWHDBTx]+(?![^\W\d_])|([^\W\d_]{{2,}})")
+_NO_WORD: Final = re.compile(rf"\\.|[{OPEN}{CLOSE}]")
+_WORDS: Final = frozenset(["", *(f"{word}{end}" for word in _CONTAINERS.split("|") for end in ("s", "es"))]).union(
+    *(
+        _WORD.findall(_NO_WORD.sub(" ", form.pattern))
+        for form in (RANGE, TOLERANCE, FACTORS, LISTED, PER, CONTAINED, RESTATED)
+    )
+)
+
+
+def is_all_known(text: str) -> bool:
+    """Whether a marked text holds no word that the patterns for marked texts do not know."""
+    return _WORDS.issuperset(map(str.lower, _WORD.findall(text)))

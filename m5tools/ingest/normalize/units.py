@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from m5tools import resources
@@ -44,6 +44,7 @@ def spellings() -> dict[str, Unit]:
     }
 
 
+@lru_cache(maxsize=4_096)
 def unit_of(written: str) -> Unit | None:
     """The unit of a spelling, or None.
 
