@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from m5tools.ingest.normalize import phrases
 from m5tools.ingest.normalize.marking import CLOSE, GAP, OPEN
 from m5tools.ingest.normalize.numbers import LITERAL
 from m5tools.ingest.normalize.quantity import Form
@@ -32,12 +33,6 @@ _CONTAINERS: Final = (
     "stück|packung|karton|beutel|flasche|dose|polypack|tray|sleeve|bucket|pail|drum|pump|jug|stick"
 )
 _CONTAINER: Final = rf"(?:{_CONTAINERS})(?:e?s)?"
-_PACK: Final = (
-    r"(?:a\s+)?(?:packs?|pkg|sets?|box(?:es)?|cases?|cartons?|bundles?|bags?|lots?|kits?|pairs?|packungen|packung|"
-    r"karton|juego|paquete|paquet|boîte|confezione)\s*(?:of|mit|von|à|de|da|di|:)\s*"
-)
-_FROM: Final = r"(?:between|from|von)\s"
-_SYSTEMS: Final = r"(?:EUR?|US|UK|FR|IT|DE|JP|CN|AU|BR|RU|MX|CM|INT)"
 _WIDTH: Final = r"(?:[A-E]{1,4}|[MNW]|WW|XW|[Mm]edium|[Ww]ide|[Nn]arrow|[Rr]egular)(?:\s?\([A-Z]\)|\s?-\s?Medium)?"
 _WEARERS: Final = r"(?:wo)?men'?s?|kids?|infants?|toddlers?|youth|big kids?|little kids?|adults?|unisex|yth"
 
@@ -46,27 +41,13 @@ def _any_case(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-# What stands before a number, and behind one.
-_ABOUT: Final = (
-    r"approx(?:imately|\.)?|approximate|about|circa|ca\.?|c\.|around|env(?:iron|\.)?|ungefähr|etwa|roughly|约|大约|[~≈∼]",
-    r"\(?(?:approx(?:imately|\.)?|ca\.|左右)\)?",
-)
-_AT_MOST: Final = (
-    r"[<≤]=?|max(?:imum|\.|:)?|up\s?to|bis(?:\szu)?|jusqu'à|hasta|less than|below|under|no more than|hingga",
-    r"\(?(?:max(?:imum|\.)?|or less|and under|& under|and below)\)?",
-)
-_AT_LEAST: Final = (
-    r"[>≥]=?|min(?:imum|\.|:)?|at least|more than|over|above|from|ab|mindestens|desde|dès",
-    r"(?:\+|\(?(?:min(?:imum|\.)|and up|& up|and above|& above|and older|or more|or older|plus|以上)\)?)",
-)
-_EACH_FORM: Final = ((_ABOUT, Form.ABOUT), (_AT_MOST, Form.AT_MOST), (_AT_LEAST, Form.AT_LEAST))
+_EACH_FORM: Final = ((phrases.ABOUT, Form.ABOUT), (phrases.AT_MOST, Form.AT_MOST), (phrases.AT_LEAST, Form.AT_LEAST))
 QUALIFIERS: Final[tuple[tuple[re.Pattern[str], Form], ...]] = tuple(
     (_any_case(rule), form)
     for (before, behind), form in _EACH_FORM
     for rule in (rf"(?:{before})\s*(?=[\d.,])(.+)", rf"(.+?)\s*{behind}")
 )
-_BEFORE: Final = "|".join(before for (before, _), _ in _EACH_FORM)
-_QUALIFIED: Final = _any_case(rf"(?:{_BEFORE})\s*[\d.,]")
+_QUALIFIED: Final = _any_case(rf"(?:{phrases.BEFORE})\s*[\d.,]")
 _BEHIND: Final = _any_case(rf"(?:{'|'.join(behind for (_, behind), _ in _EACH_FORM)})\Z")
 _LONGEST_BEHIND: Final = len("(approximately)")
 
@@ -76,29 +57,24 @@ def is_qualified(text: str) -> bool:
     return _QUALIFIED.match(text) is not None or _BEHIND.search(text, max(0, len(text) - _LONGEST_BEHIND)) is not None
 
 
-_OF_AGE: Final = r"(?:ages?|aged|alter|children|kids|babies|adults)"
-AGES: Final = _any_case(rf"{_OF_AGE}\s*:?\s*(?=\d)(.+)")
-LABEL: Final = _any_case(
-    r"(?:net\s)?(?:wt|weight|contents?|size|length|width|height|depth|diameter|capacity|volume|thickness)\.?\s*:?\s*(?=[\d.])"
-)
-STARTS: Final = _any_case(
-    rf"[\d.,+±-]|{_BEFORE}|{_OF_AGE}|{_PACK}|{_FROM}|(?:size\s*)?{_SYSTEMS}|broad|spf|lsf"
-)
-"""How a text begins that may be read; most texts with digits do not."""
+AGES: Final = _any_case(rf"{phrases.OF_AGE}\s*:?\s*(?=\d)(.+)")
+LABEL: Final = _any_case(rf"{phrases.LABELS}(?=[\d.])")
+STARTS: Final = _any_case(phrases.BEGINNINGS)
+
 AXES: Final = _any_case(r"\s*\(?\s*[LWHDBT](?:\s*[x×*/]\s*[LWHDBT]){1,2}\s*\)?$")
 
 FEET: Final = _any_case(rf"(\d+)\s*(?:ft\.?|feet|foot|'|′)\s*-?({_AMOUNT})\s*(?:in\.?|inch(?:es)?|\"|''|′′)?")
 POUNDS: Final = _any_case(rf"(\d+)\s*(?:lbs?\.?|pounds?),?\s*({_AMOUNT})\s*(?:oz\.?|ounces?)")
 HOURS: Final = _any_case(r"(\d+)\s*(?:h|hrs?|hours?|std\.?)\s*(?:and\s)?(\d+)\s*(?:min|mins|minutes?|minuten)\.?")
-IN_PACKS: Final = _any_case(rf"(.+?),?\s*\(?\s*{_PACK}(\d+)\s*\)?")
+IN_PACKS: Final = _any_case(rf"(.+?),?\s*\(?\s*{phrases.PACK}(\d+)\s*\)?")
 SO_MANY_PACK: Final = _any_case(r"(\d+)\s?(?:er|-teilig(?:es)?)?[\s-]?(?:pack|set|stück)")
 PROTECTION: Final = _any_case(r"(?:broad[\s-]spectrum\s)?(?:SPF|LSF)[\s#-]*(\d{1,3})|(\d{1,3})\s*(?:SPF|LSF)")
 SYSTEM_FIRST: Final = re.compile(
-    rf"(?i:size\s*)?({_SYSTEMS}|eu|us|uk)\.?[\s:-]*(?i:(?:{_WEARERS})\s*)?"
+    rf"(?i:size\s*)?({phrases.SYSTEMS}|eu|us|uk)\.?[\s:-]*(?i:(?:{_WEARERS})\s*)?"
     rf"(\d{{1,3}}(?:[.,]5)?)(?:\s?{_WIDTH})?"
 )
 SYSTEM_LAST: Final = re.compile(
-    rf"(\d{{1,3}}(?:[.,]5)?)\s?(?:{_WIDTH})?\s?\(?({_SYSTEMS}|eu|us|uk)\)?(?:\s(?i:{_WEARERS}))?"
+    rf"(\d{{1,3}}(?:[.,]5)?)\s?(?:{_WIDTH})?\s?\(?({phrases.SYSTEMS}|eu|us|uk)\)?(?:\s(?i:{_WEARERS}))?"
 )
 WAIST_LENGTH: Final = re.compile(r"[Ww]?\s?(\d{2})\s?[Ww]?\s?[/xX]?\s?(?<=[\s/xXwW])[Ll]?\s?(\d{2})\s?[Ll]?")
 
@@ -108,15 +84,17 @@ FRACTION_LIKE: Final = re.compile(r"[1357]/(?:2|4|8|16|32)(?!\d)")
 
 BARE: Final = _any_case(rf"({_AMOUNT})(?:{GAP}{_SPELLED})?")
 RANGE: Final = _any_case(
-    rf"(?:{_FROM})?({_MEASURE})\s*"
+    rf"(?:{phrases.FROM})?({_MEASURE})\s*"
     rf"(?:[-–—~〜～]|\b(?:bis|and|à)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*({_MEASURE})"
 )
 TOLERANCE: Final = _any_case(rf"({_MEASURE})?\s*(?:±|\+/-|\+-)\s*({_MEASURE})")
 FACTORS: Final = _any_case(rf"{_MEASURE}{_AXIS}(?:{_TIMES}{_MEASURE}{_AXIS}){{1,3}}")
 FACTOR: Final = _any_case(rf"({_MEASURE}){_AXIS}(?:{_TIMES}|$)")
-LISTED: Final = _any_case(rf"{_MEASURE}(?:\s*(?:/|\||,\s|,(?=\d+\s*{OPEN}?[^\W\d_])|\bor\b|\band\b|&)\s*{_MEASURE}){{1,5}}")
+LISTED: Final = _any_case(
+    rf"{_MEASURE}(?:\s*(?:/|\||,\s|,(?=\d+\s*{OPEN}?[^\W\d_])|\bor\b|\band\b|&)\s*{_MEASURE}){{1,5}}"
+)
 ITEM: Final = _any_case(rf"(?:{LITERAL})(?:{GAP}{_UNIT})?(?:\s*(?:/|\||,|\bor\b|\band\b|&)\s*|$)")
-PACK_OF: Final = _any_case(rf"{_PACK}(\d+)(?:\s*{_SPELLED})?(?:\s*total)?")
+PACK_OF: Final = _any_case(rf"{phrases.PACK}(\d+)(?:\s*{_SPELLED})?(?:\s*total)?")
 _FOR_A: Final = rf"(?<!\w)(?:{_maybe_marked('a')}|{_maybe_marked('in')} an?)(?!\w)"
 PER: Final = _any_case(rf"({_MEASURE})\s*(?:/|\bper\b|\bpro\b|{_FOR_A})\s*{_CONTAINER}")
 CONTAINED: Final = _any_case(rf"({_MEASURE}){GAP}(?:{_maybe_marked(_CONTAINER)}|total|net(?:\swt\.?)?|jeweils)")

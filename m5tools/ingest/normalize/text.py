@@ -13,7 +13,8 @@ from typing import Final
 import polars as pl
 from selectolax.lexbor import LexborHTMLParser
 
-_UNTIDY: Final = r"[^\x21-\x7e ]|  |^ | $"
+UNTIDY: Final = r"[^\x21-\x7e ]|  |^ | $"
+"""What all texts that need cleaning hold, and those that another encoding broke."""
 # A lone space stays as it is, so it is not replaced: these find what is wider, or of another kind.
 _ASCII_SPACE: Final = r"[\x00-\x20\x7f]{2,}|[\x00-\x1f\x7f]"
 _OTHER_SPACE: Final = r"\p{Cc}\p{Zl}\p{Zp}\u{a0}\u{1680}\u{2000}-\u{200b}\u{202f}\u{205f}\u{3000}\u{feff}"
@@ -36,7 +37,7 @@ def clean(values: pl.Series) -> pl.Series:
     """NFKC, control characters out, every run of white space one space, blank as null."""
     if values.null_count() == len(values):
         return values
-    tidied = _where(values, _UNTIDY, _tidy)
+    tidied = _where(values, UNTIDY, _tidy)
     return tidied if not (tidied == "").any() else tidied.set(tidied == "", None)
 
 
