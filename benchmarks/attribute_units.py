@@ -1,4 +1,4 @@
-"""How well numbers and units of attribute values are read: precision and recall on hand-labelled values, the start and the rate.
+"""How well numbers and units of attribute values are read (precision, recall on hand-labelled values) and how fast.
 
     python benchmarks/attribute_units.py DATA            (DATA: the folder of the real data sets)
     python benchmarks/attribute_units.py DATA --show   (100 values of Lazada and of Icecat as read, to look at)
