@@ -1,14 +1,14 @@
 """Attribute values: normalised names and values, and the numbers with their unit where they are surely read.
 
 Work is done once for each distinct value of a column. A bare number with at most one well-known unit, which most are,
-is read by columns; the rest value by value in `quantity.py`. Both read the same: a test holds them to it.
+is read by columns in `plain.py`; the rest value by value in `quantity.py`. Both read the same: a test holds them to it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,10 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest.normalize import units
-from m5tools.ingest.normalize.mojibake import repaired
+from m5tools.ingest.normalize.distinct import Texts
 from m5tools.ingest.normalize.numbers import Decimal
-from m5tools.ingest.normalize.quantity import LONGEST, Form, Locale, Quantity, quantity
-from m5tools.ingest.normalize.text import clean
-
-# Three digits behind a point may be thousands, and a leading zero a code: those are for the grammar.
-_PLAIN: Final = r"^((?:0|[1-9]\d{0,6})(?:\.\d{1,2}|\.\d{4,6})?)(?:[ -]?([^\d\s-]\D*))?$"
-_MINDED: Final = frozenset({"G", "K", "N", "ct", "CT", "Ct", "x", "X", "×", "х"})
-"""Spellings that the grammar takes for units with some numbers only."""
+from m5tools.ingest.normalize.plain import FORMS, SINGLE, Plain, plain
+from m5tools.ingest.normalize.quantity import Locale, Quantity, quantity
 
 # Names under which shops list codes, models and generations (5G): what stands there is a name written in digits.
 _CODES: Final = re.compile(
@@ -56,112 +51,82 @@ def attributes(frame: pl.DataFrame, decimals: pl.Series | None = None) -> pl.Dat
         frame: `name_raw`, `value_raw`.
         decimals: the decimal sign of each row's locale (`,` or `.`), null where it is not known.
     """
-    name, value = (clean(repaired(frame[column])) for column in ("name_raw", "value_raw"))
-    name = name.fill_null("")
+    names, values = Texts.of(frame["name_raw"]), Texts.of(frame["value_raw"])
+    names = names._replace(distinct=names.distinct.fill_null(""))
+    lowered = names._replace(distinct=names.distinct.str.to_lowercase().str.strip_chars(" :"))
     return frame.with_columns(
-        name.str.to_lowercase().str.strip_chars(" :").alias("name"),
-        value.alias("value"),
-        *_quantities(name, value, decimals),
+        lowered.column("name"),
+        values.column("value"),
+        *_quantities(names, values, decimals),
     )
 
 
-class _Plain(NamedTuple):
-    """Distinct values read by columns, one entry each: the number (NaN: none), the place of its unit in `units`."""
-
-    number: npt.NDArray[np.float64]
-    unit: npt.NDArray[np.int64]
-    units: list[str | None]
-    one_letter: npt.NDArray[np.bool_]
-    odd: npt.NDArray[np.bool_]
+# What a text is; a locale has the bits of those that columns cannot read in it.
+_READ, _OF_SIZE, _BARE, _ODD, _ANY = 1, 2, 4, 8, 16
 
 
-def _quantities(names: pl.Series, values: pl.Series, decimals: pl.Series | None) -> list[pl.Series]:
+def _quantities(names: Texts, values: Texts, decimals: pl.Series | None) -> list[pl.Series]:
     """`number`, `unit`, `numbers` and `form` of each value."""
-    coded = values.to_arrow().dictionary_encode()
-    distinct = pl.Series(coded.dictionary, dtype=pl.String)
-    plain = _plain(distinct)
-    # A missing value stands behind the distinct ones, as one more that is no number.
-    place = coded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False).astype(np.int64)
+    read, place = plain(values.distinct), values.place
     codes, locales = _locales(names, decimals)
-    sizes = np.array([locale is not None and locale.sizes for locale in locales], np.bool_)[codes]
-    gives_unit = np.array([locale is not None and locale.unit is not None for locale in locales], np.bool_)[codes]
-    are_codes = np.array([locale is None for locale in locales], np.bool_)[codes]
-    bare = plain.unit == 0
-    simple = ~(
-        np.isnan(plain.number)[place] | are_codes | (sizes & plain.one_letter[place]) | (gives_unit & bare[place])
-    )
+    against = [_ANY if one is None else _OF_SIZE * one.sizes + _BARE * (one.unit is not None) for one in locales]
+    unread = np.array(against, np.uint8)[codes]
+    there = ~np.isnan(read.numbers[:, 0])
+    of_size = read.one_letter | (read.form != SINGLE)
+    kinds = _ANY + _READ * there + _OF_SIZE * of_size + _BARE * (read.unit == 0) + _ODD * read.odd
+    kind = kinds.astype(np.uint8)[place]
 
-    digits = plain.odd | ~np.isnan(plain.number)
-    rows = np.flatnonzero(digits[place] & ~simple & ~are_codes)
-    pairs, which = np.unique(codes[rows] * len(digits) + place[rows], return_inverse=True)
-    found = []
-    for pair in pairs.tolist():
-        locale = locales[pair // len(digits)]
-        assert locale is not None
-        found.append(quantity(distinct[pair % len(digits)], locale))
-    index = np.where(simple, place, len(distinct))
-    index[rows] = len(digits) + which
-    return _columns(plain, found, index)
-
-
-def _plain(distinct: pl.Series) -> _Plain:
-    parts = distinct.str.extract_groups(_PLAIN).struct.unnest()
-    number, spelled = parts.to_series(0).cast(pl.Float64), parts.to_series(1).to_arrow().dictionary_encode()
-    known = _plain_units()
-    spellings = [text.rstrip() for text in spelled.dictionary.to_pylist()]
-    units_here: list[str | None] = [None, *(known.get(text) for text in spellings)]
-    unit = spelled.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
-    known_here = np.array([True, *(text in known for text in spellings)], np.bool_)[unit]
-    one_letter = np.array([False, *(len(text) == 1 for text in spellings)], np.bool_)[unit]
-    given = number.is_not_null().to_numpy() & known_here
-    odd = (distinct.str.contains(r"\d") & (distinct.str.len_chars() <= LONGEST)).to_numpy() & ~given
-    return _Plain(
-        np.append(np.where(given, number.to_numpy(), np.nan), np.nan),
-        np.append(unit, 0),
-        units_here,
-        np.append(one_letter, False),
-        np.append(odd, False),
-    )
+    simple = (kind & _READ).astype(np.bool_) & (kind & unread == 0)
+    rows = np.flatnonzero((kind & (_READ | _ODD)).astype(np.bool_) & ~simple & (unread != _ANY))
+    pairs, which = np.unique(codes[rows] * len(there) + place[rows], return_inverse=True)
+    texts = values.distinct.gather(pairs % len(there)).to_list()
+    found = [
+        quantity(text, locale)
+        for text, code in zip(texts, (pairs // len(there)).tolist(), strict=True)
+        if (locale := locales[code]) is not None
+    ]
+    # The missing value is the last of the distinct ones, and as all that is not read.
+    index = np.where(simple, place, len(there) - 1)
+    index[rows] = len(there) + which
+    return _columns(read, found, index)
 
 
-def _columns(plain: _Plain, found: list[Quantity | None], index: npt.NDArray[np.int64]) -> list[pl.Series]:
+def _columns(read: Plain, found: list[Quantity | None], index: npt.NDArray[np.int64]) -> list[pl.Series]:
     """The columns of the plain values and the others, taken at `index`."""
-    there = ~np.isnan(plain.number)
-    counts = np.concatenate([there, [len(q.numbers) if q else 0 for q in found]]).astype(np.int64)
-    flat = np.concatenate([plain.number[there], *(q.numbers for q in found if q)])
-    numbers = pa.LargeListArray.from_arrays(
-        np.concatenate([[0], np.cumsum(counts)]), pa.array(flat, pa.float64()), mask=pa.array(counts == 0)
-    )
-    unit_names = pa.array(plain.units, pa.large_string()).take(pa.array(plain.unit, mask=~there))
-    unit = pa.concat_arrays([unit_names, pa.array([q.unit if q else None for q in found], pa.large_string())])
-    single = np.concatenate([there, [q is not None and q.form is Form.SINGLE for q in found]]).astype(np.bool_)
-    first = np.full(len(counts), np.nan)
-    first[: len(there)] = plain.number
-    first[len(there) :] = [q.numbers[0] if q else np.nan for q in found]
-    kinds = [form.value for form in Form]
-    kind = np.zeros(len(counts), np.int64)
-    kind[len(there) :] = [kinds.index(q.form) if q else 0 for q in found]
-    forms = pa.array(kinds, pa.large_string()).take(pa.array(kind, mask=counts == 0))
-    at = pa.array(index)
+    given = ~np.isnan(read.numbers)
+    counts = np.concatenate([given.sum(axis=1), [len(q.numbers) if q else 0 for q in found]]).astype(np.int64)
+    flat = np.concatenate([read.numbers[given], *(q.numbers for q in found if q)])
+    form = np.concatenate([read.form, [FORMS.index(q.form) if q else SINGLE for q in found]]).astype(np.int64)
+    units = {unit: place for place, unit in enumerate(dict.fromkeys([*read.units, *(q.unit for q in found if q)]))}
+    unit_of = np.array([units[unit] for unit in read.units], np.int64)[read.unit]
+    unit = np.concatenate([unit_of, [units[q.unit if q else None] for q in found]]).astype(np.int64)
+
+    starts, counts = (np.cumsum(counts) - counts)[index], counts[index]
+    missing = counts == 0
+    unit, form = np.where(missing, units[None], unit[index]), np.where(missing, len(FORMS), form[index])
+    ends = np.cumsum(counts)
+    numbers = flat[np.repeat(starts - ends + counts, counts) + np.arange(counts.sum())]
+    first = np.append(flat, np.nan)[np.where(missing, len(flat), starts)]
+    lists = pa.LargeListArray.from_arrays(np.append(0, ends), pa.array(numbers), mask=pa.array(missing))
     return [
-        pl.Series("number", pa.array(first, mask=~single).take(at)),
-        pl.Series("unit", unit.take(at)),
-        pl.Series("numbers", numbers.take(at)),
-        pl.Series("form", forms.take(at)),
+        pl.Series("number", pa.array(first, mask=form != SINGLE)),
+        pl.Series("unit", list(units), pl.String).gather(unit),
+        pl.Series("numbers", lists),
+        pl.Series("form", [*(form.value for form in FORMS), None], pl.String).gather(form),
     ]
 
 
-def _locales(names: pl.Series, decimals: pl.Series | None) -> tuple[npt.NDArray[np.int64], list[Locale | None]]:
+def _locales(names: Texts, decimals: pl.Series | None) -> tuple[npt.NDArray[np.int64], list[Locale | None]]:
     """A number for each row and what it stands for; None: what stands there are codes."""
-    coded = names.to_arrow().dictionary_encode()
-    told = [_told_by(name) for name in coded.dictionary.to_pylist()]
+    told = [_told_by(name) for name in names.distinct.to_list()]
     distinct = {locale: number for number, locale in enumerate(dict.fromkeys(told))}
-    of_name = np.array([distinct[locale] for locale in told], np.int64)
-    codes = of_name[coded.indices.to_numpy(zero_copy_only=False)] if told else np.zeros(0, np.int64)
+    codes = np.array([distinct[locale] for locale in told], np.int64)[names.place]
     if decimals is None or decimals.null_count() == len(decimals):
         return codes, list(distinct)
     signs: list[Decimal | None] = [None, ",", "."]
-    known = (decimals == ",").fill_null(False).to_numpy() * 1 + (decimals == ".").fill_null(False).to_numpy() * 2
+    coded = decimals.to_arrow().dictionary_encode()
+    of_sign = np.array([*map(signs.index, coded.dictionary.to_pylist()), 0], np.int64)
+    known = of_sign[coded.indices.fill_null(len(of_sign) - 1).to_numpy(zero_copy_only=False)]
     each = [locale and locale._replace(decimal=sign) for locale in distinct for sign in signs]
     return codes * len(signs) + known, each
 
@@ -175,15 +140,3 @@ def _told_by(name: str) -> Locale | None:
     match = _UNIT_IN_NAME.fullmatch(name)
     unit = match[1] if match and match[1] not in ("M", "L") and units.unit_of(match[1]) else None
     return Locale(sizes=bool(_SIZES.fullmatch(name)) and not _NO_SIZES.search(name), unit=unit)
-
-
-@cache
-def _plain_units() -> dict[str, str]:
-    """Spellings, as written and in other cases, that need no second thought."""
-    known = {
-        case: unit.name
-        for spelling in units.spellings()
-        for case in (spelling, spelling.lower(), spelling.upper(), spelling.capitalize())
-        if (unit := units.unit_of(case)) is not None
-    }
-    return {s: name for s, name in known.items() if s not in _MINDED}

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from m5tools.ingest.normalize import grammar
-from m5tools.ingest.normalize.measures import Measures
+from m5tools.ingest.normalize.marking import is_markable, marked
+from m5tools.ingest.normalize.measures import Measures, split
 from m5tools.ingest.normalize.numbers import number
 from m5tools.ingest.normalize.quantity import Form, Locale, Quantity
 from m5tools.ingest.normalize.units import COUNT, PIECES, Unit, convert, unit_of
 
 _SAME: Final = 0.04  # 16 oz and 473 ml, 5 in and 12.7 cm: how far rounding takes two statements of one quantity apart
+
+
+class _Text(NamedTuple):
+    """A text as it is, and with its units marked."""
+
+    plain: str
+    marked: str
+
+
+_Form = Callable[[_Text], Quantity | None]
 
 
 class Reader:
@@ -21,46 +33,63 @@ class Reader:
     def __init__(self, locale: Locale) -> None:
         self._locale = locale
         self._measures = Measures(locale)
+        self._forms_of_words: tuple[_Form, ...] = (
+            self._size, self._range, self._packs, self._in_packs, self._protection,
+        )  # fmt: skip
+        self._forms_beside_words: tuple[_Form, ...] = (
+            self._size, self._compound, self._packs, self._in_packs, self._protection,
+        )  # fmt: skip
+        self._forms: tuple[_Form, ...] = (
+            self._single, self._size, self._compound, self._range, self._factors, self._restated, self._listed,
+            self._tolerance, self._packs, self._contained, self._in_packs, self._protection,
+        )  # fmt: skip
 
     def read(self, text: str) -> Quantity | None:
         """The quantity that a whole text states, or None."""
         text = grammar.LABEL.sub("", text)
         if self._locale.sizes and (size := self._waist_and_length(text)) is not None:
             return size
-        if (found := self._plain(text)) is not None:
+        if grammar.STARTS.match(text) is None or not is_markable(text):
+            return None
+        if (found := self._unqualified(text)) is not None:
             return found
-        for rule, form in grammar.QUALIFIERS:
-            if (match := rule.fullmatch(text)) is not None and (inner := self._plain(match[1])) is not None:
-                return Quantity(form, inner.numbers, inner.unit) if inner.form == Form.SINGLE else None
+        if grammar.is_qualified(text):
+            for rule, form in grammar.QUALIFIERS:
+                if (match := rule.fullmatch(text)) is not None and (inner := self._unqualified(match[1])) is not None:
+                    return Quantity(form, inner.numbers, inner.unit) if inner.form == Form.SINGLE else None
         if (match := grammar.AGES.fullmatch(text)) is not None:
-            years = Reader(self._locale._replace(unit=self._locale.unit or "year"))
-            return years.read(match[1])
+            return reader(self._locale._replace(unit=self._locale.unit or "year")).read(match[1])
         return None
 
-    def _plain(self, text: str) -> Quantity | None:
-        forms: Iterable[Callable[[str], Quantity | None]]
+    def _unqualified(self, text: str) -> Quantity | None:
+        both = _Text(text, marked(text))
+        if text.isdecimal():
+            return self._single(both)
         if text[:1].isalpha():
-            forms = (self._size, self._range, self._packed, self._marked)
+            forms = self._forms_of_words
+        elif grammar.is_all_known(both.marked):
+            forms = self._forms
         else:
-            forms = (
-                self._single, self._size, self._compound, self._range, self._factors, self._restated, self._listed,
-                self._tolerance, self._packed, self._marked,
-            )  # fmt: skip
-        return next((found for form in forms if (found := form(text)) is not None), None)
+            forms = self._forms_beside_words
+        for form in forms:
+            if (found := form(both)) is not None:
+                return found
+        return None
 
-    def _single(self, text: str) -> Quantity | None:
-        sign = -1.0 if text[:1] == "-" else 1.0
-        found = self._measures.measure(text.lstrip("+-") if text[:1] in "+-" else text, self._measures.default)
+    def _single(self, text: _Text) -> Quantity | None:
+        written = text.marked
+        sign = -1.0 if written[:1] == "-" else 1.0
+        found = self._measures.measure(split(written.lstrip("+-")), self._measures.default)
         if found is None:
             return None
-        if found.unit is None and len(text) >= 8 and text.isdigit():
+        if found.unit is None and len(written) >= 8 and written.isdigit():
             return None  # a code or a telephone number
         return Quantity(Form.SINGLE, (sign * found.number,), _name(found.unit))
 
-    def _compound(self, text: str) -> Quantity | None:
+    def _compound(self, text: _Text) -> Quantity | None:
         """5'11", 1 lb 4 oz, 1 h 30 min: in the smaller unit."""
         for rule, small, times in ((grammar.FEET, "in", 12), (grammar.POUNDS, "oz", 16), (grammar.HOURS, "min", 60)):
-            match = rule.fullmatch(text)
+            match = rule.fullmatch(text.plain)
             if match is not None:
                 rest = self._measures.amount(match[2], unit_of(small))
                 if rest is not None and rest < times:
@@ -69,10 +98,10 @@ class Reader:
 
     # Several
 
-    def _range(self, text: str) -> Quantity | None:
-        sign = -1.0 if text[:1] == "-" else 1.0
-        match = grammar.RANGE.fullmatch(text.lstrip("-") if sign < 0 else text)
-        found = self._measures.common([match[1], match[2]]) if match else None
+    def _range(self, text: _Text) -> Quantity | None:
+        sign = -1.0 if text.marked[:1] == "-" else 1.0
+        match = grammar.RANGE.fullmatch(text.marked.lstrip("-"))
+        found = self._measures.common([split(match[1]), split(match[2])]) if match else None
         if found is None:
             return None
         (low, high), unit = found
@@ -80,13 +109,14 @@ class Reader:
             return None
         return Quantity(Form.RANGE, (sign * low, high), _name(unit))
 
-    def _factors(self, text: str) -> Quantity | None:
+    def _factors(self, text: _Text) -> Quantity | None:
         """Dimensions, where the last is a length or nothing; else how many times how much."""
-        text = grammar.AXES.sub("", text)
-        if grammar.FACTORS.fullmatch(text) is None:
+        bare = grammar.AXES.sub("", text.plain)
+        factors = text.marked if bare == text.plain else marked(bare)
+        if grammar.FACTORS.fullmatch(factors) is None:
             return None
-        parts = [match[1] for match in grammar.FACTOR.finditer(text)]
-        named = [unit_of(match[2]) if (match := grammar.BARE.fullmatch(part)) and match[2] else None for part in parts]
+        parts = [split(match[1]) for match in grammar.FACTOR.finditer(factors)]
+        named = [unit_of(part.spelled) if part and part.spelled else None for part in parts]
         each = next((unit for unit in reversed(named) if unit is not None), self._measures.default)
         if each is None or each.dimension in ("length", "resolution"):
             found = self._measures.common(parts)
@@ -101,32 +131,32 @@ class Reader:
             return None
         return Quantity(Form.PRODUCT, (*(m.number for m in counts), rest[0].number), _name(rest[0].unit))
 
-    def _listed(self, text: str) -> Quantity | None:
-        if grammar.LISTED.fullmatch(text) is None:
+    def _listed(self, text: _Text) -> Quantity | None:
+        if grammar.LISTED.fullmatch(text.marked) is None:
             return None
-        parts = [match[0].rstrip(" /|,&") for match in grammar.ITEM.finditer(text) if match[0]]
+        parts = [match[0].rstrip(" /|,&") for match in grammar.ITEM.finditer(text.marked) if match[0]]
         parts = [re.sub(r"\s*\b(?:or|and)$", "", part) for part in parts]
-        if len(parts) == 2 and grammar.FRACTION_LIKE.match(text):
+        if len(parts) == 2 and grammar.FRACTION_LIKE.match(text.plain):
             return None  # 1/2 GB: a half, or two variants
-        found = self._measures.common(parts)
+        found = self._measures.common([split(part) for part in parts])
         if found is None or found[1] is None or len(parts) < 2 or len(set(found[0])) != len(parts):
             return None
         return Quantity(Form.ALTERNATIVES, tuple(found[0]), found[1].name)
 
-    def _tolerance(self, text: str) -> Quantity | None:
-        match = grammar.TOLERANCE.fullmatch(text)
+    def _tolerance(self, text: _Text) -> Quantity | None:
+        match = grammar.TOLERANCE.fullmatch(text.marked)
         if match is None:
             return None
-        found = self._measures.common([part for part in match.groups() if part])
+        found = self._measures.common([split(part) for part in match.groups() if part])
         return Quantity(Form.TOLERANCE, tuple(found[0]), _name(found[1])) if found else None
 
-    def _restated(self, text: str) -> Quantity | None:
+    def _restated(self, text: _Text) -> Quantity | None:
         """16.9 fl oz (500 ml): one quantity, said twice. 1 roll (5 m): how many and how much."""
-        match = grammar.RESTATED.fullmatch(text)
+        match = grammar.RESTATED.fullmatch(text.marked)
         if match is None:
             return None
-        one = self._measures.measure(match[1])
-        other = self._measures.measure(match[2] or match[3] or match[4])
+        one = self._measures.measure(split(match[1]))
+        other = self._measures.measure(split(match[2] or match[3] or match[4]))
         if one is None or other is None or one.unit is None or other.unit is None:
             return None
         first, second = _fluid(one.unit, other.unit), _fluid(other.unit, one.unit)
@@ -138,32 +168,46 @@ class Reader:
             return None
         return Quantity(Form.SINGLE, (one.number,), first.name)
 
-    def _packed(self, text: str) -> Quantity | None:
-        """Pack of 3; 50/box; 10 oz bag; 6.8 oz (pack of 3)."""
-        if (match := grammar.PACK_OF.fullmatch(text)) is not None:
+    def _packs(self, text: _Text) -> Quantity | None:
+        """Pack of 3; 3-pack."""
+        if (match := grammar.PACK_OF.fullmatch(text.marked)) is not None:
             unit = unit_of(match[2]) if match[2] else None
-            return Quantity(Form.SINGLE, (float(match[1] or match[3]),), unit.name if unit else PIECES)
+            return Quantity(Form.SINGLE, (float(match[1]),), unit.name if unit else PIECES)
+        match = grammar.SO_MANY_PACK.fullmatch(text.plain)
+        return Quantity(Form.SINGLE, (float(match[1]),), PIECES) if match else None
+
+    def _contained(self, text: _Text) -> Quantity | None:
+        """50/box; 10 oz bag."""
         for rule in (grammar.PER, grammar.CONTAINED):
-            if (match := rule.fullmatch(text)) is not None:
-                found = self._measures.measure(match[1])
+            if (match := rule.fullmatch(text.marked)) is not None:
+                found = self._measures.measure(split(match[1]))
                 if found is not None and (
-                    found.unit is not None or rule is grammar.PER or text.lower().endswith("total")
+                    found.unit is not None or rule is grammar.PER or text.plain.lower().endswith("total")
                 ):
                     return Quantity(Form.SINGLE, (found.number,), _name(found.unit) or PIECES)
-        if (match := grammar.IN_PACKS.fullmatch(text)) is not None:
-            inner = self._single(match[1]) or self._packed(match[1])
-            if inner is not None and inner.form == Form.SINGLE and inner.unit is not None:
-                return Quantity(Form.PRODUCT, (float(match[2]), *inner.numbers), inner.unit)
         return None
 
-    def _marked(self, text: str) -> Quantity | None:
-        match = grammar.MARKED.fullmatch(text)
+    def _in_packs(self, text: _Text) -> Quantity | None:
+        """6.8 oz (pack of 3)."""
+        if not text.plain[-1:].isdecimal() and text.plain[-1:] != ")":
+            return None  # what the pattern is slow to say
+        match = grammar.IN_PACKS.fullmatch(text.plain)
+        if match is None:
+            return None
+        each = _Text(match[1], marked(match[1]))
+        inner = self._single(each) or self._packs(each) or self._contained(each) or self._in_packs(each)
+        if inner is None or inner.form != Form.SINGLE or inner.unit is None:
+            return None
+        return Quantity(Form.PRODUCT, (float(match[2]), *inner.numbers), inner.unit)
+
+    def _protection(self, text: _Text) -> Quantity | None:
+        match = grammar.PROTECTION.fullmatch(text.plain)
         return Quantity(Form.SINGLE, (float(match[1] or match[2]),), "SPF") if match else None
 
     # Sizes of what is worn
 
-    def _size(self, text: str) -> Quantity | None:
-        first, last = grammar.SYSTEM_FIRST.fullmatch(text), grammar.SYSTEM_LAST.fullmatch(text)
+    def _size(self, text: _Text) -> Quantity | None:
+        first, last = grammar.SYSTEM_FIRST.fullmatch(text.plain), grammar.SYSTEM_LAST.fullmatch(text.plain)
         system, written = (first[1], first[2]) if first else (last[2], last[1]) if last else (None, "")
         if system is None or (system == "CM" and not self._locale.sizes):
             return None
@@ -173,6 +217,12 @@ class Reader:
     def _waist_and_length(self, text: str) -> Quantity | None:
         match = grammar.WAIST_LENGTH.fullmatch(text)
         return Quantity(Form.SIZE, (float(match[1]), float(match[2])), None) if match else None
+
+
+@lru_cache(maxsize=1_024)
+def reader(locale: Locale) -> Reader:
+    """The reader of a locale: what it prepares is worth keeping for the next value."""
+    return Reader(locale)
 
 
 def _fluid(unit: Unit, beside: Unit) -> Unit:

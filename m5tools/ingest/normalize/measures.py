@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from m5tools.ingest.normalize import grammar
@@ -18,9 +19,29 @@ _HALVED: Final = frozenset(
 _WHOLE_AND_PART: Final = re.compile(r"(?:(\d+)[\s-]+)?(\d+)\s?[/⁄]\s?(\d+)")
 
 
+class Written(NamedTuple):
+    """A measure as it is written.
+
+    Attributes:
+        text: the whole, with its unit marked.
+        amount: the number or fraction in it.
+        spelled: its unit, None where it names none.
+    """
+
+    text: str
+    amount: str
+    spelled: str | None
+
+
 class Measure(NamedTuple):
     number: float
     unit: Unit | None
+
+
+def split(text: str) -> Written | None:
+    """The amount and the unit of a marked text that is one measure."""
+    match = grammar.BARE.fullmatch(text := text.strip())
+    return Written(text, match[1], match[2]) if match is not None else None
 
 
 class Measures:
@@ -30,25 +51,25 @@ class Measures:
         self.locale = locale
         self.default = unit_of(locale.unit) if locale.unit else None
 
-    def measure(self, text: str, shared: Unit | None = None) -> Measure | None:
+    def measure(self, written: Written | None, shared: Unit | None = None) -> Measure | None:
         """A number with or without unit; `shared` is the unit of the measures beside it."""
-        match = grammar.BARE.fullmatch(text.strip())
-        if match is None:
+        if written is None:
             return None
-        written, spelled = match[1], match[2]
+        amount, spelled = written.amount, written.spelled
         unit = unit_of(spelled) if spelled else shared
         if spelled and unit is None:
             return None
-        value = self.amount(written, unit)
-        if value is None or (spelled and not self._is_sure(text, value, spelled)):
+        value = self.amount(amount, unit)
+        if value is None or (spelled and len(spelled) == 1 and not self._is_sure(written.text, value, spelled)):
             return None
-        if spelled and unit is not None and unit.name == "ct" and written.isdigit() and spelled.lower() == "ct":
+        if spelled and unit is not None and unit.name == "ct" and amount.isdigit() and spelled.lower() == "ct":
             unit = unit_of(PIECES)  # 12 ct is a count, 0.20 ct a diamond
         return Measure(value, unit)
 
     def _is_sure(self, text: str, value: float, spelled: str) -> bool:
-        if self.locale.sizes and (spelled.isupper() or spelled in ("x", "w")) and len(spelled) == 1:
-            return spelled == "L" and (" " in text.strip() or not value.is_integer())  # 3L is a size
+        """Whether a unit of one letter is one behind this number."""
+        if self.locale.sizes and (spelled.isupper() or spelled in ("x", "w")):
+            return spelled == "L" and (" " in text or not value.is_integer())  # 3L is a size
         if spelled == "G":
             return value >= 10  # 5G is a network
         if spelled == "K":
@@ -59,7 +80,7 @@ class Measures:
 
     def amount(self, written: str, unit: Unit | None) -> float | None:
         """A number or a fraction; of a half alone the unit must be one that is halved."""
-        fraction = _WHOLE_AND_PART.fullmatch(written)
+        fraction = _WHOLE_AND_PART.fullmatch(written) if "/" in written or "⁄" in written else None
         if fraction is None:
             if len(written) > 1 and written[0] == "0" and written.isdigit():
                 return None  # a code
@@ -71,14 +92,16 @@ class Measures:
             return None  # 1/2 may be a date, one of two, or two variants
         return int(whole or 0) + top / below
 
-    def common(self, texts: list[str]) -> tuple[list[float], Unit | None] | None:
+    def common(self, parts: Sequence[Written | None]) -> tuple[list[float], Unit | None] | None:
         """Measures of one dimension in one unit: that of the first that names one, for those that name none too."""
-        named = [unit_of(match[2]) for t in texts if (match := grammar.BARE.fullmatch(t.strip())) and match[2]]
-        shared = named[0] if named else self.default
-        found = [self.measure(text, shared) for text in texts]
-        if any(one is None for one in found):
-            return None
-        measures = [one for one in found if one is not None]
+        first = next((part.spelled for part in parts if part is not None and part.spelled), None)
+        shared = unit_of(first) if first else self.default
+        measures = []
+        for part in parts:
+            one = self.measure(part, shared)
+            if one is None:
+                return None
+            measures.append(one)
         unit = measures[0].unit
         numbers = []
         for one in measures:

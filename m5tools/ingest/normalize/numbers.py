@@ -63,7 +63,7 @@ def number(text: str, decimal: Decimal | None = None) -> float | None:
         text: digits and separators.
         decimal: the decimal sign of the locale.
     """
-    if sum(map(str.isdigit, text)) > _MOST_DIGITS or not text.isprintable():
+    if (len(text) > _MOST_DIGITS and sum(map(str.isdigit, text)) > _MOST_DIGITS) or not text.isprintable():
         return None
     if (plain := _PLAIN.fullmatch(text)) is not None:
         whole, sign, part = plain.groups()

@@ -72,9 +72,9 @@ def quantity(value: str, locale: Locale = ANYWHERE) -> Quantity | None:
         value: NFKC, single spaces.
         locale: what is known beside it.
     """
-    # The patterns take half a second to compile: only in a process that meets an odd value.
-    from m5tools.ingest.normalize.forms import Reader
+    # The patterns take a while to compile: only in a process that meets an odd value.
+    from m5tools.ingest.normalize.forms import reader
 
     if len(value) > LONGEST or (_DIGITS_AND_HYPHENS.fullmatch(value) and not locale.sizes and not locale.unit):
         return None
-    return Reader(locale).read(value.strip().rstrip(",;").replace("−", "-"))
+    return reader(locale).read(value.strip().rstrip(",;").replace("−", "-"))

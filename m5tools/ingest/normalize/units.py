@@ -1,16 +1,16 @@
 """Units: what a written unit is called here, what it measures, and how large it is.
 
-The table is `schemas/units.yaml`, generated from pint's definitions by `benchmarks/unit_table.py`.
+The table is `schemas/units.json`, generated from pint's definitions by `benchmarks/unit_table.py`.
 """
 
 from __future__ import annotations
 
-import re
+import json
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-from m5tools import documents, resources
+from m5tools import resources
 
 COUNT: Final = "count"
 PIECES: Final = "pcs"
@@ -33,7 +33,9 @@ class Unit(NamedTuple):
 @cache
 def spellings() -> dict[str, Unit]:
     """Every spelling, as NFKC leaves it, and its unit."""
-    body: dict[str, Any] = documents.read(resources.folder("schemas") / "units.yaml")
+    # JSON, for YAML takes a quarter of a second, and that in every worker.
+    table = (resources.folder("schemas") / "units.json").read_text(encoding="utf-8")
+    body: dict[str, Any] = json.loads(table)
     return {
         unicodedata.normalize("NFKC", spelling): Unit(name, dimension, float(about["factor"]))
         for dimension, units in body["units"].items()
@@ -42,6 +44,7 @@ def spellings() -> dict[str, Unit]:
     }
 
 
+@lru_cache(maxsize=4_096)
 def unit_of(written: str) -> Unit | None:
     """The unit of a spelling, or None.
 
@@ -55,24 +58,41 @@ def unit_of(written: str) -> Unit | None:
     return spellings().get(written.lower())
 
 
+def end_of(text: str, start: int) -> int:
+    """Where the longest spelling that begins at `start` ends, in any case; -1 where none does.
+
+    One that ends in a letter ends where the word does: "5 m" holds a unit, "5 max" none.
+    """
+    node, end = _tree(), -1
+    for place in range(start, len(text)):
+        step = node.get(text[place].lower())
+        if step is None:
+            break
+        node = step
+        if "" in node and not (text[place].isalpha() and _is_letter(text[place + 1 : place + 2])):
+            end = place + 1
+    return end
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() and not character.isdecimal()
+
+
+class _Node(dict[str, "_Node"]):
+    """What may follow in a spelling, character by character; "" stands where one may end."""
+
+
 @cache
-def pattern() -> str:
-    """A regular expression for any spelling in any case, the longest first, that ends where the word does."""
-    return _of_tree({spelling.lower() for spelling in spellings()})
-
-
-def _of_tree(words: set[str]) -> str:
-    """An alternation that looks at each character once: a thousand spellings side by side would be tried one by one."""
-    branches = []
-    for first in sorted({word[0] for word in words if word}):
-        # A table spells "fl oz" with one space; shops also write none, or two.
-        start = r"\s*" if first == " " else re.escape(first)
-        rest = {word[1:] for word in words if word[:1] == first}
-        end = r"(?![^\W\d_])" if first.isalpha() else ""
-        longer = rest - {""}
-        tail = _of_tree(longer) if longer else ""
-        branches.append(start + (f"(?:{tail}|{end})" if tail and "" in rest else tail or end))
-    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+def _tree() -> _Node:
+    root = _Node()
+    for spelling in spellings():
+        # A table spells "fl oz" with one space; shops also write none.
+        for written in {spelling.lower(), spelling.lower().replace(" ", "")}:
+            node = root
+            for character in written:
+                node = node.setdefault(character, _Node())
+            node[""] = _Node()
+    return root
 
 
 def convert(number: float, unit: Unit, to: Unit) -> float:

@@ -63,6 +63,28 @@ def test_the_locale_decides_what_one_separator_means() -> None:
     ]  # fmt: skip
 
 
+def test_sides_and_ranges_are_read_by_columns_too_but_not_where_they_are_sizes() -> None:
+    assert read([("Item Size", "10 x 20.5 x 30 cm"), ("Voltage", "1.5-3 V"), ("Display Size", "1920 x 1080")]) == [
+        (None, "cm", [10, 20.5, 30], "dimensions"), (None, "V", [1.5, 3], "range"), (None, None, [1920, 1080], "dimensions"),
+    ]  # fmt: skip
+    assert read([("Size", "32x34"), ("Length (cm)", "10 x 20"), ("SKU", "10 x 20 cm")]) == [
+        (None, None, [32, 34], "size"), (None, "cm", [10, 20], "dimensions"), (None, None, None, None),
+    ]  # fmt: skip
+
+
+def test_a_text_that_was_met_before_is_cleaned_as_it_was_then() -> None:
+    rows = [("Gr\u00f6\u00dfe\u00a0", "5\u00a0kg"), ("", "  "), ("x", "é" * 70)]
+    frame = pl.DataFrame(rows, schema=["name_raw", "value_raw"], orient="row")
+    first, second = attributes(frame), attributes(pl.concat([frame[2:], frame[:2]]))
+    assert first["value"].to_list() == ["5 kg", None, "é" * 70]
+    assert first["name"].to_list() == ["größe", "", "x"]
+    assert second.equals(pl.concat([first[2:], first[:2]]))
+
+
+def test_digits_of_other_scripts_are_left_to_the_grammar() -> None:
+    assert read([("w", "1٣ kg"), ("w", "٣ kg")]) == [(13, "kg", [13], "single"), (3, "kg", [3], "single")]
+
+
 def test_nothing_is_read_from_no_rows() -> None:
     assert read([]) == []
     assert read([("a", None), ("SKU", None)]) == [(None, None, None, None)] * 2
@@ -75,6 +97,10 @@ VALUES = st.one_of(
     st.builds("{}{}{}".format, st.sampled_from(["1", "12.5", "0", "1234567", "0.125", "3.75", "007"]),
               st.sampled_from(["", " ", "-"]),
               st.sampled_from(["", "g", "KG", "mm", "GB", "K", "N", "x", "W", "oz.", "fl oz", "MW", "parsec", '"', "%"])),
+    st.builds("{}{}{}{}{}".format, st.sampled_from(["1", "2.5", "0", "42", "1080", "1.500"]),
+              st.sampled_from([" x ", "x", "×", "*", "-", " – ", "/", " to "]), st.sampled_from(["3", "4.25", "43", "1920"]),
+              st.sampled_from(["", "", " x 5", "*0.5", "-6"]),
+              st.sampled_from(["", " cm", "cm", " m", '"', " px", " g", " W", "-GB", " K", " x", "ct", " years"])),
     st.text(max_size=12),
 )  # fmt: skip
 DECIMALS = st.sampled_from([None, ",", "."])
