@@ -200,7 +200,11 @@ class Mapping(_Model):
     about: str = ""
     format: Literal["json_lines", "json", "csv", "parquet", "xml", "folder", "pages"]
     table: TableLayout | None = Field(None, description="for `format: csv`: what its first lines do not tell")
-    record: str | None = Field(None, description="for `format: xml`: the element that is one record; else found out")
+    record: str | None = Field(
+        None,
+        description="for `format: xml`: the element that is one record, else found out; for `format: json`: the member "
+        "of one object that lists the records",
+    )
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of all texts and attributes that declare no other")
     decimal: Literal[",", "."] | None = Field(

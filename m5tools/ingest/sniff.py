@@ -14,12 +14,14 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.delivered import Record
 from m5tools.ingest.guess.folders import parts_of
+from m5tools.ingest.guess.listed import listing
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
 from m5tools.ingest.guess.tables import marked_layout
 from m5tools.ingest.mapping import Mapping, TableLayout
-from m5tools.ingest.readers import READERS, saved_pages
+from m5tools.ingest.readers import READERS, json_listed, saved_pages
 from m5tools.ingest.readers.detect import format_of
+from m5tools.ingest.readers.json_lines import holds_json_lines
 from m5tools.ingest.readers.opening import head_of, whole_files
 
 ROWS: Final = 500
@@ -94,6 +96,7 @@ class _Look:
     file: Path
     format: str
     table: TableLayout | None
+    listed: str | None
     rows: int
     records: list[Record]
 
@@ -165,16 +168,20 @@ def _look(file: Path) -> _Look | None:
     kind = "pages" if file.name.lower().endswith(saved_pages.SUFFIXES) else format_of(str(file), file.name)
     if kind is None:
         return None
-    table = marked_layout(head_of(whole_files(str(file), file.name)[0])) if kind == "csv" else None
-    any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}})
+    head = head_of(whole_files(str(file), file.name)[0]) if kind in ("csv", "json", "json_lines") else b""
+    table = marked_layout(head) if kind == "csv" else None
+    one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
+    listed = listing(json_listed.members(head)) if one_object else None
+    kind = "json" if listed else kind
+    any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
     reader, rows, records = READERS[kind], 0, []
     for chunk in reader.chunks(str(file), file.name):
         for batch in reader.batches(chunk, any_mapping):
             rows += len(batch)
             records += batch.records
             if rows >= ROWS:
-                return _Look(file, kind, table, rows, records)
-    return _Look(file, kind, table, rows, records)
+                return _Look(file, kind, table, listed, rows, records)
+    return _Look(file, kind, table, listed, rows, records)
 
 
 def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
@@ -230,6 +237,7 @@ def _proposed(proposal: Proposal, look: _Look, files: tuple[Path, ...], rows: in
     named = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
     head: dict[str, Any] = {"source": _source(files[0]), "format": look.format}
     head |= {"table": look.table.model_dump(exclude_defaults=True, mode="json")} if look.table else {}
+    head |= {"record": look.listed} if look.listed else {}
     telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
     detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
     return as_yaml(proposal, head, _note(rows, named), detect if len(detect) >= FEW_FIELDS else ())

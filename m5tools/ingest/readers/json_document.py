@@ -2,6 +2,7 @@
 
 - In an object the key becomes the field `_key`. An object whose first member is no object is a record itself, so a
   file a product can be read; several documents may follow one another in a file.
+- Where the mapping names a `record`, the records are what that member of one object lists.
 - Encoding: UTF-8, with or without byte-order mark, or UTF-16/32. Places are bytes of the file, of its UTF-8 form
   where it had another encoding or was packed.
 - Plain files are cut into chunks between records, and read in parallel.
@@ -11,11 +12,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import IO, Final
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers import json_listed
 from m5tools.ingest.readers.encoding import is_wide, narrowed
 from m5tools.ingest.readers.json_borders import Looks, next_border, record_at
 from m5tools.ingest.readers.json_lines import holds_json_lines
@@ -29,6 +32,7 @@ from m5tools.vocabulary import RejectReason
 CHUNK_BYTES = 16 << 20
 BLOCK_BYTES = 4 << 20
 LOST_BYTES = 64 << 20
+LONGEST_RAW = 65_536
 _TRIES: Final = 8
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -56,6 +60,10 @@ class JsonDocument:
         head = head_of(Chunk(chunk.path, chunk.name, member=chunk.member))
         if holds_json_lines(head):
             raise UsageError(f"{chunk.name} holds JSON Lines, an object a line; set the mapping's format to json_lines")
+        if mapping.record is not None:
+            if not chunk.start:
+                yield from _listed(chunk, head, mapping.record)
+            return
         with opened(chunk) as source:
             file = narrowed(source.file, head)
             if chunk.start:
@@ -63,6 +71,28 @@ class JsonDocument:
             size = chunk.end - chunk.start if chunk.end >= 0 else None
             kind = head.removeprefix(_BOM).lstrip()[:1] if chunk.start else None
             walk = Walk(file, chunk.start, size, kind)
+            yield from walk.batches()
+            if source.damage is not None:
+                yield Batch(refused=[Row(walk.place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
+
+
+def _listed(chunk: Chunk, head: bytes, member: str) -> Iterator[Batch]:
+    """The records that a member of one object lists."""
+    text = narrowed(io.BytesIO(head), head).read()
+    begin = json_listed.place_of(text, member)
+    if begin is None:
+        message = f"it has no list '{member}' in its first {len(head):,} bytes; see the mapping's 'record'"
+        yield Batch(refused=[Row(0, text[:LONGEST_RAW], None, RejectReason.NOT_PARSEABLE, message)])
+        return
+    size = None
+    for measuring in (True, False):
+        with opened(chunk) as source:
+            file = narrowed(source.file, head)
+            file.read(begin)
+            if measuring:
+                size = json_listed.end_of(file)
+                continue
+            walk = Walk(file, begin, size, b"[")
             yield from walk.batches()
             if source.damage is not None:
                 yield Batch(refused=[Row(walk.place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
