@@ -1,0 +1,91 @@
+"""Every media file judged once, whoever lists it: what decoding made of it, and which rules hold for it.
+
+The signals of files lie in many small parts and are as wide as there is to measure; products list files anywhere among
+them. So the parts are read once, and only what partitions of products look up is kept: two narrow tables.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from m5tools import atomic
+from m5tools.dataset import Dataset
+from m5tools.stage import Unit, Work
+from m5tools.tag.policy import SHARED, Policy
+from m5tools.tag.verdicts import judge, needed
+from m5tools.vocabulary import MEDIA, Modality, State
+
+PARTS_A_UNIT: Final = 512
+_OUTCOMES: Final = "outcomes"
+_FOUND: Final = "found"
+
+
+def units(dataset: Dataset) -> list[Unit]:
+    """Runs of neighbouring parts of the signals of files."""
+    found = []
+    for modality in MEDIA:
+        parts = len(dataset.parts(f"signals_{modality}"))
+        for first in range(0, parts, PARTS_A_UNIT):
+            key = f"{modality}-{first // PARTS_A_UNIT:05d}"
+            found.append(Unit(key, {"modality": modality.value, "first": first, "beyond": first + PARTS_A_UNIT}))
+    return found
+
+
+def process(policy: Policy, unit: Unit, alike: Path, work: Work) -> None:
+    """Judge the files of some parts.
+
+    Args:
+        policy: the rules.
+        unit: one of :func:`units`.
+        alike: what :func:`m5tools.tag.looks.alike` found, as Parquet.
+        work: of the unit.
+    """
+    modality = Modality(unit.args["modality"])
+    table = f"signals_{modality}"
+    wanted = needed(policy, modality)
+    parts = pl.scan_parquet(work.dataset.parts(table)[unit.args["first"] : unit.args["beyond"]], glob=False)
+    track = pl.col("derived_from").is_not_null() if modality is Modality.AUDIO else pl.lit(False)
+    own = [signal for signal in wanted if signal in parts.collect_schema().names()]
+    rows = parts.select("asset_id", "state", "reason", *own, track=track).collect()
+    usable = rows.lazy().filter(pl.col("state") == State.PRESENT.value)
+    if set(SHARED) & set(wanted):
+        counts = work.dataset.scan("corpus_assets").select(
+            "asset_id", *(pl.col(name.removeprefix("shared_")).alias(name) for name in SHARED)
+        )
+        between = pl.col("asset_id").is_between(rows["asset_id"].min(), rows["asset_id"].max())
+        usable = usable.join(counts.filter(between), on="asset_id", how="left")
+    if modality is Modality.IMAGE:
+        usable = usable.join(pl.scan_parquet(alike, glob=False), on="asset_id", how="left")
+    _keep(rows.select("asset_id", "state", "reason", "track"), _path(work, _OUTCOMES, modality, unit.key))
+    _keep(judge(policy, modality, usable, "asset_id"), _path(work, _FOUND, modality, unit.key))
+
+
+def outcomes(work: Work, modality: Modality, wanted: pl.LazyFrame) -> pl.DataFrame:
+    """`asset_id`, `state`, `reason`, `track` (whether it is a video's sound) of the files that `wanted` names."""
+    return _of(work, _OUTCOMES, modality, wanted, {"state": pl.UInt8, "reason": pl.UInt8, "track": pl.Boolean})
+
+
+def found(work: Work, modality: Modality, wanted: pl.LazyFrame) -> pl.DataFrame:
+    """`asset_id`, `rule`, `value`: the verdicts on the files that `wanted` names."""
+    return _of(work, _FOUND, modality, wanted, {"rule": pl.UInt16, "value": pl.Float64})
+
+
+def _of(
+    work: Work, kind: str, modality: Modality, wanted: pl.LazyFrame, columns: dict[str, type[pl.DataType]]
+) -> pl.DataFrame:
+    parts = sorted((work.scratch / kind / modality).glob("[!.]*.parquet"))
+    if not parts:
+        return pl.DataFrame(schema={"asset_id": pl.String, **columns})
+    return pl.scan_parquet(parts, glob=False).join(wanted, on="asset_id", how="semi").collect()
+
+
+def _path(work: Work, kind: str, modality: Modality, key: str) -> Path:
+    return work.scratch / kind / modality / f"{key}.parquet"
+
+
+def _keep(rows: pl.DataFrame, path: Path) -> None:
+    with atomic.whole_file(path) as temporary:
+        rows.write_parquet(temporary, compression="lz4", statistics=False)
