@@ -189,6 +189,9 @@ class Stage(ABC):
         """Its name in `dataset.json`."""
         return "/".join([self.name, *self.choices.values()])
 
+    def examine(self, dataset: Dataset) -> None:
+        """Look at the dataset before a run touches anything; raise `UsageError` where the settings do not fit it."""
+
     def check(self, counts: Counts) -> None:
         """Look at the sums of a whole run before it is called finished; raise where they cannot be true."""
 

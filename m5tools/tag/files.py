@@ -6,6 +6,7 @@ them. So the parts are read once, and only what partitions of products look up i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,21 +17,24 @@ from m5tools.dataset import Dataset
 from m5tools.stage import Unit, Work
 from m5tools.tag.policy import SHARED, Policy
 from m5tools.tag.verdicts import judge, needed
-from m5tools.vocabulary import MEDIA, Modality, State
+from m5tools.vocabulary import Modality, State
 
+BY_LOOKS: Final = (Modality.IMAGE,)
+BY_THEMSELVES: Final = (Modality.VIDEO, Modality.AUDIO)
 PARTS_A_UNIT: Final = 512
 _OUTCOMES: Final = "outcomes"
 _FOUND: Final = "found"
 
 
-def units(dataset: Dataset) -> list[Unit]:
+def units(dataset: Dataset, modalities: tuple[Modality, ...]) -> list[Unit]:
     """Runs of neighbouring parts of the signals of files."""
     found = []
-    for modality in MEDIA:
-        parts = len(dataset.parts(f"signals_{modality}"))
-        for first in range(0, parts, PARTS_A_UNIT):
+    for modality in modalities:
+        parts = [part.name for part in dataset.parts(f"signals_{modality}")]
+        for first in range(0, len(parts), PARTS_A_UNIT):
             key = f"{modality}-{first // PARTS_A_UNIT:05d}"
-            found.append(Unit(key, {"modality": modality.value, "first": first, "beyond": first + PARTS_A_UNIT}))
+            # Named here: to list a folder of very many parts again in every unit takes longer than to read the unit's.
+            found.append(Unit(key, {"modality": modality.value, "parts": parts[first : first + PARTS_A_UNIT]}))
     return found
 
 
@@ -46,7 +50,8 @@ def process(policy: Policy, unit: Unit, alike: Path, work: Work) -> None:
     modality = Modality(unit.args["modality"])
     table = f"signals_{modality}"
     wanted = needed(policy, modality)
-    parts = pl.scan_parquet(work.dataset.parts(table)[unit.args["first"] : unit.args["beyond"]], glob=False)
+    home = work.dataset.folder(table)
+    parts = pl.scan_parquet([home / name for name in unit.args["parts"]], glob=False)
     track = pl.col("derived_from").is_not_null() if modality is Modality.AUDIO else pl.lit(False)
     own = [signal for signal in wanted if signal in parts.collect_schema().names()]
     rows = parts.select("asset_id", "state", "reason", *own, track=track).collect()
@@ -65,21 +70,27 @@ def process(policy: Policy, unit: Unit, alike: Path, work: Work) -> None:
 
 def outcomes(work: Work, modality: Modality, wanted: pl.LazyFrame) -> pl.DataFrame:
     """`asset_id`, `state`, `reason`, `track` (whether it is a video's sound) of the files that `wanted` names."""
-    return _of(work, _OUTCOMES, modality, wanted, {"state": pl.UInt8, "reason": pl.UInt8, "track": pl.Boolean})
+    columns = {"asset_id": pl.String, "state": pl.UInt8, "reason": pl.UInt8, "track": pl.Boolean}
+    return _read(work, _OUTCOMES, modality, columns).join(wanted, on="asset_id", how="semi").collect()
 
 
-def found(work: Work, modality: Modality, wanted: pl.LazyFrame) -> pl.DataFrame:
-    """`asset_id`, `rule`, `value`: the verdicts on the files that `wanted` names."""
-    return _of(work, _FOUND, modality, wanted, {"rule": pl.UInt16, "value": pl.Float64})
+def found(work: Work, modality: Modality, usable: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `asset_id`, `rule`, `value`: the verdicts on the files that products list.
+
+    Args:
+        work: of the unit.
+        modality: which files.
+        usable: `product_id`, `asset_id` of files that decoded.
+    """
+    columns = {"asset_id": pl.String, "rule": pl.UInt16, "value": pl.Float64}
+    verdicts = _read(work, _FOUND, modality, columns)
+    each = usable.lazy().join(verdicts, on="asset_id").select("product_id", *columns)
+    return each.unique(["product_id", "asset_id", "rule"]).collect()  # a product may list a file twice
 
 
-def _of(
-    work: Work, kind: str, modality: Modality, wanted: pl.LazyFrame, columns: dict[str, type[pl.DataType]]
-) -> pl.DataFrame:
+def _read(work: Work, kind: str, modality: Modality, columns: Mapping[str, type[pl.DataType]]) -> pl.LazyFrame:
     parts = sorted((work.scratch / kind / modality).glob("[!.]*.parquet"))
-    if not parts:
-        return pl.DataFrame(schema={"asset_id": pl.String, **columns})
-    return pl.scan_parquet(parts, glob=False).join(wanted, on="asset_id", how="semi").collect()
+    return pl.scan_parquet(parts, glob=False) if parts else pl.LazyFrame(schema=dict(columns))
 
 
 def _path(work: Work, kind: str, modality: Modality, key: str) -> Path:

@@ -6,7 +6,6 @@ know; any other name is taken for a slip of the pen, unless the policy lists it 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any, Literal
@@ -24,7 +23,6 @@ COMPARISONS: tuple[Comparison, ...] = ("below", "above", "at_least", "at_most")
 SHARED = ("shared_products", "shared_titles", "shared_categories")
 _MEDIA_TABLES = tuple(m.value for m in MEDIA)
 _CODES = ("state", "reason")
-_NEAR_NAMES = 3
 # Place, the name that is not known, the beginning of the message, the names there are.
 _Wrong = tuple[tuple[str | int, ...], str, str, Collection[str]]
 
@@ -145,12 +143,6 @@ def shipped_tags() -> frozenset[str]:
     return frozenset(found)
 
 
-def near(name: str, known: Collection[str]) -> str:
-    """The known names that come near one that is not known, in words; all of them where none does."""
-    close = difflib.get_close_matches(name, list(known), _NEAR_NAMES, 0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}"
-
-
 def load(name: str) -> Policy:
     """A shipped policy by name, or a policy file by path.
 
@@ -164,10 +156,9 @@ def _refuse(title: str, wrong: list[_Wrong]) -> None:
     """Raise what is wrong with `title` in such a way that the message can name the very line."""
     if not wrong:
         return
-    details = [
-        # Braces would be placeholders of pydantic's.
-        InitErrorDetails(type=PydanticCustomError("unknown_name", "{said}", {"said": said + near(name, known)}),
-                         loc=place, input=name)
-        for place, name, said, known in wrong
-    ]  # fmt: skip
+    details = []
+    for place, name, beginning, known in wrong:
+        # Put in as a value: braces in the message itself would be pydantic's placeholders.
+        said = PydanticCustomError("unknown_name", "{said}", {"said": beginning + documents.near(name, known)})
+        details.append(InitErrorDetails(type=said, loc=place, input=name))
     raise ValidationError.from_exception_data(title, details)

@@ -1,8 +1,8 @@
 """The stage `tag`: a policy's verdicts, and the state and reason of every modality of every product.
 
 It reads signals and what became of files, never media, texts or tables: a changed threshold costs seconds. Rounds:
-`looks` (which pictures look the same) → `files` (every file judged once) → `judge` (runs of neighbouring partitions,
-so that the tables that know no partitions are read a few times only).
+`looks` (which pictures look the same; clips and sounds are judged) → `files` (pictures are judged) → `judge` (runs of
+neighbouring partitions, so that the tables that know no partitions are read a few times only).
 """
 
 from __future__ import annotations
@@ -67,13 +67,15 @@ class Tag(Stage):
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name == _LOOKS:
-            return [Unit(_LOOKS)]
-        return files.units(dataset) if round_name == _FILES else _partition_runs(dataset)
+            return [Unit(_LOOKS), *files.units(dataset, files.BY_THEMSELVES)]
+        if round_name == _FILES:
+            return files.units(dataset, files.BY_LOOKS)
+        return _partition_runs(dataset)
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        if round_name == _LOOKS:
+        if unit.key == _LOOKS:
             return self._look(work)
-        if round_name == _FILES:
+        if round_name != _JUDGE:
             files.process(self.policy, unit, _looks_file(work), work)
             return {}
         return self._judge(range(unit.args["first"], unit.args["beyond"]), work)
@@ -107,16 +109,12 @@ class Tag(Stage):
         """What became of every file that products of these partitions list, and the verdicts on the usable ones."""
         columns = ("product_id", "modality", "position", "location_id")
         media = pl.concat([work.dataset.read("media", partition=i, columns=columns) for i in partitions])
-        fetched = work.dataset.scan("fetched").join(media.lazy(), on="location_id", how="semi").collect()
+        fetched = media.lazy().join(work.dataset.scan("fetched"), on="location_id", how="left").collect()
         wanted = fetched.lazy().select("asset_id").drop_nulls()
-        listed = states.files(media, fetched, {m: files.outcomes(work, m, wanted) for m in MEDIA})
-        verdicts = []
-        for modality in MEDIA:
-            usable = listed.filter(pl.col("modality") == modality.value, pl.col("state") == State.PRESENT.value)
-            on_files = files.found(work, modality, wanted)
-            each = usable.select("product_id", "asset_id").unique().join(on_files, on="asset_id")
-            verdicts.append(each.select("product_id", "asset_id", "rule", "value"))
-        return listed, pl.concat(verdicts)
+        listed = states.files(fetched, {m: files.outcomes(work, m, wanted) for m in MEDIA})
+        usable = listed.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
+        on_files = [files.found(work, m, usable.filter(pl.col("modality") == m.value)) for m in MEDIA]
+        return listed, pl.concat(on_files)
 
     def _partition(
         self, dataset: Dataset, partition: int, listed: pl.DataFrame, on_files: pl.DataFrame

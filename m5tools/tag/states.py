@@ -7,6 +7,8 @@ failed files the reason of the first counts. A product without sound files has i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
@@ -15,18 +17,17 @@ from m5tools.vocabulary import MEDIA, Modality, Reason, State
 _RANK = {State.PRESENT: 0, State.FAILED: 1, State.PENDING: 2, State.ABSENT: 3}
 
 
-def files(media: pl.DataFrame, fetched: pl.DataFrame, outcomes: dict[Modality, pl.DataFrame]) -> pl.DataFrame:
+def files(listed: pl.DataFrame, outcomes: Mapping[Modality, pl.DataFrame]) -> pl.DataFrame:
     """Every file of every product with what became of it: fetched, then decoded.
 
     Args:
-        media: product_id, modality, position, location_id.
-        fetched: location_id, asset_id, state, reason.
+        listed: product_id, modality, position, and as fetching left them asset_id, state, reason (null: never fetched).
         outcomes: per media modality what decoding said: asset_id, state, reason, track (it is a video's sound track).
 
     Returns:
         product_id, modality, position, asset_id, state, reason; sound tracks of videos included.
     """
-    listed = media.join(fetched, on="location_id", how="left", maintain_order="left").with_columns(
+    listed = listed.with_columns(
         pl.col("state").fill_null(State.PENDING.value), pl.col("reason").fill_null(Reason.NOT_FETCHED.value)
     )
     kinds = []
