@@ -68,7 +68,8 @@ class Cut(Stage):
         return [self.selection.model_dump(mode="json"), quarantine.fingerprints(self.selection.quarantine)]
 
     def examine(self, dataset: Dataset) -> None:
-        """Refuse a tag that the policy does not give: it would silently withhold nothing."""
+        """Refuse a ledger that is none, and a tag that the policy does not give: it would silently withhold nothing."""
+        quarantine.read(self.selection.quarantine)
         rules = dataset.folder("tags", policy=self.selection.policy) / "policy.json"
         if not rules.is_file():
             return
