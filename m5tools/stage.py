@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from m5tools import schema
+from m5tools import atomic, schema
 from m5tools.dataset import Dataset, Manifest, Output, StageEntry, part_name
 from m5tools.errors import StaleError
 from m5tools.vocabulary import Reason
@@ -118,6 +118,11 @@ class Work:
         name = part_name(part) if isinstance(part, int) else part
         self.outputs.append(self.dataset.write(table, name, rows, **choices))
         return rows.height if isinstance(rows, pl.DataFrame) else int(rows.num_rows)
+
+    def write_note(self, path: Path, value: Any) -> None:
+        """Write a JSON file beside the tables."""
+        atomic.write_json(path, value)
+        self.wrote(path)
 
     def wrote(self, path: Path) -> None:
         """Record a file of another kind (a tar, a report) that the unit has written whole."""

@@ -38,32 +38,45 @@ def print_cut(dataset: Dataset, cut: str) -> None:
         f"{kept.height:,} of {kept.height + lost.height:,} products are kept, {lost.height:,} left out",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
-    for table in (_rules(written["rules"], lost), _modalities(kept), _tail(kept, lost)):
+    parts = (
+        (_rules(written["rules"], lost), _rules_in_words(written["rules"], lost)),
+        (_modalities(kept), _why_not(kept)),
+        (_tail(kept, lost), _told(kept, lost)),
+    )
+    for table, lines in parts:
         console.print()
         console.print(table)
-    for line in _told(kept, lost):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(what: str, *heads: str) -> Table:
+    table = Table(box=None)
+    for head in (what, *heads):
+        table.add_column(head, no_wrap=True, justify="left" if head == what else "right")
+    return table
 
 
 def _rules(rules: list[dict[str, Any]], lost: pl.DataFrame) -> Table:
     """Per rule, in their order: products of which it is the first loser, by band, and what it would lose alone."""
-    table = Table("left out by", "first", "alone", *_BANDS, "no category", "what it is", box=None)
-    table.caption = (
-        "first: products that no rule above it had left out (these add up); alone: what the rule would leave out "
-        "if it were the only one"
-    )
-    table.caption_justify = "left"
+    table = _table("left out by", "alone", "first", *_BANDS, "no category")
+    for rule in rules:
+        counts = dict(lost.filter(pl.col("rule") == rule["rule"]).group_by("band").len().iter_rows())
+        bands = (f"{counts.get(band, 0):,}" for band in _PLACES)
+        table.add_row(plain(rule["rule"]), f"{rule['alone']:,}", f"{sum(counts.values()):,}", *bands)
+    bands = (f"{lost.filter(pl.col('band').eq_missing(band)).height:,}" for band in _PLACES)
+    table.add_row("together", "", f"{lost.height:,}", *bands)
+    return table
+
+
+def _rules_in_words(rules: list[dict[str, Any]], lost: pl.DataFrame) -> list[str]:
+    told = ["alone: what the rule would leave out if it were the only one; first: what no rule above it had left out"]
     for rule in rules:
         mine = lost.filter(pl.col("rule") == rule["rule"])
-        counts = dict(mine.group_by("band").len().iter_rows())
-        words = rule["words"]
-        if details := _frequent(mine, rule["rule"]):
-            words += f": {details}"
-        bands = (f"{counts.get(band, 0):,}" for band in _PLACES)
-        table.add_row(plain(rule["rule"]), f"{mine.height:,}", f"{rule['alone']:,}", *bands, plain(words))
-    bands = (f"{lost.filter(pl.col('band').eq_missing(band)).height:,}" for band in _PLACES)
-    table.add_row("together", f"{lost.height:,}", "", *bands, "")
-    return table
+        details = _frequent(mine, rule["rule"])
+        if mine.height:
+            told.append(f"  {rule['rule']}: {rule['words']}{f' ({details})' if details else ''}")
+    return told
 
 
 def _frequent(lost: pl.DataFrame, rule: str) -> str:
@@ -78,36 +91,35 @@ def _frequent(lost: pl.DataFrame, rule: str) -> str:
 def _modalities(kept: pl.DataFrame) -> Table:
     """What becomes of each modality of the products that are kept: one state each."""
     states = [s for s in State if s is not State.PRESENT]
-    table = Table("of the products kept", "goes in", *(s.word for s in states), "why not", box=None)
+    table = _table("of the products kept", "goes in", *(s.word for s in states))
     for modality in MODALITIES:
-        mine = kept.select(
-            state=pl.col("state").list.get(modality.bit),
-            reason=pl.col("reason").list.get(modality.bit),
-            by=pl.col("withheld_by").list.get(modality.bit),
-        )
-        counts = dict(mine.group_by("state").len().iter_rows())
-        numbers = (f"{counts.get(s.value, 0):,}" for s in states)
-        goes_in = counts.get(State.PRESENT.value, 0)
-        table.add_row(modality.value, f"{goes_in:,}", *numbers, plain(_why_not(mine, modality)))
+        counts = dict(_of(kept, modality).group_by("state").len().iter_rows())
+        numbers = (f"{counts.get(s.value, 0):,}" for s in (State.PRESENT, *states))
+        table.add_row(modality.value, *numbers)
     return table
 
 
-def _why_not(mine: pl.DataFrame, modality: Modality) -> str:
-    words = []
-    for state in (State.WITHHELD, State.FAILED):
-        rows = mine.filter(pl.col("state") == state.value)
-        column = "by" if state is State.WITHHELD else "reason"
-        found = rows.group_by(column).len().sort(["len", column], descending=[True, False])
-        for name, count in found.iter_rows():
-            words.append(f"{state.word} by {name} {count:,}" if column == "by" else f"{Reason(name).word} {count:,}")
-    return ", ".join(words) or "–"
+def _why_not(kept: pl.DataFrame) -> list[str]:
+    """What withheld each modality, and why it failed."""
+    told = []
+    for modality in MODALITIES:
+        for state, column in ((State.WITHHELD, "by"), (State.FAILED, "reason")):
+            rows = _of(kept, modality).filter(pl.col("state") == state.value)
+            counted = rows.group_by(column).len().sort(["len", column], descending=[True, False])
+            words = [f"{Reason(n).word if column == 'reason' else n} {count:,}" for n, count in counted.iter_rows()]
+            if words:
+                told.append(f"  {modality} {state.word}: {', '.join(words)}")
+    return told
+
+
+def _of(kept: pl.DataFrame, modality: Modality) -> pl.DataFrame:
+    names = {"state": "state", "reason": "reason", "by": "withheld_by"}
+    return kept.select(pl.col(name).list.get(modality.bit).alias(short) for short, name in names.items())
 
 
 def _tail(kept: pl.DataFrame, lost: pl.DataFrame) -> Table:
     """Products and categories by band, before and after."""
-    table = Table(
-        "band", "products", "kept", "share kept", "of the cut", "categories", "still there", "emptied", box=None
-    )
+    table = _table("band", "products", "kept", "share kept", "of the cut", "categories", "still there", "emptied")
     before = pl.concat([kept.select("band", "category"), lost.select("band", "category")])
     for band, name in [*((b, b) for b in _BANDS), (None, "no category")]:
         ours, all_of_it = (f.filter(pl.col("band").eq_missing(band)) for f in (kept, before))
@@ -127,7 +139,7 @@ def _told(kept: pl.DataFrame, lost: pl.DataFrame) -> list[str]:
     if sizes.is_empty():
         return ["no product has a category, so there is no tail to speak of"]
     ginis = (longtail.gini(counted["len"].to_numpy()) for counted in (sizes, now))
-    told = ["", "Gini of the category sizes (0 = all equal): {:.3f} before, {:.3f} after".format(*ginis)]
+    told = ["Gini of the category sizes (0 = all equal): {:.3f} before, {:.3f} after".format(*ginis)]
     gone = sizes.join(now, on="category", how="anti", maintain_order="left")
     if gone.is_empty():
         return [*told, "no category is emptied"]

@@ -165,8 +165,7 @@ class Cut(Stage):
         rules = [{"rule": r.name, "words": r.words, "alone": n} for r, n in zip(self._rules(), alone, strict=True)]
         path = work.dataset.folder("cut_products", **self.choices).parent / "cut.json"
         body = {"selection": self.selection.model_dump(mode="json"), "fingerprint": digest.hexdigest()[:32]}
-        atomic.write_json(path, body | {"products": products, "rules": rules})
-        work.wrote(path)
+        work.write_note(path, body | {"products": products, "rules": rules})
         return {}
 
     @cached_property

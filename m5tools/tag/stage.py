@@ -28,6 +28,8 @@ from m5tools.vocabulary import MEDIA, MODALITIES, State
 _LOOKS: Final = "looks"
 _FILES: Final = "files"
 _JUDGE: Final = "judge"
+RULES: Final = "policy.json"
+"""Beside the tags: the rules they were made by."""
 ROWS_A_UNIT: Final = 1_000_000
 """Products and listed files that a unit holds in memory."""
 
@@ -83,9 +85,8 @@ class Tag(Stage):
     def _look(self, work: Work) -> Counts:
         with atomic.whole_file(_looks_file(work)) as temporary:
             looks.alike(work.dataset).write_parquet(temporary)
-        path = policy_file(work.dataset, self.policy.policy)
-        atomic.write_json(path, self.policy.model_dump(mode="json", exclude_none=True))
-        work.wrote(path)
+        rules = work.dataset.folder("tags", **self.choices) / RULES
+        work.write_note(rules, self.policy.model_dump(mode="json", exclude_none=True))
         return {}
 
     def _judge(self, partitions: range, work: Work) -> Counts:
@@ -132,11 +133,6 @@ class Tag(Stage):
         of_media = states.media_states(signals["text"], listed)
         every = pl.concat([of_media, states.text_states(signals["text"]), states.table_states(signals["table"])])
         return tags, _with_tags(every, tags, listed)
-
-
-def policy_file(dataset: Dataset, policy: str) -> Path:
-    """Where the rules stand that a policy's tags were made by."""
-    return dataset.folder("tags", policy=policy) / "policy.json"
 
 
 def _looks_file(work: Work) -> Path:
