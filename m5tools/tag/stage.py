@@ -30,7 +30,7 @@ _FILES: Final = "files"
 _JUDGE: Final = "judge"
 RULES: Final = "policy.json"
 """Beside the tags: the rules they were made by."""
-ROWS_A_UNIT: Final = 1_000_000
+ROWS_A_UNIT: Final = 2_000_000
 """Products and listed files that a unit holds in memory."""
 
 

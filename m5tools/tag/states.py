@@ -41,7 +41,7 @@ def files(listed: pl.DataFrame, outcomes: Mapping[Modality, pl.DataFrame]) -> pl
     tracks = tracks.select("asset_id", decoded="state", why="reason")
     sound = _decoded(clips.with_columns(modality=pl.lit(Modality.AUDIO.value)), tracks)
     columns = ["product_id", "modality", "position", "asset_id", "state", "reason"]
-    return pl.concat([k.select(columns) for k in (*kinds, sound)]).sort("product_id", "modality", "position")
+    return pl.concat([k.select(columns) for k in (*kinds, sound)])
 
 
 def _decoded(listed: pl.DataFrame, decoded: pl.DataFrame) -> pl.DataFrame:
