@@ -100,10 +100,10 @@ def _modalities(kept: pl.DataFrame) -> Table:
 
 
 def _why_not(kept: pl.DataFrame) -> list[str]:
-    """What withheld each modality, and why it failed."""
+    """What withheld each modality, why it failed, what it waits for."""
     told = []
     for modality in MODALITIES:
-        for state, column in ((State.WITHHELD, "by"), (State.FAILED, "reason")):
+        for state, column in ((State.WITHHELD, "by"), (State.FAILED, "reason"), (State.PENDING, "reason")):
             rows = _of(kept, modality).filter(pl.col("state") == state.value)
             counted = rows.group_by(column).len().sort(["len", column], descending=[True, False])
             words = [f"{Reason(n).word if column == 'reason' else n} {count:,}" for n, count in counted.iter_rows()]

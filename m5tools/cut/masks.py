@@ -42,8 +42,11 @@ def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.Da
         .with_columns(pl.col("quarantined").fill_null([]))
     )
     if selection.language is not None:
-        texts = dataset.scan("signals_text", partition=partition).select("product_id", detected="language")
-        declared = pl.col("declared").str.to_lowercase().str.extract(r"^([a-z]{2})(?:[-_].*)?$")
+        sure = pl.col("language_margin").fill_null(1) >= selection.language.least_margin
+        texts = dataset.scan("signals_text", partition=partition).select(
+            "product_id", detected=pl.when(sure).then("language")
+        )
+        declared = pl.col("declared").str.to_lowercase().str.extract(r"^([a-z]{2,3})(?:[-_].*)?$")
         frame = frame.join(texts, on="product_id", how="left").with_columns(language=pl.coalesce("detected", declared))
     else:
         frame = frame.with_columns(language=pl.lit(None, pl.String))

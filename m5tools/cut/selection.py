@@ -19,8 +19,11 @@ class _Model(BaseModel):
 class Languages(_Model):
     """Which languages go in: as detected in the text, else as declared by the shop."""
 
-    keep: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...] = Field(
-        min_length=1, description="ISO 639-1 codes, such as en, de"
+    keep: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = Field(
+        min_length=1, description="ISO 639 codes, such as en, de"
+    )
+    least_margin: Share = Field(
+        0, description="a language detected with a smaller margin (signals/text, language_margin) is not known"
     )
     unknown: bool = Field(True, description="keep products whose language is not known, too")
     withhold: bool = Field(

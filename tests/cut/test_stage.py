@@ -212,6 +212,7 @@ def test_a_ledger_that_grew_makes_the_cut_anew(run: Callable[..., Dataset], tmp_
     [
         ("language: {keep: [en]}", {2: ("language", "de"), 3: ("language", "fr")}, []),
         ("language: {keep: [en, de], unknown: false}", {0: ("language", "not known"), 3: ("language", "fr")}, []),
+        ("language: {keep: [en], least_margin: 0.6}", {3: ("language", "fr")}, []),
         ("language: {keep: [en], withhold: true}", {}, [2, 3]),
     ],
 )
@@ -219,7 +220,10 @@ def test_languages(run: Callable[..., Dataset], rule: str, lost: dict[int, Any],
     tables = world({})
     texts = dict.fromkeys(["title_chars", "title_words", "description_chars", "replacement_chars", "mojibake_marks", "broken_chars", "markup_tags", "contacts"], 0)  # fmt: skip
     found = [None, "en", "de", None, "en", "en"]
-    tables["signals_text"] = [texts | {"product_id": p, "language": f} for p, f in zip(IDS, found, strict=True)]
+    tables["signals_text"] = [
+        texts | {"product_id": p, "language": f, "language_margin": 0.5 if f == "de" else 0.9}
+        for p, f in zip(IDS, found, strict=True)
+    ]
     tables["products"][3]["language"] = "FR-ca"
     dataset = run(tables, rule + "\n")
     assert losses(dataset) == {IDS[i]: why for i, why in lost.items()}
