@@ -48,7 +48,7 @@ TABLES = ("products", "media", "fetched", "corpus_assets", "corpus_categories",
           *(f"signals_{m}" for m in ("text", "table", "pair", "image", "video", "audio")))  # fmt: skip
 
 
-def build(root: Path, products: int, seed: int) -> Dataset:
+def build(root: Path, products: int, seed: int, rows_a_part: int | None) -> Dataset:
     """The tables that `tag` reads, with the manifest that the stages before it would have left."""
     dataset = Dataset(root)
     partitions = max(4, 1 << (-(-products // ROWS_A_PARTITION) - 1).bit_length())
@@ -70,7 +70,7 @@ def build(root: Path, products: int, seed: int) -> Dataset:
     for modality in LISTED:
         assets = listed[modality][1]["asset_id"].drop_nulls().unique().sort()
         for name, rows in _of_files(draw, modality, assets):
-            for number, part in enumerate(rows.iter_slices(A_PART[modality])):
+            for number, part in enumerate(rows.iter_slices(rows_a_part or A_PART[modality])):
                 _part(dataset, name, f"{modality}-{number:05d}", part)
     _manifest(dataset, partitions)
     return dataset
@@ -209,6 +209,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows-a-part", type=int, help="other parts of the signals of files than measure writes")
     parser.add_argument("--dataset", type=Path, help="keep the signals here and use them again")
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
@@ -217,7 +218,7 @@ def main() -> None:
         dataset = Dataset(root)
         if not dataset.exists:
             started = time.perf_counter()
-            build(root, arguments.products, arguments.seed)
+            build(root, arguments.products, arguments.seed, arguments.rows_a_part)
             print(f"signals written in {time.perf_counter() - started:.0f} s")
         for table in TABLES:
             parts = dataset.parts(table)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from m5tools import atomic
+from m5tools import atomic, schema
 from m5tools.dataset import Dataset
 from m5tools.stage import Unit, Work
 from m5tools.tag.policy import SHARED, Policy
@@ -22,23 +23,32 @@ from m5tools.vocabulary import Modality, State
 
 BY_LOOKS: Final = (Modality.IMAGE,)
 BY_THEMSELVES: Final = (Modality.VIDEO, Modality.AUDIO)
-PARTS_A_UNIT: Final = 512
+PARTS_A_UNIT: Final = 2_048
+BYTES_A_UNIT: Final = 128 << 20
 _OUTCOMES: Final = "outcomes"
 _FOUND: Final = "found"
 
 
 def units(dataset: Dataset, modalities: tuple[Modality, ...]) -> list[Unit]:
-    """Runs of neighbouring parts of the signals of files."""
+    """Runs of neighbouring parts of the signals of files: so many, or so many bytes, as a unit reads at once."""
     found = []
     for modality in modalities:
         home = dataset.folder(f"signals_{modality}")
-        names = os.listdir(home) if home.is_dir() else []  # noqa: PTH208 - a Path for each of very many costs a second
-        parts = sorted(name for name in names if name.endswith(".parquet") and not name.startswith("."))
-        for first in range(0, len(parts), PARTS_A_UNIT):
-            key = f"{modality}-{first // PARTS_A_UNIT:05d}"
-            # Named here: to list a folder of very many parts again in every unit takes longer than to read the unit's.
-            found.append(Unit(key, {"modality": modality.value, "parts": parts[first : first + PARTS_A_UNIT]}))
+        # One listing, and the names go with the unit: paths of very many parts cost more than reading them.
+        with os.scandir(home) if home.is_dir() else nullcontext(()) as entries:
+            sizes = sorted((e.name, e.stat().st_size) for e in entries if _is_part(e.name))
+        first, held = 0, 0
+        for place, (_, size) in enumerate(sizes):
+            held += size
+            if held >= BYTES_A_UNIT or place + 1 - first == PARTS_A_UNIT or place + 1 == len(sizes):
+                parts = [name for name, _ in sizes[first : place + 1]]
+                found.append(Unit(f"{modality}-{first:06d}", {"modality": modality.value, "parts": parts}))
+                first, held = place + 1, 0
     return found
+
+
+def _is_part(name: str) -> bool:
+    return name.endswith(".parquet") and not name.startswith(".")
 
 
 def process(policy: Policy, unit: Unit, alike: Path, work: Work) -> None:
@@ -56,7 +66,7 @@ def process(policy: Policy, unit: Unit, alike: Path, work: Work) -> None:
     home = work.dataset.folder(table)
     parts = pl.scan_parquet([home / name for name in unit.args["parts"]], glob=False)
     track = pl.col("derived_from").is_not_null() if modality is Modality.AUDIO else pl.lit(False)
-    own = [signal for signal in wanted if signal in parts.collect_schema().names()]
+    own = [signal for signal in wanted if signal in schema.law(table).names]
     rows = parts.select("asset_id", "state", "reason", *own, track=track).collect()
     usable = rows.lazy().filter(pl.col("state") == State.PRESENT.value)
     if set(SHARED) & set(wanted):
