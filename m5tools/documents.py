@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ class _Loader(yaml.SafeLoader):
 
 
 MOST_NODES = 100_000
+_NEAR_NAMES = 3
 
 
 def locate(kind: str, folder: str, name: str) -> Path:
@@ -195,6 +196,12 @@ def complaint(error: ErrorDetails) -> str:
     if isinstance(error["input"], str | int | float | bool):
         message += f" (it is {error['input']!r})"
     return message
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """The known names that come near one that is not known, in words; all of them where none does."""
+    close = difflib.get_close_matches(name, list(known), _NEAR_NAMES, 0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known) or 'none'}"
 
 
 def line_of(path: Path, place: Sequence[str | int]) -> int:

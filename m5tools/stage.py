@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from m5tools import schema
+from m5tools import atomic, schema
 from m5tools.dataset import Dataset, Manifest, Output, StageEntry, part_name
 from m5tools.errors import StaleError
 from m5tools.vocabulary import Reason
@@ -119,6 +119,11 @@ class Work:
         self.outputs.append(self.dataset.write(table, name, rows, **choices))
         return rows.height if isinstance(rows, pl.DataFrame) else int(rows.num_rows)
 
+    def write_note(self, path: Path, value: Any) -> None:
+        """Write a JSON file beside the tables."""
+        atomic.write_json(path, value)
+        self.wrote(path)
+
     def wrote(self, path: Path) -> None:
         """Record a file of another kind (a tar, a report) that the unit has written whole."""
         self.outputs.append(self.dataset.output(path))
@@ -188,6 +193,9 @@ class Stage(ABC):
     def entry(self) -> str:
         """Its name in `dataset.json`."""
         return "/".join([self.name, *self.choices.values()])
+
+    def examine(self, dataset: Dataset) -> None:
+        """Look at the dataset before a run touches anything; raise `UsageError` where the settings do not fit it."""
 
     def check(self, counts: Counts) -> None:
         """Look at the sums of a whole run before it is called finished; raise where they cannot be true."""

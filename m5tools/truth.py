@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.dataset import Dataset
-from m5tools.vocabulary import MODALITIES, RejectReason, Relation, Split
+from m5tools.vocabulary import MODALITIES, Reason, RejectReason, Relation, Split, State
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,21 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
         policy: whose tags and states are judged.
     """
     truth = pl.read_parquet(truth_file)
-    ids = dataset.read("products", columns=("product_id", "native_id"))
-    planted = truth.filter(pl.col("outcome") == "product").join(ids, on="native_id", how="inner")
+    planted = planted_products(dataset, truth_file)
     return {
         "rows": _rows(dataset, truth),
         "rejects": _rejects(dataset, truth, truth_file.parent / "crawl"),
-        "states": _states(dataset, planted, policy),
-        "tags": _tags(dataset, planted, policy),
+        "states": states(dataset, planted, policy),
+        "tags": tags(dataset, planted, policy),
         "duplicates": _duplicates(dataset, planted),
     }
+
+
+def planted_products(dataset: Dataset, truth_file: Path) -> pl.DataFrame:
+    """The rows of the truth that are products of the dataset, with their `product_id`."""
+    truth = pl.read_parquet(truth_file)
+    ids = dataset.read("products", columns=("product_id", "native_id"))
+    return truth.filter(pl.col("outcome") == "product").join(ids, on="native_id", how="inner")
 
 
 def _rows(dataset: Dataset, truth: pl.DataFrame) -> list[Score]:
@@ -102,7 +108,7 @@ def _lines(file: Path, rejects: pl.DataFrame) -> pl.DataFrame:
     return rejects.with_columns(line=pl.Series(np.searchsorted(ends, rejects["offset"].to_numpy()), dtype=pl.Int64))
 
 
-def _states(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
+def states(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
     """Per modality: products whose state and reason are both right."""
     found = dataset.scan("modalities", policy=policy).select("product_id", "modality", "state", "reason").collect()
     scores = []
@@ -115,7 +121,7 @@ def _states(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]
     return scores
 
 
-def _tags(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
+def tags(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
     """Per tag: products. A media tag counts where every usable file carries it, as the simulator plants them."""
     expected = planted.select("product_id", tag="tags").explode("tag").drop_nulls()
     states = dataset.scan("modalities", policy=policy).select("product_id", tag="tags").explode("tag").drop_nulls()
@@ -123,6 +129,54 @@ def _tags(dataset: Dataset, planted: pl.DataFrame, policy: str) -> list[Score]:
     right = expected.join(found, on=["product_id", "tag"], how="semi")
     counts: list[dict[str, Any]] = [dict(f.group_by("tag").len().iter_rows()) for f in (expected, found, right)]
     return [Score(tag, *(c.get(tag, 0) for c in counts)) for tag in sorted(counts[0].keys() | counts[1].keys())]
+
+
+def wrong_states(dataset: Dataset, planted: pl.DataFrame, policy: str = "default") -> pl.DataFrame:
+    """Kinds of products whose state or reason is not the planted one.
+
+    Returns:
+        `modality`, `planted_state`, `planted_reason`, `found_state`, `found_reason` (words; found null where there is
+        no row), `products`, `example` (smallest product id); the most frequent first.
+    """
+    found = dataset.scan("modalities", policy=policy).select("product_id", "modality", "state", "reason").collect()
+    kinds = []
+    for modality in MODALITIES:
+        expected = planted.select(
+            "product_id",
+            planted_state=pl.col(f"state_{modality}").cast(pl.UInt8),
+            planted_reason=pl.col(f"reason_{modality}").cast(pl.UInt8),
+        )
+        mine = found.filter(pl.col("modality") == modality.value).rename(
+            {"state": "found_state", "reason": "found_reason"}
+        )
+        both = expected.join(mine, on="product_id", how="left").with_columns(modality=pl.lit(modality.value))
+        same = pl.col("planted_state").eq_missing(pl.col("found_state")) & pl.col("planted_reason").eq_missing(
+            pl.col("found_reason")
+        )
+        kinds.append(both.filter(~same))
+    key = ["modality", "planted_state", "planted_reason", "found_state", "found_reason"]
+    counted = pl.concat(kinds).group_by(key).agg(products=pl.len(), example=pl.col("product_id").min())
+    words: dict[str, dict[int, str]] = {
+        "state": {s.value: s.word for s in State}, "reason": {r.value: r.word for r in Reason}
+    }  # fmt: skip
+    told = [pl.col(c).replace_strict(words[c.partition("_")[2]], return_dtype=pl.String) for c in key[1:]]
+    return counted.with_columns(told).sort(["products", *key], descending=[True, *(False for _ in key)])
+
+
+def wrong_tags(dataset: Dataset, planted: pl.DataFrame, policy: str = "default") -> pl.DataFrame:
+    """Products that lack a planted tag or have one that was not planted.
+
+    Returns:
+        `tag`, `wrong` ("missed" or "false"), `product_id`, `oddities` (what else was planted); sorted.
+    """
+    expected = planted.select("product_id", tag="tags").explode("tag").drop_nulls()
+    whole = dataset.scan("modalities", policy=policy).select("product_id", tag="tags").explode("tag").drop_nulls()
+    found = whole.unique().collect().join(planted, on="product_id", how="semi")
+    key = ["product_id", "tag"]
+    missed = expected.join(found, on=key, how="anti").with_columns(wrong=pl.lit("missed"))
+    false = found.join(expected, on=key, how="anti").with_columns(wrong=pl.lit("false"))
+    both = pl.concat([missed, false]).join(planted.select("product_id", "oddities"), on="product_id")
+    return both.select("tag", "wrong", "product_id", "oddities").sort("tag", "wrong", "product_id")
 
 
 def _duplicates(dataset: Dataset, planted: pl.DataFrame) -> list[Score]:

@@ -159,7 +159,7 @@ def explain_cut(
     cut: Annotated[str, typer.Option("--cut", help="Name of a cut that was made.")] = "default",
 ) -> None:
     """Who is lost to which rule, and what that does to the tail."""
-    from m5tools.cli.explain import print_cut
+    from m5tools.cli.explain_cut import print_cut
     from m5tools.dataset import open_dataset
 
     with _parts_of(dataset):

@@ -47,4 +47,6 @@ def _explain(name: str, error: ValidationError) -> str:
         lines.append(f"'{name}': {place}: {known}")
     _, config = pipeline.STAGES[cast(pipeline.StageName, name)]
     fields = [f"  {field} — {info.description or ''}" for field, info in config.model_fields.items()]
+    if name == "tag":
+        fields.append("  what_if — another policy: tell what it would change, and write nothing")
     return "\n".join([*lines, f"settings of '{name}' (give them with --set key=value):", *fields])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -21,12 +21,15 @@ from m5tools.cli.options import (
     WorldOption,
 )
 
+if TYPE_CHECKING:
+    from m5tools.tag.stage import Tag
+
 ABOUT = {
     "ingest": "One delivery of a source → typed product tables.",
     "fetch": "Listed media → assets; every location gets a state and a reason.",
     "survey": "Count over the corpus what one product cannot know.",
     "measure": "Decode every file once; signals and previews of five modalities.",
-    "tag": "Signals → tags, by policy; states of all modalities.",
+    "tag": "Signals → tags, by policy; states of all modalities. --set what_if=POLICY tells what another would change.",
     "dedup": "Find same offers, same products and variants, with evidence.",
     "split": "Train, val and test; no cluster crosses them.",
     "cut": "Select products and modalities for training.",
@@ -58,6 +61,16 @@ def _command(name: str, about: str) -> Callable[..., None]:
     ) -> None:
         from m5tools.cli import session
 
+        settings = tuple(changes or ())
+        if name == "tag":
+            from m5tools.cli.what_if import asked, print_what_if
+
+            other, settings = asked(settings)
+            if other is not None:
+                from m5tools.cli.settings import stage_runs
+
+                print_what_if(dataset, cast("Tag", stage_runs(name, config, settings)[0]), other)
+                return
         # Entered first: workers load while the settings are read.
         with session.engine(
             workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
@@ -66,7 +79,7 @@ def _command(name: str, about: str) -> Callable[..., None]:
             from m5tools.cli.settings import stage_runs
             from m5tools.dataset import Dataset
 
-            for stage in stage_runs(name, config, tuple(changes or ())):
+            for stage in stage_runs(name, config, settings):
                 if not running.run(Dataset(dataset), stage).finished:
                     return
 

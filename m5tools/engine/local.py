@@ -88,6 +88,7 @@ class LocalEngine:
         """
         started = time.monotonic()
         inputs = fresh_inputs(stage, dataset)
+        stage.examine(dataset)
         run = stage.run_name(inputs, stage.noted(dataset.manifest()))
         for upstream in inputs:
             fault = lost(dataset, upstream)

@@ -1,4 +1,9 @@
-"""The stage `tag`: a policy's verdicts, and the state and reason of every modality of every product."""
+"""The stage `tag`: a policy's verdicts, and the state and reason of every modality of every product.
+
+It reads signals and what became of files, never media, texts or tables: a changed threshold costs seconds. Rounds:
+`looks` (which pictures look the same; clips and sounds are judged) → `files` (pictures are judged) → `judge` (runs of
+neighbouring partitions, so that the tables that know no partitions are read a few times only).
+"""
 
 from __future__ import annotations
 
@@ -8,19 +13,25 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import polars as pl
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-from m5tools.tag import looks, states
+from m5tools.tag import files, looks, states
 from m5tools.tag import policy as policies
-from m5tools.tag.policy import SHARED, Policy
-from m5tools.tag.verdicts import verdicts
-from m5tools.vocabulary import MEDIA, MODALITIES, Modality, State
+from m5tools.tag.policy import Policy
+from m5tools.tag.verdicts import judge, needed, worded
+from m5tools.vocabulary import MEDIA, MODALITIES, State
 
 _LOOKS: Final = "looks"
+_FILES: Final = "files"
 _JUDGE: Final = "judge"
+RULES: Final = "policy.json"
+"""Beside the tags: the rules they were made by."""
+ROWS_A_UNIT: Final = 2_000_000
+"""Products and listed files that a unit holds in memory."""
 
 
 class TagConfig(StageConfig):
@@ -34,7 +45,7 @@ class Tag(Stage):
     """See the module."""
 
     name: ClassVar[str] = "tag"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("tags", "modalities")
 
     config: TagConfig
@@ -54,86 +65,101 @@ class Tag(Stage):
         return self.policy.model_dump(mode="json")
 
     def rounds(self) -> tuple[str, ...]:
-        return (_LOOKS, _JUDGE)
+        return (_LOOKS, _FILES, _JUDGE)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name == _LOOKS:
-            return [Unit(_LOOKS, {})]
-        return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+            return [Unit(_LOOKS), *files.units(dataset, files.BY_THEMSELVES)]
+        if round_name == _FILES:
+            return files.units(dataset, files.BY_LOOKS)
+        return _partition_runs(dataset)
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        if round_name == _LOOKS:
+        if unit.key == _LOOKS:
             return self._look(work)
-        dataset, partition = work.dataset, unit.args["partition"]
-        products = dataset.read("products", partition=partition, columns=("product_id", "title", "description"))
-        attributes = dataset.read("attributes", partition=partition, columns=("product_id", "value"))
-        signals = _signals(dataset, partition, pl.scan_parquet(_looks_file(work)))
-        files = _files(dataset, partition, signals)
-        usable = files.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
-        for modality in MEDIA:
-            mine = usable.filter(pl.col("modality") == modality.value).unique(maintain_order=True)
-            table = signals[modality.value].drop("state", "reason")
-            signals[modality.value] = mine.join(table, on="asset_id", how="left", maintain_order="left")
-        tags = verdicts(self.policy, signals)
-        every = pl.concat(
-            [
-                states.media_states(products, files),
-                states.text_states(products),
-                states.table_states(products, attributes),
-            ]
-        )
-        modalities = _with_tags(every, tags, usable)
-        work.write("tags", partition, tags.with_columns(policy=pl.lit(self.policy.policy)), **self.choices)
-        work.write("modalities", partition, modalities, **self.choices)
-        counts = {"products": products.height, "tags": tags.height}
-        for modality in MODALITIES:
-            present = (pl.col("modality") == modality.value) & (pl.col("state") == State.PRESENT.value)
-            counts[f"{modality.value}_present"] = modalities.filter(present).height
-        return counts
+        if round_name != _JUDGE:
+            files.process(self.policy, unit, _looks_file(work), work)
+            return {}
+        return self._judge(range(unit.args["first"], unit.args["beyond"]), work)
 
     def _look(self, work: Work) -> Counts:
         with atomic.whole_file(_looks_file(work)) as temporary:
             looks.alike(work.dataset).write_parquet(temporary)
+        rules = work.dataset.folder("tags", **self.choices) / RULES
+        work.write_note(rules, self.policy.model_dump(mode="json", exclude_none=True))
         return {}
+
+    def _judge(self, partitions: range, work: Work) -> Counts:
+        listed, verdicts = self._listed(partitions, work)
+        home = partition_of(pl.col("product_id"), work.dataset.partitions)
+        listed, verdicts = (frame.with_columns(home=home) for frame in (listed, verdicts))
+        counts: Counts = {"products": 0, "tags": 0} | {f"{m}_present": 0 for m in MODALITIES}
+        for partition in partitions:
+            mine, on_files = (f.filter(pl.col("home") == partition).drop("home") for f in (listed, verdicts))
+            tags, modalities = self._partition(work.dataset, partition, mine, on_files)
+            work.write("tags", partition, tags, **self.choices)
+            work.write("modalities", partition, modalities, **self.choices)
+            counts["products"] += modalities.height // len(MODALITIES)
+            counts["tags"] += tags.height
+            for modality in MODALITIES:
+                present = (pl.col("modality") == modality.value) & (pl.col("state") == State.PRESENT.value)
+                counts[f"{modality}_present"] += modalities.select(present.sum()).item()
+        return counts
+
+    def _listed(self, partitions: range, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What became of every file that products of these partitions list, and the verdicts on the usable ones."""
+        columns = ("product_id", "modality", "position", "location_id")
+        media = pl.concat([work.dataset.read("media", partition=i, columns=columns) for i in partitions])
+        fetched = media.lazy().join(work.dataset.scan("fetched"), on="location_id", how="left").collect()
+        wanted = fetched.lazy().select("asset_id").drop_nulls()
+        listed = states.files(fetched, {m: files.outcomes(work, m, wanted) for m in MEDIA})
+        usable = listed.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
+        on_files = [files.found(work, m, usable.filter(pl.col("modality") == m.value)) for m in MEDIA]
+        return listed, pl.concat(on_files)
+
+    def _partition(
+        self, dataset: Dataset, partition: int, listed: pl.DataFrame, on_files: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Rows of `tags` and of `modalities` of one partition."""
+        facts = {"text": ("title_chars", "description_chars"), "table": ("attributes", "filled"), "pair": ()}
+        signals = {}
+        verdicts = [on_files]
+        for table, counted in facts.items():
+            columns = {"product_id", *counted, *needed(self.policy, table)}
+            signals[table] = dataset.read(f"signals_{table}", partition=partition, columns=sorted(columns))
+            found = judge(self.policy, table, signals[table].lazy(), "product_id")
+            verdicts.append(found.select("product_id", pl.lit(None, pl.String).alias("asset_id"), "rule", "value"))
+        tags = worded(self.policy, pl.concat(verdicts))
+        of_media = states.media_states(signals["text"], listed)
+        every = pl.concat([of_media, states.text_states(signals["text"]), states.table_states(signals["table"])])
+        return tags, _with_tags(every, tags, listed)
 
 
 def _looks_file(work: Work) -> Path:
     return work.scratch / f"{_LOOKS}.parquet"
 
 
-def _signals(dataset: Dataset, partition: int, alike: pl.LazyFrame) -> dict[str, pl.DataFrame]:
-    """Every signal table: those of products for this partition; those of files with how widely each file is shared."""
-    tables = {t: dataset.read(f"signals_{t}", partition=partition) for t in ("text", "table", "pair")}
-    shared = dataset.scan("corpus_assets").rename(dict(zip(("products", "titles", "categories"), SHARED, strict=True)))
-    mine = _my_assets(dataset, partition)
-    for modality in MEDIA:
-        signals = dataset.scan(f"signals_{modality.value}").join(mine, on="asset_id", how="semi")
-        signals = signals.join(shared, on="asset_id", how="left")
-        if modality is Modality.IMAGE:
-            signals = signals.join(alike, on="asset_id", how="left")
-        tables[modality.value] = signals.sort("asset_id").collect()
-    return tables
+def _partition_runs(dataset: Dataset) -> list[Unit]:
+    """Neighbouring partitions, as many as hold about `ROWS_A_UNIT` products and listed files together."""
+    units: list[Unit] = []
+    first, rows = 0, 0
+    for partition in range(dataset.partitions):
+        parts = (*dataset.parts("media", partition=partition), *dataset.parts("signals_text", partition=partition))
+        rows += sum(pq.read_metadata(part).num_rows for part in parts)
+        if rows >= ROWS_A_UNIT or partition == dataset.partitions - 1:
+            units.append(Unit(part_name(first), {"first": first, "beyond": partition + 1}))
+            first, rows = partition + 1, 0
+    return units
 
 
-def _my_assets(dataset: Dataset, partition: int) -> pl.LazyFrame:
-    media = dataset.scan("media", partition=partition).select("location_id")
-    return dataset.scan("fetched").join(media, on="location_id", how="semi").select("asset_id").drop_nulls()
-
-
-def _files(dataset: Dataset, partition: int, signals: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    columns = ("product_id", "modality", "position", "location_id")
-    media = dataset.read("media", partition=partition, columns=columns)
-    fetched = dataset.scan("fetched").join(media.lazy(), on="location_id", how="semi").collect()
-    return states.files(media, fetched, {m: signals[m.value] for m in MEDIA})
-
-
-def _with_tags(every: pl.DataFrame, tags: pl.DataFrame, usable: pl.DataFrame) -> pl.DataFrame:
+def _with_tags(every: pl.DataFrame, tags: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     """Add the tags that hold for a modality as a whole: for media those that every usable file carries."""
     key = ["product_id", "modality"]
     held = tags.group_by(*key, "tag").agg(
         files=pl.col("asset_id").n_unique(), of_media=pl.col("asset_id").is_not_null().any()
     )
-    counts = usable.group_by(key).agg(usable_files=pl.col("asset_id").n_unique())
+    usable = listed.filter(pl.col("state") == State.PRESENT.value)
+    counts = usable.join(held, on=key, how="semi").group_by(key).agg(usable_files=pl.col("asset_id").n_unique())
     whole = (
         held.join(counts, on=key, how="left")
         .filter(~pl.col("of_media") | (pl.col("files") == pl.col("usable_files")))

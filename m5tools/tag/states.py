@@ -7,6 +7,8 @@ failed files the reason of the first counts. A product without sound files has i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
@@ -15,32 +17,31 @@ from m5tools.vocabulary import MEDIA, Modality, Reason, State
 _RANK = {State.PRESENT: 0, State.FAILED: 1, State.PENDING: 2, State.ABSENT: 3}
 
 
-def files(media: pl.DataFrame, fetched: pl.DataFrame, signals: dict[Modality, pl.DataFrame]) -> pl.DataFrame:
+def files(listed: pl.DataFrame, outcomes: Mapping[Modality, pl.DataFrame]) -> pl.DataFrame:
     """Every file of every product with what became of it: fetched, then decoded.
 
     Args:
-        media: product_id, modality, position, location_id.
-        fetched: location_id, asset_id, state, reason.
-        signals: per media modality: asset_id, state, reason (and, for audio, derived_from).
+        listed: product_id, modality, position, and as fetching left them asset_id, state, reason (null: never fetched).
+        outcomes: per media modality what decoding said: asset_id, state, reason, track (it is a video's sound track).
 
     Returns:
         product_id, modality, position, asset_id, state, reason; sound tracks of videos included.
     """
-    listed = media.join(fetched, on="location_id", how="left", maintain_order="left").with_columns(
+    listed = listed.with_columns(
         pl.col("state").fill_null(State.PENDING.value), pl.col("reason").fill_null(Reason.NOT_FETCHED.value)
     )
     kinds = []
     for modality in MEDIA:
-        decoded = signals[modality].select("asset_id", decoded="state", why="reason")
+        decoded = outcomes[modality].select("asset_id", decoded="state", why="reason")
         mine = listed.filter(pl.col("modality") == modality.value)
         kinds.append(_decoded(mine, decoded))
     own_sound = kinds[MEDIA.index(Modality.AUDIO)].select("product_id").unique()
     clips = listed.filter(pl.col("modality") == Modality.VIDEO.value).join(own_sound, on="product_id", how="anti")
-    tracks = signals[Modality.AUDIO].filter(pl.col("derived_from").is_not_null())
+    tracks = outcomes[Modality.AUDIO].filter("track")
     tracks = tracks.select("asset_id", decoded="state", why="reason")
     sound = _decoded(clips.with_columns(modality=pl.lit(Modality.AUDIO.value)), tracks)
     columns = ["product_id", "modality", "position", "asset_id", "state", "reason"]
-    return pl.concat([k.select(columns) for k in (*kinds, sound)]).sort("product_id", "modality", "position")
+    return pl.concat([k.select(columns) for k in (*kinds, sound)])
 
 
 def _decoded(listed: pl.DataFrame, decoded: pl.DataFrame) -> pl.DataFrame:
@@ -74,20 +75,15 @@ def media_states(products: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     return _absent_where_missing(everyone.join(best, on=["product_id", "modality"], how="left", maintain_order="left"))
 
 
-def text_states(products: pl.DataFrame) -> pl.DataFrame:
-    """The same for text: title and description are what counts."""
-    counted = pl.sum_horizontal(pl.col("title").is_not_null(), pl.col("description").is_not_null()).cast(pl.Int32)
-    return _by_count(products.select("product_id", modality=pl.lit("text"), listed=counted, usable=counted))
+def text_states(signals: pl.DataFrame) -> pl.DataFrame:
+    """The same for text, from `title_chars` and `description_chars`: title and description are what counts."""
+    counted = pl.sum_horizontal(pl.col("title_chars") > 0, pl.col("description_chars") > 0).cast(pl.Int32)
+    return _by_count(signals.select("product_id", modality=pl.lit("text"), listed=counted, usable=counted))
 
 
-def table_states(products: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
-    """The same for the attribute table: pairs with a value are what counts."""
-    counts = attributes.group_by("product_id").agg(
-        listed=pl.len().cast(pl.Int32), usable=pl.col("value").is_not_null().sum().cast(pl.Int32)
-    )
-    joined = products.select("product_id").join(counts, on="product_id", how="left", maintain_order="left")
-    filled = joined.with_columns(pl.col("listed", "usable").fill_null(0), modality=pl.lit("table"))
-    return _by_count(filled)
+def table_states(signals: pl.DataFrame) -> pl.DataFrame:
+    """The same for the attribute table, from `attributes` and `filled`: pairs with a value are what counts."""
+    return _by_count(signals.select("product_id", modality=pl.lit("table"), listed="attributes", usable="filled"))
 
 
 def _by_count(frame: pl.DataFrame) -> pl.DataFrame:

@@ -167,12 +167,23 @@ def test_status_lists_finished_stages(m5: M5, shop: Path) -> None:
 
 def test_explain_cut_accounts_for_every_product(m5: M5, shop: Path) -> None:
     dataset = m5tools.open(shop / "dataset")
+    kept, lost = (dataset.read(table, cut="default") for table in ("cut_products", "cut_losses"))
     said = m5("explain", "cut", "-d", shop / "dataset")
     assert said.code == 0
-    kept = next(text.split() for text in said.out.splitlines() if text.split()[:1] == ["kept"])
-    assert int(kept[1]) == dataset.read("cut_products", cut="default").height
-    for rule in dataset.read("cut_losses", cut="default")["rule"].unique():
-        assert rule in said.out
+    assert f"{kept.height} of {kept.height + lost.height} products are kept, {lost.height} left out" in said.out
+    first = dict(lost.group_by("rule").len().iter_rows())
+    for rule, count in first.items():
+        row = next(text for text in said.out.splitlines() if text.strip().startswith(f"{rule} "))
+        alone, told, *bands = row.strip().removeprefix(rule).split()
+        assert int(told) == count == sum(map(int, bands))
+        assert int(alone) >= count
+    for modality in m5tools.Modality:
+        row = next(text.split() for text in said.out.splitlines() if text.split()[:1] == [modality.value])
+        assert sum(map(int, row[1:])) == kept.height, "every product kept has one state of each modality"
+    bands = [text.split() for text in said.out.splitlines() if text.split()[:1] in (["head"], ["middle"], ["tail"])]
+    assert sum(int(row[1]) for row in bands) == kept.height + lost.height
+    assert sum(int(row[2]) for row in bands) == kept.height
+    assert "Gini of the category sizes" in said.out
 
 
 def test_explain_cut_names_the_command_for_a_missing_cut(m5: M5, shop: Path) -> None:

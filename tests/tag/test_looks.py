@@ -31,12 +31,11 @@ def encoded(rgb: image.Rgb, side: int, quality: int) -> bytes:
     return image.encode_jpeg(np.asarray(small, np.uint8), quality)
 
 
-def test_encodings_of_one_drawing_are_counted_together(make_dataset: Callable[..., Dataset]) -> None:
-    files = {f"a{n}": encoded(drawing(0), 112 + 9 * n, 50 + 2 * n) for n in range(24)}
-    files |= {f"b{n}": encoded(drawing(1), 150 + 20 * n, 80) for n in range(3)}
-    random = np.random.default_rng(3)
-    files["photo"] = encoded(random.integers(0, 256, (200, 200, 3)).astype(np.uint8), 200, 90)
-    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in ("products", "media", "fetched", "signals_image")}
+def listing(files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
+    """Tables of one product a picture."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        table: [] for table in ("products", "media", "fetched", "corpus_assets", "signals_image")
+    }
     for number, (name, data) in enumerate(files.items()):
         key = {"product_id": f"{number:032x}", "crawl_id": "c1", "source": "shop"}
         rows["products"].append(
@@ -46,16 +45,31 @@ def test_encodings_of_one_drawing_are_counted_together(make_dataset: Callable[..
         rows["media"].append(
             {**key, "position": 0, "modality": "image", "location_raw": name, "location": name, "location_id": name}
         )
+        rows["corpus_assets"].append({"asset_id": name, "products": 1, "titles": 1, "categories": 1})
         rows["fetched"].append({"location_id": name, "asset_id": name, "state": 0, "reason": 0})
         measured = signals(image.decode(data))[0]
         rows["signals_image"].append({"asset_id": name, "state": 0, "reason": 0, **measured})
-    found = {row["asset_id"]: row for row in alike(make_dataset(rows)).iter_rows(named=True)}
+    return rows
+
+
+def test_encodings_of_one_drawing_are_counted_together(make_dataset: Callable[..., Dataset]) -> None:
+    files = {f"a{n}": encoded(drawing(0), 112 + 9 * n, 50 + 2 * n) for n in range(24)}
+    files |= {f"b{n}": encoded(drawing(1), 150 + 20 * n, 80) for n in range(3)}
+    random = np.random.default_rng(3)
+    files["photo"] = encoded(random.integers(0, 256, (200, 200, 3)).astype(np.uint8), 200, 90)
+    found = {row["asset_id"]: row for row in alike(make_dataset(listing(files))).iter_rows(named=True)}
     assert "photo" not in found
     assert np.mean([found[name]["alike_titles"] >= 8 for name in files if name.startswith("a")]) > 0.8
     assert all(found[f"a{n}"]["alike_categories"] == 4 for n in range(4, 9))
     assert all(found[f"b{n}"]["alike_titles"] <= 3 for n in range(3))
 
 
+def test_a_look_of_one_product_alone_is_one_title(make_dataset: Callable[..., Dataset]) -> None:
+    rows = listing({"one": encoded(drawing(0), 200, 90), "other": encoded(drawing(1), 200, 90)})
+    found = alike(make_dataset(rows)).rows()
+    assert found == [("one", 1, 1), ("other", 1, 1)]
+
+
 def test_no_picture_at_all(make_dataset: Callable[..., Dataset]) -> None:
-    empty = make_dataset({table: [] for table in ("products", "media", "fetched", "signals_image")})
+    empty = make_dataset({table: [] for table in ("products", "media", "fetched", "corpus_assets", "signals_image")})
     assert alike(empty).is_empty()

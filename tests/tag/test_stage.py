@@ -31,7 +31,6 @@ def world(
             }
             for p in (A, B)
         ],
-        "attributes": [],
         "media": [
             {
                 "product_id": p, "crawl_id": "c1", "source": "shop", "position": i, "modality": "image",
@@ -46,7 +45,15 @@ def world(
             {"asset_id": n, "state": s, "reason": r, "relief": 0.0 if "flat" in n else 50.0, "short_side": 300}
             for n, (s, r) in assets.items()
         ],
-        "signals_video": [], "signals_audio": [], "signals_text": [], "signals_table": [], "signals_pair": [],
+        "signals_text": [
+            {"product_id": p, "title_chars": 3, "title_words": 1, "description_chars": 0, "replacement_chars": 0,
+             "mojibake_marks": 0, "broken_chars": 0, "markup_tags": 0, "contacts": 0, "digit_share": 0.1}
+            for p in (A, B)
+        ],
+        "signals_table": [
+            {"product_id": p, "attributes": 0, "filled": 0, "contradictory_names": 0, "repeated_names": 0} for p in (A, B)
+        ],
+        "signals_video": [], "signals_audio": [], "signals_pair": [],
     }  # fmt: skip
     for table, rows in more.items():
         tables[table] = tables.get(table, []) + rows

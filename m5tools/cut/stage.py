@@ -1,0 +1,189 @@
+"""The stage `cut`: a declarative selection of products, and of each product's modalities, for training.
+
+A cut is a YAML file. It can withhold one noisy modality and keep the product; a product is left out only when a rule
+says so, and every product left out is kept in `cut_losses` with the first rule that did it.
+
+Rounds: `judge` (a unit per partition: every rule that looks at one product) → `choose` (one unit: the rules that choose
+among products) → `select` (a unit per partition) → `seal`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import polars as pl
+from pydantic import Field
+
+from m5tools import atomic, documents
+from m5tools.cut import choose, quarantine
+from m5tools.cut.masks import facts, masks
+from m5tools.cut.rules import ChoiceRule, RowRule, choice_rules, row_rules
+from m5tools.cut.selection import Selection, load
+from m5tools.dataset import Dataset, part_name
+from m5tools.errors import UsageError
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+
+_KEPT: Final = ("product_id", "split", "category", "band", "cluster", "present", "state", "reason", "withheld_by")
+_CHOSEN: Final = "chosen.parquet"
+_ALONE: Final = "alone.json"
+_CANDIDATES: Final = ("product_id", "split", "category", "band")
+
+
+class CutConfig(StageConfig):
+    """Which selection is made."""
+
+    cut: str = Field("default", description="a shipped cut's name, or the path of a cut file")
+
+
+@dataclass(frozen=True)
+class Cut(Stage):
+    """See the module."""
+
+    name: ClassVar[str] = "cut"
+    version: ClassVar[int] = 3
+    writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses")
+
+    config: CutConfig
+
+    @cached_property
+    def selection(self) -> Selection:
+        return load(self.config.cut)
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {"cut": self.selection.cut}
+
+    def inputs(self) -> tuple[Input, ...]:
+        tables = ["products", "corpus_categories", "clusters", "splits"]
+        tables += ["signals_text"] if self.selection.language is not None else []
+        return (*map(Input, tables), Input("modalities", {"policy": self.selection.policy}))
+
+    def outside(self) -> Any:
+        return [self.selection.model_dump(mode="json"), quarantine.fingerprints(self.selection.quarantine)]
+
+    def examine(self, dataset: Dataset) -> None:
+        """Refuse a ledger that is none, and a tag that the policy does not give: it would silently withhold nothing."""
+        quarantine.read(self.selection.quarantine)
+        rules = dataset.folder("tags", policy=self.selection.policy) / "policy.json"
+        if not rules.is_file():
+            return
+        known = sorted({rule["tag"] for rule in json.loads(rules.read_text(encoding="utf-8"))["rules"]})
+        path = documents.locate("cut", "pipelines/cuts", self.config.cut)
+        for key in ("withhold", "leave_out"):
+            for place, tag in enumerate(getattr(self.selection, key)):
+                if tag not in known:
+                    where = f"{path}:{documents.line_of(path, (key, place))}: {key}.{place}"
+                    said = f"the policy '{self.selection.policy}' gives no tag '{tag}'"
+                    raise UsageError(f"{where}: {said}; {documents.near(tag, known)}")
+
+    def rounds(self) -> tuple[str, ...]:
+        return ("judge", "choose", "select", "seal")
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        if round_name in ("choose", "seal"):
+            return [Unit("all")]
+        return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        match round_name:
+            case "judge":
+                return self._judge(unit.args["partition"], work)
+            case "choose":
+                return self._choose(work)
+            case "select":
+                return self._select(unit.args["partition"], work)
+            case _:
+                return self._seal(work)
+
+    def remarks(self, dataset: Dataset) -> list[str]:
+        named = quarantine.read(self.selection.quarantine).select("product_id").unique()
+        known = dataset.scan("products").select("product_id")
+        strangers = named.lazy().join(known, on="product_id", how="anti").select(pl.len()).collect().item()
+        return [f"quarantine: {strangers:,} products of the ledgers are not in this dataset"] if strangers else []
+
+    def _judge(self, partition: int, work: Work) -> Counts:
+        ledgers = quarantine.read(self.selection.quarantine)
+        masked = masks(facts(work.dataset, partition, self.selection, ledgers), self.selection)
+        loses = [rule.loses.fill_null(False).alias(_loses(i)) for i, rule in enumerate(self._row_rules)]
+        details = [rule.detail.alias(_detail(i)) for i, rule in enumerate(self._row_rules)]
+        with atomic.whole_file(_judged(work, partition)) as temporary:
+            masked.select(*_KEPT, *loses, *details).write_parquet(temporary)
+        return {}
+
+    def _choose(self, work: Work) -> Counts:
+        """Apply the rules one after another, and each of them alone."""
+        rows = [_loses(i) for i in range(len(self._row_rules))]
+        parts = [_judged(work, i) for i in range(work.dataset.partitions)]
+        everyone = pl.scan_parquet(parts, glob=False).select(*_CANDIDATES, *rows).collect()
+        everyone = everyone.with_columns(choose.draws(everyone["product_id"], self.selection.seed))
+        left = everyone.filter(~pl.any_horizontal(rows))
+        alone = [int(everyone[name].sum()) for name in rows]
+        lost = [pl.DataFrame(schema={"product_id": pl.String, "detail": pl.String, "rule": pl.String})]
+        for rule in choice_rules(self.selection, work.dataset.read("clusters")):
+            alone.append(rule.loses(everyone).height)
+            others = rule.loses(left)
+            lost.append(others.with_columns(rule=pl.lit(rule.name)))
+            left = left.join(others, on="product_id", how="anti", maintain_order="left")
+        with atomic.whole_file(work.scratch / _CHOSEN) as temporary:
+            pl.concat(lost).sort("product_id").write_parquet(temporary)
+        atomic.write_json(work.scratch / _ALONE, alone)
+        return {}
+
+    def _select(self, partition: int, work: Work) -> Counts:
+        row, detail = pl.lit(None, pl.String), pl.lit(None, pl.String)
+        for i, rule in reversed(list(enumerate(self._row_rules))):
+            row = pl.when(_loses(i)).then(pl.lit(rule.name)).otherwise(row)
+            detail = pl.when(_loses(i)).then(_detail(i)).otherwise(detail)
+        judged = (
+            pl.read_parquet(_judged(work, partition), glob=False)
+            .join(pl.read_parquet(work.scratch / _CHOSEN, glob=False), on="product_id", how="left")
+            .with_columns(rule=pl.coalesce(row, "rule"), detail=pl.coalesce(detail, "detail"))
+            .sort("product_id")
+        )
+        kept = judged.filter(pl.col("rule").is_null()).select(_KEPT)
+        lost = judged.filter(pl.col("rule").is_not_null()).select(*_CANDIDATES, "rule", "detail")
+        work.write("cut_products", partition, kept, **self.choices)
+        work.write("cut_losses", partition, lost, **self.choices)
+        withheld = int(kept["withheld_by"].list.eval(pl.element() != "").list.sum().sum() or 0)
+        return {"products": kept.height, "left_out": lost.height, "withheld_modalities": withheld}
+
+    def _seal(self, work: Work) -> Counts:
+        """Write down the selection, its rules and the fingerprint of what it selected, beside the tables."""
+        digest = hashlib.sha256()
+        products = 0
+        for partition in range(work.dataset.partitions):
+            mine = work.dataset.read("cut_products", partition=partition, **self.choices)
+            products += mine.height
+            digest.update(mine.select("product_id", "split", "present").write_csv(include_header=False).encode())
+        alone = json.loads((work.scratch / _ALONE).read_text(encoding="utf-8"))
+        rules = [{"rule": r.name, "words": r.words, "alone": n} for r, n in zip(self._rules(), alone, strict=True)]
+        path = work.dataset.folder("cut_products", **self.choices).parent / "cut.json"
+        body = {"selection": self.selection.model_dump(mode="json"), "fingerprint": digest.hexdigest()[:32]}
+        work.write_note(path, body | {"products": products, "rules": rules})
+        return {}
+
+    @cached_property
+    def _row_rules(self) -> list[RowRule]:
+        return row_rules(self.selection)
+
+    def _rules(self) -> Iterator[RowRule | ChoiceRule]:
+        yield from self._row_rules
+        yield from choice_rules(self.selection, pl.DataFrame(schema={"relation": pl.String}))
+
+
+def _judged(work: Work, partition: int) -> Path:
+    return work.scratch / "judged" / f"{part_name(partition)}.parquet"
+
+
+def _loses(rule: int) -> str:
+    return f"loses_{rule}"
+
+
+def _detail(rule: int) -> str:
+    return f"detail_{rule}"
