@@ -57,8 +57,9 @@ class Pool:
         self._threads = max(1, (os.cpu_count() or 1) // max(1, workers))
         if workers and self._context.get_start_method() == "forkserver":
             self._context.set_forkserver_preload(["m5tools.engine.worker"])
-            with _set("POLARS_MAX_THREADS", str(self._threads)):
-                # Polars reads it once, when it is loaded; the server loads it for all workers.
+            with _set("POLARS_MAX_THREADS", str(self._threads)), _set("OPENBLAS_NUM_THREADS", str(self._threads)):
+                # Both are read once, when the library is loaded; the server loads them for all workers. Threads of
+                # OpenBLAS wait for work by spinning, which takes the cores from the other workers.
                 forkserver.ensure_running()
         self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-", ignore_cleanup_errors=True)
         self._born = 0

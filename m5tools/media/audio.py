@@ -98,14 +98,14 @@ def _ffmpeg(data: bytes, max_s: float, limits: Limits) -> Sound:
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
         _check_stream(rate, channels)
         flat = av.AudioResampler(format="fltp", rate=rate)
-        blocks: list[npt.NDArray[np.float32]] = []
+        blocks: list[npt.NDArray[np.float32]] = []  # [channels, n]
         wanted, got = min(int(max_s * rate), limits.samples // channels), 0
         try:
             for frame in container.decode(stream):
                 frame.pts = None  # gaps in the time stamps are no reason to refuse
                 for part in flat.resample(frame):
-                    blocks.append(_mono(part.to_ndarray().T))
-                    got += len(blocks[-1])
+                    blocks.append(np.asarray(part.to_ndarray(), np.float32))
+                    got += part.samples
                 if got >= wanted:
                     break
         except av.error.InvalidDataError:
@@ -113,7 +113,7 @@ def _ffmpeg(data: bytes, max_s: float, limits: Limits) -> Sound:
                 raise
         if not blocks:
             raise DecodeError(Reason.UNDECODABLE, "no sound frame could be decoded")
-        samples = np.concatenate(blocks)[:wanted]
+        samples = _mono(np.concatenate(blocks, axis=1).T)[:wanted]
         length = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         length = length or (container.duration or 0) / av.time_base
         lossless = stream.codec_context.name.startswith(_LOSSLESS)
@@ -131,8 +131,12 @@ def _check_stream(rate: int, channels: int) -> None:
 
 def _mono(samples: npt.NDArray[Any]) -> Samples:
     """The mean of the channels of [n, channels], values that are no number silenced."""
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    return np.nan_to_num(np.ascontiguousarray(mono, np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    channels = samples.shape[1]
+    mixed = samples[:, 0] if channels == 1 else samples @ np.full(channels, 1 / channels, np.float32)
+    mono: Samples = np.ascontiguousarray(mixed, np.float32)
+    if not np.isfinite(mono.sum()):
+        mono = np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
+    return mono
 
 
 def resample(samples: Samples, rate: int, to: int) -> Samples:
@@ -175,8 +179,8 @@ def encode_ogg(samples: Samples, rate: int = 16_000) -> bytes:
     return buffer.getvalue()
 
 
-def encode_flac(samples: Samples, rate: int = 16_000) -> bytes:
-    """FLAC of 16 bits, mono."""
+def encode_flac(samples: Samples, rate: int = 16_000, haste: bool = False) -> bytes:
+    """FLAC of 16 bits, mono; in haste it packs less well, in less than a tenth of the time that Opus takes."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16", compression_level=0.0 if haste else None)
     return buffer.getvalue()

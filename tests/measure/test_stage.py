@@ -154,7 +154,7 @@ def test_the_same_bytes_in_a_pack_and_loose_measure_the_same(make_dataset: Calla
     rows = {r.pop("asset_id"): r for r in dataset.read("signals_image").to_dicts()}
     assert rows["image-good"] == rows["image-packed"]
     preview = dataset.read("previews_image").filter(pl.col("asset_id") == "image-good")["preview"].item()
-    assert max(image.decode(preview).rgb.shape) == 256
+    assert 128 < max(image.decode(preview).rgb.shape) <= 256
 
 
 def test_products_have_a_row_in_every_table(make_dataset: Callable[..., Dataset], tables: Any) -> None:
