@@ -69,7 +69,7 @@ class Mined(Measure):
 
         def mined(data: bytes, *further: Any) -> image.Picture:
             marker = data.rsplit(b"|", 1)[-1].decode(errors="replace")
-            with (work.scratch.parent.parent.parent.parent / "seen").open("a") as seen:
+            with (work.dataset.root.parent / "seen").open("a") as seen:
                 seen.write(f"{marker}\n")
             with guarded(data):
                 if marker in ENDS:
