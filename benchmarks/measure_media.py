@@ -27,7 +27,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+import PIL
 import polars as pl
 import simplejpeg
 import soundfile
@@ -147,8 +149,8 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--profile", choices=[m.value for m in SETS])
     chosen = parser.parse_args()
-    print(f"Python {platform.python_version()}, NumPy {np.__version__}, Pillow {Image.__version__}, PyAV {av.__version__}, "
-          f"simplejpeg {simplejpeg.__version__}, soundfile {soundfile.__version__}")  # fmt: skip
+    versions = {m.__name__: m.__version__ for m in (np, cv2, av, simplejpeg, soundfile)}
+    print(f"Python {platform.python_version()}, Pillow {PIL.__version__}, {versions}")
     for modality in SETS:
         if chosen.profile and modality != chosen.profile:
             continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 import time
 from abc import ABC, abstractmethod
@@ -87,6 +88,31 @@ class Terms:
         return self.deadline is not None and time.monotonic() > self.deadline
 
 
+class Journal:
+    """A file that names what a worker is at, overwritten in place: opening it anew for every item, or cutting it to
+    length, costs as much as decoding a picture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        self._width = 0
+
+    @staticmethod
+    def read(path: Path) -> str:
+        """The name of the item, empty between items."""
+        return path.read_bytes().rstrip(b"\0").decode() if path.exists() else ""
+
+    def note(self, name: str) -> None:
+        """Name the item, or none."""
+        body = name.encode()
+        self._width = max(self._width, len(body))
+        os.pwrite(self._file, body.ljust(self._width, b"\0"), 0)
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        os.close(self._file)
+
+
 class Work:
     """What a unit may touch: the dataset to read, a scratch folder, and `write`, which remembers what was written.
 
@@ -111,7 +137,7 @@ class Work:
         self.blamed = dict(blamed or {})
         self.terms = terms or Terms()
         self.outputs: list[Output] = []
-        self._journal = journal
+        self._journal = None if journal is None else Journal(journal)
 
     def write(self, table: str, part: str | int, rows: pa.Table | pl.DataFrame, **choices: str) -> int:
         """Write one part of a table; a number is a partition. Returns the number of rows."""
@@ -133,11 +159,16 @@ class Work:
         if self._journal is None:
             yield
             return
-        self._journal.write_text(name)
+        self._journal.note(name)
         try:
             yield
         finally:
-            self._journal.write_text("")
+            self._journal.note("")
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        if self._journal is not None:
+            self._journal.close()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from m5tools.engine.worker import Done, Task, main, perform
 from m5tools.errors import StageFailed
+from m5tools.stage import Journal
 from m5tools.vocabulary import Reason
 
 MOST_DEATHS = 4
@@ -38,7 +39,7 @@ class _Worker:
 
     @property
     def item(self) -> str:
-        return self.journal.read_text() if self.journal.exists() else ""
+        return Journal.read(self.journal)
 
 
 class Pool:

@@ -20,7 +20,9 @@ HOP_S: Final = 0.032
 BANDS: Final = 32
 LOWEST_HZ, HIGHEST_HZ = 250.0, 3500.0
 NEAR: Final = (5, 7)  # bands and frames within which a peak is the highest
-ABOVE: Final = 0.5  # decades that a peak stands above the mean of its frame's bands, at least
+ABOVE: Final = 2.0  # times the mean of its frame's bands that a peak has, at least
+FAINT: Final = 1e-3  # of the strongest: what is fainter is no peak
+SILENT: Final = 1e-7
 FAN_OUT: Final = 3
 MOST_FRAMES: Final = 2**16
 _LONGEST: Final = 63  # frames between two peaks of a pair
@@ -87,10 +89,9 @@ def landmarks(bands: Floats) -> bytes:
         between them (6), frame of the first (16). What two sounds share of the upper 16 bits, at one difference of the
         lower 16, tells how much of one is the other. Empty for silence.
     """
-    level = np.log10(np.maximum(bands, 1e-9)).astype(np.float32)
-    around: Any = cv2.dilate(level, np.ones((NEAR[1], NEAR[0]), np.uint8))
-    ground = np.maximum(level.mean(axis=1, keepdims=True) + np.float32(ABOVE), level.max(initial=-9) - 3)
-    frame, band = np.nonzero((level >= around) & (level > ground) & (level > -7))
+    around: Any = cv2.dilate(bands, np.ones((NEAR[1], NEAR[0]), np.uint8))
+    ground = np.maximum(ABOVE / BANDS * bands.sum(axis=1), max(FAINT * float(bands.max()), SILENT))
+    frame, band = np.nonzero((bands >= around) & (bands > ground[:, None]))
     pairs = []
     for ahead in range(1, FAN_OUT + 1):
         between = frame[ahead:] - frame[:-ahead]

@@ -152,7 +152,8 @@ def grey(rgb: Rgb) -> Grey:
 
 
 def _share(marked: npt.NDArray[np.bool_]) -> list[float]:
-    shares: list[float] = marked.mean(axis=(1, 2)).tolist()
+    flat = marked.reshape(len(marked), -1)
+    shares: list[float] = (np.count_nonzero(flat, axis=1) / flat.shape[1]).tolist()
     return shares
 
 
@@ -178,7 +179,8 @@ def reliefs(grids: pdq.Grid) -> list[float]:
     Args:
         grids: smoothed brightness, uint8 [n, 64, 64].
     """
-    grid = grids.reshape(-1, RELIEF_SIDE, 2, RELIEF_SIDE, 2).sum(axis=(2, 4), dtype=np.uint16).astype(np.float32) / 4
+    rows = grids[:, ::2].astype(np.float32) + grids[:, 1::2]
+    grid = (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
     axis = np.linspace(-1, 1, RELIEF_SIDE, dtype=np.float32)
     weight = axis / (axis @ axis * RELIEF_SIDE)
     slope_down, slope_across = (weight @ grid).sum(axis=1), (grid @ weight).sum(axis=1)

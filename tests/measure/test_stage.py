@@ -16,7 +16,7 @@ from m5tools.engine.local import run_stage
 from m5tools.measure.assets import Depth, measure
 from m5tools.measure.stage import Measure, MeasureConfig
 from m5tools.media import image
-from m5tools.stage import Work
+from m5tools.stage import Journal, Work
 from m5tools.vocabulary import Modality, Reason, State
 
 from ..media.files import encoded, sound_file, tone, video_file
@@ -219,7 +219,7 @@ def test_the_journal_names_the_file_being_decoded(
     listed = dataset.read("assets").filter(pl.col("modality") == "image").sort("asset_id")
     measure(Modality.IMAGE, listed, "image-00000", Depth(64, 60.0), work)
     assert seen == listed["asset_id"].to_list()
-    assert journal.read_text() == ""
+    assert Journal.read(journal) == ""
 
 
 def digests(dataset: Dataset) -> dict[str, str]:
