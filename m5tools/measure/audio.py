@@ -11,7 +11,7 @@ import scipy.fft
 
 from m5tools.measure import fingerprint
 from m5tools.measure.speech import speech_share
-from m5tools.media.audio import Samples, Sound, encode_flac
+from m5tools.media.audio import Samples, Sound, encode_ulaw
 
 WINDOW_S: Final = 0.05
 SILENCE_DBFS: Final = -60.0
@@ -24,7 +24,7 @@ PREVIEW_S: Final = 10
 LOW_RATE: Final = 8_000
 PEAKS: Final = 128
 BLOCK: Final = 2_048
-MOST_BLOCKS: Final = 128
+MOST_BLOCKS: Final = 64
 AUDIBLE: Final = 1e-7  # −70 dB of the strongest frequency
 LOUDNESS_S: Final = 0.4
 ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0
@@ -53,7 +53,7 @@ def signals(sound: Sound) -> tuple[dict[str, Any], dict[str, Any]]:
         "fingerprint": fingerprint.landmarks(spectrum.bands),
     } | _peaks(samples)
     clip = np.clip(low[: int(PREVIEW_S * low_rate)], -1, 1)
-    return row, {"preview": encode_flac(clip, round(low_rate), haste=True), "envelope": envelope(samples)}
+    return row, {"preview": encode_ulaw(clip, round(low_rate)), "envelope": envelope(samples)}
 
 
 def _dbfs(power: Any) -> Any:
@@ -97,7 +97,7 @@ def lowered(samples: Samples, rate: int) -> tuple[Samples, float]:
 
 
 def _blocks(samples: Samples) -> Floats:
-    """Power spectra of up to 128 evenly spread blocks of 2,048 samples: float32 [blocks, 1,025]."""
+    """Power spectra of up to 64 evenly spread blocks of 2,048 samples: float32 [blocks, 1,025]."""
     count = max(1, len(samples) // BLOCK)
     padded = samples if len(samples) >= BLOCK else np.pad(samples, (0, BLOCK - len(samples)))
     step = -(-count // MOST_BLOCKS)

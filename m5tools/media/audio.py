@@ -6,8 +6,10 @@ libsndfile reads WAV, FLAC, Ogg, MP3 and AIFF; FFmpeg (PyAV) everything else and
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 import av
@@ -179,8 +181,33 @@ def encode_ogg(samples: Samples, rate: int = 16_000) -> bytes:
     return buffer.getvalue()
 
 
-def encode_flac(samples: Samples, rate: int = 16_000, haste: bool = False) -> bytes:
-    """FLAC of 16 bits, mono; in haste it packs less well, in less than a tenth of the time that Opus takes."""
+def encode_ulaw(samples: Samples, rate: int) -> bytes:
+    """WAV of 8 bits in µ-law (ITU-R G.711), mono: a byte a sample, in a hundredth of the time that Opus takes.
+
+    Args:
+        samples: float32 [n] in −1…1.
+        rate: sampling rate in Hz.
+    """
+    whole = np.rint(samples * np.float32(32_767)).astype(np.int16)
+    body = _ulaw()[whole.view(np.uint16)].tobytes()
+    facts = struct.pack("<4sI4s4sIHHIIHHH", b"RIFF", 50 + len(body) + len(body) % 2, b"WAVE", b"fmt ", 18, 7, 1, rate,
+                        rate, 1, 8, 0)  # fmt: skip
+    return facts + struct.pack("<4sII4sI", b"fact", 4, len(body), b"data", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+@cache
+def _ulaw() -> npt.NDArray[np.uint8]:
+    """The code of each of the 65,536 values of 16 bits, negative ones last."""
+    value = np.arange(65_536, dtype=np.int64)
+    value = np.where(value < 32_768, value, value - 65_536)
+    magnitude = np.minimum(np.abs(value), 32_635) + 132
+    exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
+    mantissa = magnitude >> exponent + 3 & 15
+    return (~(np.where(value < 0, 128, 0) | exponent << 4 | mantissa) & 255).astype(np.uint8)
+
+
+def encode_flac(samples: Samples, rate: int = 16_000) -> bytes:
+    """FLAC of 16 bits, mono."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16", compression_level=0.0 if haste else None)
+    soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
