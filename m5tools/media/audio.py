@@ -189,7 +189,7 @@ def encode_ulaw(samples: Samples, rate: int) -> bytes:
         rate: sampling rate in Hz.
     """
     whole = np.rint(samples * np.float32(32_767)).astype(np.int16)
-    body = _ulaw()[whole.view(np.uint16)].tobytes()
+    body: bytes = _ulaw()[whole.view(np.uint16)].tobytes()
     facts = struct.pack("<4sI4s4sIHHIIHHH", b"RIFF", 50 + len(body) + len(body) % 2, b"WAVE", b"fmt ", 18, 7, 1, rate,
                         rate, 1, 8, 0)  # fmt: skip
     return facts + struct.pack("<4sII4sI", b"fact", 4, len(body), b"data", len(body)) + body + b"\0" * (len(body) % 2)
@@ -203,7 +203,8 @@ def _ulaw() -> npt.NDArray[np.uint8]:
     magnitude = np.minimum(np.abs(value), 32_635) + 132
     exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
     mantissa = magnitude >> exponent + 3 & 15
-    return (~(np.where(value < 0, 128, 0) | exponent << 4 | mantissa) & 255).astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = (~(np.where(value < 0, 128, 0) | exponent << 4 | mantissa) & 255).astype(np.uint8)
+    return codes
 
 
 def encode_flac(samples: Samples, rate: int = 16_000) -> bytes:
