@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict
 from m5tools import atomic, schema
 from m5tools.dataset import Dataset, Manifest, Output, StageEntry, part_name
 from m5tools.errors import StaleError
+from m5tools.journal import Journal
 from m5tools.vocabulary import Reason
 
 Counts = dict[str, int]
@@ -111,7 +112,7 @@ class Work:
         self.blamed = dict(blamed or {})
         self.terms = terms or Terms()
         self.outputs: list[Output] = []
-        self._journal = journal
+        self._journal = None if journal is None else Journal(journal)
 
     def write(self, table: str, part: str | int, rows: pa.Table | pl.DataFrame, **choices: str) -> int:
         """Write one part of a table; a number is a partition. Returns the number of rows."""
@@ -138,11 +139,16 @@ class Work:
         if self._journal is None:
             yield
             return
-        self._journal.write_text(name)
+        self._journal.note(name)
         try:
             yield
         finally:
-            self._journal.write_text("")
+            self._journal.note("")
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        if self._journal is not None:
+            self._journal.close()
 
 
 @dataclass(frozen=True)

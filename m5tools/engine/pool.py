@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from m5tools.engine.begin import begin
 from m5tools.errors import StageFailed
+from m5tools.journal import Journal
 from m5tools.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class _Worker:
 
     @property
     def item(self) -> str:
-        return self.journal.read_text() if self.journal.exists() else ""
+        return Journal.read(self.journal)
 
 
 class Pool:
@@ -154,7 +155,9 @@ class Pool:
         process = self._context.Process(
             target=begin, args=(theirs, str(journal), self._threads, os.getpid()), daemon=True
         )
-        with _set("POLARS_MAX_THREADS", str(self._threads)):
+        # Read once, when the libraries are loaded. Threads of OpenBLAS wait for work by spinning, which takes the cores
+        # from the other workers.
+        with _set("POLARS_MAX_THREADS", str(self._threads)), _set("OPENBLAS_NUM_THREADS", str(self._threads)):
             process.start()
         theirs.close()
         return _Worker(process, ours, journal)

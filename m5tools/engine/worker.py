@@ -58,6 +58,8 @@ def perform(task: Task, journal: Path | None = None) -> Done:
         if told is not None:
             return Done({}, [], time.perf_counter() - started, message=told)
         return Done({}, [], time.perf_counter() - started, traceback=traceback.format_exc())
+    finally:
+        work.close()
     return Done(counts, work.outputs, time.perf_counter() - started)
 
 

@@ -6,9 +6,9 @@ else; the slice goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -17,12 +17,14 @@ from m5tools import schema
 from m5tools.measure import audio as audio_signals
 from m5tools.measure import image as image_signals
 from m5tools.measure import video as video_signals
+from m5tools.measure.image import Look
+from m5tools.measure.kept import Found, Kept, Row
 from m5tools.media import audio, image, source, video
-from m5tools.media.guard import DecodeError, NoSoundTrack
+from m5tools.media.guard import DecodeError, NoSoundTrack, bounded
 from m5tools.stage import Counts, Work
 from m5tools.vocabulary import Modality, Reason, State
 
-Row = dict[str, Any]
+_BATCH: Final = {Modality.IMAGE: 32, Modality.VIDEO: 1, Modality.AUDIO: 8}
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,6 @@ class Depth:
     sound_s: float
 
 
-@dataclass
-class _Rows:
-    """What a slice produces, by table."""
-
-    tables: dict[str, list[Row]] = field(default_factory=dict)
-
-    def add(self, table: str, row: Row) -> None:
-        self.tables.setdefault(table, []).append(row)
-
-    def present(self, modality: Modality, asset_id: str, row: Row, preview: Row) -> None:
-        self.add(f"signals_{modality}", _verdict(asset_id, State.PRESENT, Reason.NONE) | row)
-        self.add(f"previews_{modality}", {"asset_id": asset_id} | preview)
-
-    def without(self, modality: Modality, asset_id: str, reason: Reason, **facts: Any) -> None:
-        state = State.ABSENT if reason is Reason.NOT_LISTED else State.FAILED
-        self.add(f"signals_{modality}", _verdict(asset_id, state, reason) | facts)
-
-
 def measure(modality: Modality, assets: pl.DataFrame, part: str, depth: Depth, work: Work) -> Counts:
     """Decode and measure the files of one slice and write their parts of the signal and preview tables.
 
@@ -66,80 +50,116 @@ def measure(modality: Modality, assets: pl.DataFrame, part: str, depth: Depth, w
         depth: how far to go.
         work: of the unit.
     """
-    one: dict[Modality, Callable[[_Rows, Row, Depth, Work], None]] = {
-        Modality.IMAGE: _image,
-        Modality.VIDEO: _video,
-        Modality.AUDIO: _audio,
-    }
-    rows = _Rows()
-    for asset in assets.iter_rows(named=True):
-        one[modality](rows, asset, depth, work)
-    for table, found in sorted(rows.tables.items()):
-        work.write(table, part, pa.Table.from_pylist(found, schema.law(table).schema))
-    failed = sum(row["state"] == State.FAILED for row in rows.tables.get(f"signals_{modality}", []))
+    kept = Kept(work.scratch / "measured" / f"{part}.msgpack")
+    tables: dict[str, list[Row]] = {}
+    done: set[str] = set()
+    for ids, found in kept.entries():
+        done.update(ids)
+        _sort_in(tables, found)
+    with bounded():
+        for batch in _batches(assets, done, _BATCH[modality]):
+            found = _measured(modality, batch, depth, work)
+            kept.add([asset["asset_id"] for asset in batch], found)
+            _sort_in(tables, found)
+    for table, rows in sorted(tables.items()):
+        work.write(table, part, pa.Table.from_pylist(rows, schema.law(table).schema))
+    kept.forget()
+    failed = sum(row["state"] == State.FAILED for row in tables.get(f"signals_{modality}", []))
     plural = "sounds" if modality is Modality.AUDIO else f"{modality}s"
     return {"items": assets.height, "failed": failed, plural: assets.height}
 
 
-def _verdict(asset_id: str, state: State, reason: Reason) -> Row:
-    return {"asset_id": asset_id, "state": int(state), "reason": int(reason)}
+def _batches(assets: pl.DataFrame, done: set[str], size: int) -> Iterator[list[Row]]:
+    left = [asset for asset in assets.iter_rows(named=True) if asset["asset_id"] not in done]
+    return (left[start : start + size] for start in range(0, len(left), size))
 
 
-def _bytes(asset: Row, work: Work) -> bytes:
-    return source.read(work.dataset.root, asset["uri"], asset["offset"], asset["length"])
+def _sort_in(tables: dict[str, list[Row]], found: Found) -> None:
+    for table, row in found:
+        tables.setdefault(table, []).append(row)
 
 
-def _image(rows: _Rows, asset: Row, depth: Depth, work: Work) -> None:
-    asset_id = asset["asset_id"]
-    with work.item(asset_id):
-        try:
-            _refuse_blamed(asset_id, work)
-            row, preview = image_signals.signals(image.decode(_bytes(asset, work), image_signals.THUMBNAIL))
-        except DecodeError as error:
-            rows.without(Modality.IMAGE, asset_id, error.reason)
+def _measured(modality: Modality, batch: list[Row], depth: Depth, work: Work) -> Found:
+    if modality is Modality.IMAGE:
+        return _images(batch, work)
+    one = _video if modality is Modality.VIDEO else _audio
+    return [row for asset in batch for row in one(asset, depth, work)]
+
+
+def _images(batch: list[Row], work: Work) -> Found:
+    looks: list[Look | Reason] = [_look(asset, work) for asset in batch]
+    rows = iter(image_signals.rows([look for look in looks if isinstance(look, Look)]))
+    found: Found = []
+    for asset, look in zip(batch, looks, strict=True):
+        if isinstance(look, Look):
+            found += _present(Modality.IMAGE, asset["asset_id"], next(rows), {"preview": look.preview})
         else:
-            rows.present(Modality.IMAGE, asset_id, row, {"preview": preview})
+            found += _without(Modality.IMAGE, asset["asset_id"], look)
+    return found
 
 
-def _audio(rows: _Rows, asset: Row, depth: Depth, work: Work) -> None:
+def _look(asset: Row, work: Work) -> Look | Reason:
+    with work.item(asset["asset_id"]):
+        try:
+            return image_signals.look(image.decode(_bytes(asset, work), image_signals.DECODED))
+        except DecodeError as error:
+            return error.reason
+
+
+def _audio(asset: Row, depth: Depth, work: Work) -> Found:
     asset_id = asset["asset_id"]
     with work.item(asset_id):
         try:
-            _refuse_blamed(asset_id, work)
-            _sound(rows, asset_id, _bytes(asset, work), depth, None)
+            return _sound(asset_id, _bytes(asset, work), depth, None)
         except NoSoundTrack:  # listed as sound, so the lack of it is a fault
-            rows.without(Modality.AUDIO, asset_id, Reason.WRONG_TYPE)
+            return _without(Modality.AUDIO, asset_id, Reason.WRONG_TYPE)
         except DecodeError as error:
-            rows.without(Modality.AUDIO, asset_id, error.reason)
+            return _without(Modality.AUDIO, asset_id, error.reason)
 
 
-def _video(rows: _Rows, asset: Row, depth: Depth, work: Work) -> None:
+def _video(asset: Row, depth: Depth, work: Work) -> Found:
     """A clip and its sound track, which shares the clip's fate."""
     asset_id = asset["asset_id"]
     with work.item(asset_id):
         try:
-            _refuse_blamed(asset_id, work)
             data = _bytes(asset, work)
             row, preview = video_signals.signals(video.decode(data, max_frames=depth.frames))
         except DecodeError as error:
-            rows.without(Modality.VIDEO, asset_id, error.reason)
-            rows.without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id)
-            return
-        rows.present(Modality.VIDEO, asset_id, row, {"preview": preview})
+            return [
+                *_without(Modality.VIDEO, asset_id, error.reason),
+                *_without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id),
+            ]
+        found = _present(Modality.VIDEO, asset_id, row, preview)
         try:
-            _sound(rows, asset_id, data, depth, asset_id)
+            return found + _sound(asset_id, data, depth, asset_id)
         except DecodeError as error:
-            rows.without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id)
+            return found + _without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id)
 
 
-def _sound(rows: _Rows, asset_id: str, data: bytes, depth: Depth, derived_from: str | None) -> None:
+def _sound(asset_id: str, data: bytes, depth: Depth, derived_from: str | None) -> Found:
     sound = audio.decode(data, rate=None, max_s=depth.sound_s)
-    row, clip, envelope = audio_signals.signals(sound)
-    preview = {"preview": clip, "envelope": envelope}
-    rows.present(Modality.AUDIO, asset_id, row | {"derived_from": derived_from}, preview)
+    row, preview = audio_signals.signals(sound)
+    return _present(Modality.AUDIO, asset_id, row | {"derived_from": derived_from}, preview)
 
 
-def _refuse_blamed(asset_id: str, work: Work) -> None:
-    """A file that killed or stalled a worker twice is not decoded a third time."""
-    if asset_id in work.blamed:
-        raise DecodeError(work.blamed[asset_id], "it stopped a worker before")
+def _bytes(asset: Row, work: Work) -> bytes:
+    """The bytes of a file, unless it killed or stalled a worker twice: it is not decoded a third time."""
+    if asset["asset_id"] in work.blamed:
+        raise DecodeError(work.blamed[asset["asset_id"]], "it stopped a worker before")
+    return source.read(work.dataset.root, asset["uri"], asset["offset"], asset["length"])
+
+
+def _present(modality: Modality, asset_id: str, row: Row, preview: Row) -> Found:
+    return [
+        (f"signals_{modality}", _verdict(asset_id, State.PRESENT, Reason.NONE) | row),
+        (f"previews_{modality}", {"asset_id": asset_id} | preview),
+    ]
+
+
+def _without(modality: Modality, asset_id: str, reason: Reason, **facts: Any) -> Found:
+    state = State.ABSENT if reason is Reason.NOT_LISTED else State.FAILED
+    return [(f"signals_{modality}", _verdict(asset_id, state, reason) | facts)]
+
+
+def _verdict(asset_id: str, state: State, reason: Reason) -> Row:
+    return {"asset_id": asset_id, "state": int(state), "reason": int(reason)}

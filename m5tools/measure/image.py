@@ -1,58 +1,148 @@
-"""Signals of one picture, from its decoded thumbnail.
+"""Signals of pictures, from their decoded thumbnails.
+
+What needs the pixels is taken from each picture by itself (:func:`look`); what can be computed from a few small grids
+is computed for a batch of pictures at once (:func:`rows`), which costs a third of doing it one by one.
 
 The trim is robust against recompression and watermark specks: a 3×3 median first, then a row or column belongs to the
 content when at least 1 % of it differs from the border colour by more than 28 of 255.
-PDQ: Facebook, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pdqhash
 
-from m5tools.media.image import Picture, Rgb, encode_jpeg, fit
+from m5tools.measure import pdq
+from m5tools.measure.colours import colours, samples
+from m5tools.media.image import Picture, Rgb, encode_jpeg
 
-THUMBNAIL: Final = 256
+DECODED: Final = 128  # pixels of the short side that decoding keeps
+THUMBNAIL: Final = 256  # … and of the long side of a thumbnail at most
 TOLERANCE: Final = 28
 CONTENT_SHARE: Final = 0.01
 FLAT: Final = 2
-COLOUR_BINS: Final = 8
 RELIEF_SIDE: Final = 32
-_COLOUR_SIDE: Final = 64
-_WHITE: Final = (240, 8)  # L* at least, a* and b* at most so far from neutral, all of 255
+CENTRE: Final = 0.9
+DARK: Final = 32
+BRIGHT: Final = 224
+CLIPPED: Final = (1, 254)
+CELL: Final = 8
+STROKE: Final = 80
+STROKE_SHARE: Final = 0.5
+RUN: Final = 4
 
 Grey = npt.NDArray[np.uint8]
+_SQUARE: Final = np.ones((3, 3), np.uint8)
 
 
-def signals(picture: Picture) -> tuple[dict[str, Any], bytes]:
-    """Columns of `signals_image` (without id, state and reason) and the preview as JPEG."""
-    rgb = fit(picture.rgb, THUMBNAIL)
+@dataclass(frozen=True)
+class Look:
+    """What is kept of one picture until its batch is full.
+
+    Attributes:
+        facts: columns of `signals_image` that are known already.
+        whole: PDQ's grid of the picture, uint8 [64, 64].
+        content: … of what the trim leaves; None where nothing stands out.
+        centre: … of the middle of that, 90 % of either side.
+        colours: sampled pixels of the content, uint8 [24, 24, 3].
+        preview: a JPEG.
+    """
+
+    facts: dict[str, Any]
+    whole: pdq.Grid
+    content: pdq.Grid | None
+    centre: pdq.Grid | None
+    colours: Rgb
+    preview: bytes
+
+
+def look(picture: Picture) -> Look:
+    """What one picture contributes to its batch."""
+    rgb = thumbnail(picture.rgb)
     luma = grey(rgb)
-    content = trimmed(rgb)
-    hashed, quality = pdq(rgb)
-    area = 0 if content is None else content.shape[0] * content.shape[1]
-    row = {
+    height, width = luma.shape
+    box = content_box(rgb)
+    left, top, right, bottom = box or (0, 0, width, height)
+    area = (right - left) * (bottom - top)
+    smooth = pdq.smoothed(luma)
+    inside = smooth[top:bottom, left:right]
+    whole = pdq.grid(smooth)
+    mean, deviation = (float(v[0, 0]) for v in cv2.meanStdDev(luma))
+    spread = cv2.morphologyEx(luma, cv2.MORPH_GRADIENT, _SQUARE)
+    uneven = cv2.threshold(spread, FLAT, 1, cv2.THRESH_BINARY)[1]
+    facts = {
         "width": picture.width,
         "height": picture.height,
+        "aspect": picture.width / picture.height,
         "format": picture.format,
         "has_alpha": picture.has_alpha,
         "short_side": min(picture.width, picture.height),
-        "luma_mean": float(luma.mean()),
-        "luma_deviation": float(luma.std()),
-        "relief": relief(luma),
-        "sharpness": float(cv2.Laplacian(luma, cv2.CV_32F).var()),
-        "flat_share": _flat_share(luma),
-        "border_share": 1 - area / luma.size,
-        "pdq": hashed,
-        "pdq_quality": quality,
-        "pdq_trimmed": None if content is None else hashed if area == luma.size else pdq(content)[0],
-        "colours": colours(rgb if content is None else content),
+        "luma_mean": mean,
+        "luma_deviation": deviation,
+        "sharpness": _variance(cv2.Laplacian(luma, cv2.CV_16S)),
+        "flat_share": 1 - cv2.countNonZero(uneven) / luma.size,
+        "banner_share": _banner_share(spread),
+        "border_share": 1.0 if box is None else 1 - area / luma.size,
     }
-    return row, encode_jpeg(rgb)
+    if box is not None:
+        across, down = picture.width / width, picture.height / height
+        facts |= {
+            "trim_left": round(left * across),
+            "trim_top": round(top * down),
+            "trim_right": round(right * across),
+            "trim_bottom": round(bottom * down),
+        }
+    return Look(
+        facts=facts,
+        whole=whole,
+        content=None if box is None else whole if area == luma.size else pdq.grid(inside),
+        centre=None if box is None else pdq.grid(_centre(inside)),
+        colours=samples(rgb[top:bottom, left:right]),
+        preview=encode_jpeg(rgb),
+    )
+
+
+def signals(picture: Picture) -> tuple[dict[str, Any], bytes]:
+    """Columns of `signals_image` (without id, state and reason) of one picture, and the preview as JPEG."""
+    one = look(picture)
+    return rows([one])[0], one.preview
+
+
+def rows(looks: Sequence[Look]) -> list[dict[str, Any]]:
+    """Columns of `signals_image` (without id, state and reason) of a batch of pictures.
+
+    A picture's row does not depend on its company.
+    """
+    if not looks:
+        return []
+    whole = np.stack([one.whole for one in looks])
+    # A picture of which nothing is left has no hash of it; the whole stands in to keep the batch's shape.
+    content = np.stack([one.whole if one.content is None else one.content for one in looks])
+    centre = np.stack([one.whole if one.centre is None else one.centre for one in looks])
+    columns = {
+        "relief": reliefs(whole),
+        "dark_share": _share(whole < DARK),
+        "bright_share": _share(whole >= BRIGHT),
+        "clipped_share": _share((whole <= CLIPPED[0]) | (whole >= CLIPPED[1])),
+        "pdq": pdq.hashes(whole),
+        "pdq_quality": pdq.qualities(whole).tolist(),
+        "pdq_turned": pdq.orientations(content),
+        "pdq_centre": pdq.hashes(centre),
+        "colours": colours(np.stack([one.colours for one in looks])),
+    }
+    found = []
+    for place, one in enumerate(looks):
+        row = one.facts | {name: values[place] for name, values in columns.items()}
+        row["pdq_trimmed"] = row["pdq_turned"][: pdq.BYTES]
+        if one.content is None:
+            row |= {"pdq_trimmed": None, "pdq_turned": None, "pdq_centre": None}
+        found.append(row)
+    return found
 
 
 def grey(rgb: Rgb) -> Grey:
@@ -61,72 +151,87 @@ def grey(rgb: Rgb) -> Grey:
     return luma
 
 
-def relief(luma: Grey) -> float:
+def _share(marked: npt.NDArray[np.bool_]) -> list[float]:
+    flat = marked.reshape(len(marked), -1)
+    shares: list[float] = (np.count_nonzero(flat, axis=1) / flat.shape[1]).tolist()
+    return shares
+
+
+def thumbnail(rgb: Rgb) -> Rgb:
+    """Halved until the long side has at most 320 pixels: whole factors cost a sixth of fitting a size."""
+    while max(rgb.shape[:2]) > THUMBNAIL:
+        height, width = (max(1, side // 2) for side in rgb.shape[:2])
+        even = rgb[: 2 * height, : 2 * width]
+        rgb = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return rgb
+
+
+def _variance(values: npt.NDArray[Any]) -> float:
+    return float(cv2.norm(values) ** 2) / values.size - float(cv2.mean(values)[0]) ** 2
+
+
+def reliefs(grids: pdq.Grid) -> list[float]:
     """What stands out of an evenly lit ground, in levels from the 1st to the 99th percentile.
 
     Averaging over a grid removes noise, and a fitted plane the slope of the light; a picture of nothing has neither
     noise nor slope to show for content, whatever its standard deviation.
+
+    Args:
+        grids: smoothed brightness, uint8 [n, 64, 64].
     """
-    height, width = luma.shape
-    size = (min(width, RELIEF_SIDE), min(height, RELIEF_SIDE))
-    grid = cv2.resize(luma.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    down, across = (np.linspace(-1, 1, n, dtype=np.float32) if n > 1 else np.zeros(1, np.float32) for n in grid.shape)
-    slopes = (
-        (axis @ means) / max(float(axis @ axis), 1.0) for axis, means in ((down, grid.mean(1)), (across, grid.mean(0)))
-    )
-    slope_down, slope_across = slopes
-    level = grid - slope_down * down[:, None] - slope_across * across
-    low, high = np.percentile(level, (1, 99))
-    return float(high - low)
+    rows = grids[:, ::2].astype(np.float32) + grids[:, 1::2]
+    grid = (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
+    axis = np.linspace(-1, 1, RELIEF_SIDE, dtype=np.float32)
+    weight = axis / (axis @ axis * RELIEF_SIDE)
+    slope_down, slope_across = (weight @ grid).sum(axis=1), (grid @ weight).sum(axis=1)
+    grid -= slope_down[:, None, None] * axis[:, None]
+    grid -= slope_across[:, None, None] * axis
+    last = RELIEF_SIDE**2 - 1
+    low, high = round(0.01 * last), round(0.99 * last)
+    level = np.partition(grid.reshape(len(grid), -1), (low, high), axis=1)
+    spans: list[float] = (level[:, high] - level[:, low]).tolist()
+    return spans
 
 
-def pdq(rgb: Rgb) -> tuple[bytes, int]:
-    """PDQ hash (32 bytes) and its quality (0–100; 0 for blank pictures)."""
-    bits, quality = pdqhash.compute(np.ascontiguousarray(rgb))
-    return np.packbits(bits.astype(np.uint8)).tobytes(), int(quality)
-
-
-def trimmed(rgb: Rgb) -> Rgb | None:
-    """The content without borders of one colour; None where nothing stands out."""
+def content_box(rgb: Rgb) -> tuple[int, int, int, int] | None:
+    """The content without borders of one colour: left, top, right, bottom; None where nothing stands out."""
     smooth = cv2.medianBlur(rgb, 3)
-    corners = smooth[[0, 0, -1, -1], [0, -1, 0, -1]]
-    border = np.median(corners, axis=0)
-    red, green, blue = cv2.split(cv2.absdiff(smooth, np.array([*border, 0.0])))
-    differs = cv2.max(cv2.max(red, green), blue) > TOLERANCE
-    rows = np.flatnonzero(differs.mean(axis=1) >= CONTENT_SHARE)
-    columns = np.flatnonzero(differs.mean(axis=0) >= CONTENT_SHARE)
-    if not len(rows) or not len(columns):
+    corners = zip(
+        *smooth[:: max(1, len(smooth) - 1), :: max(1, smooth.shape[1] - 1)].reshape(-1, 3).tolist(), strict=True
+    )
+    middle = [sorted(channel)[1:3] or channel for channel in corners]  # their mean is the median of the four
+    low = tuple(sum(pair) / len(pair) - TOLERANCE for pair in middle)
+    high = tuple(sum(pair) / len(pair) + TOLERANCE for pair in middle)
+    same = cv2.inRange(smooth, low, high)
+    rows, columns = _span(same, 1), _span(same, 0)
+    if rows is None or columns is None:
         return None
-    return rgb[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return columns[0], rows[0], columns[1], rows[1]
 
 
-def _flat_share(luma: Grey) -> float:
-    """Share of pixels whose 3×3 neighbourhood spans at most `FLAT` levels."""
-    spread = cv2.morphologyEx(luma, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return float((spread <= FLAT).mean())
+def _span(same: npt.NDArray[Any], axis: int) -> tuple[int, int] | None:
+    """From the first row (axis 1) or column of which enough differs from the border to behind the last."""
+    alike = cv2.reduce(same, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    content = alike <= 255 * (1 - CONTENT_SHARE)
+    first = int(content.argmax())
+    return (first, len(content) - int(content[::-1].argmax())) if content[first] else None
 
 
-def colours(rgb: Rgb) -> bytes:
-    """Histogram over a*, b* of the pixels that are not near white.
+def _centre(luma: Grey) -> Grey:
+    height, width = luma.shape
+    down, across = round(height * (1 - CENTRE) / 2), round(width * (1 - CENTRE) / 2)
+    return luma[down : height - down, across : width - across]
 
-    Each pixel is shared bilinearly among its four nearest bins: neutral colours lie on a bin's edge, and a hard
-    histogram would jump between copies of one picture.
 
-    Returns:
-        64 bytes, row = a*, column = b*; sum ≈ 255, or 0 where all is white.
-    """
-    height, width = rgb.shape[:2]
-    small = cv2.resize(rgb, (min(width, _COLOUR_SIDE), min(height, _COLOUR_SIDE)), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).reshape(-1, 3)
-    off_neutral = np.abs(lab[:, 1:].astype(np.int16) - 128).max(axis=1)
-    coloured = lab[(lab[:, 0] < _WHITE[0]) | (off_neutral > _WHITE[1]), 1:]
-    histogram = np.zeros(COLOUR_BINS * COLOUR_BINS)
-    place = np.clip(coloured.astype(np.float64) * COLOUR_BINS / 256 - 0.5, 0, COLOUR_BINS - 1)
-    low = np.minimum(place.astype(np.int64), COLOUR_BINS - 2)
-    share = place - low
-    for a in (0, 1):
-        for b in (0, 1):
-            weight = (share[:, 0] if a else 1 - share[:, 0]) * (share[:, 1] if b else 1 - share[:, 1])
-            bins = (low[:, 0] + a) * COLOUR_BINS + low[:, 1] + b
-            histogram += np.bincount(bins, weight, COLOUR_BINS * COLOUR_BINS)
-    return np.rint(histogram * 255 / max(len(coloured), 1)).astype(np.uint8).tobytes()
+def _banner_share(spread: npt.NDArray[Any]) -> float:
+    """Share of the picture that looks like lines of print: cells of 8 × 8 pixels full of strong contrast, at least
+    four of them side by side."""
+    down, across = (n // CELL for n in spread.shape)
+    if not down or across < RUN:
+        return 0.0
+    strokes = cv2.threshold(spread[: down * CELL, : across * CELL], STROKE, 255, cv2.THRESH_BINARY)[1]
+    cells = cv2.resize(strokes, (across, down), interpolation=cv2.INTER_AREA)
+    dense = cv2.threshold(cells, round(255 * STROKE_SHARE) - 1, 1, cv2.THRESH_BINARY)[1]
+    runs = cv2.morphologyEx(dense, cv2.MORPH_OPEN, np.ones((1, RUN), np.uint8))
+    share: float = cv2.countNonZero(runs) / (down * across)
+    return share

@@ -1,4 +1,4 @@
-"""Signals of one clip, from frames taken once a second."""
+"""Signals of one clip, from frames taken once a second and from small glances every 0.3 s."""
 
 from __future__ import annotations
 
@@ -9,38 +9,54 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m5tools.measure.image import Grey, grey, pdq
+from m5tools.measure import pdq
+from m5tools.measure.image import Grey, grey
 from m5tools.media.image import Rgb, encode_jpeg, fit
 from m5tools.media.video import Clip
 
-FRAME_SIDE: Final = 256
 MOTION_SIDE: Final = 96
 VISIBLE: Final = 6
+STATIC: Final = 0.002
 DARK: Final = 32
 DARK_SHARE: Final = 0.98
 NOISE_SPAN: Final = 8
+CUT_LEVELS: Final = 24
+CUT_SHARE: Final = 0.5
 STRIP_FRAMES: Final = 8
 STRIP_HEIGHT: Final = 96
 _STRIP_WIDTH: Final = 4 * STRIP_HEIGHT
 
 
-def signals(clip: Clip) -> tuple[dict[str, Any], bytes]:
-    """Columns of `signals_video` (without id, state and reason) and the preview strip as JPEG."""
+def signals(clip: Clip) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns of `signals_video` (without id, state and reason) and of `previews_video` (without id)."""
     small = [grey(fit(frame, MOTION_SIDE)) for frame in clip.frames]
+    black = [_is_black(luma) for luma in small]
+    changes = _changes(clip.glances)
+    moving = [share for share, _ in changes]
+    grids = np.stack([pdq.grid(pdq.smoothed(grey(frame))) for frame in clip.frames])
     row = {
         "width": clip.width,
         "height": clip.height,
+        "container": clip.container,
         "codec": clip.codec,
+        "bit_rate": clip.bit_rate,
         "duration_s": clip.duration_s,
         "fps": clip.fps,
         "frames": len(clip.frames),
+        "decodable_share": clip.decodable,
         "has_audio": clip.has_audio,
         "motion": _motion(small),
-        "moving_share": _moving_share(clip.glances),
-        "black_share": float(np.mean([_is_black(luma) for luma in small])),
-        "frame_pdq": [pdq(fit(frame, FRAME_SIDE))[0] for frame in clip.frames],
+        "moving_share": float(np.mean(moving)) if moving else None,
+        "static_share": float(np.mean([share < STATIC for share in moving])) if moving else None,
+        "scene_changes": sum(level > CUT_LEVELS and share > CUT_SHARE for share, level in changes),
+        "black_share": float(np.mean(black)),
+        "letterbox_share": _letterbox_share(
+            [luma for luma, is_black in zip(small, black, strict=True) if not is_black]
+        ),
+        "frame_pdq": pdq.hashes(grids),
+        "frame_pdq_quality": pdq.qualities(grids).tolist(),
     }
-    return row, strip(clip.frames)
+    return row, {"preview": strip(clip.frames), "frames": [encode_jpeg(frame) for frame in clip.frames]}
 
 
 def _motion(frames: list[Grey]) -> float | None:
@@ -51,15 +67,27 @@ def _motion(frames: list[Grey]) -> float | None:
     return float(np.mean(steps))
 
 
-def _moving_share(glances: npt.NDArray[np.uint8]) -> float | None:
-    """Share of pixels that change visibly between successive glances.
+def _changes(glances: npt.NDArray[np.uint8]) -> list[tuple[float, float]]:
+    """Between successive glances: the share of pixels that change visibly, and the mean change in levels.
 
     Smoothed, the noise of sensor and coder stays below `VISIBLE`; what moves at night or slowly does not.
     """
-    if len(glances) < 2:
+    steps = (cv2.absdiff(before, after) for before, after in pairwise([_smooth(glance) for glance in glances]))
+    return [(float((step > VISIBLE).mean()), float(step.mean())) for step in steps]
+
+
+def _letterbox_share(frames: list[Grey]) -> float | None:
+    """Share of the picture in bars that stay dark from the edge on in all frames; None where all are black."""
+    if not frames:
         return None
-    smooth = [_smooth(glance) for glance in glances]
-    return float(np.mean([(cv2.absdiff(before, after) > VISIBLE).mean() for before, after in pairwise(smooth)]))
+    lightest = np.max(frames, axis=0)
+    rows, columns = (
+        np.flatnonzero(np.percentile(lightest, 95, axis=axis, method="nearest") >= DARK) for axis in (1, 0)
+    )
+    if not len(rows) or not len(columns):
+        return None
+    inside = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
+    return float(1 - inside / lightest.size)
 
 
 def _is_black(luma: Grey) -> bool:

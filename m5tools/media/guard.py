@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import logging
 import re
+import resource
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import av.logging
@@ -32,16 +35,45 @@ class Limits:
         bytes: length of the file.
         pixels: width × height that it claims.
         frames: video frames decoded while looking for those to keep.
+        decoded_pixels: likewise in pixels: a minute of 1920 × 1080 at 30 frames a second.
         samples: sound samples decoded, all channels together.
     """
 
     bytes: int = 512 * 2**20
     pixels: int = 100_000_000
     frames: int = 20_000
+    decoded_pixels: int = 4_000_000_000
     samples: int = 60_000_000
 
 
 LIMITS: Final = Limits()
+MEMORY: Final = 2**30
+
+
+@contextmanager
+def bounded(memory: int = MEMORY) -> Iterator[None]:
+    """Let this process allocate `memory` bytes more than it holds, where the system can limit that (Linux).
+
+    A decoder that asks for more is refused, which leaves as MEMORY_LIMIT, or dies of it, which costs the one file.
+    """
+    held = _held()
+    if held is None:
+        yield
+        return
+    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    bounds = [held + memory, *(limit for limit in (before, hard) if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+def _held() -> int | None:
+    """Bytes of private writable memory that this process has reserved."""
+    if sys.platform != "linux":
+        return None
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 
 
 class DecodeError(Exception):
@@ -93,11 +125,14 @@ def guarded(data: bytes) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise DecodeError(Reason.TOO_LARGE, str(error)) from error
     except Exception as error:  # the one edge: a decoder may raise anything
+        if _STARVED.search(str(error)):
+            raise DecodeError(Reason.MEMORY_LIMIT, str(error)) from error
         said = f"{type(error).__name__}: {error}"
         cut = is_cut(data) or _CUT.search(said) is not None
         raise DecodeError(Reason.TRUNCATED if cut else Reason.UNDECODABLE, said) from error
 
 
+_STARVED: Final = re.compile(r"cannot allocate|out of memory|insufficient memory|failed to allocate", re.IGNORECASE)
 _CUT: Final = re.compile(r"truncated|premature end|end of file|EOF|incomplete", re.IGNORECASE)
 
 

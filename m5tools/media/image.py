@@ -189,5 +189,6 @@ def _resize(rgb: Rgb, size: tuple[int, int], method: int) -> Rgb:
 
 def encode_jpeg(rgb: Rgb, quality: int = 87) -> bytes:
     """A baseline 4:2:0 JPEG of uint8 [h, w, 3]."""
-    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), quality=quality, colorspace="RGB")
+    rows = np.ascontiguousarray(rgb)
+    data: bytes = simplejpeg.encode_jpeg(rows, quality=quality, colorspace="RGB", colorsubsampling="420")
     return data

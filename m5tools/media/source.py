@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from io import FileIO
 from pathlib import Path
 
 from m5tools.media.guard import LIMITS, DecodeError, Limits
@@ -24,11 +26,22 @@ def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS
     if length > limits.bytes:
         raise DecodeError(Reason.TOO_LARGE, f"{length:,} bytes")
     try:
-        with (root / uri.removeprefix("file://")).open("rb") as file:
-            file.seek(offset)
-            data = file.read(length)
+        with open(os.path.join(root, uri.removeprefix("file://")), "rb", buffering=0) as file:  # noqa: PTH118, PTH123 - a Path costs as much as the reading
+            data = _all_of(file, offset, length)
     except OSError as error:
         raise DecodeError(Reason.MISSING_FILE, str(error)) from error
     if len(data) < length:
         raise DecodeError(Reason.TRUNCATED, f"{len(data):,} of {length:,} bytes in {uri}")
+    return data
+
+
+def _all_of(file: FileIO, offset: int, length: int) -> bytes:
+    """Up to `length` bytes; one read may give fewer than there are."""
+    file.seek(offset)
+    data = file.read(length)
+    while data and len(data) < length:
+        more = file.read(length - len(data))
+        if not more:
+            break
+        data += more
     return data

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
-from m5tools.measure.image import colours, signals, trimmed
+from m5tools.measure.colours import colours
+from m5tools.measure.image import DECODED, content_box, look, rows, signals
 from m5tools.media import image
 
 Rgb = npt.NDArray[np.uint8]
@@ -31,7 +34,7 @@ def framed(rgb: Rgb, margin: int) -> Rgb:
 
 
 def measured(rgb: Rgb, quality: int = 90) -> dict[str, Any]:
-    return signals(image.decode(image.encode_jpeg(rgb, quality)))[0]
+    return signals(image.decode(image.encode_jpeg(rgb, quality), DECODED))[0]
 
 
 def distance(a: bytes, b: bytes) -> int:
@@ -82,9 +85,56 @@ def test_the_trimmed_hash_survives_a_margin_and_recompression(margin: int, quali
 def test_specks_in_the_margin_are_not_content() -> None:
     rgb = framed(photo(), 75)
     rgb[10, 5::20] = rgb[9::20, 12] = 0  # single pixels, 5 % of one row and of one column
-    content = trimmed(rgb)
-    assert content is not None
-    assert content.shape == (400, 500, 3)
+    assert content_box(rgb) == (75, 75, 575, 475)
+
+
+def test_the_trim_box_is_given_in_pixels_of_the_upright_original() -> None:
+    turned = Image.fromarray(framed(photo(), 100))  # 700 × 600
+    exif = turned.getexif()
+    exif[0x0112] = 6  # to be shown turned by 90° clockwise
+    buffer = io.BytesIO()
+    turned.save(buffer, "JPEG", quality=92, exif=exif)
+    row = signals(image.decode(buffer.getvalue(), DECODED))[0]
+    assert (row["width"], row["height"]) == (600, 700)
+    box = [row[f"trim_{edge}"] for edge in ("left", "top", "right", "bottom")]
+    assert box == pytest.approx([100, 100, 500, 600], abs=8)
+
+
+def test_one_batch_or_many_give_the_same_rows() -> None:
+    pictures = [photo(seed=1), np.full((90, 70, 3), 255, np.uint8), framed(photo(seed=2), 60), photo(64, 200, 3)]
+    looks = [look(image.decode(image.encode_jpeg(rgb), DECODED)) for rgb in pictures]
+    assert rows(looks) == [row for one in looks for row in rows([one])]
+
+
+def test_a_turned_or_mirrored_copy_is_among_the_orientations_and_a_cropped_one_near_the_centre() -> None:
+    plain, other = measured(photo()), measured(photo(seed=9))
+    orientations = [plain["pdq_turned"][at : at + 32] for at in range(0, 256, 32)]
+    assert orientations[0] == plain["pdq_trimmed"]
+    copies = {
+        1: np.rot90(photo(), 1),
+        3: np.rot90(photo(), -1),
+        2: np.rot90(photo(), 2),
+        5: photo()[:, ::-1],
+        4: photo()[::-1],
+    }
+    for place, rgb in copies.items():
+        turned = measured(np.ascontiguousarray(rgb))["pdq_trimmed"]
+        assert distance(turned, orientations[place]) <= 20 < 60 < distance(turned, plain["pdq_trimmed"])
+    assert min(distance(other["pdq_trimmed"], one) for one in orientations) > 60
+    cropped = measured(np.ascontiguousarray(photo()[20:380, 25:475]))
+    assert distance(cropped["pdq_trimmed"], plain["pdq_centre"]) <= 31 < distance(cropped["pdq"], plain["pdq"])
+
+
+def test_exposure_and_print_are_told_by_their_shares() -> None:
+    night, snow = measured((photo() * 0.1).astype(np.uint8)), measured((200 + photo() * 0.2).astype(np.uint8))
+    assert night["dark_share"] > 0.99 > snow["dark_share"] == 0
+    assert snow["bright_share"] > 0.3 > night["bright_share"] == 0
+    assert measured(np.full((300, 300, 3), 255, np.uint8))["clipped_share"] == 1
+    banner = cv2.GaussianBlur(photo(), (0, 0), 4)
+    plain = measured(banner)["banner_share"]
+    for line in range(3):
+        cv2.putText(banner, "SALE -50% TODAY ONLY", (20, 40 + 45 * line), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (255,) * 3, 3)
+    assert measured(banner)["banner_share"] > 0.08 > plain
 
 
 def test_colours_tell_a_red_product_from_a_blue_one_and_ignore_the_margin() -> None:
@@ -100,14 +150,15 @@ def test_colours_tell_a_red_product_from_a_blue_one_and_ignore_the_margin() -> N
 
 
 def test_neutral_colours_do_not_jump_between_bins() -> None:
-    rows = [np.full((8, 8, 3), (127 + d, 127, 127 - d), np.uint8) for d in (-1, 0, 1)]
-    assert min(overlap(colours(rows[1]), colours(other)) for other in rows) > 0.9
+    greys = np.stack([np.full((8, 8, 3), (127 + d, 127, 127 - d), np.uint8) for d in (-1, 0, 1)])
+    below, neutral, above = colours(greys)
+    assert min(overlap(neutral, other) for other in (below, above)) > 0.9
 
 
 def test_facts_and_preview() -> None:
     row, preview = signals(image.decode(image.encode_jpeg(photo(1200, 300))))
     assert (row["width"], row["height"], row["short_side"], row["format"]) == (1200, 300, 300, "JPEG")
-    assert image.decode(preview).rgb.shape == (64, 256, 3)
+    assert image.decode(preview).rgb.shape == (37, 150, 3)
     assert len(row["pdq"]) == 32
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.journal import Journal
 from m5tools.measure.assets import Depth, measure
 from m5tools.measure.stage import Measure, MeasureConfig
 from m5tools.media import image
@@ -154,7 +155,7 @@ def test_the_same_bytes_in_a_pack_and_loose_measure_the_same(make_dataset: Calla
     rows = {r.pop("asset_id"): r for r in dataset.read("signals_image").to_dicts()}
     assert rows["image-good"] == rows["image-packed"]
     preview = dataset.read("previews_image").filter(pl.col("asset_id") == "image-good")["preview"].item()
-    assert max(image.decode(preview).rgb.shape) == 256
+    assert 128 < max(image.decode(preview).rgb.shape) <= 256
 
 
 def test_products_have_a_row_in_every_table(make_dataset: Callable[..., Dataset], tables: Any) -> None:
@@ -219,7 +220,7 @@ def test_the_journal_names_the_file_being_decoded(
     listed = dataset.read("assets").filter(pl.col("modality") == "image").sort("asset_id")
     measure(Modality.IMAGE, listed, "image-00000", Depth(64, 60.0), work)
     assert seen == listed["asset_id"].to_list()
-    assert journal.read_text() == ""
+    assert Journal.read(journal) == ""
 
 
 def digests(dataset: Dataset) -> dict[str, str]:

@@ -24,7 +24,10 @@ def clip(frames: list[npt.NDArray[np.uint8]]) -> Clip:
         height,
         float(len(frames)),
         25.0,
+        "mov",
         "h264",
+        100_000,
+        1.0,
         False,
     )
 
@@ -72,5 +75,16 @@ def test_a_covered_lens_is_black_and_a_night_scene_is_not() -> None:
 
 
 def test_the_strip_shows_the_first_eight_frames() -> None:
-    _, strip = signals(clip([photo(seed=i) for i in range(12)]))
-    assert image.decode(strip, at_least=2000).rgb.shape == (96, 8 * 120, 3)
+    _, preview = signals(clip([photo(seed=i) for i in range(12)]))
+    assert len(preview["frames"]) == 12
+    assert image.decode(preview["preview"], at_least=2000).rgb.shape == (96, 8 * 120, 3)
+
+
+def test_bars_cuts_and_standstill_are_counted() -> None:
+    wide = photo()
+    wide[:60] = wide[-60:] = 5
+    assert signals(clip([wide] * 3))[0]["letterbox_share"] == pytest.approx(120 / 400, abs=0.05)
+    assert signals(clip([np.full((90, 90, 3), 3, np.uint8)] * 3))[0]["letterbox_share"] is None
+    dark, light = (np.full((72, 96, 3), level, np.uint8) for level in (40, 200))
+    row = signals(clip([dark, dark, dark, light, light]))[0]
+    assert (row["scene_changes"], row["static_share"]) == (1, 0.75)

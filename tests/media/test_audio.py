@@ -73,6 +73,14 @@ def test_encoding_is_reproducible_and_readable() -> None:
     assert np.abs(flac.samples - wave).max() < 1e-4
 
 
+def test_mu_law_is_read_back_within_its_steps() -> None:
+    wave = np.concatenate([tone(level=1.0), tone(level=0.01)[:-1]])
+    coded = audio.encode_ulaw(wave, 16_000)
+    again = audio.decode(coded, rate=None)
+    assert (again.codec, again.rate, len(again.samples)) == ("ulaw", 16_000, len(wave))
+    assert (np.abs(again.samples - wave) <= 0.002 + 0.04 * np.abs(wave)).all()
+
+
 def test_odd_sounds_all_end_in_samples_or_a_reason(real_data: Path) -> None:
     folders = ("odd_audio_mutagen", "moviepy_av", "mdn_video", "torchcodec_av")
     files = sorted(f for d in folders for f in (real_data / d).rglob("*") if f.is_file() and f.suffix != ".md")
