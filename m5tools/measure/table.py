@@ -31,29 +31,13 @@ def signals(
     counted = pairs.group_by("product_id").agg(
         attributes=pl.len(),
         filled=filled.sum(),
+        placeholders=pl.col("empty").sum(),
         placeholder_share=pl.col("empty").sum() / filled.sum(),
         parsed_share=(pl.col("number").is_not_null() & filled).sum() / filled.sum(),
     )
-    repeated = (
-        pairs.group_by("product_id", "name", "language")
-        .agg(
-            times=pl.len(),
-            differ=pl.col("value")
-            .filter(~pl.col("empty") & ~pl.col("is_option"))
-            .drop_nulls()
-            .str.to_lowercase()
-            .n_unique()
-            > 1,
-        )
-        .group_by("product_id")
-        .agg(
-            repeated_names=pl.col("name").filter(pl.col("times") > 1).n_unique(),
-            contradictory_names=pl.col("name")
-            .filter("differ", ~pl.col("name").is_in(lists["name"].implode()))
-            .n_unique(),
-        )
-    )
-    zero = pl.col("attributes", "filled", "repeated_names", "contradictory_names").fill_null(0).cast(pl.Int32)
+    repeated = _repeated(pairs, lists)
+    counts = ("attributes", "filled", "placeholders", "repeated_names", "contradictory_names")
+    zero = pl.col(counts).fill_null(0).cast(pl.Int32)
     return (
         products.select("product_id")
         .join(counted, on="product_id", how="left")
@@ -62,6 +46,39 @@ def signals(
         .with_columns(zero, pl.col("placeholder_share", "parsed_share").fill_nan(None))
         .sort("product_id")
     )
+
+
+def _repeated(pairs: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `repeated_names`, `contradictory_names`, for products that list a name more than once.
+
+    Two values contradict each other where neither holds all the words of the other ("steel", "stainless steel") and
+    they are not one quantity in two spellings (15.6 in, 15.6").
+    """
+    listed = ["product_id", "name", "language"]
+    again = pairs.filter(pl.struct(listed).is_duplicated())
+    told = (
+        again.filter(~pl.col("empty"), ~pl.col("is_option"), pl.col("value").is_not_null())
+        .with_columns(words=wording.words(pl.col("value")))
+        .with_columns(
+            meaning=pl.when(pl.col("number").is_not_null())
+            .then(pl.concat_str(pl.col("number").cast(pl.String), pl.col("unit").fill_null(""), separator=" "))
+            .otherwise("words")
+        )
+        .unique([*listed, "meaning"], keep="first", maintain_order=True)
+    )
+    longest = told.sort(pl.col("words").str.len_bytes(), descending=True, maintain_order=True).group_by(
+        listed, maintain_order=True
+    )
+    differs = ~(" " + pl.col("longest") + " ").str.contains(" " + pl.col("words") + " ", literal=True)
+    contradicting = (
+        told.join(longest.agg(longest=pl.col("words").first()), on=listed, nulls_equal=True)
+        .filter(differs | (pl.col("words") == ""))
+        .filter(~pl.col("name").is_in(lists["name"].implode()))
+        .group_by("product_id")
+        .agg(contradictory_names=pl.col("name").n_unique())
+    )
+    repeated = again.group_by("product_id").agg(repeated_names=pl.col("name").n_unique())
+    return repeated.join(contradicting, on="product_id", how="left")
 
 
 def usual_names(

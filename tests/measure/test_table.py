@@ -17,6 +17,7 @@ SCHEMA = {
     "language": pl.String,
     "is_option": pl.Boolean,
     "number": pl.Float64,
+    "unit": pl.String,
 }
 NOTHING_USUAL = pl.DataFrame(schema={"category": pl.String, "name": pl.String})
 NO_LISTS = pl.DataFrame(schema={"name": pl.String})
