@@ -60,8 +60,9 @@ def colours(products: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
     names, families = _colour_words()
     value = attributes.filter(pl.col("name").is_in(names)).select("product_id", text="value")
     listed = _families(value, families)
+    # 红茶 is black tea: one such character is a colour only where colours are listed.
     titled = products.select("product_id", text="title").join(listed, on="product_id", how="semi")
-    told = _families(titled, families.filter(pl.col("word").str.len_bytes() > 3))
+    told = _families(titled, families.filter(pl.col("word").str.len_chars() > 1))
     same = told.join(listed, on=["product_id", "family"], how="semi")["product_id"].unique()
     agreed = (
         told.select("product_id").unique().with_columns(colour_agreement=pl.col("product_id").is_in(same.implode()))

@@ -77,11 +77,11 @@ def from_vectors(files: Sequence[str], ids: pl.Series, one: Modality, other: Mod
     found = mine.collect().unique(["product_id", "modality"], keep="first", maintain_order=True)
     sides = [found.filter(pl.col("modality") == m.value).select("product_id", "vector") for m in (one, other)]
     both = sides[0].join(sides[1], on="product_id", suffix="_other").sort("product_id")
-    try:
-        first, second = (np.array(both[c].to_list(), np.float32) for c in ("vector", "vector_other"))
-        cosines = _cosines(first, second)
-    except ValueError as error:
-        raise UsageError(f"the vectors of {one} and {other} in {', '.join(files)} differ in length") from error
+    sizes = pl.concat([both["vector"].list.len(), both["vector_other"].list.len()])
+    if sizes.n_unique() > 1:
+        raise UsageError(f"the vectors of {one} and {other} in {', '.join(files)} differ in length")
+    first, second = (np.array(both[c].to_list(), np.float32) for c in ("vector", "vector_other"))
+    cosines = _cosines(first, second)
     return both.select("product_id").with_columns(similarity=pl.Series(cosines, dtype=pl.Float32))
 
 

@@ -65,7 +65,6 @@ def signals(
         title_says_nothing=wording.title_says_nothing(pl.col("titled"), placeholders),
         title_repetition_share=_repeated_words(title),
         description_chars=description.str.len_chars(),
-        description_words=description.str.count_matches(r"\S+"),
         digit_share=whole.str.count_matches(r"\d") / chars,
         emoji_share=_where(whole, ~_ascii(whole)).str.count_matches(_EMOJI).fill_null(0) / chars,
         url_share=_covered(whole, _URL, whole.str.contains(r"(?i)https?://|www\.")) / chars,
@@ -113,26 +112,28 @@ def _broken_words(texts: pl.DataFrame, broken: pl.Series) -> pl.DataFrame:
     One letter lost inside a word shows that letters were lost: then signs at the end of words are letters too.
     """
 
-    def mended(text: pl.Expr) -> pl.Expr:
-        for pattern, plain in _APOSTROPHES:
-            text = text.str.replace_all(pattern, plain)
-        return text
+    def share(text: str) -> pl.Expr:
+        words = pl.col(text).str.count_matches(r"\S+")
+        return pl.when(words > 0).then(pl.col(text).str.count_matches(_BROKEN_WORD) / words).fill_null(0.0)
 
-    def share(text: pl.Expr) -> pl.Expr:
-        words = text.str.count_matches(r"\S+")
-        return pl.when(words > 0).then(pl.when("harmed").then(mended(text).str.count_matches(_BROKEN_WORD)) / words)
-
-    candidates = texts.with_row_index("row").filter(broken > 0)
-    whole = pl.col("whole")
-    harmed = mended(whole).str.contains(_INSIDE_A_WORD) | whole.str.contains(wording.MOJIBAKE)
-    shares = candidates.with_columns(harmed=harmed).select(
-        "row", broken_share=share(whole).fill_null(0.0), title_broken_share=share(pl.col("title")).fill_null(0.0)
+    whole, garbled = pl.col("whole"), pl.col("whole").str.contains(wording.MOJIBAKE)
+    candidates = (
+        texts.with_row_index("row").filter(broken > 0).filter(whole.str.contains(_INSIDE_A_WORD) | garbled)
+    ).with_columns(_mended(pl.col("title", "whole")))
+    shares = candidates.filter(whole.str.contains(_INSIDE_A_WORD) | garbled).select(
+        "row", broken_share=share("whole"), title_broken_share=share("title")
     )
     every = texts.with_row_index("row").join(shares, on="row", how="left", maintain_order="left")
     return every.select(
         broken_share=pl.when(pl.col("whole") != "\n").then(pl.col("broken_share").fill_null(0.0)),
         title_broken_share=pl.when(pl.col("title") != "").then(pl.col("title_broken_share").fill_null(0.0)),
     )
+
+
+def _mended(text: pl.Expr) -> pl.Expr:
+    for pattern, plain in _APOSTROPHES:
+        text = text.str.replace_all(pattern, plain)
+    return text
 
 
 def said_again(descriptions: pl.Series, phrases: pl.DataFrame) -> pl.DataFrame:
