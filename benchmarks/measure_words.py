@@ -133,7 +133,7 @@ def charged(root: Path, what: str, workers: int) -> tuple[float, float]:
 def signals(dataset: Dataset, runs: int) -> dict[str, list[float]]:
     """µs of processor time a product of each function, in this process, on one thread."""
     products = dataset.read(
-        "products", partition=0, columns=("product_id", "title", "description", "brand", "category")
+        "products", partition=0, columns=("product_id", "source", "title", "description", "brand", "category")
     )
     products = products.sort("product_id")
     attributes = dataset.read("attributes", partition=0)

@@ -41,8 +41,8 @@ PLACEHOLDERS: Final = (
 """Values that say nothing, lower case."""
 
 BRAND_NAMES: Final = (
-    "brand", "brand name", "manufacturer", "marke", "hersteller", "marque", "marca", "merk", "marka", "бренд", "品牌",
-    "牌子", "ブランド", "브랜드",
+    "brand", "brand name", "manufacturer", "marke", "hersteller", "marque", "marca", "merk", "marka", "merek",
+    "jenama", "бренд", "品牌", "牌子", "ブランド", "브랜드",
 )  # fmt: skip
 """Attribute names under which tables list the brand, normalised."""
 
@@ -100,21 +100,23 @@ def words(text: pl.Expr) -> pl.Expr:
 
 
 def brands(products: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
-    """`product_id`, `brand` (words): of the brand field, and of the tables of products that have none there.
+    """`product_id`, `brand` (words): of the brand field, and of the tables of products that have none there; "No Brand"
+    and its like are none.
 
     Args:
-        products: `product_id`, `brand` (words).
+        products: `product_id`, `brand`.
         attributes: `product_id`, `name`, `value`.
     """
-    told = products.filter(pl.col("brand") != "").select("product_id", "brand")
-    value = pl.col("value")
-    listed = (
-        attributes.filter(pl.col("name").is_in(list(BRAND_NAMES)), value.is_not_null(), ~says_nothing(value))
-        .join(told, on="product_id", how="anti")
-        .select("product_id", brand=words(value))
+    field = products.select("product_id", value="brand")
+    table = attributes.filter(pl.col("name").is_in(list(BRAND_NAMES))).select("product_id", "value")
+    told, listed = (
+        rows.drop_nulls("value")
+        .filter(~says_nothing(pl.col("value")))
+        .select("product_id", brand=words(pl.col("value")))
         .filter(pl.col("brand") != "")
+        for rows in (field, table)
     )
-    return pl.concat([told, listed])
+    return pl.concat([told, listed.join(told, on="product_id", how="anti")])
 
 
 def says_nothing(value: pl.Expr, placeholders: Collection[str] = PLACEHOLDERS) -> pl.Expr:

@@ -25,6 +25,12 @@ class WordsConfig(StageConfig):
     list_share: float = Field(
         default=0.05, gt=0, le=1, description="A name holds lists where this share of the others gives several values."
     )
+    list_share_of_all: float = Field(
+        default=0.02,
+        gt=0,
+        le=1,
+        description="… and so does every name of a source of which this share of all entries does.",
+    )
     placeholders: tuple[str, ...] = Field(
         default=wording.PLACEHOLDERS, description="Attribute values that say nothing."
     )

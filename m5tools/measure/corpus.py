@@ -20,7 +20,7 @@ class Corpus:
     Attributes:
         phrases: `phrase`: boilerplate.
         usual: `category`, `name` that it usually lists.
-        lists: `name` under which shops list several values.
+        lists: `source`, `name` under which shops list several values.
         values: `name`, `value`: short values that say something.
         brands: `brand`.
         categories: `category`, `products`.
@@ -61,7 +61,7 @@ def _read(root: str, files: tuple[tuple[str, int], ...], config: WordsConfig) ->
         usual=table.usual_names(
             dataset.read("corpus_attributes"), categories, config.usual_products, config.usual_share
         ),
-        lists=table.list_names(dataset.read("corpus_names"), config.list_share),
+        lists=table.list_names(dataset.read("corpus_names"), config.list_share, config.list_share_of_all),
         values=dataset.scan("corpus_values")
         .select("name", "value")
         .filter(~wording.says_nothing(pl.col("value"), config.placeholders))

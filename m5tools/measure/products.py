@@ -20,7 +20,7 @@ from m5tools.measure.corpus import corpus
 from m5tools.stage import Counts, Work
 from m5tools.vocabulary import Modality
 
-_COLUMNS: Final = ("product_id", "title", "description", "brand", "category")
+_COLUMNS: Final = ("product_id", "source", "title", "description", "brand", "category")
 _SOUND: Final = "sound"
 _PICTURES: Final = "pictures"
 
@@ -171,7 +171,7 @@ def _pictures(dataset: Dataset, ids: pl.Series, previews: Collection[str]) -> pl
 
 def _titled(products: pl.DataFrame, attributes: pl.DataFrame, placeholders: Collection[str]) -> pl.DataFrame:
     """The products with the brand of field or table (words), and no title where it says nothing."""
-    brands = wording.brands(products.select("product_id", brand=wording.words(pl.col("brand"))), attributes)
+    brands = wording.brands(products, attributes)
     one = brands.unique("product_id", keep="first", maintain_order=True)
     empty = wording.title_says_nothing(pl.col("title"), placeholders)
     return (

@@ -19,10 +19,10 @@ def signals(
     """Rows of `signals_table`, one for every product, listed attributes or not.
 
     Args:
-        products: `product_id`, `category` (key).
+        products: `product_id`, `source`, `category` (key).
         attributes: rows of `attributes`.
         usual: `category`, `name`: the names that a category usually lists.
-        lists: `name`: the names that hold lists, so that several values are no contradiction.
+        lists: `source`, `name`: the names that hold lists, so that several values are no contradiction.
         placeholders: values that say nothing, lower case.
     """
     empty = wording.says_nothing(pl.col("value"), placeholders)
@@ -35,7 +35,7 @@ def signals(
         placeholder_share=pl.col("empty").sum() / filled.sum(),
         parsed_share=(pl.col("number").is_not_null() & filled).sum() / filled.sum(),
     )
-    repeated = _repeated(pairs, lists)
+    repeated = _repeated(pairs, products, lists)
     counts = ("attributes", "filled", "placeholders", "repeated_names", "contradictory_names")
     zero = pl.col(counts).fill_null(0).cast(pl.Int32)
     return (
@@ -48,7 +48,7 @@ def signals(
     )
 
 
-def _repeated(pairs: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
+def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
     """`product_id`, `repeated_names`, `contradictory_names`, for products that list a name more than once.
 
     Two values contradict each other where neither holds all the words of the other ("steel", "stainless steel") and
@@ -73,7 +73,8 @@ def _repeated(pairs: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
     contradicting = (
         told.join(longest.agg(longest=pl.col("words").first()), on=listed, nulls_equal=True)
         .filter(differs | (pl.col("words") == ""))
-        .filter(~pl.col("name").is_in(lists["name"].implode()))
+        .join(products.select("product_id", "source"), on="product_id")
+        .join(lists, on=["source", "name"], how="anti")
         .group_by("product_id")
         .agg(contradictory_names=pl.col("name").n_unique())
     )
@@ -97,18 +98,22 @@ def usual_names(
     return listed.filter(pl.col("products") >= least_share * pl.col("size")).select("category", "name")
 
 
-def list_names(names: pl.DataFrame, least_share: float) -> pl.DataFrame:
-    """`name` under which shops list several values as a habit: occasions, styles, features.
+def list_names(names: pl.DataFrame, least_share: float, least_of_all: float) -> pl.DataFrame:
+    """`source`, `name` under which shops list several values as a habit: occasions, styles, features.
 
     A product is judged by the others, itself left out: the one product that gives two materials contradicts itself,
-    not the habit.
+    not the habit. Three others make a habit at least. A source that repeats names all over writes its lists that way,
+    so all its names may hold some.
 
     Args:
         names: `corpus_names`.
         least_share: share of the other products that list the name with different values.
+        least_of_all: share of all entries of a source, name by name and product by product, with different values.
     """
-    others = (pl.col("several") - 1) / (pl.col("products") - 1)
-    return names.filter(pl.col("products") > 1, others >= least_share).select("name")
+    others, of = pl.col("several") - 1, pl.col("products") - 1
+    habit = (others >= 3) & (others >= least_share * of)
+    everywhere = pl.col("several").sum().over("source") >= least_of_all * pl.col("products").sum().over("source")
+    return names.filter(habit | everywhere).select("source", "name")
 
 
 def _coverage(products: pl.DataFrame, pairs: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
@@ -130,5 +135,5 @@ def _coverage(products: pl.DataFrame, pairs: pl.DataFrame, usual: pl.DataFrame) 
 
 
 def category_keys(products: pl.DataFrame) -> pl.DataFrame:
-    """`product_id`, `category` as a key."""
-    return products.select("product_id", category=wording.category_key(pl.col("category")))
+    """`product_id`, `source`, `category` as a key."""
+    return products.select("product_id", "source", category=wording.category_key(pl.col("category")))

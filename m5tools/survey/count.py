@@ -32,19 +32,14 @@ class Partition:
 
     @cached_property
     def products(self) -> pl.DataFrame:
-        """One row a product: `row`, `product_id`, `words` (of the title), `title` (hash of them), `category` (key),
-        `home` (hash of it), `brand` (words), `description`."""
-        frame = self.dataset.read(
-            "products", partition=self.number, columns=["product_id", "title", "category", "brand", "description"]
-        ).with_row_index("row")
+        """One row a product: `row`, `product_id`, `source`, `words` (of the title), `title` (hash of them), `category`
+        (key), `home` (hash of it), `brand`, `description`."""
+        columns = ["product_id", "source", "title", "category", "brand", "description"]
+        frame = self.dataset.read("products", partition=self.number, columns=columns).with_row_index("row")
         frame = frame.with_columns(
             words=wording.words(pl.col("title")).fill_null(""), category=wording.category_key(pl.col("category"))
         )
-        return frame.with_columns(
-            title=wording.hashed(frame["words"]),
-            home=wording.hashed(frame["category"]),
-            brand=wording.words(pl.col("brand")),
-        )
+        return frame.with_columns(title=wording.hashed(frame["words"]), home=wording.hashed(frame["category"]))
 
     @cached_property
     def attributes(self) -> pl.DataFrame:
@@ -82,8 +77,8 @@ class Partition:
         return _counted(listed.join(homes, on="product_id"), "category", "name")
 
     def names(self) -> pl.DataFrame:
-        """`name`, `products` that list a value under it (options aside), `several`: those that list different ones in
-        one language."""
+        """`source`, `name`, `products` that list a value under it (options aside), `several`: those that list different
+        ones in one language."""
         told = self.attributes.filter(~pl.col("is_option")).drop_nulls("value")
         different = pl.col("value").str.to_lowercase().n_unique()
         return (
@@ -91,9 +86,10 @@ class Partition:
             .agg(different=different)
             .group_by("product_id", "name")
             .agg(several=(pl.col("different") > 1).any())
-            .group_by("name")
+            .join(self.products.select("product_id", "source"), on="product_id")
+            .group_by("source", "name")
             .agg(products=pl.len().cast(pl.Int64), several=pl.col("several").sum().cast(pl.Int64))
-            .sort("name")
+            .sort("source", "name")
         )
 
     def values(self) -> pl.DataFrame:

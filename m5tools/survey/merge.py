@@ -66,8 +66,8 @@ def attributes(parts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def names(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Products per attribute name, and those of them that list several values under it."""
-    return parts.group_by("name").agg(pl.col("products", "several").sum()).sort("name")
+    """Products per source and attribute name, and those of them that list several values under it."""
+    return parts.group_by("source", "name").agg(pl.col("products", "several").sum()).sort("source", "name")
 
 
 def values(parts: pl.DataFrame) -> pl.DataFrame:

@@ -103,8 +103,8 @@ def test_attribute_names_values_and_brands(surveyed: Dataset) -> None:
         {"category": "Home > Mugs", "name": "color", "products": 3},
     ]
     assert surveyed.read("corpus_names").to_dicts() == [
-        {"name": "color", "products": 3, "several": 0},  # the same colour twice is one value
-        {"name": "note", "products": 2, "several": 1},
+        {"source": "shop", "name": "color", "products": 3, "several": 0},  # the same colour twice is one value
+        {"source": "shop", "name": "note", "products": 2, "several": 1},
     ]
     # "red" is listed once, the note is too long.
     assert surveyed.read("corpus_values").to_dicts() == [{"name": "color", "value": "navy blue", "products": 2}]
