@@ -32,7 +32,8 @@ def measure(partition: int, config: WordsConfig, work: Work) -> Counts:
     products = dataset.read("products", partition=partition, columns=_COLUMNS).sort("product_id")
     attributes = dataset.read("attributes", partition=partition)
     homes = table.category_keys(products)
-    work.write("signals_text", partition, text.signals(products, counts.phrases, config.languages, config.placeholders))
+    texts = text.signals(products, counts.phrases, config.languages, config.placeholders, counts.words["word"].unique())
+    work.write("signals_text", partition, texts)
     work.write(
         "signals_table", partition, table.signals(homes, attributes, counts.usual, counts.lists, config.placeholders)
     )

@@ -30,7 +30,8 @@ _APOSTROPHES: Final = (
     (r"(?i)\b([ldjnscm]|qu)\x{FFFD}{1,3}([aeiouyh])", "$1'$2"),
 )
 _INSIDE_A_WORD: Final = r"\p{L}\x{FFFD}{1,3}\p{L}"
-_BROKEN_WORD: Final = rf"\S*(?:\p{{L}}\x{{FFFD}}|\x{{FFFD}}\p{{L}}|{wording.MOJIBAKE})\S*"
+_TOUCHES_A_LETTER: Final = r"\p{L}\x{FFFD}|\x{FFFD}\p{L}"
+_SIGNED_WORD: Final = rf"\S*(?:\x{{FFFD}}|{wording.MOJIBAKE})\S*"
 
 _SCRIPTS: Final = {
     "Latn": r"\p{Latin}", "Hani": r"\p{Han}", "Kana": r"[\p{Hiragana}\p{Katakana}]", "Hang": r"\p{Hangul}",
@@ -38,12 +39,15 @@ _SCRIPTS: Final = {
     "Deva": r"\p{Devanagari}",
 }  # fmt: skip
 
+_NO_WORDS: Final = pl.Series("word", [], dtype=pl.UInt64)
+
 
 def signals(
     products: pl.DataFrame,
     phrases: pl.DataFrame,
     languages: bool,
     placeholders: Collection[str] = wording.PLACEHOLDERS,
+    known: pl.Series = _NO_WORDS,
 ) -> pl.DataFrame:
     """Rows of `signals_text`.
 
@@ -52,6 +56,7 @@ def signals(
         phrases: `phrase` (uint64): the sentences that count as boilerplate.
         languages: detect languages (the dearest of the signals).
         placeholders: what says nothing where it is the whole title, lower case.
+        known: hashes of words that titles of the corpus use.
     """
     title, description, whole = pl.col("title"), pl.col("description"), pl.col("whole")
     rows = products.select(
@@ -78,7 +83,7 @@ def signals(
         pl.selectors.ends_with("_share").fill_nan(None),
         broken_chars=pl.col("replacement_chars") + pl.col("mojibake_marks"),
     )
-    measured = measured.hstack(_broken_words(rows.select("title", "whole"), measured["broken_chars"]))
+    measured = measured.hstack(_broken_words(rows.select("title", "whole"), measured["broken_chars"], known))
     measured = measured.hstack(said_again(products["description"], phrases)).hstack(script(rows["whole"]))
     if languages:
         measured = measured.hstack(language(rows["whole"]))
@@ -105,28 +110,56 @@ def _repeated_words(title: pl.Expr) -> pl.Expr:
     return 1 - words.list.n_unique() / words.list.len()
 
 
-def _broken_words(texts: pl.DataFrame, broken: pl.Series) -> pl.DataFrame:
+def _broken_words(texts: pl.DataFrame, broken: pl.Series, known: pl.Series) -> pl.DataFrame:
     """`broken_share` and `title_broken_share`: of the words of the whole text and of the title, those with a lost or
     garbled letter; null without words.
 
-    One letter lost inside a word shows that letters were lost: then signs at the end of words are letters too.
+    One letter lost inside a word shows that letters were lost: then signs at the end of words are letters too. Where
+    what stands on both sides of the sign are known words (modern look�and), only the space between them was lost.
     """
+    rows = texts.with_row_index("row")
+    found = _signed_words(rows.filter(broken > 0), known).filter(
+        pl.col("harmed").any().over("row") & (pl.col("letter") | pl.col("garbled"))
+    )
+    counts = found.group_by("row").agg(whole_broken=pl.len(), title_broken=pl.col("in_title").sum())
+    marked = rows.join(counts, on="row", how="left", maintain_order="left")
 
     def share(text: str) -> pl.Expr:
-        words = pl.col(text).str.count_matches(r"\S+")
-        return pl.when(words > 0).then(pl.col(text).str.count_matches(_BROKEN_WORD) / words).fill_null(0.0)
+        words = pl.when(pl.col(f"{text}_broken").is_not_null()).then(pl.col(text)).str.count_matches(r"\S+")
+        empty = pl.col(text).str.strip_chars() == ""
+        return pl.when(~empty).then((pl.col(f"{text}_broken") / words).fill_nan(None).fill_null(0.0))
 
-    whole, garbled = pl.col("whole"), pl.col("whole").str.contains(wording.MOJIBAKE)
-    candidates = (
-        texts.with_row_index("row").filter(broken > 0).filter(whole.str.contains(_INSIDE_A_WORD) | garbled)
-    ).with_columns(_mended(pl.col("title", "whole")))
-    shares = candidates.filter(whole.str.contains(_INSIDE_A_WORD) | garbled).select(
-        "row", broken_share=share("whole"), title_broken_share=share("title")
+    return marked.select(broken_share=share("whole"), title_broken_share=share("title"))
+
+
+def _signed_words(rows: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
+    """The words that hold a sign of wrong decoding: `row`, `in_title`, `letter` (a lost sign touches a letter),
+    `garbled`, `harmed` (it shows that letters were lost)."""
+    parted = {"title": True, "rest": False}
+    texts = rows.with_columns(rest=pl.col("whole").str.slice(pl.col("title").str.len_chars()))
+    word = pl.col("word")
+    words = pl.concat(
+        texts.select("row", word=_mended(pl.col(text)).str.extract_all(_SIGNED_WORD), in_title=pl.lit(in_title))
+        for text, in_title in parted.items()
+    ).explode("word", empty_as_null=False)
+    words = words.drop_nulls("word").with_row_index("number")
+    parts = (
+        words.filter(word.str.contains(_INSIDE_A_WORD))
+        .select("number", part=word.str.to_lowercase().str.extract_all(r"[\p{L}\p{M}\p{N}]+"))
+        .explode("part", empty_as_null=False)
     )
-    every = texts.with_row_index("row").join(shares, on="row", how="left", maintain_order="left")
-    return every.select(
-        broken_share=pl.when(pl.col("whole") != "\n").then(pl.col("broken_share").fill_null(0.0)),
-        title_broken_share=pl.when(pl.col("title") != "").then(pl.col("title_broken_share").fill_null(0.0)),
+    parts = parts.with_columns(hash=wording.hashed(parts["part"]))
+    whole = (pl.col("part").str.len_chars() > 1) & pl.col("hash").is_in(known.implode())
+    joined = parts.with_columns(whole=whole).group_by("number").agg(joined=pl.col("whole").all())
+    told = words.join(joined, on="number", how="left", maintain_order="left")
+    inside = word.str.contains(_INSIDE_A_WORD) & ~pl.col("joined").fill_null(False)
+    garbled = word.str.contains(wording.MOJIBAKE)
+    return told.select(
+        "row",
+        "in_title",
+        letter=word.str.contains(_TOUCHES_A_LETTER) & ~pl.col("joined").fill_null(False),
+        garbled=garbled,
+        harmed=inside | garbled,
     )
 
 

@@ -168,3 +168,14 @@ def test_a_greeting_before_a_sentence_of_the_shop_changes_nothing() -> None:
 def test_languages_can_be_left_out() -> None:
     frame = pl.DataFrame({"product_id": ["p"], "title": ["Stainless steel water boiler"], "description": ["x"]})
     assert "language" not in signals(frame, NO_PHRASES, languages=False).columns
+
+
+def test_a_lost_space_between_two_known_words_breaks_neither() -> None:
+    frame = pl.DataFrame(
+        {"product_id": ["p"], "title": ["Cap"], "description": ["Its modern look\ufffdand colour\ufffdfine"]}
+    )
+    known = wording.hashed(pl.Series(["look", "and", "colour"]))
+    found = signals(frame, NO_PHRASES, languages=False, known=known).row(0, named=True)
+    assert found["broken_share"] == pytest.approx(1 / 5)  # "fine" is not known, so it may be a part of a word
+    found = signals(frame, NO_PHRASES, languages=False).row(0, named=True)
+    assert found["broken_share"] == pytest.approx(2 / 5)
