@@ -114,13 +114,14 @@ def _broken_words(texts: pl.DataFrame, broken: pl.Series, known: pl.Series) -> p
     """`broken_share` and `title_broken_share`: of the words of the whole text and of the title, those with a lost or
     garbled letter; null without words.
 
-    One letter lost inside a word shows that letters were lost: then signs at the end of words are letters too. Where
-    what stands on both sides of the sign are known words (modern look�and), only the space between them was lost.
+    A letter lost inside a word of the title, or inside two words, shows that letters were lost: then signs at the end
+    of words are letters too. Where what stands on both sides of the sign are known words (modern look�and), only the
+    space between them was lost; of others a single one in a description may be such a space.
     """
     rows = texts.with_row_index("row")
-    found = _signed_words(rows.filter(broken > 0), known).filter(
-        pl.col("harmed").any().over("row") & (pl.col("letter") | pl.col("garbled"))
-    )
+    signed = _signed_words(rows.filter(broken > 0), known)
+    harmed = (pl.col("harmed") & pl.col("in_title")).any() | (pl.col("harmed").sum() > 1) | pl.col("garbled").any()
+    found = signed.filter(harmed.over("row") & (pl.col("letter") | pl.col("garbled")))
     counts = found.group_by("row").agg(whole_broken=pl.len(), title_broken=pl.col("in_title").sum())
     marked = rows.join(counts, on="row", how="left", maintain_order="left")
 

@@ -32,12 +32,14 @@ class Partition:
 
     @cached_property
     def products(self) -> pl.DataFrame:
-        """One row a product: `row`, `product_id`, `source`, `words` (of the title), `title` (hash of them), `category`
-        (key), `home` (hash of it), `brand`, `description`."""
+        """One row a product: `row`, `product_id`, `source`, `raw_title`, `words` (of the title), `title` (hash of
+        them), `category` (key), `home` (hash of it), `brand`, `description`."""
         columns = ["product_id", "source", "title", "category", "brand", "description"]
         frame = self.dataset.read("products", partition=self.number, columns=columns).with_row_index("row")
         frame = frame.with_columns(
-            words=wording.words(pl.col("title")).fill_null(""), category=wording.category_key(pl.col("category"))
+            raw_title=pl.col("title"),
+            words=wording.words(pl.col("title")).fill_null(""),
+            category=wording.category_key(pl.col("category")),
         )
         return frame.with_columns(title=wording.hashed(frame["words"]), home=wording.hashed(frame["category"]))
 
@@ -60,7 +62,9 @@ class Partition:
 
     def words(self) -> pl.DataFrame:
         """`word` (hash), `category`, `products` of the category whose title holds the word."""
-        told = self.products.filter(pl.col("category").is_not_null(), pl.col("words") != "").select(
+        # Where letters were lost, what is left of a word is none.
+        whole = ~pl.col("raw_title").str.contains("\ufffd", literal=True)
+        told = self.products.filter(pl.col("category").is_not_null(), pl.col("words") != "", whole).select(
             "category", word=pl.col("words").str.split(" ").list.unique(maintain_order=True).list.head(_MOST_WORDS)
         )
         rows = told.explode("word", empty_as_null=False)

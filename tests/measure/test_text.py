@@ -171,11 +171,15 @@ def test_languages_can_be_left_out() -> None:
 
 
 def test_a_lost_space_between_two_known_words_breaks_neither() -> None:
-    frame = pl.DataFrame(
-        {"product_id": ["p"], "title": ["Cap"], "description": ["Its modern look\ufffdand colour\ufffdfine"]}
-    )
+    text = "Its modern look\ufffdand colour\ufffdfine c\ufffdte bon"
+    frame = pl.DataFrame({"product_id": ["p"], "title": ["Cap"], "description": [text]})
     known = wording.hashed(pl.Series(["look", "and", "colour"]))
     found = signals(frame, NO_PHRASES, languages=False, known=known).row(0, named=True)
-    assert found["broken_share"] == pytest.approx(1 / 5)  # "fine" is not known, so it may be a part of a word
+    assert found["broken_share"] == pytest.approx(2 / 7)  # "fine" is not known, so it may be a part of a word
     found = signals(frame, NO_PHRASES, languages=False).row(0, named=True)
-    assert found["broken_share"] == pytest.approx(2 / 5)
+    assert found["broken_share"] == pytest.approx(3 / 7)
+
+
+def test_one_sign_inside_a_word_of_a_description_may_be_a_lost_space() -> None:
+    assert row("Boots", "heavy duty\ufffdhiking boots")["broken_share"] == 0
+    assert row("Duty\ufffdhiking boots")["broken_share"] == pytest.approx(1 / 2)
