@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from m5tools import schema
 from m5tools.dataset import FORMAT, Dataset, StageEntry, partition_of
@@ -42,6 +43,7 @@ SETS = {
     "amazon_promptcloud_1000/test_sample_1000.csv": "amazon_promptcloud",
 }
 ROWS_A_PARTITION = 25_000
+ONE_BY_ONE = "py3langid, text by text"
 CHILD_SUBREAPER = 36  # prctl: processes whose parent has gone become ours, and so does their processor time
 
 
@@ -147,12 +149,18 @@ def signals(dataset: Dataset, runs: int) -> dict[str, list[float]]:
         "language": lambda: text.language(whole),
         "table": lambda: table.signals(homes, attributes, counts.usual, counts.lists, config.placeholders),
     }
-    found: dict[str, list[float]] = {name: [] for name in work}
+    few = whole.head(2000).str.slice(0, 200).to_list()
+    alone = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    found: dict[str, list[float]] = {name: [] for name in (*work, ONE_BY_ONE)}
     for _ in range(runs):
         for name, do in work.items():
             started = time.process_time()
             do()
             found[name].append((time.process_time() - started) / products.height * 1e6)
+        started = time.process_time()
+        for one in few:
+            alone.classify(one)
+        found[ONE_BY_ONE].append((time.process_time() - started) / len(few) * 1e6)
     return found
 
 

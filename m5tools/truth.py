@@ -70,6 +70,13 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
     }
 
 
+def tags(dataset: Dataset, truth_file: Path, policy: str = "default") -> list[Score]:
+    """Scores of the tags alone, of a dataset curated up to `tag`; arguments as for :func:`compare`."""
+    ids = dataset.read("products", columns=("product_id", "native_id"))
+    truth = pl.read_parquet(truth_file).filter(pl.col("outcome") == "product")
+    return _tags(dataset, truth.join(ids, on="native_id", how="inner"), policy)
+
+
 def _rows(dataset: Dataset, truth: pl.DataFrame) -> list[Score]:
     products = dataset.scan("products").select(pl.len()).collect().item()
     planted = truth.filter(pl.col("outcome") == "product")

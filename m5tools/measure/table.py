@@ -102,7 +102,7 @@ def list_names(names: pl.DataFrame, least_share: float, least_of_all: float) -> 
     """`source`, `name` under which shops list several values as a habit: occasions, styles, features.
 
     A product is judged by the others, itself left out: the one product that gives two materials contradicts itself,
-    not the habit. Five others make a habit at least. A source that repeats names all over writes its lists that way,
+    not the habit. Ten others make a habit at least. A source that repeats names all over writes its lists that way,
     so all its names may hold some.
 
     Args:
@@ -111,7 +111,7 @@ def list_names(names: pl.DataFrame, least_share: float, least_of_all: float) -> 
         least_of_all: share of all entries of a source, name by name and product by product, with different values.
     """
     others, of = pl.col("several") - 1, pl.col("products") - 1
-    habit = (others >= 5) & (others >= least_share * of)
+    habit = (others >= 10) & (others >= least_share * of)
     everywhere = pl.col("several").sum().over("source") >= least_of_all * pl.col("products").sum().over("source")
     return names.filter(habit | everywhere).select("source", "name")
 

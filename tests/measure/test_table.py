@@ -90,19 +90,19 @@ def habits(*names: tuple[str, int, int], source: str = "s", of_all: float = 1) -
 
 
 def test_names_that_hold_lists_contradict_nothing() -> None:
-    lists = habits(("occasion", 20, 9), ("material", 60, 4), ("once", 1, 1), ("few", 4, 3))
+    lists = habits(("occasion", 20, 12), ("material", 60, 4), ("once", 1, 1), ("few", 4, 3))
     assert lists["name"].to_list() == ["occasion"]
     pairs = (("occasion", "Christmas"), ("occasion", "Easter"), ("material", "oak"), ("material", "glass"))
     assert measured(*pairs)["contradictory_names"] == 2
     found = measured(*pairs, lists=lists)
     assert (found["repeated_names"], found["contradictory_names"]) == (2, 1)
-    assert measured(*pairs, lists=habits(("occasion", 20, 9), source="another"))["contradictory_names"] == 2
+    assert measured(*pairs, lists=habits(("occasion", 20, 12), source="another"))["contradictory_names"] == 2
 
 
 def test_a_source_that_repeats_names_all_over_contradicts_nothing() -> None:
-    names = (("occasion", 20, 9), ("material", 60, 1), ("color", 70, 0))
-    assert sorted(habits(*names, of_all=10 / 150)["name"]) == ["color", "material", "occasion"]
-    assert habits(*names, of_all=11 / 150)["name"].to_list() == ["occasion"]
+    names = (("occasion", 20, 12), ("material", 60, 1), ("color", 70, 0))
+    assert sorted(habits(*names, of_all=13 / 150)["name"]) == ["color", "material", "occasion"]
+    assert habits(*names, of_all=14 / 150)["name"].to_list() == ["occasion"]
 
 
 def test_a_value_that_holds_the_other_does_not_contradict_it() -> None:
