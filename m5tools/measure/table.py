@@ -102,8 +102,8 @@ def list_names(names: pl.DataFrame, least_share: float, least_of_all: float) -> 
     """`source`, `name` under which shops list several values as a habit: occasions, styles, features.
 
     A product is judged by the others, itself left out: the one product that gives two materials contradicts itself,
-    not the habit. Ten others make a habit at least. A source that repeats names all over writes its lists that way,
-    so all its names may hold some.
+    not the habit. Ten others make a habit, or three where the share is four times what is asked. A source that repeats
+    names all over writes its lists that way, so all its names may hold some.
 
     Args:
         names: `corpus_names`.
@@ -111,7 +111,8 @@ def list_names(names: pl.DataFrame, least_share: float, least_of_all: float) -> 
         least_of_all: share of all entries of a source, name by name and product by product, with different values.
     """
     others, of = pl.col("several") - 1, pl.col("products") - 1
-    habit = (others >= 10) & (others >= least_share * of)
+    often, many = others >= 4 * least_share * of, others >= 10
+    habit = (others >= least_share * of) & (many | (often & (others >= 3)))
     everywhere = pl.col("several").sum().over("source") >= least_of_all * pl.col("products").sum().over("source")
     return names.filter(habit | everywhere).select("source", "name")
 
