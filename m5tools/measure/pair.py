@@ -7,6 +7,8 @@ any capacity is none. Not every name is told that way ("light" is a strength of 
 1. :func:`claims`: per partition, what the titles say about each attribute and brand;
 2. :func:`reliable_names`, :func:`true_brands`: over the corpus, the names whose own value the titles mostly tell, and
    the words that stand in titles as brands. Only these make :func:`signals`.
+
+A title that says nothing (n/a, Item 3) is no title here.
 """
 
 from __future__ import annotations
@@ -122,8 +124,8 @@ def true_brands(counts: pl.LazyFrame, least_share: float) -> pl.LazyFrame:
     return counts.group_by("run").agg(share=share).filter(pl.col("share") >= least_share).select("run")
 
 
-def signals(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, brands: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `signals_pair`, one for every product.
+def agreement(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, brands: pl.DataFrame) -> pl.DataFrame:
+    """The columns of `signals_pair` that compare title and table by what titles reliably tell; one row a product.
 
     Args:
         products: `product_id`, `title`, `brand`.
@@ -131,7 +133,7 @@ def signals(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, bra
         names: `name`: reliable names.
         brands: `run`: true brands.
     """
-    agreement = (
+    checked = (
         _verdicts(said.join(names, on="name", how="semi"))
         .group_by("product_id")
         .agg(title_table_checked=pl.len(), title_table_conflicts=pl.col("conflict").sum())
@@ -141,7 +143,7 @@ def signals(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, bra
     in_title = _run_or_part(title, brand)
     return (
         products.select("product_id", brand_in_title=pl.when((title != "") & (brand != "")).then(in_title))
-        .join(agreement, on="product_id", how="left")
+        .join(checked, on="product_id", how="left")
         .with_columns(
             pl.col("title_table_checked", "title_table_conflicts").fill_null(0).cast(pl.Int32),
             title_table_agreement=1 - pl.col("title_table_conflicts") / pl.col("title_table_checked"),
@@ -160,3 +162,26 @@ def _run_or_part(title: pl.Expr, brand: pl.Expr) -> pl.Expr:
         brand, literal=True
     )
     return spaced | unspaced
+
+
+def spread(pictures: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `picture_categories`: the most categories among which one of its pictures is shared; products whose
+    pictures no other category shows are left out.
+
+    Args:
+        pictures: `product_id`, `categories` of every listed picture that several categories share.
+    """
+    return pictures.group_by("product_id").agg(picture_categories=pl.col("categories").max().cast(pl.Int32))
+
+
+def lengths(files: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `audio_video_ratio`: the length of the first sound file over that of the first video; products
+    without either are left out.
+
+    Args:
+        files: `product_id`, `modality`, `duration_s`, in order of their positions.
+    """
+    first = files.filter(pl.col("duration_s") > 0).unique(["product_id", "modality"], keep="first", maintain_order=True)
+    sides = [first.filter(pl.col("modality") == m).select("product_id", "duration_s") for m in ("audio", "video")]
+    both = sides[0].join(sides[1], on="product_id", suffix="_video")
+    return both.select("product_id", audio_video_ratio=pl.col("duration_s") / pl.col("duration_s_video"))

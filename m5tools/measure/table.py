@@ -19,10 +19,10 @@ def signals(
     """Rows of `signals_table`, one for every product, listed attributes or not.
 
     Args:
-        products: `product_id`, `category` (key).
+        products: `product_id`, `source`, `category` (key).
         attributes: rows of `attributes`.
         usual: `category`, `name`: the names that a category usually lists.
-        lists: `name`: the names that hold lists, so that several values are no contradiction.
+        lists: `source`, `name`: the names that hold lists, so that several values are no contradiction.
         placeholders: values that say nothing, lower case.
     """
     empty = wording.says_nothing(pl.col("value"), placeholders)
@@ -31,29 +31,13 @@ def signals(
     counted = pairs.group_by("product_id").agg(
         attributes=pl.len(),
         filled=filled.sum(),
+        placeholders=pl.col("empty").sum(),
         placeholder_share=pl.col("empty").sum() / filled.sum(),
         parsed_share=(pl.col("number").is_not_null() & filled).sum() / filled.sum(),
     )
-    repeated = (
-        pairs.group_by("product_id", "name", "language")
-        .agg(
-            times=pl.len(),
-            differ=pl.col("value")
-            .filter(~pl.col("empty") & ~pl.col("is_option"))
-            .drop_nulls()
-            .str.to_lowercase()
-            .n_unique()
-            > 1,
-        )
-        .group_by("product_id")
-        .agg(
-            repeated_names=pl.col("name").filter(pl.col("times") > 1).n_unique(),
-            contradictory_names=pl.col("name")
-            .filter("differ", ~pl.col("name").is_in(lists["name"].implode()))
-            .n_unique(),
-        )
-    )
-    zero = pl.col("attributes", "filled", "repeated_names", "contradictory_names").fill_null(0).cast(pl.Int32)
+    repeated = _repeated(pairs, products, lists)
+    counts = ("attributes", "filled", "placeholders", "repeated_names", "contradictory_names")
+    zero = pl.col(counts).fill_null(0).cast(pl.Int32)
     return (
         products.select("product_id")
         .join(counted, on="product_id", how="left")
@@ -62,6 +46,40 @@ def signals(
         .with_columns(zero, pl.col("placeholder_share", "parsed_share").fill_nan(None))
         .sort("product_id")
     )
+
+
+def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `repeated_names`, `contradictory_names`, for products that list a name more than once.
+
+    Two values contradict each other where neither holds all the words of the other ("steel", "stainless steel") and
+    they are not one quantity in two spellings (15.6 in, 15.6").
+    """
+    listed = ["product_id", "name", "language"]
+    again = pairs.filter(pl.struct(listed).is_duplicated())
+    told = (
+        again.filter(~pl.col("empty"), ~pl.col("is_option"), pl.col("value").is_not_null())
+        .with_columns(words=wording.words(pl.col("value")))
+        .with_columns(
+            meaning=pl.when(pl.col("number").is_not_null())
+            .then(pl.concat_str(pl.col("number").cast(pl.String), pl.col("unit").fill_null(""), separator=" "))
+            .otherwise("words")
+        )
+        .unique([*listed, "meaning"], keep="first", maintain_order=True)
+    )
+    longest = told.sort(pl.col("words").str.len_bytes(), descending=True, maintain_order=True).group_by(
+        listed, maintain_order=True
+    )
+    differs = ~(" " + pl.col("longest") + " ").str.contains(" " + pl.col("words") + " ", literal=True)
+    contradicting = (
+        told.join(longest.agg(longest=pl.col("words").first()), on=listed, nulls_equal=True)
+        .filter(differs | (pl.col("words") == ""))
+        .join(products.select("product_id", "source"), on="product_id")
+        .join(lists, on=["source", "name"], how="anti")
+        .group_by("product_id")
+        .agg(contradictory_names=pl.col("name").n_unique())
+    )
+    repeated = again.group_by("product_id").agg(repeated_names=pl.col("name").n_unique())
+    return repeated.join(contradicting, on="product_id", how="left")
 
 
 def usual_names(
@@ -80,18 +98,23 @@ def usual_names(
     return listed.filter(pl.col("products") >= least_share * pl.col("size")).select("category", "name")
 
 
-def list_names(names: pl.DataFrame, least_share: float) -> pl.DataFrame:
-    """`name` under which shops list several values as a habit: occasions, styles, features.
+def list_names(names: pl.DataFrame, least_share: float, least_of_all: float) -> pl.DataFrame:
+    """`source`, `name` under which shops list several values as a habit: occasions, styles, features.
 
     A product is judged by the others, itself left out: the one product that gives two materials contradicts itself,
-    not the habit.
+    not the habit. Ten others make a habit, or three where the share is four times what is asked. A source that repeats
+    names all over writes its lists that way, so all its names may hold some.
 
     Args:
         names: `corpus_names`.
         least_share: share of the other products that list the name with different values.
+        least_of_all: share of all entries of a source, name by name and product by product, with different values.
     """
-    others = (pl.col("several") - 1) / (pl.col("products") - 1)
-    return names.filter(pl.col("products") > 1, others >= least_share).select("name")
+    others, of = pl.col("several") - 1, pl.col("products") - 1
+    often, many = others >= 4 * least_share * of, others >= 10
+    habit = (others >= least_share * of) & (many | (often & (others >= 3)))
+    everywhere = pl.col("several").sum().over("source") >= least_of_all * pl.col("products").sum().over("source")
+    return names.filter(habit | everywhere).select("source", "name")
 
 
 def _coverage(products: pl.DataFrame, pairs: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
@@ -113,5 +136,5 @@ def _coverage(products: pl.DataFrame, pairs: pl.DataFrame, usual: pl.DataFrame) 
 
 
 def category_keys(products: pl.DataFrame) -> pl.DataFrame:
-    """`product_id`, `category` as a key."""
-    return products.select("product_id", category=wording.category_key(pl.col("category")))
+    """`product_id`, `source`, `category` as a key."""
+    return products.select("product_id", "source", category=wording.category_key(pl.col("category")))

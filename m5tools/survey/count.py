@@ -6,7 +6,8 @@ not, and keep their members (as hashes) until the merge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import polars as pl
@@ -14,96 +15,101 @@ import polars as pl
 from m5tools import wording
 from m5tools.dataset import Dataset
 
-
-def products_of(dataset: Dataset, partition: int) -> pl.DataFrame:
-    """One row a product: `row`, `product_id`, `title` (hash of its words), `category` (key), `brand` (words),
-    `description`."""
-    frame = dataset.read(
-        "products", partition=partition, columns=["product_id", "title", "category", "brand", "description"]
-    ).with_row_index("row")
-    titles = wording.hashed(frame.select(wording.words(pl.col("title")).fill_null("")).to_series())
-    return frame.with_columns(
-        title=titles, category=wording.category_key(pl.col("category")), brand=wording.words(pl.col("brand"))
-    )
+_MOST_WORDS: Final = 40
 
 
-def phrases(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`phrase`, `title`, `category`, `products` of that title and category whose description holds the phrase."""
-    found = wording.phrases(products.select("row", text="description")).select("row", "phrase").unique()
-    return _counted(found.join(products.select("row", "title", "category"), on="row"), "phrase", "title", "category")
+@dataclass(frozen=True)
+class Partition:
+    """One partition, each of its tables read once.
 
+    Attributes:
+        dataset: where it lies.
+        number: which one.
+    """
 
-def assets(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`asset_id`, `title`, `category`, `products` that list the file with that title in that category."""
-    fetched = dataset.scan("fetched").filter(pl.col("asset_id").is_not_null()).select("location_id", "asset_id")
-    found = (
-        dataset.scan("media", partition=partition)
-        .select("product_id", "location_id")
-        .join(fetched, on="location_id")
-        .select("product_id", "asset_id")
-        .unique()
-        .collect()
-    )
-    return _counted(
-        found.join(products.select("product_id", "title", "category"), on="product_id"), "asset_id", "title", "category"
-    )
+    dataset: Dataset
+    number: int
 
+    @cached_property
+    def products(self) -> pl.DataFrame:
+        """One row a product: `row`, `product_id`, `source`, `raw_title`, `words` (of the title), `title` (hash of
+        them), `category` (key), `home` (hash of it), `brand`, `description`."""
+        columns = ["product_id", "source", "title", "category", "brand", "description"]
+        frame = self.dataset.read("products", partition=self.number, columns=columns).with_row_index("row")
+        frame = frame.with_columns(
+            raw_title=pl.col("title"),
+            words=wording.words(pl.col("title")).fill_null(""),
+            category=wording.category_key(pl.col("category")),
+        )
+        return frame.with_columns(title=wording.hashed(frame["words"]), home=wording.hashed(frame["category"]))
 
-def categories(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`category`, `products`."""
-    return _counted(products.drop_nulls("category"), "category")
+    @cached_property
+    def attributes(self) -> pl.DataFrame:
+        """`product_id`, `language`, `name`, `value`, `is_option`."""
+        columns = ["product_id", "language", "name", "value", "is_option"]
+        return self.dataset.read("attributes", partition=self.number, columns=columns)
 
+    def phrases(self) -> pl.DataFrame:
+        """`phrase`, `title`, `home`, `products` of that title and category whose description holds the phrase."""
+        found = wording.phrases(self.products.select("row", text="description")).select("row", "phrase").unique()
+        return _counted(found.join(self.products.select("row", "title", "home"), on="row"), "phrase", "title", "home")
 
-def attributes(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`category`, `name`, `products` of the category that list the name."""
-    listed = dataset.read("attributes", partition=partition, columns=["product_id", "name"]).unique()
-    homes = products.drop_nulls("category").select("product_id", "category")
-    return _counted(listed.join(homes, on="product_id"), "category", "name")
+    def listings(self) -> pl.DataFrame:
+        """`location_id`, `product_id`, `title`, `home` of every listed media file."""
+        listed = self.dataset.read("media", partition=self.number, columns=["product_id", "location_id"]).unique()
+        found = listed.join(self.products.select("product_id", "title", "home"), on="product_id")
+        return found.select("location_id", "product_id", "title", "home").sort("location_id", "product_id")
 
+    def words(self) -> pl.DataFrame:
+        """`word` (hash), `category`, `products` of the category whose title holds the word."""
+        # Where letters were lost, what is left of a word is none.
+        whole = ~pl.col("raw_title").str.contains("\ufffd", literal=True)
+        told = self.products.filter(pl.col("category").is_not_null(), pl.col("words") != "", whole).select(
+            "category", word=pl.col("words").str.split(" ").list.unique(maintain_order=True).list.head(_MOST_WORDS)
+        )
+        rows = told.explode("word", empty_as_null=False)
+        return _counted(rows.with_columns(word=wording.hashed(rows["word"])), "word", "category")
 
-def names(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`name`, `products` that list a value under it (options aside), `several`: those that list different ones in one
-    language."""
-    listed = dataset.read(
-        "attributes", partition=partition, columns=["product_id", "language", "name", "value", "is_option"]
-    )
-    told = listed.filter(~pl.col("is_option")).drop_nulls("value")
-    different = pl.col("value").str.to_lowercase().n_unique()
-    return (
-        told.group_by("product_id", "name", "language")
-        .agg(different=different)
-        .group_by("product_id", "name")
-        .agg(several=(pl.col("different") > 1).any())
-        .group_by("name")
-        .agg(products=pl.len().cast(pl.Int64), several=pl.col("several").sum().cast(pl.Int64))
-        .sort("name")
-    )
+    def categories(self) -> pl.DataFrame:
+        """`category`, `products`."""
+        return _counted(self.products.drop_nulls("category"), "category")
 
+    def names_of_categories(self) -> pl.DataFrame:
+        """`category`, `name`, `products` of the category that list the name."""
+        homes = self.products.drop_nulls("category").select("product_id", "category")
+        listed = self.attributes.select("product_id", "name").unique()
+        return _counted(listed.join(homes, on="product_id"), "category", "name")
 
-def values(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`name`, `value`, `products`: values of at most three words."""
-    listed = dataset.read("attributes", partition=partition, columns=["product_id", "name", "value"])
-    short = listed.with_columns(value=wording.words(pl.col("value"))).filter(
-        (pl.col("value") != "") & (pl.col("value").str.count_matches(" ") < wording.LONGEST_RUN)
-    )
-    return _counted(short.unique(), "name", "value")
+    def names(self) -> pl.DataFrame:
+        """`source`, `name`, `products` that list a value under it (options aside), `several`: those that list different
+        ones in one language."""
+        told = self.attributes.filter(~pl.col("is_option")).drop_nulls("value")
+        different = pl.col("value").str.to_lowercase().n_unique()
+        return (
+            told.group_by("product_id", "name", "language")
+            .agg(different=different)
+            .group_by("product_id", "name")
+            .agg(several=(pl.col("different") > 1).any())
+            .join(self.products.select("product_id", "source"), on="product_id")
+            .group_by("source", "name")
+            .agg(products=pl.len().cast(pl.Int64), several=pl.col("several").sum().cast(pl.Int64))
+            .sort("source", "name")
+        )
 
+    def values(self) -> pl.DataFrame:
+        """`name`, `value`, `products`: values of at most three words."""
+        short = (
+            self.attributes.select("product_id", "name", value=wording.words(pl.col("value")))
+            .filter(pl.col("value") != "")
+            .filter(pl.col("value").str.count_matches(" ", literal=True) < wording.LONGEST_RUN)
+        )
+        return _counted(short.unique(), "name", "value")
 
-def brands(products: pl.DataFrame, dataset: Dataset, partition: int) -> pl.DataFrame:
-    """`brand`, `products`."""
-    return _counted(products.filter(pl.col("brand") != ""), "brand")
+    def brands(self) -> pl.DataFrame:
+        """`brand`, `products` that have it in the brand field or in their table."""
+        field = self.products.select("product_id", "brand")
+        return _counted(wording.brands(field, self.attributes).unique(), "brand")
 
 
 def _counted(rows: pl.DataFrame, *by: str) -> pl.DataFrame:
     return rows.group_by(by).agg(products=pl.len().cast(pl.Int64)).sort(by)
-
-
-COUNTS: Final[Mapping[str, Callable[[pl.DataFrame, Dataset, int], pl.DataFrame]]] = {
-    "corpus_phrases": phrases,
-    "corpus_assets": assets,
-    "corpus_categories": categories,
-    "corpus_attributes": attributes,
-    "corpus_names": names,
-    "corpus_values": values,
-    "corpus_brands": brands,
-}

@@ -1,8 +1,7 @@
-"""The partitions' counts brought together: the corpus tables."""
+"""The partitions' counts brought together: the corpus tables. Every function takes one bucket, or all there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 import polars as pl
@@ -11,11 +10,11 @@ from m5tools.vocabulary import HEAD_SHARE, MIDDLE_SHARE, Band
 
 _SPREAD: Final = {
     "titles": pl.col("title").n_unique().cast(pl.Int64),
-    "categories": pl.col("category").drop_nulls().n_unique().cast(pl.Int64),
+    "categories": pl.col("home").drop_nulls().n_unique().cast(pl.Int64),
 }
 
 
-def phrases(parts: pl.LazyFrame, least_products: int, least_titles: int) -> pl.LazyFrame:
+def phrases(parts: pl.DataFrame, least_products: int, least_titles: int) -> pl.DataFrame:
     """Phrases that enough products of enough titles share."""
     return (
         parts.group_by("phrase")
@@ -25,9 +24,19 @@ def phrases(parts: pl.LazyFrame, least_products: int, least_titles: int) -> pl.L
     )
 
 
-def assets(parts: pl.LazyFrame) -> pl.LazyFrame:
+def found(listings: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:
+    """`asset_id`, `product_id`, `title`, `home`: which products list which file, by whatever location."""
+    joined = listings.join(fetched, on="location_id").select("asset_id", "product_id", "title", "home")
+    return joined.unique().sort("asset_id", "product_id")
+
+
+def assets(parts: pl.DataFrame) -> pl.DataFrame:
     """How widely each file is shared; products without a category count as no category."""
-    return parts.group_by("asset_id").agg(pl.col("products").sum(), **_SPREAD).sort("asset_id")
+    return (
+        parts.group_by("asset_id")
+        .agg(products=pl.col("product_id").n_unique().cast(pl.Int64), **_SPREAD)
+        .sort("asset_id")
+    )
 
 
 def categories(parts: pl.LazyFrame) -> pl.LazyFrame:
@@ -53,33 +62,28 @@ def categories(parts: pl.LazyFrame) -> pl.LazyFrame:
 
 def attributes(parts: pl.LazyFrame) -> pl.LazyFrame:
     """Products per category and attribute name."""
-    return _summed(parts, "category", "name")
+    return parts.group_by("category", "name").agg(pl.col("products").sum()).sort("category", "name")
 
 
 def names(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Products per attribute name, and those of them that list several values under it."""
-    return parts.group_by("name").agg(pl.col("products", "several").sum()).sort("name")
+    """Products per source and attribute name, and those of them that list several values under it."""
+    return parts.group_by("source", "name").agg(pl.col("products", "several").sum()).sort("source", "name")
 
 
-def values(parts: pl.LazyFrame) -> pl.LazyFrame:
+def values(parts: pl.DataFrame) -> pl.DataFrame:
     """Values that at least two products list under a name."""
-    return _summed(parts, "name", "value").filter(pl.col("products") >= 2)
+    return _repeated(parts, "name", "value")
+
+
+def words(parts: pl.DataFrame) -> pl.DataFrame:
+    """Words that at least two products of a category have in their titles."""
+    return _repeated(parts, "word", "category")
 
 
 def brands(parts: pl.LazyFrame) -> pl.LazyFrame:
     """Products per brand."""
-    return _summed(parts, "brand")
+    return parts.group_by("brand").agg(pl.col("products").sum()).sort("brand")
 
 
-def _summed(parts: pl.LazyFrame, *by: str) -> pl.LazyFrame:
-    return parts.group_by(by).agg(pl.col("products").sum()).sort(by)
-
-
-MERGES: Final[Mapping[str, Callable[[pl.LazyFrame], pl.LazyFrame]]] = {
-    "corpus_assets": assets,
-    "corpus_categories": categories,
-    "corpus_attributes": attributes,
-    "corpus_names": names,
-    "corpus_values": values,
-    "corpus_brands": brands,
-}
+def _repeated(parts: pl.DataFrame, *by: str) -> pl.DataFrame:
+    return parts.group_by(by).agg(pl.col("products").sum()).filter(pl.col("products") >= 2).sort(by)

@@ -25,9 +25,10 @@ TAGS: Final = (
     "pair.title_table_mismatch",
 )  # fmt: skip
 TAG_BIT: Final = {tag: 1 << position for position, tag in enumerate(TAGS)}
-# What looks like a defect to a careless measure and is none: night shots, white goods on white, low recordings.
+# What looks like a defect to a careless measure and is none: night shots, white goods on white, low recordings, a text
+# that lost a dash or a trademark sign.
 NEAR_MISSES: Final = (
-    "image.dark", "image.pale", "image.small", "text.terse", "text.brand_phrase", "table.two",
+    "image.dark", "image.pale", "image.small", "text.terse", "text.brand_phrase", "text.lost_sign", "table.two",
     "video.dark", "video.slow", "audio.quiet",
 )  # fmt: skip
 NEAR_MISS_BIT: Final = {near_miss: 1 << position for position, near_miss in enumerate(NEAR_MISSES)}

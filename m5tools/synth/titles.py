@@ -90,8 +90,11 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     title, description = mask(title, present), mask(description, present)
     lost, text_tags = mess.has("text.mojibake"), mess.has_any("text.")
     misread = draws.chance("misread", offer, _MISREAD) & ~text_tags & ~branded & description.is_not_null().to_numpy()
-    description = _misread(world, offer, _lost(world, offer, description, lost), misread)
-    return Texts(_lost(world, offer, title, lost), description, named, misread)
+    signs, there = mess.is_near("text.lost_sign"), description.is_not_null().to_numpy()
+    description = _without_signs(world, offer, description, signs & there)
+    title = _without_signs(world, offer, title, signs & ~there)
+    description = _misread(world, offer, _lost(world, offer, description, lost), misread & ~signs)
+    return Texts(_lost(world, offer, title, lost), description, named, misread & ~signs)
 
 
 def _nouns(world: World, offer: Ints, told: Facts) -> pl.Series:
@@ -192,10 +195,19 @@ def _lost(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Ser
     found = np.flatnonzero(chosen & column.is_not_null().to_numpy())
     by_letter = world.draws.chance("letters-lost", offer[found], 0.6)
     broken = []
-    for text, letters in zip(_accented(world, offer, column, found, words.ACCENTED), by_letter, strict=True):
+    for text, letters in zip(_accented(world, offer, column, found, words.ACCENTED_PHRASES), by_letter, strict=True):
         whole = _NOT_ASCII.sub("\ufffd", text) if letters else text.encode().decode("ascii", errors="replace")
         broken.append(whole)
     return column.scatter(found, broken) if broken else column
+
+
+def _without_signs(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Series:
+    """A dash, an apostrophe or a trademark sign became U+FFFD; no letter did."""
+    found = np.flatnonzero(chosen)
+    texts = [_NOT_ASCII.sub("\ufffd", sign) for sign in words.LOST_SIGNS]
+    sign = world.draws.below("lost-sign", offer[found], len(texts))
+    with_sign = [f"{text} {texts[which]}" for text, which in zip(column.gather(found), sign, strict=True)]
+    return column.scatter(found, with_sign) if with_sign else column
 
 
 def _misread(world: World, offer: Ints, column: pl.Series, chosen: Bools) -> pl.Series:

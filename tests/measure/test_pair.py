@@ -51,7 +51,7 @@ def found() -> dict[str, dict[str, Any]]:
     names = pair.reliable_names(pair.name_counts(said).lazy(), 0.7).collect()
     true = pair.true_brands(pair.brand_counts(said).lazy(), 0.5).collect()
     assert sorted(names["name"]) == ["brand", "color", "storage", "volume"]
-    return {r["product_id"]: r for r in pair.signals(products, said, names, true).to_dicts()}
+    return {r["product_id"]: r for r in pair.agreement(products, said, names, true).to_dicts()}
 
 
 def test_ordinary_titles_agree(found: dict[str, dict[str, Any]]) -> None:
@@ -103,4 +103,4 @@ def test_brands_in_scripts_without_spaces() -> None:
     products = pl.DataFrame({"product_id": ["p"], "title": ["华为手机新款"], "brand": ["华为"]})
     none = pl.DataFrame(schema={"product_id": pl.String, "name": pl.String, "run": pl.String, "says": pl.String})
     names, brands = pl.DataFrame(schema={"name": pl.String}), pl.DataFrame(schema={"run": pl.String})
-    assert pair.signals(products, none, names, brands)["brand_in_title"].item()
+    assert pair.agreement(products, none, names, brands)["brand_in_title"].item()

@@ -17,9 +17,10 @@ SCHEMA = {
     "language": pl.String,
     "is_option": pl.Boolean,
     "number": pl.Float64,
+    "unit": pl.String,
 }
 NOTHING_USUAL = pl.DataFrame(schema={"category": pl.String, "name": pl.String})
-NO_LISTS = pl.DataFrame(schema={"name": pl.String})
+NO_LISTS = pl.DataFrame(schema={"source": pl.String, "name": pl.String})
 
 
 def measured(
@@ -28,26 +29,43 @@ def measured(
     attributes = pl.DataFrame(
         [{"product_id": "p", "name": n, "value": v, "is_option": False, **fields} for n, v in pairs], schema=SCHEMA
     )
-    products = pl.DataFrame({"product_id": ["p"], "category": ["Mugs"]})
+    products = pl.DataFrame({"product_id": ["p"], "source": ["s"], "category": ["Mugs"]})
     return signals(products, attributes, usual, lists, PLACEHOLDERS).row(0, named=True)
 
 
 @pytest.mark.parametrize(
     "value",
-    ["other", "Other", "N/A", "n/a.", "See Description", "-", "0 kg", "0.00cm", "none", "unknown", "未知"],
+    [
+        "other",
+        "Other",
+        "0 x 0 x 0 cm",
+        "Siehe Beschreibung",
+        "sans marque",
+        "N/A",
+        "n/a.",
+        "See Description",
+        "-",
+        "0 kg",
+        "0.00cm",
+        "none",
+        "unknown",
+        "未知",
+    ],
 )
 def test_values_that_say_nothing(value: str) -> None:
     assert pl.select(says_nothing(pl.lit(value))).item()
 
 
-@pytest.mark.parametrize("value", ["0", "10 kg", "0.5 kg", "no", "another", "Nonestick", "red", "A+", "红色"])
+@pytest.mark.parametrize(
+    "value", ["0", "10 kg", "0.5 kg", "0 x 5 cm", "XXX", "нет", "no", "another", "Nonestick", "red", "A+", "红色"]
+)
 def test_values_that_say_something(value: str) -> None:
     assert not pl.select(says_nothing(pl.lit(value))).item()
 
 
 def test_counts_and_shares() -> None:
     found = measured(("color", "red"), ("size", "n/a"), ("note", None), ("origin", "other"), ("weight", "1 kg"))
-    assert (found["attributes"], found["filled"]) == (5, 4)
+    assert (found["attributes"], found["filled"], found["placeholders"]) == (5, 4, 2)
     assert found["placeholder_share"] == 0.5
     assert measured(("size", "42"), number=42.0)["parsed_share"] == 1
 
@@ -66,22 +84,37 @@ def test_a_contradiction_is_one_name_with_two_values() -> None:
     assert measured(("size", "40"), ("size", "42"), is_option=True)["contradictory_names"] == 0
 
 
+def habits(*names: tuple[str, int, int], source: str = "s", of_all: float = 1) -> pl.DataFrame:
+    rows = [(source, *row) for row in names]
+    return list_names(pl.DataFrame(rows, schema=["source", "name", "products", "several"], orient="row"), 0.1, of_all)
+
+
 def test_names_that_hold_lists_contradict_nothing() -> None:
-    names = pl.DataFrame(
-        {"name": ["occasion", "material", "once", "twice"], "products": [20, 60, 1, 2], "several": [9, 4, 1, 1]}
-    )
-    lists = list_names(names, least_share=0.1)
+    lists = habits(("occasion", 20, 12), ("material", 60, 4), ("once", 1, 1), ("few", 4, 3))
     assert lists["name"].to_list() == ["occasion"]
     pairs = (("occasion", "Christmas"), ("occasion", "Easter"), ("material", "oak"), ("material", "glass"))
     assert measured(*pairs)["contradictory_names"] == 2
     found = measured(*pairs, lists=lists)
     assert (found["repeated_names"], found["contradictory_names"]) == (2, 1)
+    assert measured(*pairs, lists=habits(("occasion", 20, 12), source="another"))["contradictory_names"] == 2
+
+
+def test_a_source_that_repeats_names_all_over_contradicts_nothing() -> None:
+    names = (("occasion", 20, 12), ("material", 60, 1), ("color", 70, 0))
+    assert sorted(habits(*names, of_all=13 / 150)["name"]) == ["color", "material", "occasion"]
+    assert habits(*names, of_all=14 / 150)["name"].to_list() == ["occasion"]
+
+
+def test_a_value_that_holds_the_other_does_not_contradict_it() -> None:
+    assert measured(("material", "steel"), ("material", "stainless steel"))["contradictory_names"] == 0
+    assert measured(("material", "steel"), ("material", "steelwool"))["contradictory_names"] == 1
+    assert measured(("size", "15.6 in"), ("size", '15.6"'), number=15.6, unit="in")["contradictory_names"] == 0
 
 
 def test_two_languages_do_not_contradict_each_other() -> None:
     rows = [{"product_id": "p", "name": "material", "value": v, "language": s, "is_option": False}
             for v, s in (("oak", "en"), ("Eiche", "de"))]  # fmt: skip
-    products = pl.DataFrame({"product_id": ["p"], "category": ["Mugs"]})
+    products = pl.DataFrame({"product_id": ["p"], "source": ["s"], "category": ["Mugs"]})
     found = signals(products, pl.DataFrame(rows, schema=SCHEMA), NOTHING_USUAL, NO_LISTS, PLACEHOLDERS)
     assert found["contradictory_names"].item() == 0
 

@@ -29,8 +29,11 @@ def test_lengths_and_shares() -> None:
 
 def test_a_product_without_text_has_zeros_and_nulls() -> None:
     found = row(None)
-    assert (found["title_chars"], found["title_words"], found["contacts"]) == (0, 0, 0)
-    assert found["language"] is found["digit_share"] is found["boilerplate_share"] is None
+    assert (found["title_chars"], found["title_words"], found["emails"], found["phones"]) == (0, 0, 0, 0)
+    unknown = ("language", "language_margin", "script", "digit_share", "emoji_share", "url_share", "markup_share",
+               "boilerplate_share", "repetition_share", "broken_share", "title_broken_share",
+               "title_says_nothing", "title_repetition_share")  # fmt: skip
+    assert {found[name] for name in unknown} == {None}
 
 
 @pytest.mark.parametrize(
@@ -57,10 +60,72 @@ def test_lost_letters_are_counted() -> None:
     assert row("Gr\ufffd\ufffde", "f\ufffdr")["replacement_chars"] == 3
 
 
-def test_markup_and_contacts() -> None:
-    found = row("A", "<p class='x'>Write to shop@example.co.uk &amp; call +49 (0)30 1234567</p><br/> 3 < 5 > 2")
-    assert (found["markup_tags"], found["contacts"]) == (4, 2)
-    assert row("Bosch 3165140766213", "EAN 4006381333931, 100 x 200 x 300 mm, 2024-05-06")["contacts"] == 0
+def test_an_apostrophe_or_a_sign_between_words_breaks_no_word() -> None:
+    for text in ("You�re a fan, it�s great � Maroon", "Plano� case, 32� wide", "l�eau d���argent"):
+        found = row(text)
+        assert found["replacement_chars"] > 0
+        assert (found["broken_share"], found["title_broken_share"]) == (0, 0), text
+
+
+def test_words_with_lost_or_garbled_letters_are_broken() -> None:
+    # Once letters were lost inside words, a sign at the end of one is a letter too.
+    assert row("qualit� sup�rieure fine")["title_broken_share"] == pytest.approx(2 / 3)
+    found = row("Table of oak", "Gr��e w�hlbar, it�s new")
+    assert (found["broken_share"], found["title_broken_share"]) == (pytest.approx(2 / 7), 0)
+    assert row("M\ufffdnag\ufffdre l\ufffdg\ufffdre fine")["title_broken_share"] == pytest.approx(2 / 3)
+    assert row("FrÃ¼hstÃ¼ck set")["title_broken_share"] == pytest.approx(1 / 2)
+    assert row("Grün")["title_broken_share"] == 0
+
+
+def test_shares_of_markup_addresses_and_emoji() -> None:
+    found = row("A", "<p class='x'>&amp;</p> 3 < 5 > 2")
+    assert found["markup_share"] == pytest.approx(len("<p class='x'>&amp;</p>") / 33)
+    assert row("A", "see https://a.example/b?c=d now")["url_share"] == pytest.approx(23 / 32)
+    assert row("A", "www.a.example HTTP://B.example")["url_share"] == pytest.approx(29 / 31)
+    assert row("★ best 🎁 ✓")["emoji_share"] == pytest.approx(3 / 10)
+    assert row("Colour™ 20 °C – “x”")["emoji_share"] == 0
+
+
+def test_contacts() -> None:
+    found = row("A", "Write to shop@example.co.uk or me@x.example, call +49 (0)30 1234567 or tel. 0301234567")
+    assert (found["emails"], found["phones"]) == (2, 1)
+    harmless = row("Bosch 3165140766213", "EAN 4006381333931, 100 x 200 x 300 mm, 2024-05-06, user@home")
+    assert (harmless["emails"], harmless["phones"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "title", ["n/a", "Item 3", "test123", "No title", "-", "商品", "NEW", "Artikel 12", "new item"]
+)
+def test_titles_that_say_nothing(title: str) -> None:
+    assert row(title)["title_says_nothing"]
+
+
+@pytest.mark.parametrize("title", ["501", "Testo 300", "New Balance 574", "Product bag", "Samsung", "iPhone 5", "茶"])
+def test_titles_that_say_something(title: str) -> None:
+    assert not row(title)["title_says_nothing"]
+
+
+def test_repetition_counts_what_was_said_before() -> None:
+    assert row("case Case for phone case")["title_repetition_share"] == pytest.approx(2 / 5)
+    twice = "a kettle made of steel and glass"
+    found = row("t", f"{twice}. Something else is said in this one. {twice.upper()}!")
+    assert found["repetition_share"] == pytest.approx(
+        len(twice) / (2 * len(twice) + len("something else is said in this one"))
+    )
+    assert row("t", twice)["repetition_share"] == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [("Latn", "Kettle 1.7 L"), ("Hani", "电热水壶 USB"), ("Kana", "ステンレスのケトル"), ("Hang", "전기 주전자 2L"),
+     ("Cyrl", "Электрический чайник"), ("Thai", "กาต้มน้ำไฟฟ้า"), (None, "1234 – 5")],
+)  # fmt: skip
+def test_scripts(script: str | None, text: str) -> None:
+    assert row(text)["script"] == script
+
+
+def test_the_share_of_a_script() -> None:
+    assert row("чай tea tea")["script_share"] == pytest.approx(6 / 9)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +136,12 @@ def test_markup_and_contacts() -> None:
 def test_languages(language: str, text: str) -> None:
     found = row(text)
     assert found["language"] == language
-    assert 0.5 < found["language_margin"] <= 1
+    assert 0.5 < found["language_margin"] <= found["language_probability"] <= 1
+
+
+def test_letters_that_are_syllables_count_three() -> None:
+    assert row("不锈钢电热水壶")["language"] == "zh"
+    assert row("USB kettle")["language"] is None
 
 
 def test_too_little_text_has_no_language() -> None:
@@ -89,6 +159,27 @@ def test_boilerplate_is_weighed_by_its_length() -> None:
     assert row("t", "short. too.", phrases)["boilerplate_share"] is None
 
 
+def test_a_greeting_before_a_sentence_of_the_shop_changes_nothing() -> None:
+    shared = "we ship all orders within two days"
+    phrases = pl.DataFrame({"phrase": wording.hashed(pl.Series([shared]))})
+    assert row("t", f"Please note: {shared}. *** Dear buyer, {shared} ***", phrases)["boilerplate_share"] == 1
+
+
 def test_languages_can_be_left_out() -> None:
     frame = pl.DataFrame({"product_id": ["p"], "title": ["Stainless steel water boiler"], "description": ["x"]})
     assert "language" not in signals(frame, NO_PHRASES, languages=False).columns
+
+
+def test_a_lost_space_between_two_known_words_breaks_neither() -> None:
+    text = "Its modern look\ufffdand colour\ufffdfine c\ufffdte bon"
+    frame = pl.DataFrame({"product_id": ["p"], "title": ["Cap"], "description": [text]})
+    known = wording.hashed(pl.Series(["look", "and", "colour"]))
+    found = signals(frame, NO_PHRASES, languages=False, known=known).row(0, named=True)
+    assert found["broken_share"] == pytest.approx(2 / 7)  # "fine" is not known, so it may be a part of a word
+    found = signals(frame, NO_PHRASES, languages=False).row(0, named=True)
+    assert found["broken_share"] == pytest.approx(3 / 7)
+
+
+def test_one_sign_inside_a_word_of_a_description_may_be_a_lost_space() -> None:
+    assert row("Boots", "heavy duty\ufffdhiking boots")["broken_share"] == 0
+    assert row("Duty\ufffdhiking boots")["broken_share"] == pytest.approx(1 / 2)

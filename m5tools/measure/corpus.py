@@ -1,0 +1,76 @@
+"""What the survey counted, as the measuring of products needs it: read once in a process, not for every partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import polars as pl
+
+from m5tools import wording
+from m5tools.dataset import Dataset
+from m5tools.measure import table
+from m5tools.measure.config import WordsConfig
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The counts behind text, table and pair signals.
+
+    Attributes:
+        phrases: `phrase`: boilerplate.
+        usual: `category`, `name` that it usually lists.
+        lists: `source`, `name` under which shops list several values.
+        values: `name`, `value`: short values that say something.
+        brands: `brand`.
+        categories: `category`, `products`.
+        words: `word`, `category`, `products`, `everywhere`.
+        spread: `asset_id`, `categories`: pictures that several categories share.
+    """
+
+    phrases: pl.DataFrame
+    usual: pl.DataFrame
+    lists: pl.DataFrame
+    values: pl.DataFrame
+    brands: pl.DataFrame
+    categories: pl.DataFrame
+    words: pl.DataFrame
+    spread: pl.DataFrame
+
+
+def corpus(dataset: Dataset, config: WordsConfig) -> Corpus:
+    """The counts of a dataset, kept for the next partition as long as the survey is the same."""
+    files = tuple(
+        (path.as_posix(), path.stat().st_mtime_ns)
+        for name in ("phrases", "attributes", "names", "values", "brands", "categories", "words", "assets")
+        for path in dataset.parts(f"corpus_{name}")
+    )
+    return _read(dataset.root.as_posix(), files, config)
+
+
+@lru_cache(maxsize=1)
+def _read(root: str, files: tuple[tuple[str, int], ...], config: WordsConfig) -> Corpus:
+    dataset = Dataset(root)
+    categories = dataset.read("corpus_categories").select("category", "products")
+    common = (pl.col("titles") >= config.boilerplate_titles) & (
+        pl.col("categories") >= min(config.boilerplate_categories, categories.height)
+    )
+    words = dataset.read("corpus_words")
+    return Corpus(
+        phrases=dataset.scan("corpus_phrases").filter(common).select("phrase").collect(),
+        usual=table.usual_names(
+            dataset.read("corpus_attributes"), categories, config.usual_products, config.usual_share
+        ),
+        lists=table.list_names(dataset.read("corpus_names"), config.list_share, config.list_share_of_all),
+        values=dataset.scan("corpus_values")
+        .select("name", "value")
+        .filter(~wording.says_nothing(pl.col("value"), config.placeholders))
+        .collect(),
+        brands=dataset.read("corpus_brands").select("brand"),
+        categories=categories,
+        words=words.with_columns(everywhere=pl.col("products").sum().over("word")),
+        spread=dataset.scan("corpus_assets")
+        .filter(pl.col("categories") > 1)
+        .select("asset_id", "categories")
+        .collect(),
+    )

@@ -1,0 +1,194 @@
+"""Text, table and pair signals of the products of one partition.
+
+What titles say about attributes must be weighed over the corpus before it counts: :func:`measure` notes it for each
+partition, :func:`weigh` brings the notes together once, :func:`relate` reads the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from m5tools import atomic, wording
+from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.measure import facts, pair, similarity, table, text
+from m5tools.measure.config import WordsConfig
+from m5tools.measure.corpus import corpus
+from m5tools.stage import Counts, Work
+from m5tools.vocabulary import Modality
+
+_COLUMNS: Final = ("product_id", "source", "title", "description", "brand", "category")
+_SOUND: Final = "sound"
+_PICTURES: Final = "pictures"
+
+
+def measure(partition: int, config: WordsConfig, work: Work) -> Counts:
+    """Text and table signals of a partition, and what its titles say."""
+    dataset = work.dataset
+    counts = corpus(dataset, config)
+    products = dataset.read("products", partition=partition, columns=_COLUMNS).sort("product_id")
+    attributes = dataset.read("attributes", partition=partition)
+    homes = table.category_keys(products)
+    texts = text.signals(products, counts.phrases, config.languages, config.placeholders, counts.words["word"].unique())
+    work.write("signals_text", partition, texts)
+    work.write(
+        "signals_table", partition, table.signals(homes, attributes, counts.usual, counts.lists, config.placeholders)
+    )
+    said = pair.claims(
+        _titled(products, attributes, config.placeholders), _telling(attributes, config), counts.values, counts.brands
+    )
+    for kind, rows in {"said": said, "names": pair.name_counts(said), "brands": pair.brand_counts(said)}.items():
+        with atomic.whole_file(_partial(work, kind, partition)) as temporary:
+            rows.write_parquet(temporary)
+    return {"products": products.height}
+
+
+def weigh(config: WordsConfig, video: Iterable[str], audio: Iterable[str], work: Work) -> Counts:
+    """Which names and brands titles tell reliably; how long the sounds and videos of products are; who shows a picture
+    that other categories show too.
+
+    Args:
+        config: what counts as reliable.
+        video, audio: the parts of `signals_video` and `signals_audio` that this run has written.
+        work: where the results go.
+    """
+    dataset, everywhere = work.dataset, range(work.dataset.partitions)
+    names, brands = (
+        pl.scan_parquet([_partial(work, kind, i) for i in everywhere], glob=False) for kind in ("names", "brands")
+    )
+    results = {
+        "reliable": pair.reliable_names(names, config.name_reliability).collect().sort("name"),
+        "true": pair.true_brands(brands, config.brand_reliability).collect().sort("run"),
+    }
+    for kind, rows in results.items():
+        with atomic.whole_file(_whole(work, kind)) as temporary:
+            rows.write_parquet(temporary)
+    durations = pl.concat([_durations(dataset, "signals_video", video), _durations(dataset, "signals_audio", audio)])
+    _by_partition(work, _SOUND, _listed(dataset, durations).sort("product_id", "modality", "position"))
+    shared = _listed(dataset, corpus(dataset, config).spread).filter(pl.col("modality") == Modality.IMAGE.value)
+    _by_partition(work, _PICTURES, shared.sort("product_id", "position"))
+    return {}
+
+
+def _durations(dataset: Dataset, table_name: str, parts: Iterable[str]) -> pl.DataFrame:
+    files = [dataset.folder(table_name) / f"{part}.parquet" for part in parts]
+    schema = {"asset_id": pl.String, "duration_s": pl.Float32}
+    if not files:
+        return pl.DataFrame(schema=schema)
+    frame = pl.scan_parquet(files, glob=False)
+    if table_name == "signals_audio":
+        frame = frame.filter(pl.col("derived_from").is_null())
+    return frame.select(*schema).drop_nulls().cast(schema).collect()  # type: ignore[arg-type]
+
+
+def _listed(dataset: Dataset, assets: pl.DataFrame) -> pl.DataFrame:
+    """Who lists these files: their rows with `product_id`, `modality`, `position`."""
+    places = dataset.scan("fetched").select("location_id", "asset_id").join(assets.lazy(), on="asset_id")
+    media = dataset.scan("media").select("product_id", "modality", "position", "location_id")
+    return media.join(places, on="location_id").drop("location_id").collect(engine="streaming")
+
+
+def _by_partition(work: Work, kind: str, rows: pl.DataFrame) -> None:
+    place = rows.select(partition_of(pl.col("product_id"), work.dataset.partitions)).to_series()
+    for partition in range(work.dataset.partitions):
+        with atomic.whole_file(_partial(work, kind, partition)) as temporary:
+            rows.filter(place == partition).write_parquet(temporary)
+
+
+def relate(partition: int, config: WordsConfig, previews: Collection[str], work: Work) -> Counts:
+    """Pair signals of a partition.
+
+    Args:
+        partition: which one.
+        config: which models compare meanings.
+        previews: the parts of `previews_image` that this run has written.
+        work: where the signals go.
+    """
+    dataset = work.dataset
+    counts = corpus(dataset, config)
+    products = dataset.read("products", partition=partition, columns=_COLUMNS).sort("product_id")
+    attributes = dataset.read("attributes", partition=partition)
+    titled, telling = _titled(products, attributes, config.placeholders), _telling(attributes, config)
+    homes = titled.select("product_id", "title", category=wording.category_key(pl.col("category")))
+    rows = pair.agreement(
+        titled,
+        pl.read_parquet(_partial(work, "said", partition)),
+        pl.read_parquet(_whole(work, "reliable")),
+        pl.read_parquet(_whole(work, "true")),
+    )
+    columns = [
+        facts.numbers(titled, telling),
+        facts.colours(titled, telling),
+        facts.category_support(homes, counts.words, counts.categories),
+        pair.spread(pl.read_parquet(_partial(work, _PICTURES, partition))),
+        pair.lengths(pl.read_parquet(_partial(work, _SOUND, partition))),
+        *_similarities(config, products, telling, previews, work),
+    ]
+    for column in columns:
+        rows = rows.join(column, on="product_id", how="left", maintain_order="left")
+    work.write("signals_pair", partition, rows)
+    return {}
+
+
+def _similarities(
+    config: WordsConfig, products: pl.DataFrame, attributes: pl.DataFrame, previews: Collection[str], work: Work
+) -> list[pl.DataFrame]:
+    found = []
+    ids, files = products["product_id"], config.vectors
+    if config.text_model:
+        found.append(similarity.text_table(config.text_model, products, attributes))
+    elif files:
+        rows = similarity.from_vectors(files, ids, Modality.TEXT, Modality.TABLE)
+        found.append(rows.rename({"similarity": "text_table_similarity"}))
+    if config.image_model:
+        pictures = _pictures(work.dataset, ids, previews)
+        found.append(similarity.image_text(config.image_model, products, pictures))
+    elif files:
+        rows = similarity.from_vectors(files, ids, Modality.IMAGE, Modality.TEXT)
+        found.append(rows.rename({"similarity": "image_text_similarity"}))
+    return found
+
+
+def _pictures(dataset: Dataset, ids: pl.Series, previews: Collection[str]) -> pl.DataFrame:
+    """`product_id`, `preview` of the first picture that decoded."""
+    named = [dataset.folder("previews_image") / f"{part}.parquet" for part in previews]
+    files = [file for file in named if file.is_file()]  # a slice of broken pictures has none
+    if not files:
+        return pl.DataFrame(schema={"product_id": pl.String, "preview": pl.Binary})
+    listed = (
+        dataset.scan("media")
+        .filter(pl.col("modality") == Modality.IMAGE.value, pl.col("product_id").is_in(ids.implode()))
+        .join(dataset.scan("fetched").select("location_id", "asset_id"), on="location_id")
+        .select("product_id", "position", "asset_id")
+        .collect()
+    )
+    shown = pl.scan_parquet(files, glob=False).filter(pl.col("asset_id").is_in(listed["asset_id"].unique().implode()))
+    first = listed.join(shown.collect(), on="asset_id").sort("product_id", "position")
+    return first.unique("product_id", keep="first", maintain_order=True).select("product_id", "preview")
+
+
+def _titled(products: pl.DataFrame, attributes: pl.DataFrame, placeholders: Collection[str]) -> pl.DataFrame:
+    """The products with the brand of field or table (words), and no title where it says nothing."""
+    brands = wording.brands(products, attributes)
+    one = brands.unique("product_id", keep="first", maintain_order=True)
+    empty = wording.title_says_nothing(pl.col("title"), placeholders)
+    return (
+        products.drop("brand")
+        .with_columns(title=pl.when(~empty).then("title"))
+        .join(one, on="product_id", how="left", maintain_order="left")
+    )
+
+
+def _telling(attributes: pl.DataFrame, config: WordsConfig) -> pl.DataFrame:
+    return attributes.filter(~wording.says_nothing(pl.col("value"), config.placeholders))
+
+
+def _partial(work: Work, kind: str, partition: int) -> Path:
+    return work.scratch / kind / f"{part_name(partition)}.parquet"
+
+
+def _whole(work: Work, kind: str) -> Path:
+    return work.scratch / f"{kind}.parquet"

@@ -1,0 +1,164 @@
+"""How much two modalities of a product say the same, by vectors: text ↔ table and image ↔ text, as cosines.
+
+The vectors come from a sentence-transformers model (extra `embed`), or from files that were written before, as
+`m5 embed` writes them: Parquet with `product_id`, `modality`, `vector`. Without either there is no similarity: null,
+never zero. Models and files lie outside the dataset, so their content is part of what the stage depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from m5tools.errors import UsageError
+from m5tools.vocabulary import Modality
+
+_TEXTS_AT_ONCE: Final = 64
+_CHARS: Final = 1000
+_CHUNK: Final = 1 << 20
+
+
+def text_table(model: str, products: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `text_table_similarity` of title and description with "name: value" of every pair; products that
+    lack either are left out.
+
+    Args:
+        model: path or name of a sentence-transformers model for texts.
+        products: `product_id`, `title`, `description`.
+        attributes: `product_id`, `position`, `name`, `value`.
+    """
+    both = _texts(products).join(_tables(attributes), on="product_id")
+    cosines = _cosines(_encoded(model, both["text"].to_list()), _encoded(model, both["table"].to_list()))
+    return both.select("product_id").with_columns(text_table_similarity=pl.Series(cosines, dtype=pl.Float32))
+
+
+def image_text(model: str, products: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
+    """`product_id`, `image_text_similarity` of a picture with the title, or the description where there is none.
+
+    Args:
+        model: path or name of a CLIP or SigLIP model that sentence-transformers can load.
+        products: `product_id`, `title`, `description`.
+        pictures: `product_id`, `preview` (JPEG or WebP bytes).
+    """
+    from PIL import Image
+
+    told = products.select("product_id", text=pl.coalesce("title", "description")).drop_nulls()
+    both = told.join(pictures, on="product_id", maintain_order="left")
+    shown: list[NDArray[np.float32]] = []
+    for part in both["preview"].to_frame().iter_slices(_TEXTS_AT_ONCE):
+        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in part.to_series()]
+        shown.append(_encoded(model, images))
+    pixels = np.concatenate(shown) if shown else np.empty((0, 1), np.float32)
+    cosines = _cosines(pixels, _encoded(model, both["text"].to_list()))
+    return both.select("product_id").with_columns(image_text_similarity=pl.Series(cosines, dtype=pl.Float32))
+
+
+def from_vectors(files: Sequence[str], ids: pl.Series, one: Modality, other: Modality) -> pl.DataFrame:
+    """`product_id`, `similarity` of two modalities by vectors that were written before.
+
+    Args:
+        files: Parquet files, or folders of them, with `product_id`, `modality`, `vector`.
+        ids: the products to look up.
+        one, other: the modalities.
+
+    Raises:
+        UsageError: there is no such file, or the vectors of two modalities differ in length.
+    """
+    vectors = pl.scan_parquet(_parquet(files), glob=False).select("product_id", "modality", "vector")
+    mine = vectors.filter(pl.col("product_id").is_in(ids.implode()), pl.col("modality").is_in([one.value, other.value]))
+    found = mine.collect().unique(["product_id", "modality"], keep="first", maintain_order=True)
+    sides = [found.filter(pl.col("modality") == m.value).select("product_id", "vector") for m in (one, other)]
+    both = sides[0].join(sides[1], on="product_id", suffix="_other").sort("product_id")
+    sizes = pl.concat([both["vector"].list.len(), both["vector_other"].list.len()])
+    if sizes.n_unique() > 1:
+        raise UsageError(f"the vectors of {one} and {other} in {', '.join(files)} differ in length")
+    first, second = (np.array(both[c].to_list(), np.float32) for c in ("vector", "vector_other"))
+    cosines = _cosines(first, second)
+    return both.select("product_id").with_columns(similarity=pl.Series(cosines, dtype=pl.Float32))
+
+
+def fingerprint(place: str) -> str:
+    """What a model or a file of vectors holds: sha256 over names and bytes below a path; for a name of the Hugging Face
+    hub over its copy in the local cache. The name itself where there is neither."""
+    path = Path(place)
+    if not path.exists():
+        cached = _in_cache(place)
+        if cached is None:
+            return place
+        path = cached
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as data:
+            while chunk := data.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _in_cache(name: str) -> Path | None:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        return None
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except Exception:  # noqa: BLE001 - whatever the hub's client says, the model is not here
+        return None
+
+
+def _parquet(files: Sequence[str]) -> list[Path]:
+    paths = [found for file in files for found in (sorted(Path(file).rglob("*.parquet")) or [Path(file)])]
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"no vectors at {path}; give a Parquet file, or a folder that holds some")
+    return paths
+
+
+def _texts(products: pl.DataFrame) -> pl.DataFrame:
+    text = pl.concat_str("title", "description", separator="\n", ignore_nulls=True).str.slice(0, _CHARS)
+    return products.select("product_id", text=text).filter(pl.col("text") != "")
+
+
+def _tables(attributes: pl.DataFrame) -> pl.DataFrame:
+    pairs = attributes.drop_nulls("value").sort("product_id", "position")
+    lines = pairs.select("product_id", line=pl.col("name") + ": " + pl.col("value"))
+    joined = lines.group_by("product_id", maintain_order=True).agg(table=pl.col("line").str.join("; "))
+    return joined.with_columns(pl.col("table").str.slice(0, _CHARS))
+
+
+def _encoded(model: str, items: Sequence[Any]) -> NDArray[np.float32]:
+    if not items:
+        return np.empty((0, 1), np.float32)
+    vectors = _model(model).encode(
+        list(items), batch_size=_TEXTS_AT_ONCE, normalize_embeddings=True, show_progress_bar=False
+    )
+    return np.asarray(vectors, np.float32)
+
+
+@cache
+def _model(name: str) -> Any:
+    """A model, loaded once in a process that needs it."""
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise UsageError(f"the model '{name}' needs the extra 'embed': pip install 'm5tools[embed]'") from error
+    try:
+        return SentenceTransformer(name, device="cpu")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"sentence-transformers cannot load '{name}': {error}") from error
+
+
+def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not len(one):
+        return np.empty(0, np.float32)
+    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    cosines: NDArray[np.float32] = np.einsum("nd,nd->n", one, other) / np.maximum(length, np.finfo(np.float32).tiny)
+    return cosines

