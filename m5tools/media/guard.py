@@ -24,6 +24,7 @@ from typing import Final
 import av.logging
 from PIL import Image
 
+from m5tools.media.endings import is_cut
 from m5tools.vocabulary import Modality, Reason
 
 
@@ -128,7 +129,9 @@ def guarded(data: bytes) -> Iterator[None]:
         if _STARVED.search(str(error)):
             raise DecodeError(Reason.MEMORY_LIMIT, str(error)) from error
         said = f"{type(error).__name__}: {error}"
-        cut = is_cut(data) or _CUT.search(said) is not None
+        cut = is_cut(data)
+        if cut is None:
+            cut = sniff(data[:4096])[0] is not None and _CUT.search(said) is not None
         raise DecodeError(Reason.TRUNCATED if cut else Reason.UNDECODABLE, said) from error
 
 
@@ -250,56 +253,3 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(head) - 4 and error.reason == "unexpected end of data"
     return True
-
-
-def is_cut(data: bytes) -> bool:
-    """True where the container itself says that bytes are missing at the end."""
-    if data[:4] == b"RIFF":
-        claimed = int.from_bytes(data[4:8], "little") + 8
-        return claimed < 0x8000_0000 and claimed > len(data) + 1  # streamed files claim a length of all ones
-    if data[4:8] == b"ftyp":
-        return _mp4_is_cut(data)
-    if data[:4] == b"\x1a\x45\xdf\xa3":
-        return _ebml_is_cut(data)
-    if data[:2] == b"\xff\xd8":
-        return data.rfind(b"\xff\xd9") < 0
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return b"IEND" not in data[-4096:]
-    if data[:3] == b"GIF":
-        return not data.rstrip(b"\x00").endswith(b";")
-    return False
-
-
-def _mp4_is_cut(data: bytes) -> bool:
-    """Walk the outermost boxes: one that reaches past the end, or no `moov` before the end."""
-    at, kinds = 0, set()
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        kinds.add(data[at + 4 : at + 8])
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        elif size == 0:
-            size = len(data) - at
-        if size < 8:
-            return False
-        at += size
-    return at > len(data) or (b"mdat" in kinds and b"moov" not in kinds)
-
-
-def _ebml_is_cut(data: bytes) -> bool:
-    """The Segment element, right behind the EBML header, is longer than the file (unknown lengths aside)."""
-    header, at = _ebml_size(data, 4)
-    at += header or 0
-    if header is None or data[at : at + 4] != b"\x18\x53\x80\x67":
-        return False
-    length, start = _ebml_size(data, at + 4)
-    return length is not None and start + length > len(data)
-
-
-def _ebml_size(data: bytes, at: int) -> tuple[int | None, int]:
-    """An EBML variable-length size (None where all its bits are one) and the position behind it."""
-    if at >= len(data) or data[at] == 0:
-        return None, at
-    width = 9 - data[at].bit_length()
-    value = int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1)
-    return (None if value == (1 << 7 * width) - 1 else value), at + width

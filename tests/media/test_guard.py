@@ -9,7 +9,8 @@ import zlib
 import pytest
 
 from m5tools.media import audio, image, video
-from m5tools.media.guard import DecodeError, Limits, NoSoundTrack, check, is_cut, sniff
+from m5tools.media.endings import is_cut
+from m5tools.media.guard import DecodeError, Limits, NoSoundTrack, check, sniff
 from m5tools.vocabulary import Modality, Reason
 
 from .files import encoded, photo, sound_file, tone, video_file
