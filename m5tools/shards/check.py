@@ -10,6 +10,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def _check_shard(
         yield Fault(file.tar, f"webdataset cannot read it: {_line(error)}")
         return
     bare = [_Found(e.key, e.name, e.length, e.xxh3) for e in expected]
-    yield from _compare(file.tar, sorted(bare, key=_name), sorted(plain, key=_name), "webdataset")
+    yield from _compare(file.tar, bare, plain, "webdataset")
 
 
 def _check_rows(
@@ -195,6 +196,13 @@ def _by_webdataset(path: Path) -> Iterator[_Found]:
 def _compare(file: str, expected: list[_Found], found: list[_Found], reader: str) -> Iterator[Fault]:
     """Differences between the index and one way of reading."""
     there = {_name(f): f for f in found}
+    behind = len(list(takewhile(lambda want: _name(want) not in there, reversed(expected))))
+    if behind > 1:
+        lost = expected[-behind:]
+        samples = len({want.key for want in lost})
+        what = f"{reader} ends before it; {behind:,} members of {samples:,} samples are lost from here on"
+        yield Fault(file, what, f"{lost[0].key}.{lost[0].name}")
+        expected = expected[:-behind]
     for want in expected:
         got = there.pop(_name(want), None)
         where = f"{want.key}.{want.name}"

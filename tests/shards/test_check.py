@@ -93,7 +93,7 @@ def test_flipped_byte(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "wrong"),
     [
-        ("owner", "the tar does not hold it"),
+        ("owner", "the tar ends before it"),
         ("behind the header's sum", "its header is not the one that was written"),
         ("padding", "the padding behind it is not zero"),
         ("end", "what lies behind the last member is not the end of a tar"),
@@ -130,7 +130,7 @@ def test_truncation(folder: Path, keep: float) -> None:
         file.truncate(int(keep if keep > 1 else keep * size))
     found = faults(folder)
     assert f"the manifest says {size:,}" in found
-    assert "the tar does not hold it" in found
+    assert "the tar ends before it" in found
 
 
 def test_missing_shard_and_stray_file(folder: Path) -> None:

@@ -47,11 +47,12 @@ def world(
         ],
         "signals_text": [
             {"product_id": p, "title_chars": 3, "title_words": 1, "description_chars": 0, "replacement_chars": 0,
-             "mojibake_marks": 0, "broken_chars": 0, "markup_tags": 0, "contacts": 0, "digit_share": 0.1}
+             "mojibake_marks": 0, "broken_chars": 0, "emails": 0, "phones": 0, "digit_share": 0.1}
             for p in (A, B)
         ],
         "signals_table": [
-            {"product_id": p, "attributes": 0, "filled": 0, "contradictory_names": 0, "repeated_names": 0} for p in (A, B)
+            {"product_id": p, "attributes": 0, "filled": 0, "placeholders": 0, "contradictory_names": 0, "repeated_names": 0}
+            for p in (A, B)
         ],
         "signals_video": [], "signals_audio": [], "signals_pair": [],
     }  # fmt: skip
