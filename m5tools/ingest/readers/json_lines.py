@@ -16,7 +16,7 @@ from m5tools.ingest.readers.row import Batch, Chunk, Row
 from m5tools.vocabulary import RejectReason
 
 CHUNK_BYTES = 16 << 20
-BLOCK_BYTES = CHUNK_BYTES
+BLOCK_BYTES = 8 << 20
 LONGEST_ROW = 32 << 20
 PIECE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
