@@ -77,6 +77,8 @@ def main(tasks: Connection, journal: str, threads: int) -> None:
         if task is None:
             return
         tasks.send(perform(task, Path(journal)))
+        # What one unit needed must not add to what the next of another kind needs.
+        pa.default_memory_pool().release_unused()
 
 
 def _die_with_parent() -> None:

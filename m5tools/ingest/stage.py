@@ -182,6 +182,7 @@ class Ingest(Stage):
         known = known_versions(work.dataset, self.crawl_id, partition)
         delivered = partial(staged.delivered, work.scratch / STAGED)
         settled = settle(rows, self.crawl_id, known, self.mapping.language, delivered)
+        del rows  # while the tables are written, half of the memory
         for table, frame in settled.tables.items():
             work.write(table, f"{self.crawl_id}/{part_name(partition)}", frame)
         if settled.rejects.height:
