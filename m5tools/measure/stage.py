@@ -22,6 +22,8 @@ from m5tools.vocabulary import MEDIA, Modality
 _MEASURE: Final = "measure"
 _WEIGH: Final = "weigh"
 _PAIR: Final = "pair"
+MOST_SLICES: Final = 2_000
+"""Of one modality: whoever reads the signals opens a part for each."""
 
 
 class MeasureConfig(WordsConfig):
@@ -83,6 +85,7 @@ class Measure(Stage):
         }[modality]
         listed = dataset.scan("assets").filter(pl.col("modality") == modality.value).select("asset_id")
         ids = listed.collect()["asset_id"].sort()
+        size = max(size, -(-len(ids) // MOST_SLICES))
         return [
             Unit(
                 f"{modality}-{start // size:05d}",
