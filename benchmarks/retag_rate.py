@@ -1,7 +1,7 @@
 """Re-tagging: how long a policy with a changed threshold takes on a million products that were tagged before.
 
-Signals are written by columns, in parts as `measure` writes them by default (256 pictures, 24 clips, 64 sounds), with
-values that every tag of the default policy finds somewhere. Timed is `m5 tag --set policy=…` as a process of its own,
+Signals are written by columns, in parts as `measure` writes them by default (256 pictures, 24 clips, 64 sounds, or more
+where that gives more than 2,000 parts), with values that every tag of the default policy finds somewhere. Timed is `m5 tag --set policy=…` as a process of its own,
 reading from the page cache, each run with another threshold, so that each is work and none is up to date.
 
     python benchmarks/retag_rate.py --products 1000000 --runs 5 --workers 2
@@ -33,6 +33,7 @@ from m5tools import schema
 from m5tools.dataset import FORMAT, Dataset, StageEntry, part_name, partition_of
 from m5tools.documents import read_object
 from m5tools.ingest.stage import ROWS_A_PARTITION
+from m5tools.measure.stage import MOST_SLICES
 from m5tools.resources import folder
 from m5tools.tag.policy import Condition, load
 from m5tools.vocabulary import Reason, State
@@ -70,7 +71,8 @@ def build(root: Path, products: int, seed: int, rows_a_part: int | None) -> Data
     for modality in LISTED:
         assets = listed[modality][1]["asset_id"].drop_nulls().unique().sort()
         for name, rows in _of_files(draw, modality, assets):
-            for number, part in enumerate(rows.iter_slices(rows_a_part or A_PART[modality])):
+            size = rows_a_part or max(A_PART[modality], -(-rows.height // MOST_SLICES))
+            for number, part in enumerate(rows.iter_slices(size)):
                 _part(dataset, name, f"{modality}-{number:05d}", part)
     _manifest(dataset, partitions)
     return dataset
