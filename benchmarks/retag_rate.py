@@ -1,8 +1,9 @@
 """Re-tagging: how long a policy with a changed threshold takes on a million products that were tagged before.
 
 Signals are written by columns, in parts as `measure` writes them by default (256 pictures, 24 clips, 64 sounds, or more
-where that gives more than 2,000 parts), with values that every tag of the default policy finds somewhere. Timed is `m5 tag --set policy=…` as a process of its own,
-reading from the page cache, each run with another threshold, so that each is work and none is up to date.
+where that gives more than 2,000 parts), with values that every tag of the default policy finds somewhere. Timed is
+`m5 tag --set policy=…` as a process of its own, reading from the page cache, each run with another threshold, so that
+each is work and none is up to date.
 
     python benchmarks/retag_rate.py --products 1000000 --runs 5 --workers 2
     python benchmarks/retag_rate.py --products 200000 --profile      # where the time goes, in one process
