@@ -130,7 +130,7 @@ def _reasons(dataset: Dataset) -> dict[str, int]:
 def _section(source: RecordSet, dataset: Dataset) -> str:
     fields = dataset.read("fields").sort("filled", "field", descending=[True, False])
     filled = fields.filter(pl.col("filled") > 0)
-    lines = [f"## {source.name}", "", f"Columns of `products`: {_columns(dataset)}.", ""]
+    lines = [f"## {source.name}", "", f"Columns of `products`: {columns(dataset)}.", ""]
     lines += [_line(["field", "filled", "becomes"]), _line(["---", "---:", "---"])]
     for row in filled.iter_rows(named=True):
         name = row["field"].replace("|", "\\|")
@@ -140,7 +140,7 @@ def _section(source: RecordSet, dataset: Dataset) -> str:
     return "\n".join([*lines, *(["", f"Always blank or not there: {blank}."] if blank else []), ""])
 
 
-def _columns(dataset: Dataset) -> str:
+def columns(dataset: Dataset) -> str:
     products = dataset.read("products").drop("raw", "product_id", "crawl_id", "source", "content_hash")
     shares = {}
     for column in products.drop("origin_file", "origin_offset").iter_columns():

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from benchmarks.record_sets import SETS, RecordSet
+from benchmarks.record_sets import EVIDENCE, SETS, RecordSet, columns
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.ingest import mapping as mappings
@@ -55,6 +55,8 @@ def test_rows_are_products_and_rejects(source: RecordSet, real_data: Path, tmp_p
     fields = dataset.read("fields")
     assert set(fields["rows"]) == {counts["rows"]}
     assert fields.filter(pl.col("mapped_to").list.len() > 0)["filled"].sum() > 0
+    written = EVIDENCE.read_text(encoding="utf-8").split(f"## {source.name}\n")[1].split("\n## ")[0]
+    assert columns(dataset) in written, "no column may lose values unseen: python -m benchmarks.record_sets"
 
 
 @pytest.mark.parametrize("source", SETS, ids=lambda source: source.name)

@@ -17,7 +17,8 @@ import polars as pl
 from m5tools.ingest.normalize.currency import CODES, DOMAIN, THOUSANDTHS, country_of, currency_of
 from m5tools.ingest.normalize.numbers import Decimal, number
 
-_MACHINE: Final = r"^\d{1,15}(?:\.\d{1,4})?$"
+# As programs write floats: 27.9, 27.900000000000002, 2.79e+01. A bare 1e5 is more often a code.
+_MACHINE: Final = r"^(?:\d{1,15}(?:\.\d{1,17})?|\d\.\d{1,17}[eE][+-]\d\d)$"
 _GROUPABLE: Final = r"^\d{1,3}\.\d{3}$"
 _SIGN: Final = r"[\p{L}\p{Sc}][\p{L}\p{Sc}. ]{0,4}?"
 # Amounts that say themselves which sign is which, for at most two digits stand behind the last.

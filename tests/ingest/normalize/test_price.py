@@ -32,6 +32,7 @@ def read(*rows: Row) -> list[tuple[float | None, str | None]]:
         ("ab 5,99 €", None, 5.99, "EUR"), ("20 %", None, None, None), ("5 €/kg", None, None, "EUR"), ("5,99 € inkl. MwSt.", None, 5.99, "EUR"),
         ("-5 €", None, None, "EUR"), ("", None, None, None), ("RM49.90", None, 49.9, "MYR"), ("US $12.00", None, 12, "USD"),
         ("$5 $3", None, None, "USD"), ("2024-05-06", None, None, None), ("1,5", "EUR", 1.5, "EUR"), ("1e5", None, None, None),
+        ("2.794000000000000e+01", "MYR", 27.94, "MYR"), ("27.900000000000002", None, 27.900000000000002, None),
     ],
 )  # fmt: skip
 def test_prices(raw: str | None, given: str | None, amount: float | None, currency: str | None) -> None:
