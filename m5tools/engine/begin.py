@@ -26,6 +26,15 @@ def begin(tasks: Connection, journal: str, threads: int, parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return
+    _silence_libraries()
     from m5tools.engine.worker import main
 
     main(tasks, journal, threads)
+
+
+def _silence_libraries() -> None:
+    """Keep C libraries (libmpg123) off the terminal: what a decoder says arrives as a reason. Python may speak."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

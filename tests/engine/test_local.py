@@ -96,6 +96,9 @@ class Toy(Stage):
         if self.config.act.startswith("seize "):
             Path(self.config.act[6:]).write_text(str(os.getpid()))
             ctypes.PyDLL(None).sleep(3600)  # as a decoder may: without giving the interpreter back
+        if self.config.act == "chatter":
+            os.write(2, b"said by a library")
+            print("said by Python", file=sys.stderr)
         if self.config.act == "bug":
             raise ZeroDivisionError("a bug")
         if self.config.act.startswith("threads "):
@@ -226,6 +229,11 @@ def test_idle_workers_killed_from_outside_are_replaced(tmp_path: Path) -> None:
         for pid in pool.pids():
             os.kill(pid, signal.SIGKILL)
         assert engine.run(Dataset(tmp_path / "b"), Toy(ToyConfig())).counts["rows"] == 4
+
+
+def test_libraries_of_workers_do_not_talk_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="chatter")), 1)
+    assert capfd.readouterr().err == "said by Python\n"
 
 
 def test_a_unit_that_kills_in_spite_of_blame_ends_the_stage(tmp_path: Path) -> None:
