@@ -1,8 +1,9 @@
 """How widely a picture is shared as the eye sees it: shops re-encode the same "no image" drawing at their own size.
 
 Two encodings of a drawing differ in few of the 256 bits of their PDQ hashes, mostly in the same fragile ones, so some
-of its eight words of 32 bits are equal. Counting products under each word takes linear time; a word met by chance is
-shared by about one picture in four thousand million. Only flat pictures are counted: photos are told apart elsewhere.
+of its eight words of 32 bits are equal. Hashes of plain shapes are far from random, so different pictures share words
+too: where several titles come together, those far from the middle of all that share the word (its bits by majority)
+are not counted with them. Both steps take linear time. Only flat pictures are counted: photos are told apart elsewhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from m5tools.vocabulary import Modality, State
 
 LOOKS: Final = ("alike_titles", "alike_categories")
 FLAT_SHARE: Final = 0.5
+NEAR: Final = 31
+"""Bits of 256 in which PDQ hashes of one picture may differ, as its authors have it."""
+DOUBTED: Final = 3
+"""Titles from which on it is looked whether pictures that share a word look the same: fewer make no crowd."""
 _WORDS: Final = 8
 _SCHEMA: Final = {"asset_id": pl.String, "alike_titles": pl.UInt32, "alike_categories": pl.UInt32}
 
@@ -36,10 +41,12 @@ def alike(dataset: Dataset) -> pl.DataFrame:
         return pl.DataFrame(schema=_SCHEMA)
     # A look that one product alone has needs no title read: it is one title in one category.
     shared = _shared_words(flat, dataset.scan("corpus_assets").filter(pl.col("products") > 1))
-    listed = shared.join(_listings(dataset, shared.select("asset_id").unique()), on="asset_id")
-    counted = listed.group_by("word").agg(
-        alike_titles=pl.col("title").n_unique(), alike_categories=pl.col("category").n_unique()
-    )
+    listings = _listings(dataset, shared.select("asset_id").unique())
+    counted = _counted(shared, listings)
+    doubted = counted.filter(pl.col("alike_titles") >= DOUBTED).select("word")
+    same = _of_one_look(flat, shared.join(doubted, on="word", how="semi"))
+    counted = pl.concat([counted.join(doubted, on="word", how="anti"), _counted(same, listings)])
+    shared = pl.concat([shared.join(doubted, on="word", how="anti"), same])
     many = shared.join(counted, on="word").group_by("asset_id").agg(pl.col(LOOKS).max())
     others = flat.select("asset_id").join(many, on="asset_id", how="anti")
     once = others.with_columns(pl.lit(1, pl.UInt32).alias(name) for name in LOOKS)
@@ -51,8 +58,7 @@ def _shared_words(flat: pl.DataFrame, listed_often: pl.LazyFrame) -> pl.DataFram
 
     A word is one of eight that a hash is cut into, numbered by its place in it.
     """
-    hashes = np.frombuffer(b"".join(flat["pdq"]), np.uint8).reshape(-1, 4 * _WORDS)
-    words = np.ascontiguousarray(hashes).view("<u4").astype(np.uint64)
+    words = _hashes(flat).view("<u4").astype(np.uint64)
     words |= np.arange(_WORDS, dtype=np.uint64) << np.uint64(32)
     often = flat.lazy().select("asset_id").with_row_index("place").join(listed_often, on="asset_id", how="semi")
     places = np.repeat(np.arange(flat.height, dtype=np.uint32), _WORDS)
@@ -60,6 +66,40 @@ def _shared_words(flat: pl.DataFrame, listed_often: pl.LazyFrame) -> pl.DataFram
     several = each.filter(pl.col("word").is_duplicated() | pl.col("place").is_in(often.collect()["place"].implode()))
     shared = each.join(several.select("word").unique(), on="word", how="semi")
     return pl.DataFrame({"asset_id": flat["asset_id"].gather(shared["place"]), "word": shared["word"]})
+
+
+def _counted(shared: pl.DataFrame, listings: pl.DataFrame) -> pl.DataFrame:
+    """`word`, and titles and categories of the products that show a picture with it."""
+    listed = shared.join(listings, on="asset_id").group_by("word")
+    return listed.agg(alike_titles=pl.col("title").n_unique(), alike_categories=pl.col("category").n_unique())
+
+
+def _of_one_look(flat: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
+    """`asset_id`, `word` of `shared` without pictures far from the middle of their word; a picture that is left with
+    none has a word of its own, as several products may show it."""
+    if shared.is_empty():
+        return shared
+    places = flat.select("asset_id").with_row_index("place")
+    rows = shared.join(places, on="asset_id").sort("word", "place")
+    place, word = rows["place"].to_numpy(), rows["word"].to_numpy()
+    first = np.flatnonzero(np.diff(word, prepend=word[0] + 1))
+    group = np.repeat(np.arange(len(first)), np.diff(first, append=len(word)))
+    half = np.bincount(group)[:, None] / 2
+    hashes = _hashes(flat)
+    far = np.zeros(len(word), np.int16)
+    for byte in range(0, hashes.shape[1], 4):  # a word at a time, as bits take eight times the memory
+        bits = np.unpackbits(hashes[place, byte : byte + 4], axis=1)
+        middle = np.add.reduceat(bits, first, axis=0, dtype=np.int32) > half
+        far += (bits != middle[group]).sum(axis=1, dtype=np.int16)
+    near = rows.filter(pl.Series(far <= NEAR))
+    alone = rows.unique("asset_id", keep="first", maintain_order=True).join(near, on="asset_id", how="anti")
+    own = alone.with_columns(word=pl.col("place").cast(pl.UInt64) | pl.lit(1 << 48, pl.UInt64))
+    return pl.concat([near, own]).select("asset_id", "word")
+
+
+def _hashes(flat: pl.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """The PDQ hashes, uint8 [N, 32]."""
+    return np.ascontiguousarray(np.frombuffer(b"".join(flat["pdq"]), np.uint8).reshape(-1, 4 * _WORDS))
 
 
 def _listings(dataset: Dataset, assets: pl.DataFrame) -> pl.DataFrame:

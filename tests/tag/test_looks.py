@@ -70,6 +70,26 @@ def test_a_look_of_one_product_alone_is_one_title(make_dataset: Callable[..., Da
     assert found == [("one", 1, 1), ("other", 1, 1)]
 
 
+def test_different_pictures_that_share_a_part_of_their_hashes_are_not_one_look(
+    make_dataset: Callable[..., Dataset],
+) -> None:
+    rows = listing({f"p{n}": encoded(drawing(n % 2), 200, 90) for n in range(20)})
+    random = np.random.default_rng(5)
+    shared, one = random.bytes(4), random.bytes(32)
+    for number, row in enumerate(rows["signals_image"]):
+        # Ten strangers with one word of 32 bits in common; ten of one look, each with three other bits.
+        bits = np.unpackbits(np.frombuffer(one, np.uint8))
+        bits[random.choice(224, 3)] ^= 1
+        row["pdq"] = shared + random.bytes(28) if number < 10 else np.packbits(bits).tobytes()
+    # The first stranger is shown by two products more, which are its own whoever else has its word.
+    rows["media"] += [row | {"location": "p0", "location_id": "p0"} for row in rows["media"][18:20]]
+    rows["corpus_assets"][0]["products"] = 3
+    found = {row["asset_id"]: row["alike_titles"] for row in alike(make_dataset(rows)).iter_rows(named=True)}
+    assert found["p0"] == 3
+    assert [found[f"p{n}"] for n in range(1, 10)] == [1] * 9
+    assert [found[f"p{n}"] for n in range(10, 20)] == [10] * 10
+
+
 def test_no_picture_at_all(make_dataset: Callable[..., Dataset]) -> None:
     empty = make_dataset({table: [] for table in ("products", "media", "fetched", "corpus_assets", "signals_image")})
     assert alike(empty).is_empty()
