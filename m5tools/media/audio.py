@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from m5tools.media.guard import LIMITS, DecodeError, Limits, NoSoundTrack, check, guarded, quiet
+from m5tools.media.guard import LIMITS, DecodeError, Limits, NoSoundTrack, check, guarded, quiet, sniff
 from m5tools.vocabulary import Modality, Reason
 
 Samples = npt.NDArray[np.float32]
@@ -91,7 +91,8 @@ def _sndfile(data: bytes, max_s: float, limits: Limits) -> Sound:
 
 def _ffmpeg(data: bytes, max_s: float, limits: Limits) -> Sound:
     with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-        if not container.streams:
+        # Noise that begins like some kind of subtitles is no container of anything.
+        if not container.streams or (not container.streams.audio and sniff(data[:4096])[0] is None):
             raise DecodeError(Reason.UNDECODABLE, "nothing can be found in the container")
         if not container.streams.audio:
             raise NoSoundTrack

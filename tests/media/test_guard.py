@@ -6,6 +6,7 @@ import pickle
 import struct
 import zlib
 
+import numpy as np
 import pytest
 
 from m5tools.media import audio, image, video
@@ -136,3 +137,11 @@ def test_errors_travel_between_processes() -> None:
     for error in (DecodeError(Reason.TRUNCATED, "cut"), NoSoundTrack()):
         copy = pickle.loads(pickle.dumps(error))
         assert (type(copy), copy.reason, copy.message) == (type(error), error.reason, error.message)
+
+
+def test_noise_that_begins_like_subtitles_is_undecodable() -> None:
+    noise = b"[" + np.random.default_rng(3).bytes(2_000)
+    for decode in (video.decode, audio.decode):
+        with pytest.raises(DecodeError) as caught:
+            decode(noise)
+        assert caught.value.reason is Reason.UNDECODABLE
