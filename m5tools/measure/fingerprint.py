@@ -57,10 +57,21 @@ def spectra(samples: Floats, rate: float) -> Spectra:
         samples = np.pad(samples, (0, length - len(samples)))
     count = min(1 + int((len(samples) - length) / (HOP_S * rate)), MOST_FRAMES)
     starts = np.rint(np.arange(count) * (HOP_S * rate)).astype(np.intp)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, length)[np.minimum(starts, len(samples) - length)]
+    # The constructor makes the overlapping view; sliding_window_view takes as long as the transform of half a second.
+    every: Floats = np.ndarray((len(samples) - length + 1, length), np.float32, samples, 0, 2 * samples.strides)
+    frames = every[np.minimum(starts, len(samples) - length)]
+    frames *= _window(length)
     size = scipy.fft.next_fast_len(length, real=True)
-    transform = scipy.fft.rfft(frames * _window(length), size, axis=1)
-    return Spectra(transform.real**2 + transform.imag**2, rate, size)
+    return Spectra(power(scipy.fft.rfft(frames, size, axis=1)), rate, size)
+
+
+def power(transform: npt.NDArray[np.complex64]) -> Floats:
+    """The squared magnitudes; in place, as for a minute of sound new memory costs more than the arithmetic."""
+    squares: Floats = np.square(transform.real)
+    imaginary = transform.imag
+    np.square(imaginary, out=imaginary)
+    squares += imaginary
+    return squares
 
 
 @cache
@@ -92,11 +103,9 @@ def landmarks(bands: Floats) -> bytes:
     around: Any = cv2.dilate(bands, np.ones((NEAR[1], NEAR[0]), np.uint8))
     ground = np.maximum(ABOVE / BANDS * bands.sum(axis=1), max(FAINT * float(bands.max()), SILENT))
     frame, band = np.nonzero((bands >= around) & (bands > ground[:, None]))
-    pairs = []
-    for ahead in range(1, FAN_OUT + 1):
-        between = frame[ahead:] - frame[:-ahead]
-        near = (between >= 1) & (between <= _LONGEST)
-        first, second = band[:-ahead][near].astype(np.uint32), band[ahead:][near].astype(np.uint32)
-        key = (first << 11 | second << 6 | between[near].astype(np.uint32)) << 16
-        pairs.append(key | frame[:-ahead][near].astype(np.uint32))
-    return np.sort(np.concatenate(pairs)).astype("<u4").tobytes()
+    ahead = range(1, FAN_OUT + 1)
+    between = np.concatenate([frame[n:] - frame[:-n] for n in ahead])
+    later, earlier = band << 22, band << 27 | frame
+    pairs = np.concatenate([earlier[:-n] | later[n:] for n in ahead]) | between << 16
+    near = (between >= 1) & (between <= _LONGEST)
+    return np.sort(pairs[near].astype("<u4")).tobytes()
