@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from m5tools.measure import fingerprint
 from m5tools.measure.speech import speech_share
@@ -48,7 +47,7 @@ def signals(sound: Sound) -> tuple[dict[str, Any], dict[str, Any]]:
         "channels": sound.channels,
         "level_dbfs": 10 * math.log10(max(whole, _power(FLOOR_DBFS))),
         "loudness_lufs": loudness(blocks, sound.rate),
-        "silence_share": np.count_nonzero(energy < _power(SILENCE_DBFS)) / len(energy),
+        "silence_share": int(np.count_nonzero(energy < _power(SILENCE_DBFS))) / len(energy),
         "dc": float(np.add.reduce(samples)) / len(samples),
         "bandwidth_hz": bandwidth(blocks, sound.rate),
         "speech_share": speech_share(spectrum),
@@ -82,7 +81,7 @@ def _full_scale(samples: Samples, peak: float) -> dict[str, float]:
     edges = np.flatnonzero(np.diff(full, prepend=False, append=False))
     runs = edges[1::2] - edges[::2]
     return {
-        "clipping_share": np.count_nonzero(magnitude >= CLIPPING) / len(samples),
+        "clipping_share": int(np.count_nonzero(magnitude >= CLIPPING)) / len(samples),
         "overdriven_share": float(runs[runs >= RUN].sum() / len(samples)),
     }
 
@@ -102,7 +101,7 @@ def _blocks(samples: Samples) -> Floats:
     count = max(1, len(samples) // BLOCK)
     padded = samples if len(samples) >= BLOCK else np.pad(samples, (0, BLOCK - len(samples)))
     step = -(-count // MOST_BLOCKS)
-    return fingerprint.power(scipy.fft.rfft(padded[: count * BLOCK].reshape(-1, BLOCK)[::step] * _window(), axis=1))
+    return fingerprint.power(padded[: count * BLOCK].reshape(-1, BLOCK)[::step] * _window())
 
 
 @cache
@@ -171,4 +170,4 @@ def _stretches(samples: Samples) -> Floats:
 
 
 def _bytes(peaks: Floats) -> bytes:
-    return np.rint(np.minimum(np.maximum(peaks, 0), 1) * 255).astype(np.uint8).tobytes()
+    return bytes(np.rint(np.minimum(np.maximum(peaks, 0), 1) * 255).astype(np.uint8))

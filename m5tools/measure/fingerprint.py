@@ -13,7 +13,6 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 FRAME_S: Final = 0.064
 HOP_S: Final = 0.032
@@ -59,19 +58,24 @@ def spectra(samples: Floats, rate: float) -> Spectra:
     starts = np.rint(np.arange(count) * (HOP_S * rate)).astype(np.intp)
     # The constructor makes the overlapping view; sliding_window_view takes as long as the transform of half a second.
     every: Floats = np.ndarray((len(samples) - length + 1, length), np.float32, samples, 0, 2 * samples.strides)
-    frames = every[np.minimum(starts, len(samples) - length)]
-    frames *= _window(length)
-    size = scipy.fft.next_fast_len(length, real=True)
-    return Spectra(power(scipy.fft.rfft(frames, size, axis=1)), rate, size)
+    size = 2 * cv2.getOptimalDFTSize(-(-length // 2))
+    frames = np.zeros((count, size), np.float32)
+    np.multiply(every[np.minimum(starts, len(samples) - length)], _window(length), out=frames[:, :length])
+    return Spectra(power(frames), rate, size)
 
 
-def power(transform: npt.NDArray[np.complex64]) -> Floats:
-    """The squared magnitudes; in place, as for a minute of sound new memory costs more than the arithmetic."""
-    squares: Floats = np.square(transform.real)
-    imaginary = transform.imag
-    np.square(imaginary, out=imaginary)
-    squares += imaginary
-    return squares
+def power(frames: Floats) -> Floats:
+    """Power spectra of rows of an even length, which are spent on it: float32 [n, size] → float32 [n, size // 2 + 1].
+
+    OpenCV's transform takes half as long as SciPy's. It packs a spectrum as the first bin, the real and imaginary parts
+    of those between, and the last bin.
+    """
+    packed: Floats = np.asarray(cv2.dft(frames, frames, cv2.DFT_ROWS), np.float32)
+    packed *= packed
+    spectra = np.empty((len(packed), packed.shape[1] // 2 + 1), np.float32)
+    spectra[:, 0], spectra[:, -1] = packed[:, 0], packed[:, -1]
+    np.add(packed[:, 1:-1:2], packed[:, 2:-1:2], out=spectra[:, 1:-1])
+    return spectra
 
 
 @cache
