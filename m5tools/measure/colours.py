@@ -35,11 +35,11 @@ def colours(sampled: npt.NDArray[np.uint8]) -> list[bytes]:
         n × 64 bytes, row = a*, column = b*; sum ≈ 255, or 0 where all is white.
     """
     count = len(sampled)
-    lab = cv2.cvtColor(sampled.reshape(1, -1, 3), cv2.COLOR_RGB2LAB).reshape(count, -1, 3)
+    lab = np.asarray(cv2.cvtColor(sampled.reshape(1, -1, 3), cv2.COLOR_RGB2LAB), np.uint8).reshape(count, -1, 3)
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
     telling = (light < _WHITE[0]) | _coloured()[a] | _coloured()[b]
     # `take` copies these short rows eight times as fast as an index does.
-    of_a = np.take(_shares(), np.where(telling, a, np.uint16(_NOTHING)), axis=0)
+    of_a = np.take(_shares(), np.where(telling, a, np.intp(_NOTHING)), axis=0)
     histograms = of_a.swapaxes(1, 2) @ np.take(_shares(), b, axis=0)
     total = np.maximum(telling.sum(axis=1), 1)[:, None, None]
     return [h.tobytes() for h in np.rint(histograms * 255 / total).astype(np.uint8)]

@@ -100,7 +100,8 @@ def qualities(grids: Grid) -> npt.NDArray[np.int64]:
     """How much there is to hash in each grid, 0–100; 0 for blank pictures."""
     beside = (grids[:, 1:], grids[:, :-1]), (grids[:, :, 1:], grids[:, :, :-1])
     steps = [_hundredths(np.maximum(a, b) - np.minimum(a, b)) for a, b in beside]
-    return np.minimum((steps[0] + steps[1]) // _GRADIENTS_A_POINT, _BEST_QUALITY)
+    quality: npt.NDArray[np.int64] = np.minimum((steps[0] + steps[1]) // _GRADIENTS_A_POINT, _BEST_QUALITY)
+    return quality
 
 
 def _hundredths(steps: Grid) -> npt.NDArray[np.int64]:

@@ -95,12 +95,17 @@ def _turn(data: bytes) -> int:
     if head.count(_EXIF) > 1 or b"tiff:Orientation" in head:  # Pillow joins blocks, and reads XMP where EXIF is silent
         with Image.open(io.BytesIO(data)) as image:
             return _orientation(image.getexif)
+    return _orientation(lambda: _exif(head[start:]))
+
+
+def _exif(block: bytes) -> Image.Exif:
     exif = Image.Exif()
-    return _orientation(lambda: exif.load(head[start:]) or exif)
+    exif.load(block)
+    return exif
 
 
 def _head(data: bytes) -> bytes:
-    """The segments in front of a JPEG's picture (ITU-T T.81, annex B); of one with filling between them, a long start."""
+    """The segments in front of a JPEG's picture (ITU-T T.81, annex B); a long start where filling lies between them."""
     at = 2
     while b"\xff\xc0" <= (marker := data[at : at + 2]) < b"\xff\xff" and marker != _SCAN:
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -117,7 +122,9 @@ def _pillow(data: bytes, at_least: int, limits: Limits) -> Picture:
         if image.format == "TIFF":  # Pillow turns TIFFs upright while loading
             width, height = image.size
         rgb, has_alpha = _rgb(image)
-        return _picture(_halved(rgb, at_least), width, height, image.format or "", has_alpha, _orientation(image.getexif))
+        return _picture(
+            _halved(rgb, at_least), width, height, image.format or "", has_alpha, _orientation(image.getexif)
+        )
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
