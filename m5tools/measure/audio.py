@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from m5tools.measure import fingerprint
 from m5tools.measure.speech import speech_share
@@ -27,7 +27,7 @@ BLOCK: Final = 2_048
 MOST_BLOCKS: Final = 64
 AUDIBLE: Final = 1e-7  # −70 dB of the strongest frequency
 LOUDNESS_S: Final = 0.4
-ABSOLUTE_GATE, RELATIVE_GATE = -70.0, -10.0
+OFFSET, ABSOLUTE_GATE, RELATIVE_GATE = -0.691, -70.0, -10.0
 
 Floats = npt.NDArray[np.float32]
 
@@ -36,6 +36,7 @@ def signals(sound: Sound) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns of `signals_audio` (without id, state, reason and origin) and of `previews_audio` (without id)."""
     samples = sound.samples
     energy, whole = _energy(samples, sound.rate)
+    peaks = _stretches(samples)
     low, low_rate = lowered(samples, sound.rate)
     spectrum = fingerprint.spectra(low, low_rate)
     blocks = _blocks(samples)
@@ -44,21 +45,21 @@ def signals(sound: Sound) -> tuple[dict[str, Any], dict[str, Any]]:
         "duration_s": sound.duration_s,
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,
-        "level_dbfs": float(_dbfs(whole)),
+        "level_dbfs": 10 * math.log10(max(whole, _power(FLOOR_DBFS))),
         "loudness_lufs": loudness(blocks, sound.rate),
-        "silence_share": float(np.mean(_dbfs(energy) < SILENCE_DBFS)),
-        "dc": float(samples.mean()),
+        "silence_share": int(np.count_nonzero(energy < _power(SILENCE_DBFS))) / len(energy),
+        "dc": float(np.add.reduce(samples)) / len(samples),
         "bandwidth_hz": bandwidth(blocks, sound.rate),
         "speech_share": speech_share(spectrum),
         "fingerprint": fingerprint.landmarks(spectrum.bands),
-    } | _peaks(samples)
-    clip = np.clip(low[: int(PREVIEW_S * low_rate)], -1, 1)
-    return row, {"preview": encode_ulaw(clip, round(low_rate)), "envelope": envelope(samples)}
+    } | _full_scale(samples, float(peaks.max()))
+    clip = np.minimum(np.maximum(low[: int(PREVIEW_S * low_rate)], -1), 1)
+    return row, {"preview": encode_ulaw(clip, round(low_rate)), "envelope": _bytes(peaks)}
 
 
-def _dbfs(power: Any) -> Any:
-    """Mean power → dB relative to full scale."""
-    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DBFS / 10)))
+def _power(decibels: float) -> float:
+    """dB relative to full scale → mean power."""
+    return float(10 ** (decibels / 10))
 
 
 def _energy(samples: Samples, rate: int) -> tuple[Floats, float]:
@@ -70,10 +71,9 @@ def _energy(samples: Samples, rate: int) -> tuple[Floats, float]:
     return energy, float((energy.sum(dtype=np.float64) * window + rest @ rest) / len(samples))
 
 
-def _peaks(samples: Samples) -> dict[str, float]:
+def _full_scale(samples: Samples, peak: float) -> dict[str, float]:
     """How much lies at full scale, and how much in runs of at least three samples there: overdriven, not merely
     brought up to full scale."""
-    peak = max(float(samples.max()), -float(samples.min()))
     if peak < CLIPPING:
         return {"clipping_share": 0.0, "overdriven_share": 0.0}
     magnitude = np.abs(samples)
@@ -81,7 +81,7 @@ def _peaks(samples: Samples) -> dict[str, float]:
     edges = np.flatnonzero(np.diff(full, prepend=False, append=False))
     runs = edges[1::2] - edges[::2]
     return {
-        "clipping_share": float(np.mean(magnitude >= CLIPPING)),
+        "clipping_share": int(np.count_nonzero(magnitude >= CLIPPING)) / len(samples),
         "overdriven_share": float(runs[runs >= RUN].sum() / len(samples)),
     }
 
@@ -101,9 +101,7 @@ def _blocks(samples: Samples) -> Floats:
     count = max(1, len(samples) // BLOCK)
     padded = samples if len(samples) >= BLOCK else np.pad(samples, (0, BLOCK - len(samples)))
     step = -(-count // MOST_BLOCKS)
-    transform = scipy.fft.rfft(padded[: count * BLOCK].reshape(-1, BLOCK)[::step] * _window(), axis=1)
-    power: Floats = transform.real**2 + transform.imag**2
-    return power
+    return fingerprint.power(padded[: count * BLOCK].reshape(-1, BLOCK)[::step] * _window())
 
 
 @cache
@@ -119,10 +117,11 @@ def bandwidth(blocks: Floats, rate: int) -> float:
 
     A sound brought up from a lower rate ends where that rate's half lies, far below its own.
     """
-    mean = blocks.mean(axis=0)
+    mean = np.add.reduce(blocks, axis=0) / np.float32(len(blocks))
     mean[0] = 0
-    audible = np.flatnonzero((mean >= AUDIBLE * mean.max()) & (mean > BLOCK * 1e-10))
-    return float(audible[-1] * rate / BLOCK) if len(audible) else 0.0
+    audible = mean >= max(AUDIBLE * float(mean.max()), BLOCK * 1e-10)
+    last = len(audible) - 1 - int(audible[::-1].argmax())
+    return last * rate / BLOCK if audible[last] else 0.0
 
 
 def loudness(blocks: Floats, rate: int) -> float | None:
@@ -133,12 +132,11 @@ def loudness(blocks: Floats, rate: int) -> float | None:
     window = max(1, round(LOUDNESS_S * rate / size))
     if len(power) > window:
         power = np.convolve(power, np.full(window, 1 / window), "valid")
-    levels = -0.691 + 10 * np.log10(np.maximum(power, 1e-12))
-    heard = power[levels > ABSOLUTE_GATE]
+    heard = power[power > _power(ABSOLUTE_GATE - OFFSET)]
     if not len(heard):
         return None
-    gate = -0.691 + 10 * np.log10(heard.mean()) + RELATIVE_GATE
-    return float(-0.691 + 10 * np.log10(power[levels > max(gate, ABSOLUTE_GATE)].mean()))
+    loud = heard[heard > float(np.add.reduce(heard)) / len(heard) * _power(RELATIVE_GATE)]
+    return OFFSET + 10 * math.log10(float(np.add.reduce(loud)) / len(loud))
 
 
 @cache
@@ -162,6 +160,14 @@ def _weighting(rate: int) -> Floats:
 
 def envelope(samples: Samples) -> bytes:
     """The highest magnitude in each of 128 equal stretches, 255 = full scale."""
+    return _bytes(_stretches(samples))
+
+
+def _stretches(samples: Samples) -> Floats:
     edges = np.arange(PEAKS) * len(samples) // PEAKS
-    peaks = np.maximum(np.maximum.reduceat(samples, edges), -np.minimum.reduceat(samples, edges))
-    return bytes(np.rint(np.clip(peaks, 0, 1) * 255).astype(np.uint8))
+    peaks: Floats = np.maximum(np.maximum.reduceat(samples, edges), -np.minimum.reduceat(samples, edges))
+    return peaks
+
+
+def _bytes(peaks: Floats) -> bytes:
+    return bytes(np.rint(np.minimum(np.maximum(peaks, 0), 1) * 255).astype(np.uint8))

@@ -38,6 +38,7 @@ RUN: Final = 4
 
 Grey = npt.NDArray[np.uint8]
 _SQUARE: Final = np.ones((3, 3), np.uint8)
+_LINE: Final = np.ones((1, RUN), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def reliefs(grids: pdq.Grid) -> list[float]:
     grid -= slope_across[:, None, None] * axis
     last = RELIEF_SIDE**2 - 1
     low, high = round(0.01 * last), round(0.99 * last)
-    level = np.partition(grid.reshape(len(grid), -1), (low, high), axis=1)
+    level = np.sort(grid.reshape(len(grid), -1), axis=1)
     spans: list[float] = (level[:, high] - level[:, low]).tolist()
     return spans
 
@@ -232,6 +233,6 @@ def _banner_share(spread: npt.NDArray[Any]) -> float:
     strokes = cv2.threshold(spread[: down * CELL, : across * CELL], STROKE, 255, cv2.THRESH_BINARY)[1]
     cells = cv2.resize(strokes, (across, down), interpolation=cv2.INTER_AREA)
     dense = cv2.threshold(cells, round(255 * STROKE_SHARE) - 1, 1, cv2.THRESH_BINARY)[1]
-    runs = cv2.morphologyEx(dense, cv2.MORPH_OPEN, np.ones((1, RUN), np.uint8))
+    runs = cv2.morphologyEx(dense, cv2.MORPH_OPEN, _LINE)
     share: float = cv2.countNonZero(runs) / (down * across)
     return share

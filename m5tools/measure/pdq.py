@@ -59,7 +59,7 @@ def _transform(grids: Grid) -> Floats:
 def _bits(frequencies: Floats) -> npt.NDArray[np.uint8]:
     """Which are above their median: uint8 [n, 32]. The highest frequency comes first."""
     flat = frequencies.reshape(len(frequencies), -1)
-    median = np.partition(flat, flat.shape[1] // 2 - 1, axis=1)[:, flat.shape[1] // 2 - 1]
+    median = np.sort(flat, axis=1)[:, flat.shape[1] // 2 - 1]  # faster than `partition` at this length
     return np.packbits((flat > median[:, None])[:, ::-1], axis=1)
 
 
@@ -85,8 +85,8 @@ def orientations(grids: Grid) -> list[bytes]:
         plain, turned * down, plain * down * across, turned * across,
         plain * down, plain * across, turned, turned * down * across,
     ]  # fmt: skip
-    packed = np.stack([_bits(np.ascontiguousarray(view)) for view in views], axis=1)
-    return [row.tobytes() for row in packed]
+    packed = _bits(np.stack(views, axis=1).reshape(-1, _FREQUENCIES, _FREQUENCIES))
+    return [row.tobytes() for row in packed.reshape(len(grids), -1)]
 
 
 @cache
@@ -98,13 +98,14 @@ def _signs() -> tuple[Floats, Floats]:
 
 def qualities(grids: Grid) -> npt.NDArray[np.int64]:
     """How much there is to hash in each grid, 0–100; 0 for blank pictures."""
-    levels = grids.astype(np.int16)
-    steps = [_hundredths()[np.abs(np.diff(levels, axis=axis))].sum(axis=(1, 2)) for axis in (1, 2)]
-    quality: npt.NDArray[np.int64] = np.minimum(sum(steps) // _GRADIENTS_A_POINT, _BEST_QUALITY)
+    beside = (grids[:, 1:], grids[:, :-1]), (grids[:, :, 1:], grids[:, :, :-1])
+    steps = [_hundredths(np.maximum(a, b) - np.minimum(a, b)) for a, b in beside]
+    quality: npt.NDArray[np.int64] = np.minimum((steps[0] + steps[1]) // _GRADIENTS_A_POINT, _BEST_QUALITY)
     return quality
 
 
-@cache
-def _hundredths() -> npt.NDArray[np.uint8]:
-    """Steps of brightness as whole hundredths of full scale."""
-    return (np.arange(256) * 100 // 255).astype(np.uint8)
+def _hundredths(steps: Grid) -> npt.NDArray[np.int64]:
+    """Steps of brightness in whole hundredths of full scale, summed: uint8 [n, h, w] → int64 [n]."""
+    flat = steps.reshape(len(steps), -1)
+    whole = cv2.LUT(flat, (np.arange(256) * 100 // 255).astype(np.uint8))
+    return cv2.reduce(whole, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)

@@ -24,19 +24,30 @@ QUIET: Final = 1e-3  # −30 dB of the loudest frame
 def speech_share(spectra: Spectra) -> float:
     """The share of frames that are voiced and within 30 dB of the loudest, 0–1."""
     power = spectra.power[::EVERY]
-    total = power.sum(axis=1)
+    total = np.add.reduce(power, axis=1)
     loudest = float(total.max())
     if loudest <= 0:
         return 0.0
     heard = total > QUIET * loudest
-    alike = scipy.fft.irfft(power[heard], spectra.size, axis=1)
-    first, last = int(spectra.rate / HIGHEST_PITCH_HZ), int(spectra.rate / LOWEST_PITCH_HZ)
-    fade = _fade(spectra.rate, spectra.size)[first:last]
-    pitch = (alike[:, first:last] / np.maximum(alike[:, :1], 1e-12) / fade).max(axis=1)
-    return float((pitch > VOICED).sum() / len(power))
+    alike = power[heard] @ _periods(spectra.rate, spectra.size)
+    pitch = alike[:, 1:].max(axis=1)
+    return int(np.count_nonzero(pitch > VOICED * alike[:, 0])) / len(power)
 
 
 @cache
+def _periods(rate: float, size: int) -> npt.NDArray[np.float32]:
+    """From a power spectrum to how much the frame is like itself at once, and after each period of a voice with the
+    fading undone: float32 [bins, 1 + periods]. The product costs less than the inverse transform, of which a fifth is
+    used.
+    """
+    first, last = int(rate / HIGHEST_PITCH_HZ), int(rate / LOWEST_PITCH_HZ)
+    lags = np.r_[0, first : max(last, first + 1)]
+    cosines = np.cos(2 * np.pi / size * np.outer(np.arange(size // 2 + 1), lags)) * 2 / size
+    cosines[[0, -1]] /= 2  # the outer bins stand for themselves, all others for their mirror images too
+    cosines[:, 1:] /= _fade(rate, size)[lags[1:]]
+    return cosines.astype(np.float32)
+
+
 def _fade(rate: float, size: int) -> npt.NDArray[np.float32]:
     """How the window of a frame makes distant samples less alike than they are."""
     window = np.hanning(round(FRAME_S * rate))

@@ -50,6 +50,16 @@ def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     assert np.abs(picture.rgb.astype(int) - upright).mean() < 8
 
 
+@pytest.mark.parametrize("between", [b"\xff\xfe\x00\x04hi", b"\xff" * 3, b"\xff\xe1\x00\x04ab"])
+def test_exif_is_found_behind_other_segments_and_filling(between: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(photo(64, 48), exif=exif)
+    start = data.index(b"Exif\x00\x00") - 4
+    found = image.decode(data[:start] + between + data[start:])
+    assert (found.width, found.height) == (48, 64)
+
+
 def test_damaged_exif_costs_nothing_but_the_orientation() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
