@@ -179,6 +179,8 @@ def split_change(change: str) -> tuple[str, Any]:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set {change}: write it as key=value")
+    if text.startswith("*"):
+        return key.strip(), text  # a pattern of files, not an alias of something in a document of one value
     try:
         return key.strip(), yaml.safe_load(text)
     except yaml.YAMLError as error:

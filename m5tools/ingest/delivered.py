@@ -113,7 +113,10 @@ def text_of(value: Any) -> str | None:
 
 
 def _single(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else value
+    """What stands where one value is wanted: of a list of texts the first, of an empty list or object nothing."""
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return value[0]
+    return None if value in ([], {}) else value
 
 
 def structure_of(value: Any) -> Any:

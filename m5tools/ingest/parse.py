@@ -132,6 +132,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         cleaned[given.name] = clean(repaired(text) if given.name in _PROSE else text)
     for name in ("mpn", "sku", "group_id"):
         cleaned[name] = identifiers.codes(cleaned[name])
+    cleaned["native_id"] = identifiers.named(cleaned["native_id"])
     texts = _texts(found.texts, cleaned, mapping)
     language = cleaned["language"].fill_null(mapping.language) if mapping.language else cleaned["language"]
     decimals = decimal_signs(language, mapping.decimal)
@@ -141,7 +142,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
     for rows in (texts["row"], attributes.filter(pl.col("value").is_not_null())["row"], media["row"]):
         filled[rows.to_numpy()] = True
 
-    raw = Raw.of(found.raw, last=_volatile(mapping))
+    raw = Raw.of(found.raw, count, last=_volatile(mapping))
     contents = raw.hashes()
     named = identifiers.product_ids(about.source, cleaned["native_id"], cleaned["url"], contents)
     ids = pl.Series(named, dtype=pl.String)

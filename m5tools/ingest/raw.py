@@ -28,16 +28,20 @@ class Raw:
     hashed: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, columns: dict[str, pl.Series], last: tuple[str, ...] = ()) -> Raw:
+    def of(cls, columns: dict[str, pl.Series], rows: int, last: tuple[str, ...] = ()) -> Raw:
         """Lay columns out row by row.
 
         Args:
             columns: field → texts, null where a row has none.
+            rows: how many rows there are, also where no row has any field.
             last: fields to put behind the others and to leave out of the hash.
         """
         names = sorted(columns, key=lambda name: (name in last, name))
-        rows = len(columns[names[0]]) if names else 0
-        there = np.array([columns[name].is_not_null().to_numpy() for name in names]).reshape(len(names), rows).T
+        there = (
+            np.array([columns[name].is_not_null().to_numpy() for name in names])
+            .reshape(len(names), rows)
+            .T.astype(bool)
+        )
         row, column = np.nonzero(there)
         laid = pa.concat_arrays(
             [pa.array([], pa.large_string()), *(columns[n].to_arrow().cast(pa.large_string()) for n in names)]

@@ -303,3 +303,16 @@ def test_a_mapping_that_cannot_work_is_refused(tmp_path: Path, line: str, compla
     (tmp_path / "m.yaml").write_text(f"source: mine\nformat: json_lines\n{line}\n")
     with pytest.raises(UsageError, match=rf"m\.yaml:3: .*{complaint}"):
         mappings.load(str(tmp_path / "m.yaml"))
+
+
+def test_rows_without_any_field_are_rejects(tmp_path: Path) -> None:
+    dataset, counts = ingest(tmp_path, {"a.jsonl": ["{}", "{}"], "b.jsonl": [item(1)]})
+    assert (counts["new"], counts["rejects"]) == (1, 2)
+    assert dataset.read("rejects")["reason"].to_list() == ["no_content", "no_content"]
+
+
+def test_ids_that_say_there_is_none_name_no_product(tmp_path: Path) -> None:
+    rows = [item(i) | {"id": empty} for i, empty in enumerate(["N/A", "n/a", "-", "null", None, {}, []])]
+    dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
+    assert (counts["new"], counts["rejects"]) == (len(rows), 0)
+    assert dataset.read("products")["native_id"].null_count() == len(rows)

@@ -71,6 +71,15 @@ def codes(values: pl.Series) -> pl.Series:
     return bare.set(nothing.fill_null(False), None)
 
 
+def named(ids: pl.Series) -> pl.Series:
+    """Cleaned ids of a source, null where one says that there is none ("n/a", "null", "-"); 0 is one."""
+    if ids.null_count() == len(ids):
+        return ids
+    frame = pl.DataFrame({"id": ids})
+    nothing = frame.select(wording.says_nothing(pl.col("id"))).to_series()
+    return ids.set(nothing.fill_null(False), None)
+
+
 def gtin_of(value: str) -> str | None:
     """The GTIN in a string of digits, or None."""
     if len(value) == 10 and value[:9].isascii() and value[:9].isdigit():

@@ -47,7 +47,10 @@ _TRAIL: Final = re.compile(
     re.IGNORECASE,
 )
 _NO_PRICE: Final = re.compile(
-    r"\d\s*(?:for|für|pour|por|per|x|×|%)(?![^\W\d_])|%|/\s?(?:100|kg|g|l|ml|oz|lb|m|month|mo|monat|mois)\b|\boff\b|\d{4}-\d\d-",
+    r"\d\s*(?:for|für|pour|por|per|x|×|%)(?![^\W\d_])|%|/\s?(?:100|kg|g|l|ml|oz|lb|m|month|mo|monat|mois)\b|\boff\b|\d{4}-\d\d-|"
+    # Thousands and millions, cents, a price for a time, less than nothing, and what is written as a list.
+    r"\d\s?(?:k|m|mn|mio|mrd|bn|million(?:en|s)?|thousand|tsd|lakh|crore|¢|p|ct|cents?)(?![^\W\d_])|"
+    r"\bper\s+(?:month|week|day|year|hour|person|kg|100)|[-−(]\s?[^\d\s]{0,3}\s?\d+(?:[.,]\d+)?\)?$|^[\[{]",
     re.IGNORECASE,
 )
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import glob
+import io
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Final, cast
 
 import fsspec
+
+from m5tools.errors import UsageError
+
+_BLOCK: Final = 1 << 20
 
 
 def is_remote(path: str) -> bool:
@@ -17,8 +22,20 @@ def is_remote(path: str) -> bool:
 def stored(path: str) -> IO[bytes]:
     """A file's bytes as they are stored."""
     if is_remote(path):
-        return cast(IO[bytes], fsspec.open(path, "rb").open())
+        # Its files read lines of any length only; these read no further than asked.
+        return io.BufferedReader(cast(io.RawIOBase, _remote(path)), _BLOCK)
     return Path(path).open("rb")
+
+
+def _remote(path: str) -> IO[bytes]:
+    """
+    Raises:
+        UsageError: fsspec needs a package for this kind of URI.
+    """
+    try:
+        return cast(IO[bytes], fsspec.open(path, "rb").open())
+    except ImportError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def size_of(path: str) -> int:

@@ -33,6 +33,9 @@ def read(*rows: Row) -> list[tuple[float | None, str | None]]:
         ("-5 €", None, None, "EUR"), ("", None, None, None), ("RM49.90", None, 49.9, "MYR"), ("US $12.00", None, 12, "USD"),
         ("$5 $3", None, None, "USD"), ("2024-05-06", None, None, None), ("1,5", "EUR", 1.5, "EUR"), ("1e5", None, None, None),
         ("2.794000000000000e+01", "MYR", 27.94, "MYR"), ("27.900000000000002", None, 27.900000000000002, None),
+        ("$-5.00", None, None, "USD"), ("(5.00)", None, None, None), ("$1.2k", None, None, "USD"), ("$1M", None, None, "USD"),
+        ("12.5 million", None, None, None), ("99¢", None, None, None), ("50 ct", None, None, None), ("[19,99]", None, None, None),
+        ("5.00 USD per month", None, None, "USD"), ("$10-$20", None, 10, "USD"), ("10 €-15 €", None, 10, "EUR"),
     ],
 )  # fmt: skip
 def test_prices(raw: str | None, given: str | None, amount: float | None, currency: str | None) -> None:
