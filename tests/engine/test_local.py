@@ -407,7 +407,7 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_workers_are_not_forked(tmp_path: Path) -> None:
-    """Polars starts threads when it is loaded; a fork in the moment one holds a lock hung one run in some hundreds."""
+    """Polars starts threads when it is loaded; a fork in the moment one holds a lock waits for ever."""
     with Pool(1) as pool:
         [worker] = pool.pids()
         command, late = b"", time.monotonic() + 60
