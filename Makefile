@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo test test-full lint format schemas units wheel constraints clean help
+.PHONY: setup demo test test-full lint format schemas units currencies wheel constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -42,6 +42,9 @@ schemas: $(READY) ## write the JSON Schemas that editors complete YAML files wit
 
 units: $(READY) ## write the table of units from pint
 	$(BIN)/python benchmarks/unit_table.py
+
+currencies: $(READY) ## write the table of currencies from price-parser
+	$(BIN)/python -m benchmarks.currency_table
 
 wheel: $(READY) ## the wheel, in dist/
 	rm -rf dist

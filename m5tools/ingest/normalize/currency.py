@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
+from functools import cache, lru_cache
 from typing import Final
+
+from m5tools import resources
+from m5tools.ingest.normalize.numbers import Decimal
 
 _ISO_4217: Final = (
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
@@ -14,41 +21,29 @@ _ISO_4217: Final = (
 )
 CODES: Final = frozenset(_ISO_4217.split())
 THOUSANDTHS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-"""Currencies of a thousand parts: three digits behind a separator are theirs, and no group (ISO 4217, minor unit 3)."""
+"""Currencies of a thousand parts: three digits behind a separator may be those, and no group (ISO 4217)."""
+DECIMAL: Final[dict[str, Decimal]] = {"BHD": ".", "JOD": ".", "KWD": ".", "OMR": ".", "TND": ","}
+"""The sign that sets off those of them that shops still charge, in Western digits (CLDR: ar-KW …, fr-TN)."""
 
-_SIGNS: Final = {
-    "€": "EUR", "EURO": "EUR", "EUROS": "EUR", "£": "GBP", "US$": "USD", "US $": "USD", "U$S": "USD", "CA$": "CAD",
-    "C$": "CAD", "AU$": "AUD", "A$": "AUD", "NZ$": "NZD", "HK$": "HKD", "NT$": "TWD", "S$": "SGD", "R$": "BRL",
-    "MX$": "MXN", "MEX$": "MXN", "₹": "INR", "₱": "PHP", "₩": "KRW", "원": "KRW", "฿": "THB", "บาท": "THB", "₽": "RUB",
-    "РУБ": "RUB", "РУБ.": "RUB", "Р.": "RUB", "₺": "TRY", "TL": "TRY", "₴": "UAH", "ГРН": "UAH", "₪": "ILS", "₫": "VND",
-    "Đ": "VND", "₦": "NGN", "₸": "KZT", "₡": "CRC", "₲": "PYG", "₾": "GEL", "৳": "BDT", "ZŁ": "PLN", "KČ": "CZK",
-    "FT": "HUF", "ЛВ": "BGN", "ЛВ.": "BGN", "LEI": "RON", "RM": "MYR", "RP": "IDR", "RP.": "IDR", "S/": "PEN",
-    "FR.": "CHF", "SFR": "CHF", "SFR.": "CHF", "元": "CNY", "RMB": "CNY", "CN¥": "CNY", "円": "JPY", "JP¥": "JPY",
-    "د.إ": "AED", "ر.س": "SAR", "ج.م": "EGP", "د.ك": "KWD",
+_MEANT: Final = {
+    "$": "USD", "£": "GBP", "¥": "JPY", "₩": "KRW", "₱": "PHP", "RS": "INR", "C$": "CAD", "LEI": "RON", "ЛВ": "BGN",
+    "РУБ": "RUB", "DHS": "AED",
 }  # fmt: skip
-# Signs of several currencies: country of the domain → code; "" where the country says nothing.
-_SHARED: Final[dict[str, dict[str, str]]] = {
-    "$": {"": "USD", "ca": "CAD", "au": "AUD", "nz": "NZD", "sg": "SGD", "hk": "HKD", "tw": "TWD", "mx": "MXN",
-          "ar": "ARS", "cl": "CLP", "co": "COP", "uy": "UYU"},
-    "¥": {"": "JPY", "cn": "CNY"},
-    "KR": {"se": "SEK", "no": "NOK", "dk": "DKK", "is": "ISK"},
-    "RS": {"": "INR", "pk": "PKR", "lk": "LKR", "np": "NPR", "mu": "MUR"},
-    "R": {"za": "ZAR"},
-    "LEI": {"": "RON", "md": "MDL"},
-}  # fmt: skip
-_SHARED["KR."], _SHARED["RS."], _SHARED["￥"] = _SHARED["KR"], _SHARED["RS"], _SHARED["¥"]
+"""Of the marks of several currencies, those that mean one of them where the country says nothing else."""
 
-DOMAIN: Final = r"(?i)^[a-z]+://[^/]*\.([a-z]{2})(?:[:/?#]|$)"
-"""What takes the domain of a country out of an address."""
+DOMAIN: Final = r"(?i)^[a-z]+://[^/]*?\.((?:com?\.)?[a-z]{2})(?:[:/?#]|$)"
+"""What takes the domain of a country out of an address, `com.` before it included."""
 
 _SOLD: Final = frozenset(["ai", "cc", "co", "eu", "io", "me", "tv"])
 """Domains of no country, or that anybody may have."""
 
+_CODE_AND_MARK: Final = re.compile(r"([A-Z]{3}) ?(\W.*)|(\W.*?) ?([A-Z]{3})")
+
 
 def country_of(domain: str | None) -> str:
-    """The country that a domain is of, lower case; empty where it says nothing."""
+    """The country that a domain is of, lower case; empty where it says nothing (`co`, but not `com.co`)."""
     country = (domain or "").lower()
-    return "" if country in _SOLD else country
+    return "" if country in _SOLD else country.rpartition(".")[2]
 
 
 def currency_of(sign: str, country: str = "") -> str | None:
@@ -58,9 +53,59 @@ def currency_of(sign: str, country: str = "") -> str | None:
         sign: as written beside a price.
         country: of the shop's domain.
     """
-    sign = sign.strip().upper()
+    sign = written(sign)
+    codes = _codes(sign)
+    if len(codes) < 2:
+        return codes[0] if codes else None
+    return next((code for code in codes if code[:2] == country.upper()), _MEANT.get(sign.rstrip(".")))
+
+
+def is_sign(sign: str) -> bool:
+    """Whether a text is a sign, name or code of some currency."""
+    return bool(_codes(written(sign)))
+
+
+def together(one: str, other: str) -> str | None:
+    """What two signs around one amount say together (`$` and `MXN`); None where they contradict each other."""
+    first, second = written(one), written(other)
+    common = [code for code in _codes(first) if code in _codes(second)]
+    if not common:
+        return None
+    return common[0] if len(common) == 1 else (first if len(_codes(first)) <= len(_codes(second)) else second)
+
+
+def written(sign: str) -> str:
+    """A sign as it is looked up: NFKC, upper case, without marks of direction."""
+    return (
+        unicodedata.normalize("NFKC", sign).translate(DIRECTIONS).strip().upper().replace(" $", "$").replace("$ ", "$")
+    )
+
+
+DIRECTIONS: Final = dict.fromkeys([0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "")
+"""Marks of the direction of writing, which stand around Arabic and Hebrew prices; for `str.translate`."""
+
+
+@lru_cache(maxsize=4_096)
+def _codes(sign: str) -> tuple[str, ...]:
+    """The currencies that a sign may stand for."""
     if sign in CODES:
-        return sign
-    if (shared := _SHARED.get(sign)) is not None:
-        return shared.get(country, shared.get(""))
-    return _SIGNS.get(sign)
+        return (sign,)
+    if (known := _marks().get(sign)) is not None:
+        return known
+    if (both := _CODE_AND_MARK.fullmatch(sign)) is None:
+        return ()
+    code, mark = both[1] or both[4], (both[2] or both[3]).strip()
+    return (code,) if code in CODES and code in _marks().get(mark, ()) else ()
+
+
+@cache
+def _marks() -> dict[str, tuple[str, ...]]:
+    """Every mark of `schemas/currencies.json` and the currencies that have it."""
+    table = json.loads((resources.folder("schemas") / "currencies.json").read_text(encoding="utf-8"))
+    found: dict[str, tuple[str, ...]] = {}
+    for code, about in table["currencies"].items():
+        # Behind letters a point is written or left out: kr, kr.
+        plain = [mark.rstrip(".") for mark in about["marks"]]
+        for mark in dict.fromkeys([*plain, *(f"{mark}." for mark in plain if mark[-1].isalpha() or mark[-1] == "/")]):
+            found[mark] = (*found.get(mark, ()), code)
+    return found
