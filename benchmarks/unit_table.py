@@ -114,10 +114,11 @@ PHYSICAL: dict[str, dict[str, tuple[str, str]]] = {
         "bit": ("bit", "bits бит"),
     },
     "data_rate": {
-        "Mbps": ("megabit/second", "mbps mbit/s mb/s Mb/s mbits/s мбит/с"),
-        "Gbps": ("gigabit/second", "gbps gbit/s gb/s Gb/s gbits/s"),
+        "Mbps": ("megabit/second", "mbps mbit/s Mb/s mbits/s мбит/с"),
+        "Gbps": ("gigabit/second", "gbps gbit/s Gb/s gbits/s"),
         "kbps": ("kilobit/second", "kbps kbit/s"),
-        "MB/s": ("megabyte/second", ""),
+        "MB/s": ("megabyte/second", "Mo/s"),
+        "GB/s": ("gigabyte/second", "Go/s"),
     },
     "time": {
         "s": ("second", "sec secs sec. sekunde sekunden seconde secondes segundos секунд 秒"),
@@ -142,7 +143,7 @@ PHYSICAL: dict[str, dict[str, tuple[str, str]]] = {
         "hPa": ("hectopascal", "hpa"),
         "psi": ("psi", "PSI"),
     },
-    "force": {"N": ("newton", "newtons"), "kN": ("kilonewton", "kn")},
+    "force": {"N": ("newton", "newtons"), "kN": ("kilonewton", "KN")},
     "torque": {"Nm": ("newton*meter", "nm. n·m n.m n-m")},
     "speed": {
         "km/h": ("kilometer/hour", "kmh kph км/ч"),
@@ -246,7 +247,7 @@ COUNTED: dict[str, str] = {
 }  # fmt: skip
 
 # Spellings that mean two things, or a size, where they stand behind a bare number: they stay text.
-NEVER = {"#", "b", "c", "d", "f", "n", "M", "S", "H", "an", "mo", "mon", "ps"}  # fmt: skip
+NEVER = {"#", "b", "c", "d", "f", "n", "M", "S", "H", "an", "mo", "mon", "ps", "kn"}  # fmt: skip
 
 
 def names(unit: pint.Unit, registry: pint.UnitRegistry) -> set[str]:

@@ -6,39 +6,16 @@ is read by columns in `plain.py`; the rest value by value in `quantity.py`. Both
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from m5tools.ingest.normalize import units
 from m5tools.ingest.normalize.distinct import Texts
+from m5tools.ingest.normalize.names import told_by
 from m5tools.ingest.normalize.numbers import Decimal
 from m5tools.ingest.normalize.plain import FORMS, SINGLE, Plain, plain
 from m5tools.ingest.normalize.quantity import Locale, Quantity, quantity
-
-# Names under which shops list codes, models and generations (5G): what stands there is a name written in digits.
-_CODES: Final = re.compile(
-    r"network connections?|koneksi jaringan|"
-    r"(?:.*\b)?(?:sku|asin|ean|upc|gtin|isbn(?:-1[03])?|mpn|barcode|part (?:no|number)|item (?:no|number|code)|"
-    r"(?:item )?model(?: (?:no|number|name|code|id|year))?|manufacturer (?:part|stock) number|"
-    r"stock number|serial number|article (?:no|number)|product (?:id|code|number)|style (?:code|number|no)|reference|"
-    r"artikelnummer|art\.?-?nr|modell(?:nummer|name)?|herstellernummer|hersteller-nr|bestellnummer|référence|modèle|"
-    r"modelo|referencia|modello|codice|модель|артикул|tipe|model|รุ่น|型号|货号|条形码|商品编号|コード|モデル)(?:\.|:|#)?",
-    re.IGNORECASE,
-)
-_SIZES: Final = re.compile(
-    r"(?:.*\b)?(?:size|sizes|größe|groesse|schuhgröße|taille|pointure|talla|taglia|maat|rozmiar|tamanho|размер|ukuran|"
-    r"尺码|尺寸|サイズ)",
-    re.IGNORECASE,
-)
-# Sizes of screens and bundles are measures and counts.
-_NO_SIZES: Final = re.compile(r"screen|display|pack|memory|file|layar|bildschirm|disk|paper|batch|load", re.IGNORECASE)
-_UNIT_IN_NAME: Final = re.compile(r".*\S\s*[(\[（]\s*([^()\[\]]{1,12}?)\s*[)\]）]")
 
 
 def attributes(frame: pl.DataFrame, decimals: pl.Series | None = None) -> pl.DataFrame:
@@ -69,7 +46,10 @@ def _quantities(names: Texts, values: Texts, decimals: pl.Series | None) -> list
     """`number`, `unit`, `numbers` and `form` of each value."""
     read, place = plain(values.distinct), values.place
     codes, locales = _locales(names, decimals)
-    against = [_ANY if one is None else _OF_SIZE * one.sizes + _BARE * (one.unit is not None) for one in locales]
+    against = [
+        _ANY if one is None else _OF_SIZE * (one.sizes or one.letter != "m") + _BARE * (one.unit is not None)
+        for one in locales
+    ]
     unread = np.array(against, np.uint8)[codes]
     there = ~np.isnan(read.numbers[:, 0])
     of_size = read.one_letter | (read.form != SINGLE)
@@ -118,7 +98,7 @@ def _columns(read: Plain, found: list[Quantity | None], index: npt.NDArray[np.in
 
 def _locales(names: Texts, decimals: pl.Series | None) -> tuple[npt.NDArray[np.int64], list[Locale | None]]:
     """A number for each row and what it stands for; None: what stands there are codes."""
-    told = [_told_by(name) for name in names.distinct.to_list()]
+    told = [told_by(name) for name in names.distinct.to_list()]
     distinct = {locale: number for number, locale in enumerate(dict.fromkeys(told))}
     codes = np.array([distinct[locale] for locale in told], np.int64)[names.place]
     if decimals is None or decimals.null_count() == len(decimals):
@@ -129,14 +109,3 @@ def _locales(names: Texts, decimals: pl.Series | None) -> tuple[npt.NDArray[np.i
     known = of_sign[coded.indices.fill_null(len(of_sign) - 1).to_numpy(zero_copy_only=False)]
     each = [locale and locale._replace(decimal=sign) for locale in distinct for sign in signs]
     return codes * len(signs) + known, each
-
-
-@lru_cache(maxsize=65_536)
-def _told_by(name: str) -> Locale | None:
-    """What a name tells about the values below it; None: that they are codes."""
-    name = name.strip(" :").replace("_", " ")
-    if _CODES.fullmatch(name):
-        return None
-    match = _UNIT_IN_NAME.fullmatch(name)
-    unit = match[1] if match and match[1] not in ("M", "L") and units.unit_of(match[1]) else None
-    return Locale(sizes=bool(_SIZES.fullmatch(name)) and not _NO_SIZES.search(name), unit=unit)

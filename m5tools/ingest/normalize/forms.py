@@ -12,9 +12,13 @@ from m5tools.ingest.normalize.marking import is_markable, marked
 from m5tools.ingest.normalize.measures import Measures, split
 from m5tools.ingest.normalize.numbers import number
 from m5tools.ingest.normalize.quantity import Form, Locale, Quantity
+from m5tools.ingest.normalize.sides import sides
 from m5tools.ingest.normalize.units import COUNT, PIECES, Unit, convert, unit_of
+from m5tools.ingest.normalize.wording import plainly
 
 _SAME: Final = 0.04  # 16 oz and 473 ml, 5 in and 12.7 cm: how far rounding takes two statements of one quantity apart
+
+_NEGATIVE: Final = frozenset(["temperature", "degrees", "optical_power", "loudness", "ratio", "voltage", "pressure"])
 
 
 class _Text(NamedTuple):
@@ -34,21 +38,24 @@ class Reader:
         self._locale = locale
         self._measures = Measures(locale)
         self._forms_of_words: tuple[_Form, ...] = (
-            self._size, self._range, self._packs, self._in_packs, self._protection,
+            self._size, self._range, self._packs, self._in_packs, self._protection, self._lettered,
         )  # fmt: skip
         self._forms_beside_words: tuple[_Form, ...] = (
-            self._size, self._compound, self._packs, self._in_packs, self._protection,
+            self._size, self._compound, self._packs, self._in_packs, self._protection, self._lettered,
         )  # fmt: skip
         self._forms: tuple[_Form, ...] = (
             self._single, self._size, self._compound, self._range, self._factors, self._restated, self._listed,
-            self._tolerance, self._packs, self._contained, self._in_packs, self._protection,
+            self._tolerance, self._packs, self._contained, self._in_packs, self._protection, self._lettered,
         )  # fmt: skip
 
     def read(self, text: str) -> Quantity | None:
         """The quantity that a whole text states, or None."""
-        text = grammar.LABEL.sub("", text)
         if self._locale.sizes and (size := self._waist_and_length(text)) is not None:
             return size
+        plain = plainly(grammar.LABEL.sub("", text), self._locale)
+        if plain is None:
+            return None
+        text = plain
         if grammar.STARTS.match(text) is None or not is_markable(text):
             return None
         if (found := self._unqualified(text)) is not None:
@@ -58,7 +65,8 @@ class Reader:
                 if (match := rule.fullmatch(text)) is not None and (inner := self._unqualified(match[1])) is not None:
                     return Quantity(form, inner.numbers, inner.unit) if inner.form == Form.SINGLE else None
         if (match := grammar.AGES.fullmatch(text)) is not None:
-            return reader(self._locale._replace(unit=self._locale.unit or "year")).read(match[1])
+            aged = self._locale._replace(unit=self._locale.unit or "year", letter="month")
+            return reader(aged).read(match[1])
         return None
 
     def _unqualified(self, text: str) -> Quantity | None:
@@ -80,7 +88,7 @@ class Reader:
         written = text.marked
         sign = -1.0 if written[:1] == "-" else 1.0
         found = self._measures.measure(split(written.lstrip("+-")), self._measures.default)
-        if found is None:
+        if found is None or (sign < 0 and not _may_be_negative(found.unit)):
             return None
         if found.unit is None and len(written) >= 8 and written.isdigit():
             return None  # a code or a telephone number
@@ -99,15 +107,19 @@ class Reader:
     # Several
 
     def _range(self, text: _Text) -> Quantity | None:
-        sign = -1.0 if text.marked[:1] == "-" else 1.0
-        match = grammar.RANGE.fullmatch(text.marked.lstrip("-"))
-        found = self._measures.common([split(match[1]), split(match[2])]) if match else None
-        if found is None:
+        match = grammar.RANGE.fullmatch(text.marked)
+        found = self._measures.common([split(match[2]), split(match[4])]) if match else None
+        if match is None or found is None:
             return None
         (low, high), unit = found
-        if sign * low >= high or (unit is None and not self._locale.sizes):
+        low, high = (-number if sign == "-" else number for sign, number in ((match[1], low), (match[3], high)))
+        if low >= high or (unit is None and not self._locale.sizes) or (low < 0 and not _may_be_negative(unit)):
             return None
-        return Quantity(Form.RANGE, (sign * low, high), _name(unit))
+        return Quantity(Form.RANGE, (low, high), _name(unit))
+
+    def _lettered(self, text: _Text) -> Quantity | None:
+        found = sides(text.plain, self._measures)
+        return Quantity(Form.DIMENSIONS, tuple(found[0]), found[1].name) if found else None
 
     def _factors(self, text: _Text) -> Quantity | None:
         """Dimensions, where the last is a length or nothing; else how many times how much."""
@@ -120,14 +132,14 @@ class Reader:
         each = next((unit for unit in reversed(named) if unit is not None), self._measures.default)
         if each is None or each.dimension in ("length", "resolution"):
             found = self._measures.common(parts)
-            return Quantity(Form.DIMENSIONS, tuple(found[0]), _name(found[1])) if found else None
+            return Quantity(Form.DIMENSIONS, tuple(found[0]), _name(found[1])) if found and min(found[0]) > 0 else None
         measures = [self._measures.measure(part) for part in parts]
         if any(m is None for m in measures):
             return None
         sure = [m for m in measures if m is not None]
         counts = [m for m in sure if m.unit is None or (m.unit.dimension == COUNT and m is not sure[-1])]
         rest = [m for m in sure if m not in counts]
-        if len(rest) != 1 or not counts or not all(m.number.is_integer() for m in counts):
+        if len(rest) != 1 or not counts or not all(m.number >= 1 and m.number.is_integer() for m in counts):
             return None
         return Quantity(Form.PRODUCT, (*(m.number for m in counts), rest[0].number), _name(rest[0].unit))
 
@@ -229,6 +241,11 @@ def _fluid(unit: Unit, beside: Unit) -> Unit:
     """An ounce beside a volume is a fluid one."""
     fluid = unit_of("floz")
     return fluid if unit.name == "oz" and beside.dimension == "volume" and fluid is not None else unit
+
+
+def _may_be_negative(unit: Unit | None) -> bool:
+    """Whether less than nothing makes sense: "–18 cm" is an item of a list."""
+    return unit is None or unit.dimension in _NEGATIVE
 
 
 def _name(unit: Unit | None) -> str | None:

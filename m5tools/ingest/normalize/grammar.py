@@ -84,14 +84,14 @@ FRACTION_LIKE: Final = re.compile(r"[1357]/(?:2|4|8|16|32)(?!\d)")
 
 BARE: Final = _any_case(rf"({_AMOUNT})(?:{GAP}{_SPELLED})?")
 RANGE: Final = _any_case(
-    rf"(?:{phrases.FROM})?({_MEASURE})\s*"
-    rf"(?:[-–—~〜～]|\b(?:bis|and|à)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*({_MEASURE})"
+    rf"(?:{phrases.FROM})?([+-])?({_MEASURE})\s*"
+    rf"(?:[-–—~〜～]|\b(?:bis|and|à)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*([+-])?({_MEASURE})"
 )
 TOLERANCE: Final = _any_case(rf"({_MEASURE})?\s*(?:±|\+/-|\+-)\s*({_MEASURE})")
 FACTORS: Final = _any_case(rf"{_MEASURE}{_AXIS}(?:{_TIMES}{_MEASURE}{_AXIS}){{1,3}}")
 FACTOR: Final = _any_case(rf"({_MEASURE}){_AXIS}(?:{_TIMES}|$)")
 LISTED: Final = _any_case(
-    rf"{_MEASURE}(?:\s*(?:/|\||,\s|,(?=\d+\s*{OPEN}?[^\W\d_])|\bor\b|\band\b|&)\s*{_MEASURE}){{1,5}}"
+    rf"{_MEASURE}(?:\s*(?:/|\||,\s|(?<={CLOSE}),(?=\d+\s*{OPEN})|\bor\b|\band\b|&)\s*{_MEASURE}){{1,5}}"
 )
 ITEM: Final = _any_case(rf"(?:{LITERAL})(?:{GAP}{_UNIT})?(?:\s*(?:/|\||,|\bor\b|\band\b|&)\s*|$)")
 PACK_OF: Final = _any_case(rf"{phrases.PACK}(\d+)(?:\s*{_SPELLED})?(?:\s*total)?")

@@ -16,6 +16,9 @@ _PARTS_OF: Final = frozenset({2, 3, 4, 5, 8, 10, 16, 32, 64})
 _HALVED: Final = frozenset(
     ["in", "ft", "yd", "mi", "lb", "oz", "floz", "gal", "qt", "pt", "cup", "hp", "kg", "l", "ct", "h", "dozen"]
 )
+_BITS: Final = frozenset({"Kb", "Mb", "Gb", "Tb"})
+"""Spellings that rightly are of bits, and carelessly of bytes."""
+_SPACED: Final = re.compile(r"[1-9]\d{0,2}(?: \d{3})+")
 _WHOLE_AND_PART: Final = re.compile(r"(?:(\d+)[\s-]+)?(\d+)\s?[/⁄]\s?(\d+)")
 
 
@@ -57,7 +60,7 @@ class Measures:
             return None
         amount, spelled = written.amount, written.spelled
         unit = unit_of(spelled) if spelled else shared
-        if spelled and unit is None:
+        if spelled and (unit is None or (spelled in _BITS and not self.locale.memory)):
             return None
         value = self.amount(amount, unit)
         if value is None or (spelled and len(spelled) == 1 and not self._is_sure(written.text, value, spelled)):
@@ -84,6 +87,8 @@ class Measures:
         if fraction is None:
             if len(written) > 1 and written[0] == "0" and written.isdigit():
                 return None  # a code
+            if unit is not None and _SPACED.fullmatch(written):
+                written = written.replace(" ", "")  # 1 000 g, but a bare 1 500 may be two numbers
             return number(written, self.locale.decimal)
         whole, top, below = fraction[1], int(fraction[2]), int(fraction[3])
         if below not in _PARTS_OF or top >= below or math.gcd(top, below) != 1:

@@ -31,8 +31,11 @@ PACK: Final = (
 )
 FROM: Final = r"(?:between|from|von)\s"
 SYSTEMS: Final = r"(?:EUR?|US|UK|FR|IT|DE|JP|CN|AU|BR|RU|MX|CM|INT)"
+CURRENTS: Final = r"AC/DC|DC/AC|AC|DC"
+AXES: Final = r"[LWHDBTP]|ø"
 
 BEGINNINGS: Final = (
-    rf"[\d.,+±−-]|{BEFORE}|{OF_AGE}|{LABELS}[\d.]|{PACK}|{FROM}|(?:size\s*)?{SYSTEMS}|w\s?\d|broad|spf|lsf"
+    rf"[\d.,+±−–—‒-]|{BEFORE}|{OF_AGE}|{LABELS}[\d.]|{PACK}|{FROM}|(?:size\s*)?{SYSTEMS}|w\s?\d|broad|spf|lsf|"
+    rf"[øφ⌀∅]|dia(?:m|meter)?[.:]*\s*\d|(?:{CURRENTS})[\s:]*\d|\(?(?:{AXES})[ ).:=]{{0,3}}\d.*[x×*/,;| ].*\d"
 )
 """How a text begins that may be read; most texts with digits do not."""

@@ -24,8 +24,8 @@ _PLAIN: Final = (
     r"(?:[ -]?([^\d\s-]\D*))?$"
 )
 _BEGINNINGS: Final = rf"(?i)^(?:{BEGINNINGS})"
-_MINDED: Final = frozenset({"G", "K", "N", "ct", "CT", "Ct", "x", "X", "×", "х"})
-"""Spellings that the grammar takes for units with some numbers only."""
+_MINDED: Final = frozenset({"G", "K", "N", "ct", "CT", "Ct", "x", "X", "×", "х", "Kb", "Mb", "Gb", "Tb"})
+"""Spellings that the grammar takes for units with some numbers or below some names only."""
 _SIDES: Final = ("length", "resolution")
 
 FORMS: Final = (Form.SINGLE, *(form for form in Form if form is not Form.SINGLE))
@@ -74,7 +74,8 @@ def plain(texts: pl.Series) -> Plain:
     is_side = np.array([True, *(one is not None and one.dimension in _SIDES for one in found)], np.bool_)[unit]
 
     is_rising = (numbers[:, 0] < numbers[:, 1]) & np.isnan(numbers[:, 2]) & (unit > 0)
-    read = ~np.isnan(numbers[:, 0]) & is_known & np.where(is_range, is_rising, ~several | is_side)
+    is_there = ~(numbers <= 0).any(axis=1)
+    read = ~np.isnan(numbers[:, 0]) & is_known & np.where(is_range, is_rising, ~several | (is_side & is_there))
     numbers[~read] = np.nan
     form = np.where(is_range, _RANGE, np.where(several, _DIMENSIONS, SINGLE))
     odd = texts.str.contains(r"\d").fill_null(False).to_numpy() & ~read

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from m5tools.ingest.normalize.numbers import Decimal
 
@@ -50,11 +50,15 @@ class Locale(NamedTuple):
         decimal: the decimal sign of the source.
         sizes: it is a size of something worn: a capital behind the number is a width or a cup, not a unit.
         unit: a unit that the attribute's name gives ("Weight (kg)"), for values without one.
+        letter: what a bare m is: `m`; `month` under ages and warranties; None, unsure, under other times.
+        memory: it is of a memory, where Gb is carelessly written for GB and not a gigabit.
     """
 
     decimal: Decimal | None = None
     sizes: bool = False
     unit: str | None = None
+    letter: Literal["m", "month"] | None = "m"
+    memory: bool = False
 
 
 LONGEST: Final = 60
@@ -77,4 +81,4 @@ def quantity(value: str, locale: Locale = ANYWHERE) -> Quantity | None:
 
     if len(value) > LONGEST or (_DIGITS_AND_HYPHENS.fullmatch(value) and not locale.sizes and not locale.unit):
         return None
-    return reader(locale).read(value.strip().rstrip(",;").replace("−", "-"))
+    return reader(locale).read(value.strip().rstrip(",;"))

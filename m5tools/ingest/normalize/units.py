@@ -48,14 +48,23 @@ def spellings() -> dict[str, Unit]:
 def unit_of(written: str) -> Unit | None:
     """The unit of a spelling, or None.
 
-    Case decides where it tells units apart (mW, MW); a single capital is a unit only where it is one (V, W, L), for S
-    and M are sizes.
+    Case decides where it tells units apart (mW, MW); what is written in a third way (NM beside Nm and nm) is none of
+    them. A single capital is a unit only where it is one (V, W, L), for S and M are sizes.
     """
     written = written.strip()
     exact = spellings().get(written)
-    if exact is not None or len(written) == 1:
+    if exact is not None or len(written) == 1 or written.lower() in _told_by_case():
         return exact
     return spellings().get(written.lower())
+
+
+@cache
+def _told_by_case() -> frozenset[str]:
+    """Spellings, in lower case, that are several units in others."""
+    units: dict[str, set[Unit]] = {}
+    for spelling, unit in spellings().items():
+        units.setdefault(spelling.lower(), set()).add(unit)
+    return frozenset(spelling for spelling, found in units.items() if len(found) > 1)
 
 
 def end_of(text: str, start: int) -> int:

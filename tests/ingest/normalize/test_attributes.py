@@ -51,6 +51,18 @@ def test_what_stands_under_the_name_of_a_code_is_no_number(name: str) -> None:
     assert read([(name, "2154"), (name, "5g")]) == [(None, None, None, None)] * 2
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "number", "unit"),
+    [
+        ("Age", "6 m", 6, "month"), ("Altersempfehlung", "6 M", 6, "month"), ("适用年龄", "6m", 6, "month"), ("Warranty", "24 m", 24, "month"),
+        ("Package length", "6 m", 6, "m"), ("Average height", "6 m", 6, "m"), ("Battery life", "6 m", None, None), ("Laufzeit", "90 m", None, None),
+        ("Memory", "64 Gb", 64, "GB"), ("Speicherkapazität", "64 Gb", 64, "GB"), ("Storage", "64 GB", 64, "GB"), ("Uplink", "64 Gb", None, None),
+    ],
+)  # fmt: skip
+def test_names_tell_what_letters_stand_for(name: str, value: str, number: float | None, unit: str | None) -> None:
+    assert [row[:2] for row in read([(name, value)])] == [(number, unit)]
+
+
 def test_a_capital_behind_a_shoe_size_is_a_width() -> None:
     values = ["8 W", "8.5 M", "38 D", "2X", "3L"]
     assert read([("Size", v) for v in values]) == [(None, None, None, None)] * len(values)

@@ -24,7 +24,11 @@ READ = {
         "SPF 50": ([50], "SPF"), "60 SPF": ([60], "SPF"), "16oz/473ml": ([16], "floz"), "1.0Fl.oz (30ml)": ([1], "floz"),
         "5inch/12.7cm": ([5], "in"), "12 ct": ([12], "pcs"), "0.20 ct": ([0.2], "ct"), "6500K": ([6500], "K"),
         "8 x": ([8], "x"), "250G": ([250], "g"), "1,29,900 mAh": ([129900], "mAh"), "180 m²": ([180], "m²"), "2 кг": ([2], "kg"),
-        "500 毫升": ([500], "ml"), "Net Wt: 12 oz": ([12], "oz"), "10 mW": ([10], "mW"), "5 fl oz": ([5], "floz"),
+        "1 000 g": ([1000], "g"), "1\u00a0000 g": ([1000], "g"),
+        "1\u2009000\u202fg": ([1000], "g"), "12 500,5 kg": ([12500.5], "kg"), "12V DC": ([12], "V"), "230 V AC": ([230], "V"), "DC 12V": ([12], "V"),
+        "DC5V": ([5], "V"), "230 V~": ([230], "V"), "2 A (AC)": ([2], "A"), "–18°C": ([-18], "°C"), "−18 °C": ([-18], "°C"), "—5 %": ([-5], "%"),
+        "Ø 30 cm": ([30], "cm"), "⌀5,5 mm": ([5.5], "mm"), "dia. 30 cm": ([30], "cm"), "5 Nm": ([5], "Nm"), "5 nm": ([5], "nm"),
+        "500 MB/s": ([500], "MB/s"), "6 Gb/s": ([6], "Gbps"), "500 毫升": ([500], "ml"), "Net Wt: 12 oz": ([12], "oz"), "10 mW": ([10], "mW"), "5 fl oz": ([5], "floz"),
     },
     "about": {"approx. 5 kg": ([5], "kg"), "~5kg": ([5], "kg"), "ca. 1,5 l": ([1.5], "l"), "约 5 kg": ([5], "kg")},
     "at_most": {"< 5 W": ([5], "W"), "≤1MP": ([1], "MP"), "max. 80 W": ([80], "W"), "up to 20 h": ([20], "h")},
@@ -33,10 +37,15 @@ READ = {
     "range": {
         "10–20 cm": ([10, 20], "cm"), "10 to 20 cm": ([10, 20], "cm"), "200V-240V": ([200, 240], "V"), "6-12years": ([6, 12], "year"),
         "-20 – 60 °C": ([-20, 60], "°C"), "109\" - 120\"": ([109, 120], "in"), "500 g - 1 kg": ([500, 1000], "g"),
+        "-20 °C to +60 °C": ([-20, 60], "°C"), "–20 bis –10 °C": ([-20, -10], "°C"), "-10...+40 °C": ([-10, 40], "°C"), "10…20 cm": ([10, 20], "cm"),
+        "AC 100-240V": ([100, 240], "V"), "1 000 – 2 000 g": ([1000, 2000], "g"),
     },
     "dimensions": {
         "14.7 x 11.1 x 10.2 inches": ([14.7, 11.1, 10.2], "in"), "23x23x1cm": ([23, 23, 1], "cm"), "3cm*10m": ([3, 1000], "cm"),
         "17\"L x 10\"W x 11.5\"H": ([17, 10, 11.5], "in"), "1080×2400": ([1080, 2400], None), "10 x 20 cm (L x W)": ([10, 20], "cm"),
+        "L10 x W20 x H30 cm": ([10, 20, 30], "cm"), "L: 10 cm W: 20 cm H: 30 cm": ([10, 20, 30], "cm"), "H30xB20xT10 cm": ([30, 20, 10], "cm"),
+        "L. 200 x l. 90 x H. 75 cm": ([200, 90, 75], "cm"), "10L x 20W x 30H cm": ([10, 20, 30], "cm"), "10 (L) x 20 (W) cm": ([10, 20], "cm"),
+        "1 000 x 500 mm": ([1000, 500], "mm"),
     },
     "product": {
         "2 × 250 g": ([2, 250], "g"), "2x250g": ([2, 250], "g"), "250 g x 2": ([2, 250], "g"), "2 x 6 x 330 ml": ([2, 6, 330], "ml"),
@@ -49,7 +58,8 @@ TEXT = [
     "Battery: 5000mAh Li-Ion", "iPhone 12", "Galaxy S23 Ultra", "5G", "5 G", "4K", "10K", "XL", "32/34", "39-42", "122633-001", "7/8",
     "2504EMP7X5", "16:09", "1080p", "5v/2a", "66W/6A", "3 in 1", "2x Caffeine", "1,500 g", "1.500 g", "0196188254004", "1/2 GB",
     "5 parsecs", "8.5 M", "10-5 cm", "2024-05-06", "12.05.2024", "+49 30 1234567", "100% Cotton", "2 M / 3 M", "5 MW", "1st", "7 of 9",
-    "10, 000", "1 2 3", "", "x", "12345678",
+    "5 NM", "64 Gb", "500 mb/s", "5 kn", "0x10 g", "0 x 10 cm", "1,2,3 g", "1,2,3", "1 500", "0 500 g", "1 0000 g", "–18 cm", "-5 kg", "– 18 °C",
+    "DC 12 cm", "12 cm DC", "T8 L120 cm", "L10 x L20 cm", "L10 x W20", "D3 1000 IU", "L10 g x W20 g", "10 -20", "10, 000", "1 2 3", "", "x", "12345678",
 ]  # fmt: skip
 
 
@@ -72,6 +82,21 @@ def test_sizes_of_what_is_worn() -> None:
         "32/34": ("size", (32, 34), None), "W32 L34": ("size", (32, 34), None), "39-42": ("range", (39, 42), None),
         "3L": None, "1,5 L": ("single", (1.5,), "l"), "8 W": None, "150ML": ("single", (150,), "ml"),
     }  # fmt: skip
+
+
+def test_what_a_bare_m_is_and_whose_bits_are_bytes() -> None:
+    texts = ("6 m", "6 M", "6-12 m", "3 y", "6m+", "6 m2", "6 mm", "64 Gb")
+    of_age, of_time, memory = Locale(letter="month"), Locale(letter=None), Locale(memory=True)
+    assert [(q and (q.numbers, q.unit)) for q in (quantity(text, of_age) for text in texts)] == [
+        ((6,), "month"), ((6,), "month"), ((6, 12), "month"), ((3,), "year"), ((6,), "month"), ((6,), "m²"), ((6,), "mm"), None,
+    ]  # fmt: skip
+    assert [quantity(text, of_time) is None for text in texts] == [True] * 3 + [True, True, False, False, True]
+    found = quantity("64 Gb", memory)
+    assert found is not None
+    assert (found.numbers, found.unit) == ((64,), "GB")
+    aged = quantity("Ages 6-12 m")
+    assert aged is not None
+    assert (aged.numbers, aged.unit) == ((6, 12), "month")
 
 
 @pytest.mark.parametrize("decimal", [",", "."])
