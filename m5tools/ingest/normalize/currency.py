@@ -46,6 +46,7 @@ def country_of(domain: str | None) -> str:
     return "" if country in _SOLD else country.rpartition(".")[2]
 
 
+@lru_cache(maxsize=4_096)
 def currency_of(sign: str, country: str = "") -> str | None:
     """The ISO 4217 code of a sign, name or code; None where it is none, or of several countries and no domain decides.
 
@@ -53,25 +54,23 @@ def currency_of(sign: str, country: str = "") -> str | None:
         sign: as written beside a price.
         country: of the shop's domain.
     """
-    sign = written(sign)
     codes = _codes(sign)
     if len(codes) < 2:
         return codes[0] if codes else None
-    return next((code for code in codes if code[:2] == country.upper()), _MEANT.get(sign.rstrip(".")))
+    return next((code for code in codes if code[:2] == country.upper()), _MEANT.get(written(sign).rstrip(".")))
 
 
 def is_sign(sign: str) -> bool:
     """Whether a text is a sign, name or code of some currency."""
-    return bool(_codes(written(sign)))
+    return bool(_codes(sign))
 
 
 def together(one: str, other: str) -> str | None:
     """What two signs around one amount say together (`$` and `MXN`); None where they contradict each other."""
-    first, second = written(one), written(other)
-    common = [code for code in _codes(first) if code in _codes(second)]
+    common = [code for code in _codes(one) if code in _codes(other)]
     if not common:
         return None
-    return common[0] if len(common) == 1 else (first if len(_codes(first)) <= len(_codes(second)) else second)
+    return common[0] if len(common) == 1 else min(one, other, key=lambda sign: len(_codes(sign)))
 
 
 def written(sign: str) -> str:
@@ -88,6 +87,7 @@ DIRECTIONS: Final = dict.fromkeys([0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F
 @lru_cache(maxsize=4_096)
 def _codes(sign: str) -> tuple[str, ...]:
     """The currencies that a sign may stand for."""
+    sign = written(sign)
     if sign in CODES:
         return (sign,)
     if (known := _marks().get(sign)) is not None:

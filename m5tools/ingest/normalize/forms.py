@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from m5tools.ingest.normalize import grammar
 from m5tools.ingest.normalize.marking import is_markable, marked
-from m5tools.ingest.normalize.measures import Measures, split
+from m5tools.ingest.normalize.measures import Measures, may_be_negative, split
 from m5tools.ingest.normalize.numbers import number
 from m5tools.ingest.normalize.quantity import Form, Locale, Quantity
 from m5tools.ingest.normalize.sides import sides
@@ -17,8 +17,6 @@ from m5tools.ingest.normalize.units import COUNT, PIECES, Unit, convert, unit_of
 from m5tools.ingest.normalize.wording import plainly
 
 _SAME: Final = 0.04  # 16 oz and 473 ml, 5 in and 12.7 cm: how far rounding takes two statements of one quantity apart
-
-_NEGATIVE: Final = frozenset(["temperature", "degrees", "optical_power", "loudness", "ratio", "voltage", "pressure"])
 
 
 class _Text(NamedTuple):
@@ -38,24 +36,25 @@ class Reader:
         self._locale = locale
         self._measures = Measures(locale)
         self._forms_of_words: tuple[_Form, ...] = (
-            self._size, self._range, self._packs, self._in_packs, self._protection, self._lettered,
+            self._size, self._range, self._packs, self._in_packs, self._protection, self._sides,
         )  # fmt: skip
         self._forms_beside_words: tuple[_Form, ...] = (
-            self._size, self._compound, self._packs, self._in_packs, self._protection, self._lettered,
+            self._size, self._compound, self._packs, self._in_packs, self._protection, self._sides,
         )  # fmt: skip
         self._forms: tuple[_Form, ...] = (
             self._single, self._size, self._compound, self._range, self._factors, self._restated, self._listed,
-            self._tolerance, self._packs, self._contained, self._in_packs, self._protection, self._lettered,
+            self._tolerance, self._packs, self._contained, self._in_packs, self._protection, self._sides,
         )  # fmt: skip
 
     def read(self, text: str) -> Quantity | None:
         """The quantity that a whole text states, or None."""
         if self._locale.sizes and (size := self._waist_and_length(text)) is not None:
             return size
-        plain = plainly(grammar.LABEL.sub("", text), self._locale)
-        if plain is None:
-            return None
-        text = plain
+        if text[:1].isalpha() and (label := grammar.LABEL.match(text)) is not None:
+            if (found := sides(text, self._measures)) is not None:
+                return found
+            text = text[label.end() :]
+        text = plainly(text, self._locale) or ""
         if grammar.STARTS.match(text) is None or not is_markable(text):
             return None
         if (found := self._unqualified(text)) is not None:
@@ -63,7 +62,9 @@ class Reader:
         if grammar.is_qualified(text):
             for rule, form in grammar.QUALIFIERS:
                 if (match := rule.fullmatch(text)) is not None and (inner := self._unqualified(match[1])) is not None:
-                    return Quantity(form, inner.numbers, inner.unit) if inner.form == Form.SINGLE else None
+                    if inner.form != Form.SINGLE:
+                        return inner if form == Form.ABOUT else None
+                    return Quantity(form, inner.numbers, inner.unit)
         if (match := grammar.AGES.fullmatch(text)) is not None:
             aged = self._locale._replace(unit=self._locale.unit or "year", letter="month")
             return reader(aged).read(match[1])
@@ -88,7 +89,7 @@ class Reader:
         written = text.marked
         sign = -1.0 if written[:1] == "-" else 1.0
         found = self._measures.measure(split(written.lstrip("+-")), self._measures.default)
-        if found is None or (sign < 0 and not _may_be_negative(found.unit)):
+        if found is None or (sign < 0 and not may_be_negative(found.unit)):
             return None
         if found.unit is None and len(written) >= 8 and written.isdigit():
             return None  # a code or a telephone number
@@ -113,13 +114,12 @@ class Reader:
             return None
         (low, high), unit = found
         low, high = (-number if sign == "-" else number for sign, number in ((match[1], low), (match[3], high)))
-        if low >= high or (unit is None and not self._locale.sizes) or (low < 0 and not _may_be_negative(unit)):
+        if low >= high or (unit is None and not self._locale.sizes) or (low < 0 and not may_be_negative(unit)):
             return None
         return Quantity(Form.RANGE, (low, high), _name(unit))
 
-    def _lettered(self, text: _Text) -> Quantity | None:
-        found = sides(text.plain, self._measures)
-        return Quantity(Form.DIMENSIONS, tuple(found[0]), found[1].name) if found else None
+    def _sides(self, text: _Text) -> Quantity | None:
+        return sides(text.plain, self._measures)
 
     def _factors(self, text: _Text) -> Quantity | None:
         """Dimensions, where the last is a length or nothing; else how many times how much."""
@@ -137,8 +137,11 @@ class Reader:
         if any(m is None for m in measures):
             return None
         sure = [m for m in measures if m is not None]
-        counts = [m for m in sure if m.unit is None or (m.unit.dimension == COUNT and m is not sure[-1])]
-        rest = [m for m in sure if m not in counts]
+        counted = [m.unit is None or m.unit.dimension == COUNT for m in sure]
+        if all(counted):
+            counted[-1] = False  # 3 packs x 100 sheets
+        counts = [m for m, is_count in zip(sure, counted, strict=True) if is_count]
+        rest = [m for m, is_count in zip(sure, counted, strict=True) if not is_count]
         if len(rest) != 1 or not counts or not all(m.number >= 1 and m.number.is_integer() for m in counts):
             return None
         return Quantity(Form.PRODUCT, (*(m.number for m in counts), rest[0].number), _name(rest[0].unit))
@@ -168,11 +171,11 @@ class Reader:
         if match is None:
             return None
         one = self._measures.measure(split(match[1]))
-        other = self._measures.measure(split(match[2] or match[3] or match[4]))
+        other = self._measures.measure(split(match[2] or match[3] or match[4] or match[5]))
         if one is None or other is None or one.unit is None or other.unit is None:
             return None
         first, second = _fluid(one.unit, other.unit), _fluid(other.unit, one.unit)
-        if first.dimension == COUNT and match[2] is not None and one.number.is_integer():
+        if first.dimension == COUNT and (match[2] or match[5]) and one.number.is_integer():
             return Quantity(Form.PRODUCT, (one.number, other.number), second.name)
         if first.dimension != second.dimension or first == second or first.dimension == COUNT:
             return None
@@ -241,11 +244,6 @@ def _fluid(unit: Unit, beside: Unit) -> Unit:
     """An ounce beside a volume is a fluid one."""
     fluid = unit_of("floz")
     return fluid if unit.name == "oz" and beside.dimension == "volume" and fluid is not None else unit
-
-
-def _may_be_negative(unit: Unit | None) -> bool:
-    """Whether less than nothing makes sense: "–18 cm" is an item of a list."""
-    return unit is None or unit.dimension in _NEGATIVE
 
 
 def _name(unit: Unit | None) -> str | None:

@@ -54,7 +54,9 @@ _LONGEST_BEHIND: Final = len("(approximately)")
 
 def is_qualified(text: str) -> bool:
     """Whether one of `QUALIFIERS` may match, for they are slow to say no."""
-    return _QUALIFIED.match(text) is not None or _BEHIND.search(text, max(0, len(text) - _LONGEST_BEHIND)) is not None
+    if not text[:1].isdigit() and _QUALIFIED.match(text) is not None:
+        return True
+    return _BEHIND.search(text, max(0, len(text) - _LONGEST_BEHIND)) is not None
 
 
 AGES: Final = _any_case(rf"{phrases.OF_AGE}\s*:?\s*(?=\d)(.+)")
@@ -85,7 +87,7 @@ FRACTION_LIKE: Final = re.compile(r"[1357]/(?:2|4|8|16|32)(?!\d)")
 BARE: Final = _any_case(rf"({_AMOUNT})(?:{GAP}{_SPELLED})?")
 RANGE: Final = _any_case(
     rf"(?:{phrases.FROM})?([+-])?({_MEASURE})\s*"
-    rf"(?:[-–—~〜～]|\b(?:bis|and|à)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*([+-])?({_MEASURE})"
+    rf"(?:[-–—~〜～]|\b(?:bis|and|à|do|e|y|hasta)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*([+-])?({_MEASURE})"
 )
 TOLERANCE: Final = _any_case(rf"({_MEASURE})?\s*(?:±|\+/-|\+-)\s*({_MEASURE})")
 FACTORS: Final = _any_case(rf"{_MEASURE}{_AXIS}(?:{_TIMES}{_MEASURE}{_AXIS}){{1,3}}")
@@ -98,7 +100,9 @@ PACK_OF: Final = _any_case(rf"{phrases.PACK}(\d+)(?:\s*{_SPELLED})?(?:\s*total)?
 _FOR_A: Final = rf"(?<!\w)(?:{_maybe_marked('a')}|{_maybe_marked('in')} an?)(?!\w)"
 PER: Final = _any_case(rf"({_MEASURE})\s*(?:/|\bper\b|\bpro\b|{_FOR_A})\s*{_CONTAINER}")
 CONTAINED: Final = _any_case(rf"({_MEASURE}){GAP}(?:{_maybe_marked(_CONTAINER)}|total|net(?:\swt\.?)?|jeweils)")
-RESTATED: Final = _any_case(rf"({_MEASURE})\s*(?:\(\s*({_MEASURE})\s*\)|[/=|,]\s*({_MEASURE})|\bor\b\s*({_MEASURE}))")
+RESTATED: Final = _any_case(
+    rf"({_MEASURE})\s*(?:\(\s*({_MEASURE})\s*\)|[/=|,]\s*({_MEASURE})|\bor\b\s*({_MEASURE})|\b(?:à|je)\b\s*({_MEASURE}))"
+)
 
 # Units and letters of axes (LxWxH) are no words.
 _WORD: Final = _any_case(rf"{_UNIT}|[LWHDBTx]+(?![^\W\d_])|([^\W\d_]{{2,}})")

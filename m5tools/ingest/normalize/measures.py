@@ -19,6 +19,7 @@ _HALVED: Final = frozenset(
 _BITS: Final = frozenset({"Kb", "Mb", "Gb", "Tb"})
 """Spellings that rightly are of bits, and carelessly of bytes."""
 _SPACED: Final = re.compile(r"[1-9]\d{0,2}(?: \d{3})+")
+_NEGATIVE: Final = frozenset(["temperature", "degrees", "optical_power", "loudness", "ratio", "voltage", "pressure"])
 _WHOLE_AND_PART: Final = re.compile(r"(?:(\d+)[\s-]+)?(\d+)\s?[/⁄]\s?(\d+)")
 
 
@@ -79,6 +80,8 @@ class Measures:
             return 1000 <= value <= 20_000  # of light; 4K and 10K are names
         if spelled == "N":
             return value >= 20  # 8 N is a narrow shoe
+        if spelled == "s":
+            return not (1900 <= value < 2100 and value % 10 == 0)  # the 1990s
         return True
 
     def amount(self, written: str, unit: Unit | None) -> float | None:
@@ -119,3 +122,8 @@ class Measures:
             else:
                 numbers.append(convert(one.number, one.unit, unit))
         return numbers, unit
+
+
+def may_be_negative(unit: Unit | None) -> bool:
+    """Whether less than nothing makes sense: "–18 cm" is an item of a list."""
+    return unit is None or unit.dimension in _NEGATIVE

@@ -73,9 +73,18 @@ def plain(texts: pl.Series) -> Plain:
     one_letter = np.array([False, *(len(text) == 1 for text in spellings)], np.bool_)[unit]
     is_side = np.array([True, *(one is not None and one.dimension in _SIDES for one in found)], np.bool_)[unit]
 
+    # The 1990s are no seconds; whole decades are for the grammar to look at.
+    is_second = np.array([False, *(one is not None and one.name == "s" for one in found)], np.bool_)[unit]
+    is_decade = is_second & (numbers[:, 0] % 10 == 0) & (numbers[:, 0] >= 1900)
+
     is_rising = (numbers[:, 0] < numbers[:, 1]) & np.isnan(numbers[:, 2]) & (unit > 0)
     is_there = ~(numbers <= 0).any(axis=1)
-    read = ~np.isnan(numbers[:, 0]) & is_known & np.where(is_range, is_rising, ~several | (is_side & is_there))
+    read = (
+        ~np.isnan(numbers[:, 0])
+        & is_known
+        & ~is_decade
+        & np.where(is_range, is_rising, ~several | (is_side & is_there))
+    )
     numbers[~read] = np.nan
     form = np.where(is_range, _RANGE, np.where(several, _DIMENSIONS, SINGLE))
     odd = texts.str.contains(r"\d").fill_null(False).to_numpy() & ~read

@@ -18,6 +18,9 @@ _CURRENT_LAST: Final = re.compile(
     rf"(?:(?<=[va])|(?<=volt)|(?<=volts)|(?<=amp)|(?<=amps))\s?[(\[]?(?:{CURRENTS}|[~⎓])[)\]]?$", re.IGNORECASE
 )
 _DIAMETER: Final = re.compile(r"(?:[ØøΦφ⌀∅]|dia(?:m|meter)?\.?:?)\s*(?=\d)", re.IGNORECASE)
+_PACKED: Final = re.compile(r"(?<=[片個个枚件本支粒包袋罐瓶条块只双])(?:装|裝|入り|入)$")
+_ESTIMATED: Final = re.compile(r"(?<=[gGlL])\s?℮$|(?<=\d [gl])\s?e$|(?<=\d [mck][lg]) e$")
+_TEN_THOUSANDS: Final = re.compile(r"(\d{1,5}(?:\.\d+)?)万(?:像素|画素)$")
 _MONTHS: Final = re.compile(r"(?<=\d)\s?[mM](?!\w)")
 _YEARS: Final = re.compile(r"(?<=\d)\s?[yY](?!\w|/)")
 
@@ -30,15 +33,22 @@ def plainly(text: str, locale: Locale) -> str | None:
         locale: what is known beside it.
     """
     if not text.isascii():
-        text = _MINUS.sub("-", text).replace("−", "-")
+        text = _MINUS.sub("-", text).replace("−", "-").replace("٫", ".").replace("٬", ",")
+        text = _PACKED.sub("", _TEN_THOUSANDS.sub(_megapixels, text))
     if ".." in text:
         text = _DOTS.sub(" - ", text)
     if not text[:1].isdigit() and (match := _CURRENT_FIRST.match(text) or _DIAMETER.match(text)) is not None:
         text = text[match.end() :]
-    if text[-1:] in "cC~⎓)]":
+    if text[-1:] in "e℮":
+        text = _ESTIMATED.sub("", text)
+    elif text[-1:] in "cC~⎓)]":
         text = _CURRENT_LAST.sub("", text)
     if locale.letter == "m":
         return text
     if locale.letter is None:
         return text if _MONTHS.search(text) is None else None
     return _YEARS.sub(" years", _MONTHS.sub(" months", text))
+
+
+def _megapixels(match: re.Match[str]) -> str:
+    return f"{float(match[1]) / 100:g} MP"
