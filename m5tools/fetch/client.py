@@ -64,7 +64,7 @@ class Client:
             Refused: there is nothing to be had, and why.
             Late: the deadline came before the answer.
         """
-        wanted = Wanted(modality, self._config.largest_bytes, self._spill / key, validators.headers)
+        wanted = Wanted(modality, self._config.most(modality), self._spill / key, validators.headers)
         return await self._patiently(key, _parsed(location), wanted, obeying=True)
 
     async def _read_robots(self, url: URL) -> bytes:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from m5tools.media import guard
 from m5tools.stage import StageConfig
+from m5tools.vocabulary import Modality
 
 CONNECTIONS_A_UNIT: Final = 16
 """Connections to one host that one process serves at full speed; a host that is allowed more is spread over units."""
@@ -35,6 +36,9 @@ class FetchConfig(StageConfig):
     )
     largest_bytes: int = Field(
         guard.LIMITS.bytes, ge=1, le=guard.LIMITS.bytes, description="bytes of one file, compressed or not"
+    )
+    largest_image_bytes: int = Field(
+        64 * 2**20, ge=1, description="bytes of one picture, compressed or not; never more than largest_bytes"
     )
     redirects: int = Field(5, ge=0, description="redirects followed from one URL")
     tries: int = Field(3, ge=1, description="requests for one URL in one run while failures are of a passing kind")
@@ -63,9 +67,13 @@ class FetchConfig(StageConfig):
         """Units over which a host of many locations may be spread, each with its share of `per_host`."""
         return max(1, self.per_host // CONNECTIONS_A_UNIT)
 
+    def most(self, modality: Modality) -> int:
+        """Bytes that a file listed as `modality` may have."""
+        return min(self.largest_bytes, self.largest_image_bytes) if modality is Modality.IMAGE else self.largest_bytes
+
     @property
     def deciding(self) -> str:
         """8 hex digits that change with the settings that decide what is refused."""
         body = [sorted(self.allow_networks), self.largest_bytes, self.redirects, self.connect_s, self.stall_s]
-        body += [self.total_s, self.slowest_bytes_s]
+        body += [self.total_s, self.slowest_bytes_s, self.largest_image_bytes]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()[:8]

@@ -12,6 +12,23 @@ SNIFFED_BYTES: Final = 4_096
 # An MP4 or WebM may be listed as a sound file: its sound track is what is meant.
 _ALSO: Final = {Modality.AUDIO: (Modality.VIDEO,)}
 
+_FURTHER: Final[tuple[tuple[bytes, Modality, str], ...]] = (
+    (b"\xff\x0a", Modality.IMAGE, "image/jxl"),
+    (b"\x00\x00\x00\x0cJXL ", Modality.IMAGE, "image/jxl"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Modality.VIDEO, "video/x-ms-asf"),
+    (b".RMF", Modality.VIDEO, "video/vnd.rn-realvideo"),
+    (b"#!AMR", Modality.AUDIO, "audio/amr"),
+    (b".snd", Modality.AUDIO, "audio/basic"),
+    (b"caff", Modality.AUDIO, "audio/x-caf"),
+    (b"\x0b\x77", Modality.AUDIO, "audio/ac3"),
+    (b"DSD ", Modality.AUDIO, "audio/x-dsf"),
+    (b"FRM8", Modality.AUDIO, "audio/x-dff"),
+    (b"TTA1", Modality.AUDIO, "audio/x-tta"),
+    (b"MPCK", Modality.AUDIO, "audio/x-musepack"),
+    (b"MP+", Modality.AUDIO, "audio/x-musepack"),
+)
+"""Signatures beside those of :func:`m5tools.media.guard.sniff`: as FFmpeg and libjxl probe them."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -45,10 +62,18 @@ def failed(reason: Reason) -> Found:
 
 
 def judged(head: bytes, modality: Modality) -> str | None:
-    """The media type of bytes listed as `modality`, judged by the first 4 KiB; None where they are something else."""
+    """The media type of bytes listed as `modality`, judged by the first 4 KiB; None where they are something else.
+
+    What is of no known type is something else too: an archive, a page in an odd encoding, noise.
+    """
     kind, mime = guard.sniff(head)
-    if kind is not None and kind != modality and kind not in _ALSO.get(modality, ()):
-        return None
-    if kind is None and mime.startswith("text/"):
-        return None
-    return mime
+    if kind is None:
+        kind, mime = _further(head)
+    return mime if kind is not None and (kind == modality or kind in _ALSO.get(modality, ())) else None
+
+
+def _further(head: bytes) -> tuple[Modality | None, str]:
+    """Modality and media type of formats that shops rarely serve and decoders know all the same."""
+    if head[:1] == b"G" and head[188:189] == b"G" and head[376:377] == b"G":
+        return Modality.VIDEO, "video/mp2t"
+    return next(((kind, mime) for magic, kind, mime in _FURTHER if head.startswith(magic)), (None, ""))

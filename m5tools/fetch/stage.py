@@ -36,7 +36,7 @@ class Fetch(Stage):
     """See the module."""
 
     name: ClassVar[str] = "fetch"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("fetched", "assets")
     stops_by_itself: ClassVar[bool] = True
 
@@ -46,9 +46,22 @@ class Fetch(Stage):
         return (Input("media"),)
 
     def advice(self, counts: Counts) -> str | None:
-        if counts.get("items") and counts["failed"] == counts["items"]:
-            return "no listed file could be had; check the media_root given to 'm5 ingest'"
-        return None
+        items, failed = counts.get("items", 0), counts.get("failed", 0)
+        if not items or failed < items:
+            return None
+        if counts.get("unreachable") == items:
+            return "no server could be reached; check the network, then run the same command again"
+        if counts.get("barred") == items:
+            return "nothing was sent: robots.txt or the rules for addresses forbid every URL; see docs/guides/fetch.md"
+        if counts.get("answered"):
+            return "no listed file could be had; table 'visits' has what the servers answered"
+        return "no listed file could be had; check the media_root given to 'm5 ingest'"
+
+    def remarks(self, dataset: Dataset) -> list[str]:
+        failed = dataset.scan("fetched").filter(pl.col("state") == State.FAILED.value)
+        reasons = failed.group_by("reason").len().sort(["len", "reason"], descending=[True, False]).collect()
+        told = [f"{count:,} {Reason(reason).word}" for reason, count in reasons.iter_rows()]
+        return [f"failed: {', '.join(told)}"] if told else []
 
     def noted(self, manifest: Manifest) -> Any:
         return [[crawl["source"], crawl["media_root"]] for crawl in manifest["crawls"]]
@@ -92,8 +105,9 @@ class Fetch(Stage):
         counts = {"items": found.height} | {
             s.word: int((states == s.value).sum()) for s in (State.FAILED, State.PENDING)
         }
+        counts |= _told(rows.filter(plan.is_url()), asked)
         if asked is not None:
-            counts |= {"asked": asked.height, "to_ask_again": _open_still(open_rows, asked)}
+            counts["to_ask_again"] = _open_still(open_rows, asked)
         return counts
 
     def _ask(self, unit: Unit, rows: pl.DataFrame, work: Work) -> pl.DataFrame:
@@ -164,6 +178,34 @@ _SCHEMA = {
     "mime": pl.String, "uri": pl.String, "offset": pl.Int64, "length": pl.Int64, "pack_bytes": pl.Int64,
     "pack_sha256": pl.String,
 }  # fmt: skip
+
+
+def _told(urls: pl.DataFrame, asked: pl.DataFrame | None) -> Counts:
+    """What this run did about URLs.
+
+    Returns:
+        answered: by a server. barred: never sent, for robots.txt or its address forbids it. unreachable:
+        nobody answered. kept: not asked, an earlier run's finding holds.
+    """
+    settled = urls.filter(pl.col("state").is_not_null())
+    if asked is None:
+        return _there({"kept": settled.height})
+    kept = settled.filter(~pl.col("location_id").is_in(asked["location_id"].implode())).height
+    reason, status = pl.col("reason"), pl.col("status")
+    barred = (reason == Reason.BLOCKED_BY_ROBOTS.value) | (
+        status.is_null() & reason.is_in([Reason.BLOCKED_ADDRESS.value, Reason.DEAD_LINK.value])
+    )
+    answered = ~barred & (status.is_not_null() | (reason == Reason.REDIRECT_LOOP.value))
+    numbers = asked.select(answered=answered.sum(), barred=barred.sum()).row(0, named=True)
+    unreachable = asked.height - numbers["answered"] - numbers["barred"]
+    return {"answered": numbers["answered"]} | _there(
+        {"barred": numbers["barred"], "kept": kept, "unreachable": unreachable}
+    )
+
+
+def _there(counts: Counts) -> Counts:
+    """Those that are more than none."""
+    return {name: count for name, count in counts.items() if count}
 
 
 def _open_still(rows: pl.DataFrame, asked: pl.DataFrame) -> int:

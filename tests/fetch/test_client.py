@@ -290,7 +290,10 @@ def test_a_length_shorter_than_the_body_does_not_spill_into_the_next_answer(serv
 
 @pytest.mark.parametrize(
     ("body", "kind"), [(b"<!doctype html><html>sorry</html>", "image/png"), (b"ID3\x04" + bytes(500), "image/png"),
-                       (b"an error occurred, please come back", "image/png")],
+                       (b"an error occurred, please come back", "image/png"), (b'{"error": 404}', "image/jpeg"),
+                       ("<html>désolé</html>".encode("utf-16"), "image/png"), (gzip.compress(b"<html></html>"), "image/png"),
+                       (b"PK\x03\x04" + bytes(500), "image/png"), (b"%PDF-1.7\n" + bytes(500), "image/png"),
+                       (random.Random(1).randbytes(9_000), "image/png"), (bytes(9_000), "image/png"), (b"\xff\xd8", "image/jpeg")],
 )  # fmt: skip
 def test_lying_type(server: Server, ask: Asker, body: bytes, kind: str) -> None:
     server.routes["/a"] = reply(body, Content_Type=kind)
@@ -494,3 +497,32 @@ def test_validators_that_cannot_be_sent_back_are_done_without(server: Server, as
     (answer,) = ask.all([server.url("/a")])
     assert isinstance(answer, Answer)
     assert answer.validators == Validators()
+
+
+def test_bytes_of_no_known_type_are_given_up_at_their_beginning(server: Server, ask: Asker) -> None:
+    sent = 0
+
+    async def endless(_: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(reply(b"", Content_Length=50_000_000))
+        noise = random.Random(2)
+        while True:
+            writer.write(noise.randbytes(65_536))
+            sent += 65_536
+            await writer.drain()
+
+    server.routes["/a"] = endless
+    assert ask.reason(server.url("/a")) == Reason.WRONG_TYPE
+    assert sent < 20_000_000
+
+
+@pytest.mark.parametrize(("length", "declared"), [(2_000_000, True), (2_000_000, False)])
+def test_a_picture_has_a_limit_of_its_own(server: Server, ask: Asker, length: int, declared: bool) -> None:
+    async def picture_without_end(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(PICTURE + bytes(length), Content_Length=len(PICTURE) + length if declared else None))
+
+    server.routes["/a"] = picture_without_end
+    assert ask.reason(server.url("/a"), largest_image_bytes=1_000_000) == Reason.TOO_LARGE
+    assert len(ask.bytes(server.url("/a"), largest_image_bytes=3_000_000)) == len(PICTURE) + length
+    assert FetchConfig().most(Modality.VIDEO) > FetchConfig().most(Modality.IMAGE)
+    assert FetchConfig(largest_bytes=5).most(Modality.IMAGE) == 5

@@ -93,7 +93,10 @@ def test_urls_become_assets_in_packs(make_dataset: Make, server: Server) -> None
     bad = ["ftp://127.0.0.1/a.png", "http://169.254.169.254/a", "FILE:///etc/passwd"]
     dataset = make_dataset({"media": listing([*urls, server.url("/dead"), server.url("/page"), *bad])})
     result = run(dataset, locations_a_pack=4)
-    assert result.counts == {"asked": 13, "assets": 6, "failed": 5, "items": 14, "pending": 0, "to_ask_again": 0}
+    assert result.counts == {
+        "answered": 11, "assets": 6, "barred": 2, "failed": 5, "items": 14, "pending": 0, "to_ask_again": 0,
+    }  # fmt: skip
+    assert fetch().remarks(dataset) == ["failed: 2 blocked_address, 1 dead_link, 1 outside_media_root, 1 wrong_type"]
     states = outcome(dataset)
     assert {states[f"{i}/main.png"] for i in range(9)} == {("present", "none")}
     assert [states[p][1] for p in ("dead", "page", "a.png", "a", "etc/passwd")] == [
@@ -141,7 +144,7 @@ def test_a_reached_deadline_leaves_the_rest_pending(make_dataset: Make, server: 
     first = run(dataset, deadline=stop, per_host=1, locations_a_pack=4)
     assert first.finished
     assert first.counts["pending"] == first.counts["to_ask_again"] >= 20
-    assert first.counts["pending"] + first.counts["asked"] == 30
+    assert first.counts["pending"] + first.counts["answered"] == 30
     assert run_stage(dataset, fetch(per_host=1, locations_a_pack=4)).counts["pending"] == 0
     assert set(server.asked.values()) - {1} <= {2}
     assert [path for path, times in server.asked.items() if times > 1] == ["/robots.txt"]
@@ -157,7 +160,7 @@ def test_nothing_is_asked_after_the_deadline_and_local_files_are_still_looked_at
         manifest["crawls"][0]["media_root"] = str(tmp_path)
     result = run(dataset, deadline=time.monotonic() - 1)
     assert result.finished
-    assert result.counts == {"asked": 0, "assets": 1, "failed": 0, "items": 4, "pending": 3, "to_ask_again": 3}
+    assert result.counts == {"answered": 0, "assets": 1, "failed": 0, "items": 4, "pending": 3, "to_ask_again": 3}
     assert not server.requests
     assert run(dataset).counts["pending"] == 0
 
@@ -175,6 +178,28 @@ def test_passing_failures_are_asked_again_by_later_runs_but_not_for_ever(make_da
     server.routes["/a"] = reply(picture(2))
     assert run(dataset, tries=1, refresh=True).counts["assets"] == 2
     assert outcome(dataset)["a"] == ("present", "none")
+
+
+@pytest.mark.parametrize(
+    ("robots", "address", "told", "advice"),
+    [
+        (reply(b"User-agent: *\nDisallow: /"), "127.0.0.1", "barred", "nothing was sent"), (reply(b"", 503), "127.0.0.1", "barred", "nothing was sent"),
+        (reply(b"", 404), "127.0.0.9", "unreachable", "no server could be reached"), (reply(b"", 404), "10.0.0.1", "barred", "nothing was sent"),
+        (reply(b"", 404), "127.0.0.1", "answered", "no listed file could be had"),
+    ],
+)  # fmt: skip
+def test_a_run_that_sent_nothing_does_not_say_that_it_asked(
+    make_dataset: Make, server: Server, robots: bytes, address: str, told: str, advice: str
+) -> None:
+    server.routes["/robots.txt"] = robots
+    dataset = make_dataset({"media": listing([server.url(f"/{i}.png", address) for i in range(3)])})
+    counts = run(dataset, tries=1).counts
+    found = {name: counts.get(name, 0) for name in ("answered", "barred", "unreachable", "kept")}
+    assert found == {"answered": 0, "barred": 0, "unreachable": 0, "kept": 0, told: 3}
+    assert (fetch().advice(counts) or "").startswith(advice)
+    assert set(server.asked) <= (
+        {"/robots.txt", *(f"/{i}.png" for i in range(3))} if told == "answered" else {"/robots.txt"}
+    )
 
 
 def test_failures_hold_only_under_the_settings_they_were_met_with(make_dataset: Make, server: Server) -> None:
@@ -226,7 +251,8 @@ def test_what_a_later_crawl_lists_again_is_asked_on_condition(make_dataset: Make
     with dataset.changing() as manifest:
         manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
         manifest["stages"]["ingest/c2"] = {**manifest["stages"]["ingest/c1"], "fingerprint": "other"}
-    assert run(dataset).counts["asked"] == 2
+    counts = run(dataset).counts
+    assert (counts["answered"], counts["kept"]) == (2, 2)
     conditional = [r for r in server.requests if "If-None-Match" in r.headers]
     assert sorted(r.path for r in conditional) == ["/0/main.png", "/1/main.png"]
     assert server.asked["/3/main.png"] == 1
@@ -250,7 +276,7 @@ def test_without_download_only_what_was_had_is_there(make_dataset: Make, server:
     assert not server.requests
     dataset = make_dataset({"media": listing(urls)})
     run(dataset)
-    assert run(dataset, download=False).counts == {"assets": 2, "failed": 0, "items": 3, "pending": 0}
+    assert run(dataset, download=False).counts == {"assets": 2, "failed": 0, "items": 3, "kept": 3, "pending": 0}
 
 
 def test_a_slow_host_keeps_no_other_waiting(make_dataset: Make, server: Server) -> None:
