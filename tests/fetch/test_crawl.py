@@ -132,7 +132,8 @@ def test_any_number_of_workers_writes_the_same_bytes(make_dataset: Make, server:
 def test_a_reached_deadline_leaves_the_rest_pending(make_dataset: Make, server: Server) -> None:
     urls = pictures(server, 30)
     order = sorted(range(30), key=lambda i: hashlib.sha256(urls[i].encode()).hexdigest())
-    stop = time.monotonic() + 0.7
+    dataset = make_dataset({"media": listing(urls)})
+    stop = time.monotonic() + 2.0
 
     async def until_late(request: Request, writer: asyncio.StreamWriter) -> None:
         """Time is up in the middle of the tenth request, which may still end."""
@@ -140,7 +141,6 @@ def test_a_reached_deadline_leaves_the_rest_pending(make_dataset: Make, server: 
         writer.write(reply(picture(200)))
 
     server.routes[f"/{order[9]}/main.png"] = until_late
-    dataset = make_dataset({"media": listing(urls)})
     first = run(dataset, deadline=stop, per_host=1, locations_a_pack=4)
     assert first.finished
     assert first.counts["pending"] == first.counts["to_ask_again"] >= 20
