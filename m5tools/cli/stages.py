@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ABOUT = {
     "ingest": "One delivery of a source → typed product tables.",
-    "fetch": "Listed media → assets; every location gets a state and a reason.",
+    "fetch": "Listed media → assets; every location gets a state and a reason. Say who asks: --set contact=URL.",
     "survey": "Count over the corpus what one product cannot know.",
     "measure": "Decode every file once; signals and previews of five modalities.",
     "tag": "Signals → tags, by policy; states of all modalities. --set what_if=POLICY tells what another would change.",

@@ -47,15 +47,18 @@ class Fetch(Stage):
 
     def advice(self, counts: Counts) -> str | None:
         items, failed = counts.get("items", 0), counts.get("failed", 0)
-        if not items or failed < items:
-            return None
-        if counts.get("unreachable") == items:
-            return "no server could be reached; check the network, then run the same command again"
-        if counts.get("barred") == items:
-            return "nothing was sent: robots.txt or the rules for addresses forbid every URL; see docs/guides/fetch.md"
-        if counts.get("answered"):
-            return "no listed file could be had; table 'visits' has what the servers answered"
-        return "no listed file could be had; check the media_root given to 'm5 ingest'"
+        answered, barred, unreachable = (counts.get(name, 0) for name in ("answered", "barred", "unreachable"))
+        if items and failed == items:
+            if answered:
+                return "no listed file could be had; the table 'visits' has what the servers answered"
+            if unreachable and unreachable >= barred:
+                return "no server could be reached; check the network, then run the same command again"
+            if barred:
+                return "nothing was sent: robots.txt or the rules for addresses forbid it; see docs/guides/fetch.md"
+            return "no listed file could be had; check the media_root given to 'm5 ingest'"
+        if answered and self.config.contact is None:
+            return "servers were told no contact; give one with --set contact=URL"
+        return None
 
     def remarks(self, dataset: Dataset) -> list[str]:
         failed = dataset.scan("fetched").filter(pl.col("state") == State.FAILED.value)

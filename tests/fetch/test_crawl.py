@@ -202,6 +202,14 @@ def test_a_run_that_sent_nothing_does_not_say_that_it_asked(
     )
 
 
+def test_a_polite_run_gives_a_contact(make_dataset: Make, server: Server) -> None:
+    dataset = make_dataset({"media": listing(pictures(server, 3))})
+    counts = run(dataset).counts
+    assert "contact" in (fetch().advice(counts) or "")
+    assert fetch(contact="https://shop.example/bot").advice(counts) is None
+    assert fetch().remarks(dataset) == []
+
+
 def test_failures_hold_only_under_the_settings_they_were_met_with(make_dataset: Make, server: Server) -> None:
     server.routes |= {"/a": reply(picture(1)), "/b": reply(b"", 404)}
     dataset = make_dataset({"media": listing([server.url("/a"), server.url("/b")])})
