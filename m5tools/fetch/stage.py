@@ -27,6 +27,7 @@ from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
 
 PLAN = "plan.parquet"
+_MEDIA = rf"^(?:{'|'.join(m.value for m in MEDIA)})/"
 ROWS_READ_AT_ONCE = 8_192
 _FOUND = ("state", "reason", "asset_id", "mime", "uri", "offset", "length")
 
@@ -147,10 +148,21 @@ def _settled(rows: pl.DataFrame, asked: pl.DataFrame | None) -> pl.DataFrame:
         now = rows.drop(facts).join(asked.select("location_id", *facts), on="location_id")
         rows = pl.concat([before, now], how="diagonal")
     never = pl.col("state").is_null()
+    # Earlier versions kept bytes of no known type.
+    unfit = (pl.col("state") == State.PRESENT.value) & ~pl.col("mime").str.contains(_MEDIA)
     return rows.with_columns(
-        state=pl.when(never).then(pl.lit(State.PENDING.value, pl.UInt8)).otherwise("state"),
-        reason=pl.when(never).then(pl.lit(Reason.NOT_FETCHED.value, pl.UInt8)).otherwise("reason"),
+        state=pl.when(never).then(_code(State.PENDING)).when(unfit).then(_code(State.FAILED)).otherwise("state"),
+        reason=pl.when(never)
+        .then(_code(Reason.NOT_FETCHED))
+        .when(unfit)
+        .then(_code(Reason.WRONG_TYPE))
+        .otherwise("reason"),
+        asset_id=pl.when(~unfit.fill_null(False)).then("asset_id"),
     )
+
+
+def _code(word: State | Reason) -> pl.Expr:
+    return pl.lit(word.value, pl.UInt8)
 
 
 def _examined(rows: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:

@@ -23,10 +23,10 @@ from m5tools.engine.local import LocalEngine, Result, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import Fault, verify
-from m5tools.fetch import plan
+from m5tools.fetch import exchange, plan
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
-from m5tools.media import source
+from m5tools.media import guard, source
 from m5tools.vocabulary import Reason, State
 
 from .server import Request, Server, picture, reply, serving
@@ -200,6 +200,20 @@ def test_a_run_that_sent_nothing_does_not_say_that_it_asked(
     assert set(server.asked) <= (
         {"/robots.txt", *(f"/{i}.png" for i in range(3))} if told == "answered" else {"/robots.txt"}
     )
+
+
+def test_bytes_of_no_known_type_that_were_kept_once_are_none_any_more(
+    make_dataset: Make, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.routes |= {"/a": reply(bytes(5_000), ETag='"a"'), "/b": reply(picture(1))}
+    dataset = make_dataset({"media": listing([server.url("/a"), server.url("/b")])})
+    with monkeypatch.context() as earlier:
+        earlier.setattr(exchange, "judged", lambda head, modality: guard.sniff(head)[1])
+        assert run(dataset, locations_a_pack=1).counts["assets"] == 1
+        assert outcome(dataset)["a"] == ("failed", "wrong_type")
+    assert run(dataset, refresh=True).counts["assets"] == 1
+    assert outcome(dataset) == {"a": ("failed", "wrong_type"), "b": ("present", "none")}
+    assert dataset.fetched.collect()["asset_id"].null_count() == 1
 
 
 def test_a_polite_run_gives_a_contact(make_dataset: Make, server: Server) -> None:
