@@ -24,6 +24,7 @@ _SPLIT: Final = re.compile(
 _RAISED: Final = re.compile(r"(?<=\d)\s?[⁰¹²³⁴⁵⁶⁷⁸⁹]{2}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])")
 _FOOTNOTE: Final = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]\)?|\*+\)?$")
 # What a kilogram or a piece of it costs, in brackets behind the price.
+_WORD: Final = re.compile(rf"{_LETTERS}+")
 _OF_A_UNIT: Final = re.compile(
     r"\s*[(\[](?=[^()\[\]]*\d)[^()\[\]]*(?:/|=|\b(?:per|pro|je|par|por|al|za|je|each)\b)[^()\[\]]*[)\]]$",
     re.IGNORECASE,
@@ -70,8 +71,8 @@ def priced(text: str, decimal: Decimal | None = None) -> Priced:
     if len(text) > _LONGEST:
         return Priced(None, "")
     bare = _plainly(text)
-    if bare[-1:] in ")]":
-        bare = _OF_A_UNIT.sub("", bare)
+    if bare[-1:] in ")]" and (unit_price := _OF_A_UNIT.search(bare)) is not None and _is_money(unit_price[0], bare):
+        bare = bare[: unit_price.start()]
     bare = _TRAIL.sub("", _LEAD.sub("", bare)).strip()
     split = _SPLIT.fullmatch(bare)
     if split is not None and (sign := _agreed(_signs(*split.group("before", "between", "after")) or [])):
@@ -85,9 +86,17 @@ def priced(text: str, decimal: Decimal | None = None) -> Priced:
     signs = _signs(match["before"], match["after"]) if match else None
     if match is None or signs is None or _NO_PRICE.search(bare):
         return _by_price_parser(bare)
-    if (sign := _agreed(signs)) is None:
-        return Priced(None, "")
+    if (sign := _agreed(signs)) is None or (not sign and match["amount"].startswith(",")):
+        return Priced(None, "")  # two signs that contradict each other; ",38" is an item of a list
     return Priced(_amount(match["amount"], decimal, currency_of(sign)), sign)
+
+
+def _is_money(part: str, whole: str) -> bool:
+    """Whether a part of a price names a currency: by its symbol, or as the rest of it does."""
+    if any(unicodedata.category(character) == "Sc" for character in part):
+        return True
+    beside = set(_WORD.findall(whole.replace(part, "", 1)))
+    return any(word in beside and is_sign(word) for word in _WORD.findall(part))
 
 
 def _plainly(text: str) -> str:
@@ -134,6 +143,8 @@ def _by_price_parser(text: str) -> Priced:
 
     found = Price.fromstring(text)
     sign = found.currency or ""
+    if sign[:1].isalpha() and sign not in _WORD.findall(text):
+        sign = ""  # letters inside a word
     if text.startswith("-") or _NO_PRICE.search(text) or len(re.findall(_AMOUNT, text)) != 1 or found.amount is None:
         return Priced(None, sign)
     return Priced(float(found.amount) if abs(found.amount) < 10**15 else None, sign)

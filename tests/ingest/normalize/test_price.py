@@ -62,12 +62,14 @@ def test_prices(raw: str | None, given: str | None, amount: float | None, curren
         ("GH₵ 50.00", 50, "GHS"), ("E£ 250", 250, "EGP"), ("￥128.00元", 128, "CNY"), ("5 000 FCFA", 5000, None), ("دينار 5", 5, None),
         # What a unit of it costs, in brackets.
         ("19,99 € (2,00 €/100 g)", 19.99, "EUR"), ("19,99 € (1 kg = 5,99 €)", 19.99, "EUR"), ("$3.99 ($0.25 / Count)", 3.99, "USD"),
-        ("19,99 € (2,00 € pro Liter)", 19.99, "EUR"), ("19.99 EUR/kg", None, "EUR"), ("(2,00 €/100 g)", None, None),
+        ("19,99 € (2,00 € pro Liter)", 19.99, "EUR"), ("19.99 EUR/kg", None, "EUR"), ("99 kr (5 kr/st)", 99, None), ("(2,00 €/100 g)", None, None),
         # Cents set small, digits of other scripts, footnotes, a bare part of one.
         ("$12 99", 12.99, "USD"), ("$12⁹⁹", 12.99, "USD"), ("12⁹⁹ €", 12.99, "EUR"), ("$1,299 99", 1299.99, "USD"), ("12 €99", 12.99, "EUR"),
         ("19,99 €¹", 19.99, "EUR"), ("19,99² €", 19.99, "EUR"), ("20 25", None, None), ("1299 99", None, None), ("$5 3", None, "USD"),
         ("١٢٫٥٠ د.إ", 12.5, "AED"), ("٥٠ ريال", 50, None), ("$.75", 0.75, "USD"), (",99 €", 0.99, "EUR"), ("Fr.12.50", 12.5, "CHF"),
         ("税込 1,280円", 1280, "JPY"), ("128元起", 128, "CNY"), ("1\u2009299,50\u00a0zł", 1299.5, "PLN"), ("1\u202f299 €", 1299, "EUR"),
+        # Letters inside words are no currency, brackets without one no unit price.
+        ("Leather case 18.99", 18.99, None), ("DTC-3 20", None, None), ("now only 5 EUR", 5, "EUR"), ("1PC(50m/164ft)", None, None), ("5 (2/3)", None, None), (",38", None, None), (".75", 0.75, None),
         # Of several prices the lowest, as before; two that contradict each other are none.
         ("$5–$9", 5, "USD"), ("from $5", 5, "USD"), ("US$5.99 - US$7.99", 5.99, "USD"), ("$12 EUR", None, None), ("€5 £4", None, "EUR"),
     ],
