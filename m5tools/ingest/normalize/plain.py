@@ -75,7 +75,7 @@ def plain(texts: pl.Series) -> Plain:
 
     # The 1990s are no seconds; whole decades are for the grammar to look at.
     is_second = np.array([False, *(one is not None and one.name == "s" for one in found)], np.bool_)[unit]
-    is_decade = is_second & (numbers[:, 0] % 10 == 0) & (numbers[:, 0] >= 1900)
+    is_decade = is_second & (numbers[:, 0] % 10 == 0) & (numbers[:, 0] >= 1900) & (numbers[:, 0] < 2100)
 
     is_rising = (numbers[:, 0] < numbers[:, 1]) & np.isnan(numbers[:, 2]) & (unit > 0)
     is_there = ~(numbers <= 0).any(axis=1)
