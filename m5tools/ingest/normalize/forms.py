@@ -36,7 +36,7 @@ class Reader:
         self._locale = locale
         self._measures = Measures(locale)
         self._forms_of_words: tuple[_Form, ...] = (
-            self._size, self._range, self._packs, self._in_packs, self._protection, self._sides,
+            self._size, self._range, self._packs, self._in_packs, self._protection,
         )  # fmt: skip
         self._forms_beside_words: tuple[_Form, ...] = (
             self._size, self._compound, self._packs, self._in_packs, self._protection, self._sides,
@@ -50,10 +50,10 @@ class Reader:
         """The quantity that a whole text states, or None."""
         if self._locale.sizes and (size := self._waist_and_length(text)) is not None:
             return size
-        if text[:1].isalpha() and (label := grammar.LABEL.match(text)) is not None:
+        if text[:1].isalpha():
             if (found := sides(text, self._measures)) is not None:
                 return found
-            text = text[label.end() :]
+            text = text[label.end() :] if (label := grammar.LABEL.match(text)) else text
         text = plainly(text, self._locale) or ""
         if grammar.STARTS.match(text) is None or not is_markable(text):
             return None
@@ -93,7 +93,7 @@ class Reader:
             return None
         if found.unit is None and len(written) >= 8 and written.isdigit():
             return None  # a code or a telephone number
-        return Quantity(Form.SINGLE, (sign * found.number,), _name(found.unit))
+        return Quantity(Form.SINGLE, (sign * found.number + 0.0,), _name(found.unit))
 
     def _compound(self, text: _Text) -> Quantity | None:
         """5'11", 1 lb 4 oz, 1 h 30 min: in the smaller unit."""

@@ -29,12 +29,12 @@ _NO_SIZES: Final = re.compile(r"screen|display|pack|memory|file|layar|bildschirm
 _UNIT_IN_NAME: Final = re.compile(r".*\S\s*[(\[（]\s*([^()\[\]]{1,12}?)\s*[)\]）]")
 # Below which a bare m is months, and below which it may be minutes too.
 _MONTHS: Final = re.compile(
-    r"\b(?:age|ages|alter|altersempfehlung|âge|edad|età|idade|leeftijd|wiek|usia|umur|возраст|warranty|guarantee|"
+    r"\b(?:age|ages|(?:mindest|einstiegs|spiel)?alter|altersempfehlung|altersgruppe|âge|edad|età|idade|leeftijd|wiek|usia|umur|возраст|warranty|guarantee|"
     r"garantie(?:zeit)?|garantía|garantia|garanzia|gwarancja|garansi|гарантия)\b|年龄|月龄|年齢|保修|质保|保証|العمر|الضمان",
     re.IGNORECASE,
 )
 _TIMES: Final = re.compile(
-    r"time\b|\bduration|runtime|\blife\b|laufzeit|dauer|zeit\b|durée|duración|durata|autonomie|autonomía|\bczas|время|"
+    r"time\b|\bdelay|\bduration|runtime|\blife\b|laufzeit|dauer|zeit\b|durée|duración|durata|autonomie|autonomía|\bczas|время|"
     r"时间|時間|续航|وقت|مدة",
     re.IGNORECASE,
 )
