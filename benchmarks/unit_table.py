@@ -248,7 +248,7 @@ COUNTED: dict[str, str] = {
 }  # fmt: skip
 
 # Spellings that mean two things, or a size, where they stand behind a bare number: they stay text.
-NEVER = {"#", "b", "c", "d", "f", "n", "M", "S", "H", "an", "mo", "mon", "ps", "kn", "kM"}  # fmt: skip
+NEVER = {"#", "b", "c", "d", "f", "n", "M", "S", "H", "an", "mo", "mon", "ps", "kn"}  # fmt: skip
 
 
 def names(unit: pint.Unit, registry: pint.UnitRegistry) -> set[str]:

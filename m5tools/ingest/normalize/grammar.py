@@ -87,7 +87,7 @@ FRACTION_LIKE: Final = re.compile(r"[1357]/(?:2|4|8|16|32)(?!\d)")
 BARE: Final = _any_case(rf"({_AMOUNT})(?:{GAP}{_SPELLED})?")
 RANGE: Final = _any_case(
     rf"(?:{phrases.FROM})?([+-])?({_MEASURE})\s*"
-    rf"(?:[-–—~〜～]|\b(?:bis|and|à|do|e|y|hasta)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*([+-])?({_MEASURE})"
+    rf"(?:[-–—~〜～]|\b(?:bis|and|à|do|hasta)\b|(?<!\w){_maybe_marked('(?:to|a)')}(?!\w))\s*([+-])?({_MEASURE})"
 )
 TOLERANCE: Final = _any_case(rf"({_MEASURE})?\s*(?:±|\+/-|\+-)\s*({_MEASURE})")
 FACTORS: Final = _any_case(rf"{_MEASURE}{_AXIS}(?:{_TIMES}{_MEASURE}{_AXIS}){{1,3}}")

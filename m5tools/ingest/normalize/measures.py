@@ -66,6 +66,8 @@ class Measures:
         value = self.amount(amount, unit)
         if value is None or (spelled and len(spelled) == 1 and not self._is_sure(written.text, value, spelled)):
             return None
+        if spelled == "lata" and value < 2:
+            return None  # one tin in Spanish; two are latas there, and years in Polish
         if spelled and unit is not None and unit.name == "ct" and amount.isdigit() and spelled.lower() == "ct":
             unit = unit_of(PIECES)  # 12 ct is a count, 0.20 ct a diamond
         return Measure(value, unit)

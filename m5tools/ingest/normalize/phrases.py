@@ -39,7 +39,7 @@ PACK: Final = (
     r"(?:a\s+)?(?:packs?|pkg|sets?|box(?:es)?|cases?|cartons?|bundles?|bags?|lots?|kits?|pairs?|packungen|packung|"
     r"karton|juego|paquete|paquet|boîte|confezione)\s*(?:of|mit|von|à|de|da|di|:)\s*"
 )
-FROM: Final = r"(?:between|from|von|de|da|od|du|entre)\s"
+FROM: Final = r"(?:between|from|von|de|da|od|du)\s"
 SYSTEMS: Final = r"(?:EUR?|US|UK|FR|IT|DE|JP|CN|AU|BR|RU|MX|CM|INT)"
 CURRENTS: Final = r"AC/DC|DC/AC|AC|DC"
 AXES: Final = r"[LWHDBTP]|ø"

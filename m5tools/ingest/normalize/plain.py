@@ -24,7 +24,7 @@ _PLAIN: Final = (
     r"(?:[ -]?([^\d\s-]\D*))?$"
 )
 _BEGINNINGS: Final = rf"(?i)^(?:{BEGINNINGS})"
-_MINDED: Final = frozenset({"G", "K", "N", "ct", "CT", "Ct", "x", "X", "×", "х", "Kb", "Mb", "Gb", "Tb"})
+_MINDED: Final = frozenset({"G", "K", "N", "ct", "CT", "Ct", "x", "X", "×", "х", "Kb", "Mb", "Gb", "Tb", "lata"})
 """Spellings that the grammar takes for units with some numbers or below some names only."""
 _SIDES: Final = ("length", "resolution")
 

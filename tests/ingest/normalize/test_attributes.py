@@ -108,7 +108,7 @@ VALUES = st.one_of(
     st.sampled_from(["250 g", "8 M", "10–20 cm", "1,5 l", "1.500", "red", "2 x 250 g", "5G", "128GB", "0042", "12 ct"]),
     st.builds("{}{}{}".format, st.sampled_from(["1", "12.5", "0", "1234567", "0.125", "3.75", "007"]),
               st.sampled_from(["", " ", "-"]),
-              st.sampled_from(["", "g", "KG", "mm", "GB", "K", "N", "x", "W", "oz.", "fl oz", "MW", "parsec", '"', "%"])),
+              st.sampled_from(["", "g", "KG", "mm", "GB", "Gb", "NM", "s", "lata", "V DC", "K", "N", "x", "W", "oz.", "fl oz", "MW", "parsec", '"', "%"])),
     st.builds("{}{}{}{}{}".format, st.sampled_from(["1", "2.5", "0", "42", "1080", "1.500"]),
               st.sampled_from([" x ", "x", "×", "*", "-", " – ", "/", " to "]), st.sampled_from(["3", "4.25", "43", "1920"]),
               st.sampled_from(["", "", " x 5", "*0.5", "-6"]),
