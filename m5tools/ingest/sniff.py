@@ -19,7 +19,7 @@ from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
 from m5tools.ingest.guess.tables import marked_layout
 from m5tools.ingest.mapping import Mapping, TableLayout
-from m5tools.ingest.readers import READERS, json_listed, saved_pages
+from m5tools.ingest.readers import READERS, saved_pages
 from m5tools.ingest.readers.detect import format_of
 from m5tools.ingest.readers.json_lines import holds_json_lines
 from m5tools.ingest.readers.opening import head_of, whole_files
@@ -171,7 +171,7 @@ def _look(file: Path) -> _Look | None:
     head = head_of(whole_files(str(file), file.name)[0]) if kind in ("csv", "json", "json_lines") else b""
     table = marked_layout(head) if kind == "csv" else None
     one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
-    listed = listing(json_listed.members(head)) if one_object else None
+    listed = listing(head) if one_object else None
     kind = "json" if listed else kind
     any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
     reader, rows, records = READERS[kind], 0, []

@@ -11,6 +11,7 @@ from m5tools.ingest.readers.json_walk import is_keyed
 from m5tools.ingest.readers.opening import HEAD_BYTES, head_of, whole_files
 
 _BOM: Final = b"\xef\xbb\xbf"
+_BEFORE_A_TEXT: Final = b" \t\n\r\x0b\f\x1e"
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -29,7 +30,7 @@ def format_of_bytes(head: bytes) -> str | None:
         return "parquet"
     if is_wide(head):
         head = head.decode(encoding_of(head, whole=False), "ignore").encode("utf-8", "surrogatepass")
-    text = head.removeprefix(_BOM).lstrip()
+    text = head.removeprefix(_BOM).lstrip(_BEFORE_A_TEXT)
     if text.startswith(b"["):
         return "json"
     if text.startswith(b"{"):

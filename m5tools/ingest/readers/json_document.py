@@ -2,7 +2,8 @@
 
 - In an object the key becomes the field `_key`. An object whose first member is no object is a record itself, so a
   file a product can be read; several documents may follow one another in a file.
-- Where the mapping names a `record`, the records are what that member of one object lists.
+- Where the mapping names a `record`, the records are what that member of one object (`products`), or of an object
+  inside it (`data.products`), lists.
 - Encoding: UTF-8, with or without byte-order mark, or UTF-16/32. Places are bytes of the file, of its UTF-8 form
   where it had another encoding or was packed.
 - Plain files are cut into chunks between records, and read in parallel.

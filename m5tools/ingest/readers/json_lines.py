@@ -1,4 +1,7 @@
-"""JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel."""
+"""JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel.
+
+JSON text sequences (RFC 7464) are lines that begin with the character U+001E.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ BLOCK_BYTES = 8 << 20
 LONGEST_ROW = 32 << 20
 PIECE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+_AROUND = b" \t\n\r\x0b\f\x1e"
 
 
 class JsonLines:
@@ -46,7 +50,7 @@ class JsonLines:
                 starts = list(accumulate(map(len, lines), lambda start, length: start + length + 1, initial=place))
                 if place == 0:
                     lines[0] = lines[0].removeprefix(_BOM)
-                texts = [line.strip() for line in lines]
+                texts = [line.strip(_AROUND) for line in lines]
                 offsets = list(compress(starts, texts))
                 yield self._batch(offsets, list(compress(texts, texts)))
                 place += len(block)
@@ -89,7 +93,8 @@ def holds_json_lines(head: bytes) -> bool:
 
 
 def _is_object(line: bytes) -> bool:
-    if not line.lstrip().startswith(b"{"):
+    line = line.strip(_AROUND)
+    if not line.startswith(b"{"):
         return False
     try:
         return isinstance(msgspec.json.decode(line), dict)
