@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from m5tools.dataset import Dataset
 from m5tools.ingest.fields import FieldCounts
+from m5tools.ingest.mapping import FIELDS
 
 PRODUCTS_COMPARED = 2_000
 EQUAL_ENOUGH = 0.5
@@ -159,10 +160,25 @@ def remarks(fields: pl.DataFrame) -> list[str]:
     for change, rows in groupby(changed.iter_rows(named=True), key=lambda row: str(row["change"])):
         said.append(f"fields {change}: {', '.join(map(_told, rows))}")
     lost = fields.filter(pl.col("change").is_in([VANISHED, EMPTIED]) & (pl.col("mapped_to").list.len() > 0))
-    if lost.height:
-        words = [f"{row['field']} → {', '.join(row['mapped_to'])}" for row in lost.sort("field").iter_rows(named=True)]
+    words = [
+        f"{row['field']} → {', '.join(targets)}"
+        for row in lost.sort("field").iter_rows(named=True)
+        if (targets := sorted(set(row["mapped_to"]) - _mended(fields, row)))
+    ]
+    if words:
         said.append(f"the mapping reads nothing any more from: {'; '.join(words)}")
     return said + _unfilled(fields)
+
+
+def _mended(fields: pl.DataFrame, gone: dict[str, Any]) -> set[str]:
+    """What the mapping takes from a field that came, instead of from one that is gone.
+
+    Of attributes and media there are many: there the field must seem to be the same.
+    """
+    came = fields.filter(pl.col("filled") > 0)
+    same = came.filter(pl.col("field") == (gone["likely"] or ""))["mapped_to"].explode()
+    new = came.filter(pl.col("change") == APPEARED)["mapped_to"].explode()
+    return set(same.drop_nulls()) | (set(new.drop_nulls()) & set(FIELDS))
 
 
 def _unfilled(fields: pl.DataFrame) -> list[str]:

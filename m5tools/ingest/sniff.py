@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
+import io
 import os
 from collections.abc import Set
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from m5tools import documents
@@ -19,8 +19,9 @@ from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
 from m5tools.ingest.guess.tables import marked_layout
 from m5tools.ingest.mapping import Mapping, TableLayout
-from m5tools.ingest.readers import READERS, saved_pages
+from m5tools.ingest.readers import READERS, locations, saved_pages
 from m5tools.ingest.readers.detect import format_of
+from m5tools.ingest.readers.encoding import narrowed
 from m5tools.ingest.readers.json_lines import holds_json_lines
 from m5tools.ingest.readers.opening import head_of, whole_files
 
@@ -69,7 +70,7 @@ class Sniffed:
     """What was found in files of one layout.
 
     Attributes:
-        files: the files.
+        files: the files, local paths or URIs.
         others: files among those named that are of another layout or format.
         format: the reader that fits.
         rows: rows looked at.
@@ -79,8 +80,8 @@ class Sniffed:
         mapping: a mapping file for them: the known one as shipped, else a proposal.
     """
 
-    files: tuple[Path, ...]
-    others: tuple[Path, ...]
+    files: tuple[str, ...]
+    others: tuple[str, ...]
     format: str
     rows: int
     bad: int
@@ -93,7 +94,7 @@ class Sniffed:
 class _Look:
     """The first rows of one file."""
 
-    file: Path
+    file: str
     format: str
     table: TableLayout | None
     listed: str | None
@@ -119,7 +120,7 @@ class _Look:
 
 
 def sniff(*files: str | os.PathLike[str]) -> Sniffed:
-    """Look at the first rows of files, folders or what patterns match.
+    """Look at the first rows of files, folders or what patterns match: local paths or fsspec URIs.
 
     Of files of several layouts (a table of products beside one of categories) those are chosen whose layout is known,
     else those in which most was found.
@@ -145,43 +146,48 @@ def sniff(*files: str | os.PathLike[str]) -> Sniffed:
     return Sniffed(**{**vars(best), "others": others})
 
 
-def _named(names: list[str]) -> tuple[list[Path], list[Path]]:
+def _named(names: list[str]) -> tuple[list[str], list[str]]:
     """The files that names stand for, and the folders among the names."""
-    files: dict[Path, None] = {}
+    files: dict[str, None] = {}
     folders = []
     for name in names:
-        matches = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - may be absolute
-        found = [Path(match) for match in matches]
+        found = [name] if not locations.is_remote(name) and Path(name).exists() else locations.matching(name)
         if not found:
             raise UsageError(f"no file {name}")
         for path in found:
-            if path.is_dir():
-                folders.append(path)
-                inside = (p for p in sorted(path.rglob("*")) if p.is_file() and p.suffix.lower() in RECORD_SUFFIXES)
-                files |= dict.fromkeys(inside)
-            else:
+            inside = locations.inside(path)
+            if inside is None:
                 files[path] = None
+            else:
+                folders.append(path)
+                files |= dict.fromkeys(p for p in inside if PurePosixPath(p).suffix.lower() in RECORD_SUFFIXES)
     return list(files), folders
 
 
-def _look(file: Path) -> _Look | None:
-    kind = "pages" if file.name.lower().endswith(saved_pages.SUFFIXES) else format_of(str(file), file.name)
+def _look(file: str) -> _Look | None:
+    name = _name(file)
+    kind = "pages" if name.lower().endswith(saved_pages.SUFFIXES) else format_of(file, name)
     if kind is None:
         return None
-    head = head_of(whole_files(str(file), file.name)[0]) if kind in ("csv", "json", "json_lines") else b""
+    head = head_of(whole_files(file, name)[0]) if kind in ("csv", "json", "json_lines") else b""
     table = marked_layout(head) if kind == "csv" else None
     one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
-    listed = listing(head) if one_object else None
+    listed = listing(narrowed(io.BytesIO(head), head).read()) if one_object else None
     kind = "json" if listed else kind
     any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
     reader, rows, records = READERS[kind], 0, []
-    for chunk in reader.chunks(str(file), file.name):
+    for chunk in reader.chunks(file, name):
         for batch in reader.batches(chunk, any_mapping):
             rows += len(batch)
             records += batch.records
             if rows >= ROWS:
                 return _Look(file, kind, table, listed, rows, records)
     return _Look(file, kind, table, listed, rows, records)
+
+
+def _name(path: str) -> str:
+    """The last step of a path or URI."""
+    return path.rstrip("/").rpartition("/")[2] or path
 
 
 def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
@@ -233,8 +239,8 @@ def _shipped(layout: str) -> str:
     return documents.locate("mapping", "schemas/sources", layout).read_text(encoding="utf-8")
 
 
-def _proposed(proposal: Proposal, look: _Look, files: tuple[Path, ...], rows: int) -> str:
-    named = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+def _proposed(proposal: Proposal, look: _Look, files: tuple[str, ...], rows: int) -> str:
+    named = _name(files[0]) if len(files) == 1 else f"{_name(files[0])} and {len(files) - 1} more"
     head: dict[str, Any] = {"source": _source(files[0]), "format": look.format}
     head |= {"table": look.table.model_dump(exclude_defaults=True, mode="json")} if look.table else {}
     head |= {"record": look.listed} if look.listed else {}
@@ -247,25 +253,25 @@ def _note(rows: int, named: str) -> str:
     return f"Proposed by `m5 sniff` from {rows:,} rows of {named}; look it through and change what is wrong."
 
 
-def _source(path: Path) -> str:
+def _source(path: str) -> str:
     """A name for a source, from that of its file."""
-    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.name.split(".")[0]).strip("_")
+    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in _name(path).split(".")[0]).strip("_")
     return stem or "source"
 
 
-def _folder(folder: Path) -> Sniffed:
+def _folder(folder: str) -> Sniffed:
     """A folder without records: of files that share a stem."""
-    parts = parts_of(folder)
+    parts = None if locations.is_remote(folder) else parts_of(Path(folder))
     if parts is None:
         raise UsageError(f"{folder}: no records in it, and no pictures, clips or sounds")
     known = (n for n, m in mappings.known().items() if m.parts is not None and _same_parts(m, parts))
     layout = next(known, None)
     head: dict[str, Any] = {"source": _source(folder), "format": "folder", "parts": parts}
     reader, mapping = READERS["folder"], Mapping.model_validate(head)
-    batches = (b for chunk in reader.chunks(str(folder), folder.name) for b in reader.batches(chunk, mapping))
+    batches = (b for chunk in reader.chunks(folder, _name(folder)) for b in reader.batches(chunk, mapping))
     records = [record for batch in batches for record in batch.records]
     proposal = propose(records)
-    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), folder.name))
+    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), _name(folder)))
     return Sniffed((folder,), (), "folder", len(records), 0, _fields(proposal, records), layout, text)
 
 

@@ -157,8 +157,8 @@ def test_of_several_tables_the_products_are_chosen(tmp_path: Path) -> None:
     written(tmp_path / "categories.csv", [{"id": "1", "parent": ""}, {"id": "2", "parent": "1"}])
     products = written(tmp_path / "lampen.csv", GERMAN)
     found = sniff(tmp_path)
-    assert found.files == (products,)
-    assert [file.name for file in found.others] == ["categories.csv"]
+    assert found.files == (str(products),)
+    assert [Path(file).name for file in found.others] == ["categories.csv"]
 
 
 def test_files_of_a_pattern_are_looked_at_together(tmp_path: Path) -> None:

@@ -61,8 +61,9 @@ def propose(records: list[Record]) -> Proposal:
     choices += fields.named(_free(seen, choices))
     if (category := places.category(_free(seen, choices))) is not None:
         choices.append(category)
-    have = {choice.target for choice in choices}
-    choices += fields.by_values(_free(seen, choices), have)
+    have = {choice.target: choice for choice in choices}
+    price = have["price"].taken[0] if "price" in have else None
+    choices += fields.by_values(_free(seen, choices), set(have), price)
     main = {choice.target: choice for choice in choices if choice.target}
     url = main.get("url")
     if url is not None and "native_id" not in main and url.taken[0].distinct < _ALL_DIFFERENT:

@@ -21,6 +21,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TextIO
 
 from m5tools.ingest.mapping import Mapping, TableLayout
+from m5tools.ingest.readers.arrow_values import distinct_names
 from m5tools.ingest.readers.csv_lines import Lines
 from m5tools.ingest.readers.encoding import encoding_of
 from m5tools.ingest.readers.opening import HEAD_BYTES, Source, head_of, opened, whole_files
@@ -171,7 +172,7 @@ class _Table:
             self._padding -= 1
             return Row(self._number, raw, None, RejectReason.WRONG_FIELD_COUNT, "above the line of column names")
         if not self._names:
-            self._names = _distinct([_text(name).strip() for name in cells])
+            self._names = distinct_names([_text(name).strip() for name in cells])
             return None
         wide = len(self._names)
         if len(cells) > wide and not any(cells[wide:]):
@@ -198,15 +199,6 @@ class _Table:
 def _text(name: str) -> str:
     """A column's name with the bytes in it that are no text replaced: it becomes the name of a raw field."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Names of columns, of which none may be blank or hide another."""
-    found: dict[str, None] = {}
-    for number, name in enumerate(names, 1):
-        name = name or f"column_{number}"
-        found[name if name not in found else f"{name}_{number}"] = None
-    return list(found)
 
 
 READER = CsvTable()
