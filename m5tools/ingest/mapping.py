@@ -153,6 +153,9 @@ class TableLayout(_Model):
     columns: tuple[str, ...] = Field(
         default=(), description="names of the columns, where no line of the file holds them"
     )
+    header: bool | None = Field(
+        default=None, description="whether the first full line holds the names of the columns; default: found out"
+    )
 
 
 class FolderParts(_Model):

@@ -20,6 +20,7 @@ from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
 from m5tools.ingest.guess.tables import marked_layout
 from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers import READERS, locations, saved_pages
+from m5tools.ingest.readers.csv_dialect import dialect_of
 from m5tools.ingest.readers.detect import format_of
 from m5tools.ingest.readers.encoding import narrowed
 from m5tools.ingest.readers.json_lines import holds_json_lines
@@ -52,6 +53,7 @@ RECORD_SUFFIXES: Final = frozenset(
     }
 )
 _DETECTED: Final = 0.8
+_NO_NAMES: Final = "\nNo line of it names the columns, so they are numbered; are they named after all: table: {header: true}."
 _ENDINGS_DETECTED: Final = 0.75
 _FIELDS_TO_DETECT: Final = 10
 
@@ -113,7 +115,7 @@ class _Look:
     @property
     def layout(self) -> str | None:
         """The known layout that fits."""
-        if self.table is None:
+        if self.table is None or not self.table.columns:
             inner = {p.path for p in profiles(self.records[:ROWS_TAKEN_APART])} if self.format != "csv" else set()
             return _layout(self.format, self.names, self.names | inner)
         return next((name for name, m in mappings.known().items() if _same_table(m, self.table)), None)
@@ -170,7 +172,7 @@ def _look(file: str) -> _Look | None:
     if kind is None:
         return None
     head = head_of(whole_files(file, name)[0]) if kind in ("csv", "json", "json_lines") else b""
-    table = marked_layout(head) if kind == "csv" else None
+    table = _table(head) if kind == "csv" else None
     one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
     listed = listing(narrowed(io.BytesIO(head), head).read()) if one_object else None
     kind = "json" if listed else kind
@@ -183,6 +185,15 @@ def _look(file: str) -> _Look | None:
             if rows >= ROWS:
                 return _Look(file, kind, table, listed, rows, records)
     return _Look(file, kind, table, listed, rows, records)
+
+
+def _table(head: bytes) -> TableLayout | None:
+    """How a table is written, where its mapping must say so."""
+    marked = marked_layout(head)
+    if marked is not None:
+        return marked
+    has_names = not dialect_of(head, Mapping(source="-", format="csv")).names
+    return None if has_names else TableLayout(header=False)
 
 
 def _name(path: str) -> str:
@@ -246,7 +257,8 @@ def _proposed(proposal: Proposal, look: _Look, files: tuple[str, ...], rows: int
     head |= {"record": look.listed} if look.listed else {}
     telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
     detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
-    return as_yaml(proposal, head, _note(rows, named), detect if len(detect) >= FEW_FIELDS else ())
+    note = _note(rows, named) + (_NO_NAMES if look.table is not None else "")
+    return as_yaml(proposal, head, note, detect if len(detect) >= FEW_FIELDS else ())
 
 
 def _note(rows: int, named: str) -> str:

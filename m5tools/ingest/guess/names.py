@@ -64,6 +64,11 @@ def place_of(name: str, target: str) -> int | None:
     return found + NESTED
 
 
+def is_known(name: str) -> bool:
+    """Whether anything of a product is called so."""
+    return any(bare(name) in names for names in _places().values())
+
+
 def called_after(path: str) -> str:
     """The path of the object of which this one is the value: `price` of `price.value` and `price.#text`."""
     outer, _, last = path.rpartition(".")

@@ -12,6 +12,7 @@ from m5tools.ingest.readers.opening import HEAD_BYTES, head_of, whole_files
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BEFORE_A_TEXT: Final = b" \t\n\r\x0b\f\x1e"
+_MOST_LINES: Final = 0.9
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -38,4 +39,11 @@ def format_of_bytes(head: bytes) -> str | None:
         return "json_lines" if holds_json_lines(head) or alone else "json"
     if text.startswith(b"<"):
         return None if _HTML.search(text[:1_024]) else "xml"
-    return "csv" if text and text.count(0) * 100 < len(text) else None
+    return "csv" if text and (text.count(0) * 100 < len(text) or _is_damaged_text(text)) else None
+
+
+def _is_damaged_text(text: bytes) -> bool:
+    """Whether NUL is in few lines only, and the others are text."""
+    lines = text.split(b"\n")
+    whole = [line for line in lines if b"\0" not in line]
+    return len(whole) >= _MOST_LINES * len(lines) and encoding_of(b"\n".join(whole), whole=False).startswith("utf-8")
