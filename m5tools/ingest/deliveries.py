@@ -24,8 +24,8 @@ def note_of(dataset: Dataset, crawl_id: str) -> Path:
 def contents(paths: Iterable[str]) -> list[str]:
     """What tells the content of files, whatever they are called and whenever they were written; sorted.
 
-    Of a local file its size and its first and last bytes, which two crawls hardly share; of the files in a folder, which
-    may be many, names and sizes; of a file at a URI what its file system says.
+    Of a local file its size and its first and last bytes, which two crawls hardly share; of the files in a folder,
+    which may be many, names and sizes; of a file at a URI what its file system says.
     """
     return sorted(told for path in paths for told in _told(path))
 

@@ -53,7 +53,9 @@ RECORD_SUFFIXES: Final = frozenset(
     }
 )
 _DETECTED: Final = 0.8
-_NO_NAMES: Final = "\nNo line of it names the columns, so they are numbered; are they named after all: table: {header: true}."
+_NO_NAMES: Final = (
+    "\nNo line of it names the columns, so they are numbered; are they named after all: table: {header: true}."
+)
 _ENDINGS_DETECTED: Final = 0.75
 _FIELDS_TO_DETECT: Final = 10
 

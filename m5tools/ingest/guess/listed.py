@@ -8,8 +8,8 @@ from m5tools.ingest.guess.names import bare, place_of
 from m5tools.ingest.readers.json_listed import Member, first_object, members
 
 _USUAL: Final = frozenset(
-    {"products", "items", "results", "docs", "entries", "records", "listings", "hits", "rows", "edges", "nodes", "goods",
-     "data", "list", "articles", "produkte", "productos", "produits"}
+    {"products", "items", "results", "docs", "entries", "records", "listings", "hits", "rows", "edges", "nodes",
+     "goods", "data", "list", "articles", "produkte", "productos", "produits"}
 )  # fmt: skip
 _TELLING: Final = ("title", "price", "url", "image", "brand", "description", "native_id", "gtin", "category")
 _LISTS_LOOKED_AT: Final = 256
@@ -45,9 +45,7 @@ def _shared(found: list[Member]) -> set[Path]:
     for member in found:
         for i in range(len(member.path) - 1):
             alike.setdefault((member.path[:i], member.path[i + 1 :]), set()).add(member.path[i])
-    return {
-        (*before, name, *behind) for (before, behind), names in alike.items() if len(names) > 1 for name in names
-    }
+    return {(*before, name, *behind) for (before, behind), names in alike.items() if len(names) > 1 for name in names}
 
 
 def _score(first: dict[str, Any]) -> int:

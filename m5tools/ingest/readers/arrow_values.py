@@ -70,7 +70,7 @@ def _lists(column: Any, values: list[Any]) -> list[Any]:
 
 
 def _doubles(column: pa.Array) -> pa.Array:
-    """Floats of 64 bits; shorter ones by the digits that tell them apart, for 19.99 was meant, not 19.989999771118164."""
+    """Floats of 64 bits; shorter ones by the digits that tell them apart: 19.99 was meant, not 19.989999771118164."""
     if pa.types.is_float16(column.type):
         digits = [None if value is None else str(np.float16(value)) for value in column.to_pylist()]
         return pa.array(digits, pa.string()).cast(pa.float64())

@@ -2,8 +2,8 @@
 
 - How the table is written is found out from the first bytes (see `csv_dialect`); the mapping's `table` says what cannot
   be. Lines above the names are rejects, and so is the line of names where it comes again.
-- Quoting is RFC 4180: `"` around a field, doubled inside, or escaped by a backslash where the file does so throughout; a
-  quoted field may hold line ends. Line ends are LF, CRLF or CR.
+- Quoting is RFC 4180: `"` around a field, doubled inside, or escaped by a backslash where the file does so throughout.
+  A quoted field may hold line ends. Line ends are LF, CRLF or CR.
 - Where the first row is one like the others, it is read as one, and the columns are `column_1`, `column_2` …
 - A row that holds NUL is damaged: a reject.
 - A row of another width is a reject (blank fields too many are not). A quote that takes in lines which are rows by
