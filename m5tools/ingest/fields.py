@@ -53,7 +53,7 @@ class FieldCounts:
         if isinstance(given, Entries):
             names = self._note_entries(given.frame)
         else:
-            names = given.keys()
+            names = set(given)
             for name, values in given.items():
                 self._note(name, values)
         for path in inner:

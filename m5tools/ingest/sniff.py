@@ -194,7 +194,7 @@ def _table(head: bytes) -> TableLayout | None:
     marked = marked_layout(head)
     if marked is not None:
         return marked
-    has_names = not dialect_of(head, Mapping(source="-", format="csv")).names
+    has_names = not dialect_of(head, TableLayout()).names
     return None if has_names else TableLayout(header=False)
 
 

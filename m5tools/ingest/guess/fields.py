@@ -102,17 +102,15 @@ def _flaws(p: Profile) -> str:
     return said + (f"; {p.repeats} of {p.rows} rows repeat one: they become rejects" if p.repeats else "")
 
 
-def by_values(profiles: list[Profile], have: set[str], price: Profile | None = None) -> Iterator[Choice]:
+def by_values(profiles: list[Profile], have: set[str], beside_price: list[Profile]) -> Iterator[Choice]:
     """Product fields that no name told, by what the values look like.
 
     Args:
         profiles: fields that nothing else takes.
         have: product fields that are told already.
-        price: the field of the price, beside which a currency may be.
+        beside_price: fields of the object that the price lies in.
     """
     free = [p for p in profiles if p.values and "." not in p.path]
-    beside = price.path.rpartition(".")[0] + "." if price is not None and "." in price.path else None
-    inside = [p for p in profiles if p.values and beside is not None and p.path.startswith(beside)]
     taken: set[str] = set()
     told: list[tuple[str, str, Callable[[Profile], bool]]] = [
         ("native_id", "every record has its own", lambda p: p.is_id and bool(_ID_NAME.search(p.path))),
@@ -122,7 +120,7 @@ def by_values(profiles: list[Profile], have: set[str], price: Profile | None = N
         ("price", "amounts with a currency sign", lambda p: p.looks(PRICE)),
     ]
     for target, why, fits in told:
-        fields = [*inside, *free] if target == "currency" else free
+        fields = [*beside_price, *free] if target == "currency" else free
         match = next((p for p in fields if target not in have and p.path not in taken and fits(p)), None)
         if match is not None:
             taken.add(match.path)

@@ -204,7 +204,7 @@ class Profile:
 
 
 def profiles(records: list[Record]) -> list[Profile]:
-    """Every field of some records (of very many the most frequent), objects taken apart, in the order of their coming."""
+    """Every field of some records (of very many the most frequent), objects taken apart, in the order they come."""
     counts = Counter(name for record in records for name in record)
     names = list(counts)
     if len(names) > FIELDS_LOOKED_AT:

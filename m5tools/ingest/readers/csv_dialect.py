@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from m5tools.ingest.mapping import Mapping, TableLayout
+from m5tools.ingest.mapping import TableLayout
 from m5tools.ingest.readers.csv_header import is_a_row
 from m5tools.ingest.readers.encoding import encoding_of
 from m5tools.ingest.readers.opening import HEAD_BYTES
@@ -68,9 +68,8 @@ class Dialect(NamedTuple):
         return _ESCAPES[self.escapes].sub("", line).count('"') if self.escapes else line.count('"')
 
 
-def dialect_of(head: bytes, mapping: Mapping) -> Dialect:
+def dialect_of(head: bytes, layout: TableLayout) -> Dialect:
     """How a table is written, from its first bytes and what its mapping says."""
-    layout = mapping.table or TableLayout()
     encoding = layout.encoding or encoding_of(head, whole=len(head) < HEAD_BYTES)
     stored = encoding.removesuffix("-sig").removesuffix("_sig")
     if encoding == "utf-16":

@@ -18,7 +18,7 @@ import io
 from collections.abc import Iterator
 from typing import Final, TextIO
 
-from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers.arrow_values import distinct_names
 from m5tools.ingest.readers.csv_dialect import Cells, Dialect, dialect_of
 from m5tools.ingest.readers.csv_lines import Lines
@@ -38,7 +38,7 @@ class CsvTable(RowReader):
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_FIELD)
-        dialect = dialect_of(head_of(chunk), mapping)
+        dialect = dialect_of(head_of(chunk), mapping.table or TableLayout())
         # Bytes that are no text survive as lone surrogates; UTF-16, whose units are no bytes, has no such way.
         errors = "replace" if dialect.stored.startswith("utf-16") else "surrogateescape"
         with opened(chunk) as source:

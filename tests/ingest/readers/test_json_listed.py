@@ -65,3 +65,44 @@ def test_sniff_finds_the_list(tmp_path: Path) -> None:
     assert yaml.safe_load(found.mapping)["record"] == "products"
     file.write_text(json.dumps({"title": "One chair", "variants": [{"title": "red"}]}))
     assert "record" not in yaml.safe_load(sniff(file).mapping)
+
+
+@pytest.mark.parametrize("path", ["data.products", "response.docs", "a.b.c.items", "data.search.edges"])
+def test_a_list_inside_objects_is_found_by_its_path(tmp_path: Path, path: str) -> None:
+    rows = [{"id": i, "title": f"Red chair {i}", "price": i + 0.5} for i in range(4)]
+    body: object = [{"node": row} for row in rows] if path.endswith("edges") else rows
+    for name in reversed(path.split(".")):
+        body = {"count": 4, "filters": [{"key": "colour"}], "skipped": {name: 1}, name: body, "next": None}
+    data = json.dumps(body).encode()
+    assert len(listed(tmp_path, data, record=path)) == 4
+    found = sniff(tmp_path / "a.json")
+    assert (found.rows, found.bad) == (4, 0)
+    mapping = yaml.safe_load(found.mapping)
+    assert mapping["record"] == path
+    assert mapping["fields"]["title"] == ("node.title" if path.endswith("edges") else "title")
+
+
+def test_a_list_that_lies_too_deep_is_not_looked_for(tmp_path: Path) -> None:
+    data = b'{"a": {"b": {"c": {"d": {"products": [{"title": "A"}]}}}}}'
+    [row] = listed(tmp_path, data, record="a.b.c.d.products")
+    assert row.record is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {"product": {"title": "Chair", "variants": [{"title": "red"}]}}},
+        {"x1": {"label": "a", "offers": [{"name": "s"}]}, "x2": {"label": "b", "offers": [{"name": "s"}]}},
+        {"title": "Chair", "offers": [{"name": "s", "price": 3}], "images": []},
+    ],
+)
+def test_lists_of_parts_are_no_lists_of_products(tmp_path: Path, body: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(body))
+    assert "record" not in yaml.safe_load(sniff(tmp_path / "a.json").mapping)
+
+
+def test_of_several_lists_the_products_are_chosen(tmp_path: Path) -> None:
+    chairs = [{"name": "Chair", "price": 3, "url": "https://a.example/1"}]
+    body = {"title": "Shop", "facets": [{"name": "brand", "count": 3}], "items": chairs}
+    (tmp_path / "a.json").write_text(json.dumps(body))
+    assert yaml.safe_load(sniff(tmp_path / "a.json").mapping)["record"] == "items"
