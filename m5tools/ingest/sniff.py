@@ -14,7 +14,7 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.delivered import Record
 from m5tools.ingest.guess.folders import parts_of
-from m5tools.ingest.guess.listed import listing
+from m5tools.ingest.guess.listed import listing, listing_of_lines
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
 from m5tools.ingest.guess.tables import marked_layout
@@ -53,6 +53,7 @@ RECORD_SUFFIXES: Final = frozenset(
     }
 )
 _DETECTED: Final = 0.8
+_LINES_LOOKED_AT: Final = 8
 _NO_NAMES: Final = (
     "\nNo line of it names the columns, so they are numbered; are they named after all: table: {header: true}."
 )
@@ -176,8 +177,11 @@ def _look(file: str) -> _Look | None:
     head = head_of(whole_files(file, name)[0]) if kind in ("csv", "json", "json_lines") else b""
     table = _table(head) if kind == "csv" else None
     one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
-    listed = listing(narrowed(io.BytesIO(head), head).read()) if one_object else None
-    kind = "json" if listed else kind
+    listed = None
+    if kind in ("json", "json_lines"):
+        text = narrowed(io.BytesIO(head), head).read()
+        listed = listing(text) if one_object else listing_of_lines(text.splitlines()[:_LINES_LOOKED_AT])
+    kind = "json" if listed and one_object else kind
     any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
     reader, rows, records = READERS[kind], 0, []
     for chunk in reader.chunks(file, name):

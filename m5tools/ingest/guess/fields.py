@@ -26,7 +26,10 @@ LONG_TEXT = 80
 LONGEST_TITLE = 300
 # Below this share of different values a long text is the shop's, not the product's: a licence, a return policy.
 SAME_TEXT = 0.1
-_ID_NAME = re.compile(r"(?:^|[^a-z])(?:u?id|code|no|nr|num|number|key|ref|sku|uuid)(?:$|[^a-z])", re.IGNORECASE)
+# The first column of a table without names is where an id is, if there is one.
+_ID_NAME = re.compile(
+    r"(?:^|[^a-z])(?:u?id|code|no|nr|num|number|key|ref|sku|uuid)(?:$|[^a-z])|^column_1$", re.IGNORECASE
+)
 # Where an element of XML has attributes, its text is called so.
 TEXT_INSIDE = ".#text"
 _DIGITS = re.compile(r"^[\d\s-]{8,17}X?$")

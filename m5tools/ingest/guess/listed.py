@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from m5tools.ingest.guess.names import bare, place_of
@@ -37,6 +38,13 @@ def listing(head: bytes) -> str | None:
         if fits and (best is None or fits + usual > best[0]):
             best = fits + usual, ".".join(member.path)
     return best[1] if best else None
+
+
+def listing_of_lines(lines: list[bytes]) -> str | None:
+    """The same for lines of which each is an answer with a list of products: most have it, under a usual name."""
+    (path, often), *_ = Counter(map(listing, lines)).most_common(1) or [(None, 0)]
+    usual = path is not None and bare(path.rpartition(".")[2]) in _USUAL
+    return path if usual and 2 * often > len(lines) else None
 
 
 def _shared(found: list[Member]) -> set[Path]:

@@ -1,6 +1,7 @@
 """JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel.
 
-JSON text sequences (RFC 7464) are lines that begin with the character U+001E.
+JSON text sequences (RFC 7464) are lines that begin with the character U+001E. Where the mapping names a `record`, each
+line is an answer of a shop's interface, and the records are what that member of it, or of an object inside it, lists.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import IO, Any
 
 import msgspec
 
+from m5tools.ingest.delivered import along
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.encoding import is_wide, narrowed
 from m5tools.ingest.readers.locations import size_of
@@ -52,7 +54,8 @@ class JsonLines:
                     lines[0] = lines[0].removeprefix(_BOM)
                 texts = [line.strip(_AROUND) for line in lines]
                 offsets = list(compress(starts, texts))
-                yield self._batch(offsets, list(compress(texts, texts)))
+                batch = self._batch(offsets, list(compress(texts, texts)))
+                yield batch if mapping.record is None else _listed(batch, mapping.record)
                 place += len(block)
             if source.damage is not None:
                 yield Batch(refused=[Row(place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
@@ -83,6 +86,25 @@ class JsonLines:
             message = f"a {type(value).__name__}, not an object{_hint(offset, text)}"
             return Row(offset, text, None, RejectReason.NOT_AN_OBJECT, message)
         return Row(offset, text, value)
+
+
+def _listed(batch: Batch, member: str) -> Batch:
+    """The records that lines list, each with the place of its line."""
+    found = Batch(refused=batch.refused)
+    lists = along(member, batch.records)
+    for offset, raw, items in zip(batch.offsets, batch.raws, lists, strict=True):
+        if not isinstance(items, list):
+            message = f"it has no list '{member}'; see the mapping's 'record'"
+            found.add(Row(offset, raw, None, RejectReason.NOT_A_PRODUCT, message))
+            continue
+        for item in items:
+            text = msgspec.json.encode(item)
+            if isinstance(item, dict):
+                found.add(Row(offset, text, item))
+            else:
+                message = f"a {type(item).__name__}, not an object"
+                found.add(Row(offset, text, None, RejectReason.NOT_AN_OBJECT, message))
+    return found
 
 
 def holds_json_lines(head: bytes) -> bool:

@@ -18,6 +18,7 @@ from m5tools.ingest.readers.json_structure import Structure
 BLOCK_BYTES: Final = 4 << 20
 DEEPEST: Final = 4
 _FIRST_READ: Final = 1 << 16
+_BETWEEN: Final = b" \t\r\n,\x1e"
 _MARK: Final = re.compile(STRING + rb"|[][{},:]|[^][{},:\s\"]+", re.DOTALL)
 _decode = json.JSONDecoder().raw_decode
 
@@ -36,25 +37,54 @@ class Member(NamedTuple):
     is_plain: bool
 
 
-def place_of(head: bytes, member: str) -> int | None:
-    """Where behind its opening bracket the list of a member begins; None where there is none.
+def list_of(head: bytes, member: str) -> Member | None:
+    """The list that a member is; None where there is none.
 
     Args:
         head: the first bytes of the document; the list must begin in them.
         member: its name, or its path with a dot between names.
     """
-    return next((m.place for m in members(head) if m.place is not None and ".".join(m.path) == member), None)
+    return next((m for m in members(head) if m.place is not None and ".".join(m.path) == member), None)
 
 
-def end_of(file: IO[bytes]) -> int | None:
-    """So many bytes from here to the bracket that closes the list the file stands in; None where none does."""
+class End(NamedTuple):
+    """Where a list ends.
+
+    Attributes:
+        size: bytes from its first record to the bracket that closes it; None where none does.
+        more: whether behind the document that it lies in there is another.
+    """
+
+    size: int | None
+    more: bool
+
+
+def end_of(file: IO[bytes], around: int) -> End:
+    """The end of the list whose first record comes next in a file.
+
+    Args:
+        file: stands there.
+        around: in how many objects the list lies.
+    """
     structure, place = Structure(1), 0
+    size: int | None = None
+    ended = False
     while block := file.read(BLOCK_BYTES):
-        for at, depth in zip(*structure.feed(block), strict=True):
-            if depth == 0:
-                return place + at
+        rest = block
+        if size is None and (at := _closes(structure, rest)) is not None:
+            size, rest, structure = place + at, rest[at + 1 :], Structure(around)
+        if size is not None and not ended:
+            at = _closes(structure, rest)
+            ended, rest = at is not None, rest[at + 1 :] if at is not None else b""
+        if ended and rest.strip(_BETWEEN):
+            return End(size, True)
         place += len(block)
-    return None
+    return End(size, False)
+
+
+def _closes(structure: Structure, block: bytes) -> int | None:
+    """Where in a block what the structure is in closes."""
+    return next((at for at, depth in zip(*structure.feed(block), strict=True) if depth == 0), None)
 
 
 def members(head: bytes) -> Iterator[Member]:
