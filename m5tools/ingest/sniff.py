@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Set
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from m5tools import documents
@@ -14,46 +13,19 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.delivered import Record
 from m5tools.ingest.guess.folders import parts_of
-from m5tools.ingest.guess.listed import listing, listing_of_lines
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
-from m5tools.ingest.guess.tables import marked_layout
+from m5tools.ingest.look import Look, look, name_of, named
 from m5tools.ingest.mapping import Mapping, TableLayout
-from m5tools.ingest.readers import READERS, locations, saved_pages
-from m5tools.ingest.readers.csv_dialect import dialect_of
-from m5tools.ingest.readers.detect import format_of
-from m5tools.ingest.readers.encoding import narrowed
-from m5tools.ingest.readers.json_lines import holds_json_lines
-from m5tools.ingest.readers.opening import head_of, whole_files
+from m5tools.ingest.readers import READERS, locations
 
-ROWS: Final = 500
 FILES_READ: Final = 20
 ROWS_TAKEN_APART: Final = 50
 # A layout of few telling fields fits only files that have no others: `id, name, description, price` is in any shop.
 FEW_FIELDS: Final = 6
 # Whatever is on a page, its reader gives it these names.
 _ONE_LAYOUT: Final = {"pages": "schema_org"}
-# In a folder, files of these names are looked into.
-RECORD_SUFFIXES: Final = frozenset(
-    {
-        ".csv",
-        ".tsv",
-        ".jsonl",
-        ".ndjson",
-        ".json",
-        ".xml",
-        ".rss",
-        ".atom",
-        ".parquet",
-        ".gz",
-        ".zst",
-        ".bz2",
-        ".xz",
-        ".zip",
-    }
-)
 _DETECTED: Final = 0.8
-_LINES_LOOKED_AT: Final = 8
 _NO_NAMES: Final = (
     "\nNo line of it names the columns, so they are numbered; are they named after all: table: {header: true}."
 )
@@ -95,35 +67,6 @@ class Sniffed:
     mapping: str
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The first rows of one file."""
-
-    file: str
-    format: str
-    table: TableLayout | None
-    listed: str | None
-    rows: int
-    records: list[Record]
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(name for record in self.records for name in record)
-
-    @property
-    def group(self) -> tuple[str, str | frozenset[str] | None]:
-        """Files of one known layout belong together, else tables with the same columns, else files of one format."""
-        return self.format, self.layout or (self.names if self.format == "csv" else None)
-
-    @property
-    def layout(self) -> str | None:
-        """The known layout that fits."""
-        if self.table is None or not self.table.columns:
-            inner = {p.path for p in profiles(self.records[:ROWS_TAKEN_APART])} if self.format != "csv" else set()
-            return _layout(self.format, self.names, self.names | inner)
-        return next((name for name, m in mappings.known().items() if _same_table(m, self.table)), None)
-
-
 def sniff(*files: str | os.PathLike[str]) -> Sniffed:
     """Look at the first rows of files, folders or what patterns match: local paths or fsspec URIs.
 
@@ -134,87 +77,45 @@ def sniff(*files: str | os.PathLike[str]) -> Sniffed:
         UsageError: nothing is there, or nothing in it can be read as records.
     """
     names = [os.fspath(name) for name in files]
-    found_files, folders = _named(names)
-    looks = [look for file in found_files[:FILES_READ] if (look := _look(file)) is not None]
+    found_files, folders = named(names)
+    looks = [seen for file in found_files[:FILES_READ] if (seen := look(file)) is not None]
     if not looks:
         if folders:
             return _folder(folders[0])
         raise UsageError(f"{', '.join(names)}: no file that can be read as records")
-    groups: dict[object, list[_Look]] = {}
-    for look in looks:
-        groups.setdefault(look.group, []).append(look)
+    groups: dict[object, list[Look]] = {}
+    for seen in looks:
+        groups.setdefault(_group(seen), []).append(seen)
     found = [_sniffed(group) for group in groups.values()]
     best = max(found, key=lambda one: (one[0].layout is not None, one[1]))[0]
     if best.rows == best.bad:
         raise UsageError(f"{', '.join(names)}: none of {best.rows} rows is a record (read as {best.format})")
-    others = tuple(look.file for look in looks if look.file not in best.files)
+    others = tuple(seen.file for seen in looks if seen.file not in best.files)
     return Sniffed(**{**vars(best), "others": others})
 
 
-def _named(names: list[str]) -> tuple[list[str], list[str]]:
-    """The files that names stand for, and the folders among the names."""
-    files: dict[str, None] = {}
-    folders = []
-    for name in names:
-        found = [name] if not locations.is_remote(name) and Path(name).exists() else locations.matching(name)
-        if not found:
-            raise UsageError(f"no file {name}")
-        for path in found:
-            inside = locations.inside(path)
-            if inside is None:
-                files[path] = None
-            else:
-                folders.append(path)
-                files |= dict.fromkeys(p for p in inside if PurePosixPath(p).suffix.lower() in RECORD_SUFFIXES)
-    return list(files), folders
+def _group(seen: Look) -> tuple[object, ...]:
+    """Files of one known layout belong together, else tables with the same columns, else files of one format."""
+    layout = _layout_of(seen)
+    return seen.format, seen.listed, layout or (seen.names if seen.format == "csv" else None)
 
 
-def _look(file: str) -> _Look | None:
-    name = _name(file)
-    kind = "pages" if name.lower().endswith(saved_pages.SUFFIXES) else format_of(file, name)
-    if kind is None:
-        return None
-    head = head_of(whole_files(file, name)[0]) if kind in ("csv", "json", "json_lines") else b""
-    table = _table(head) if kind == "csv" else None
-    one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
-    listed = None
-    if kind in ("json", "json_lines"):
-        text = narrowed(io.BytesIO(head), head).read()
-        listed = listing(text) if one_object else listing_of_lines(text.splitlines()[:_LINES_LOOKED_AT])
-    kind = "json" if listed and one_object else kind
-    any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
-    reader, rows, records = READERS[kind], 0, []
-    for chunk in reader.chunks(file, name):
-        for batch in reader.batches(chunk, any_mapping):
-            rows += len(batch)
-            records += batch.records
-            if rows >= ROWS:
-                return _Look(file, kind, table, listed, rows, records)
-    return _Look(file, kind, table, listed, rows, records)
+def _layout_of(seen: Look) -> str | None:
+    """The known layout that fits."""
+    if seen.table is None or not seen.table.columns:
+        inner = {p.path for p in profiles(seen.records[:ROWS_TAKEN_APART])} if seen.format != "csv" else set()
+        return _layout(seen.format, seen.names, seen.names | inner)
+    return next((name for name, m in mappings.known().items() if _same_table(m, seen.table)), None)
 
 
-def _table(head: bytes) -> TableLayout | None:
-    """How a table is written, where its mapping must say so."""
-    marked = marked_layout(head)
-    if marked is not None:
-        return marked
-    has_names = not dialect_of(head, TableLayout()).names
-    return None if has_names else TableLayout(header=False)
-
-
-def _name(path: str) -> str:
-    """The last step of a path or URI."""
-    return path.rstrip("/").rpartition("/")[2] or path
-
-
-def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
+def _sniffed(group: list[Look]) -> tuple[Sniffed, int]:
     """What a group of files of one layout is, and how much was found in it."""
-    records = [record for look in group for record in look.records]
-    rows = sum(look.rows for look in group)
+    records = [record for seen in group for record in seen.records]
+    rows = sum(seen.rows for seen in group)
     kind = group[0].format
-    layout = group[0].layout
+    layout = _layout_of(group[0])
     proposal = propose(records)
-    files = tuple(look.file for look in group)
+    files = tuple(seen.file for seen in group)
     text = _shipped(layout) if layout else _proposed(proposal, group[0], files, rows)
     found = Sniffed(files, (), kind, rows, rows - len(records), _fields(proposal, records), layout, text)
     return found, proposal.score
@@ -256,14 +157,14 @@ def _shipped(layout: str) -> str:
     return documents.locate("mapping", "schemas/sources", layout).read_text(encoding="utf-8")
 
 
-def _proposed(proposal: Proposal, look: _Look, files: tuple[str, ...], rows: int) -> str:
-    named = _name(files[0]) if len(files) == 1 else f"{_name(files[0])} and {len(files) - 1} more"
-    head: dict[str, Any] = {"source": _source(files[0]), "format": look.format}
-    head |= {"table": look.table.model_dump(exclude_defaults=True, mode="json")} if look.table else {}
-    head |= {"record": look.listed} if look.listed else {}
+def _proposed(proposal: Proposal, seen: Look, files: tuple[str, ...], rows: int) -> str:
+    about = name_of(files[0]) if len(files) == 1 else f"{name_of(files[0])} and {len(files) - 1} more"
+    head: dict[str, Any] = {"source": _source(files[0]), "format": seen.format}
+    head |= {"table": seen.table.model_dump(exclude_defaults=True, mode="json")} if seen.table else {}
+    head |= {"record": seen.listed} if seen.listed else {}
     telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
     detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
-    note = _note(rows, named) + (_NO_NAMES if look.table is not None else "")
+    note = _note(rows, about) + (_NO_NAMES if seen.table is not None else "")
     return as_yaml(proposal, head, note, detect if len(detect) >= FEW_FIELDS else ())
 
 
@@ -273,7 +174,7 @@ def _note(rows: int, named: str) -> str:
 
 def _source(path: str) -> str:
     """A name for a source, from that of its file."""
-    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in _name(path).split(".")[0]).strip("_")
+    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in name_of(path).split(".")[0]).strip("_")
     return stem or "source"
 
 
@@ -286,10 +187,10 @@ def _folder(folder: str) -> Sniffed:
     layout = next(known, None)
     head: dict[str, Any] = {"source": _source(folder), "format": "folder", "parts": parts}
     reader, mapping = READERS["folder"], Mapping.model_validate(head)
-    batches = (b for chunk in reader.chunks(folder, _name(folder)) for b in reader.batches(chunk, mapping))
+    batches = (b for chunk in reader.chunks(folder, name_of(folder)) for b in reader.batches(chunk, mapping))
     records = [record for batch in batches for record in batch.records]
     proposal = propose(records)
-    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), _name(folder)))
+    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), name_of(folder)))
     return Sniffed((folder,), (), "folder", len(records), 0, _fields(proposal, records), layout, text)
 
 
