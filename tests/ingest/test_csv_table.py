@@ -125,6 +125,13 @@ def test_quotes_are_escaped_as_the_file_does_throughout(tmp_path: Path, written:
     assert rows[2].raw == f"2,{written},2".encode()
 
 
+@pytest.mark.parametrize("mark", ["\t", ",", "|"])
+def test_json_without_quotes_around_it_keeps_its_backslashes(tmp_path: Path, mark: str) -> None:
+    cell = r'{"a": "say \"hi\" to \\ all"}'
+    rows = table(tmp_path, f"id{mark}attrs\n" + "".join(f"{i}{mark}{cell}\n" for i in range(6)))
+    assert records(rows) == [{"id": str(i), "attrs": cell} for i in range(6)]
+
+
 def test_a_quote_that_is_never_closed_costs_its_line_among_backslashes(tmp_path: Path) -> None:
     lines = [f'{i},"a \\"b\\" {i}, c",x' for i in range(20)]
     lines[7] = '7,"a \\"b\\",x'

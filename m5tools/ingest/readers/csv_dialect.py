@@ -33,6 +33,7 @@ _RARE: Final = {
 _SAMPLE_LINES: Final = 100
 _NEARLY_ALL: Final = 0.95
 _FEWEST_LINES: Final = 3
+_LONGEST_QUOTED: Final = 4_000
 _ESCAPED_QUOTE: Final = re.compile(r'(?<!\\)(\\+)"(.?)', re.DOTALL)
 _OTHER_BACKSLASHES: Final = re.compile(r'(?<!\\)\\+(?!["\\])')
 # What each way to escape takes for an escape; other backslashes are text.
@@ -131,14 +132,16 @@ def cells(lines: Iterable[str], delimiter: str, escapes: str = "") -> Iterator[C
 
 
 def _escapes_of(text: str, lines: list[str], delimiter: str) -> str:
-    """What backslashes escape: judged by quotes inside of cells, which RFC 4180 cannot write so."""
+    """What backslashes escape: judged by fields in quotes that hold quotes, which RFC 4180 cannot write so."""
     if '\\"' not in text or len(delimiter) > 1:
         return ""
-    behind = [match[2] for match in _ESCAPED_QUOTE.finditer(text) if len(match[1]) % 2]
-    inside = sum(after not in (delimiter, '"', "\r", "\n", "") for after in behind)
-    edge = re.escape(delimiter) + r'\r\n"'
-    doubled = len(re.findall(rf'[^{edge}\\]""[^{edge}]', text))
-    if inside <= doubled:
+    edge = re.escape(delimiter)
+    quoted = re.compile(rf'(?:^|(?<={edge}))"((?:[^"\\]|\\.){{0,{_LONGEST_QUOTED}}}+)"(?=[{edge}\r\n]|\Z)', re.M | re.S)
+    inside = sum(bool(_ESCAPED_QUOTE.search(match[1])) for match in quoted.finditer(text))
+    # JSON in a field without quotes around it has backslashes of its own.
+    outside = len(re.findall(rf'(?:^|{edge})[^"{edge}\r\n][^{edge}\r\n]*\\"', quoted.sub("", text), re.M))
+    doubled = len(re.findall(rf'[^{edge}\r\n"\\]""[^{edge}\r\n"]', text))
+    if inside <= max(doubled, outside):
         return ""
     others = _OTHER_BACKSLASHES.findall(text)
     escapes = "all" if all(len(run) % 2 == 0 for run in others) else "quotes"
