@@ -164,7 +164,7 @@ def _proposed(proposal: Proposal, seen: Look, files: tuple[str, ...], rows: int)
     head |= {"record": seen.listed} if seen.listed else {}
     telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
     detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
-    note = _note(rows, about) + (_NO_NAMES if seen.table is not None else "")
+    note = _note(rows, about) + (_NO_NAMES if seen.table is not None and not seen.table.columns else "")
     return as_yaml(proposal, head, note, detect if len(detect) >= FEW_FIELDS else ())
 
 

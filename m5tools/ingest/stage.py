@@ -97,8 +97,8 @@ class Ingest(Stage):
         if deliveries.lacks(dataset, self.crawl_id, input_files(self.config)):
             further = deliveries.next_name(dataset, self.config.source)
             raise UsageError(
-                f"crawl '{self.crawl_id}' was read from other files; name this one: crawl_id={further} for a further "
-                f"crawl of '{self.config.source}', crawl_id={self.crawl_id} to replace it"
+                f"crawl '{self.crawl_id}' was read from other files; name this one: --set crawl_id={further} for a "
+                f"further crawl of '{self.config.source}', --set crawl_id={self.crawl_id} to replace it"
             )
 
     def outside(self) -> Any:

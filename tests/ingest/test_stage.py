@@ -330,7 +330,9 @@ def test_a_further_crawl_without_a_name_does_not_replace_the_first(tmp_path: Pat
 
     assert not run(first)
     assert run(first)
-    with pytest.raises(UsageError, match=r"crawl_id=shop-2 for a further crawl of 'shop', crawl_id=shop-1 to replace"):
+    with pytest.raises(
+        UsageError, match="--set crawl_id=shop-2 for a further crawl of 'shop', --set crawl_id=shop-1 to"
+    ):
         run(second)
     assert dataset.read("products")["native_id"].to_list() == ["1"]
     first.touch()
