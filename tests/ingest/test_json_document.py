@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -312,3 +313,21 @@ def test_an_array_that_goes_on_behind_its_bracket_is_still_told(tmp_path: Path) 
     (tmp_path / "a.json").write_bytes(b"[" + ONE + b"], " + TWO + b"]")
     found = sniff(tmp_path / "a.json")
     assert (found.rows, found.bad) == (3, 1)
+
+
+@pytest.mark.parametrize("wrapped", ["lines", "array", "keyed"])
+def test_constants_that_python_writes_are_null(tmp_path: Path, wrapped: str) -> None:
+    rows = [
+        {"id": 1, "title": "NaN is no number", "price": math.nan, "range": [math.inf, -math.inf]},
+        {"id": 2, "title": "a", "price": 1.5, "range": []},
+    ]
+    texts = {
+        "lines": "".join(json.dumps(row) + "\n" for row in rows),
+        "array": json.dumps(rows),
+        "keyed": json.dumps({f"k{row['id']}": row for row in rows}),
+    }
+    (tmp_path / "a.json").write_text(texts[wrapped])
+    reader = READERS["json_lines" if wrapped == "lines" else "json"]
+    found = records(read(reader, tmp_path / "a.json"))
+    expected = [{**rows[0], "price": None, "range": [None, None]}, rows[1]]
+    assert found == [({"_key": f"k{row['id']}"} if wrapped == "keyed" else {}) | row for row in expected]

@@ -332,3 +332,37 @@ def test_a_table_without_names_is_proposed_as_one(tmp_path: Path) -> None:
     assert mapping.table.header is False
     assert mapping.fields["price"] == "column_4"
     assert ingested(found, tmp_path).read("products").height == 30
+
+
+def test_params_of_a_yandex_feed_are_attributes(tmp_path: Path) -> None:
+    offers = "".join(
+        f'<offer id="{i}"><name>Стул {i}</name><price>{i + 10}00</price><currencyId>RUB</currencyId>'
+        f'<param name="Цвет">красный</param><param name="Вес" unit="кг">{i + 1}</param></offer>'
+        for i in range(30)
+    )
+    (tmp_path / "a.xml").write_text(f"<yml_catalog><shop><offers>{offers}</offers></shop></yml_catalog>")
+    found = sniff(tmp_path / "a.xml")
+    mapping = mapping_of(found)
+    assert [(a.select, a.name_key, a.value_key) for a in mapping.attributes] == [("param", "@name", "#text")]
+    assert "description" not in mapping.fields
+    names = ingested(found, tmp_path).read("attributes")["name_raw"]
+    assert sorted(set(names)) == ["Вес", "Цвет"]
+
+
+def test_a_dump_of_mongodb_names_its_types(tmp_path: Path) -> None:
+    rows = [
+        {
+            "_id": {"$oid": f"{i:024x}"},
+            "title": f"Red chair {i}",
+            "price": {"$numberDecimal": f"{i}.99"},
+            "n": {"$date": 1},
+        }
+        for i in range(30)
+    ]
+    fields = mapping_of(sniff(written(tmp_path / "a.jsonl", rows))).fields
+    assert (fields["native_id"], fields["price"]) == ("_id.$oid", "price.$numberDecimal")
+
+
+def test_a_date_is_no_title(tmp_path: Path) -> None:
+    rows = [{"url": f"https://shop.example/{i}", "lastmod": f"2026-01-{i + 1:02}"} for i in range(20)]
+    assert "title" not in mapping_of(sniff(written(tmp_path / "a.jsonl", rows))).fields

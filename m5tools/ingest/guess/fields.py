@@ -141,7 +141,7 @@ def _title(profiles: list[Profile]) -> Profile | None:
     """Texts of a few words, hardly two the same; else any text at all: a product needs one."""
     words = [p for p in profiles if _is_words(p) and p.length <= LONGEST_TITLE]
     several = [p for p in words if p.words >= 1.5 and p.distinct > 0.3]
-    texts = several or words or [p for p in profiles if p.is_text]
+    texts = several or words or [p for p in profiles if p.is_text and not p.looks(DATE)]
     return max(texts, key=lambda p: round(p.filled * p.distinct, 2), default=None)
 
 

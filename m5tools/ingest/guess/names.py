@@ -19,6 +19,7 @@ LANGUAGES: Final = frozenset(
      "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "vi", "zh"}
 )  # fmt: skip
 NESTED: Final = 100
+TEXT: Final = "#text"
 # What stands in an object for the thing that the object is called after: `{"price": {"value": 5, …}}`.
 _ITSELF: Final = frozenset({"text", "value"})
 # A price has a currency inside; other things inside of something are of that, not of the product.
@@ -57,6 +58,8 @@ def place_of(name: str, target: str) -> int | None:
     if inner != name and (found := place_of(inner, target)) is not None:
         return found
     outer, _, last = name.rpartition(".")
+    if last == TEXT:
+        return None
     found = places.get(bare(last)) if outer else None
     others = _places().keys() - {target, _PARTS.get(target)}
     if found is None or any(bare(step) in _places()[t] for step in outer.split(".") for t in others):
@@ -70,9 +73,11 @@ def is_known(name: str) -> bool:
 
 
 def called_after(path: str) -> str:
-    """The path of the object of which this one is the value: `price` of `price.value` and `price.#text`."""
+    """The path of the object of which this one is the value: `price` of `price.value`, of `price.#text` (text beside
+    attributes in XML) and of `price.$numberDecimal` (a type in a dump of MongoDB).
+    """
     outer, _, last = path.rpartition(".")
-    return outer if outer and bare(last) in _ITSELF else path
+    return outer if outer and (bare(last) in _ITSELF or last.startswith("$")) else path
 
 
 def language_of(name: str) -> tuple[str, str | None]:

@@ -21,8 +21,20 @@ _NAME_KEYS: Final = (
     "k",
     "code",
     "名称",
+    "@name",
 )
-_VALUE_KEYS: Final = ("value", "val", "values", "text", "content", "attribute_value", "attributevalue", "v", "值")
+_VALUE_KEYS: Final = (
+    "value",
+    "val",
+    "values",
+    "text",
+    "content",
+    "attribute_value",
+    "attributevalue",
+    "v",
+    "值",
+    "#text",
+)
 _SEPARATORS: Final = {">": r"\s*>\s*", "›": r"\s*›\s*", "»": r"\s*»\s*", "|": r"\s*\|\s*", "/": r"\s*/\s*"}
 _LEVEL: Final = re.compile(r"^(?P<name>.*?)[\s_.-]*(?:lvl|level|l)?[\s_.-]*(?P<number>\d)$", re.IGNORECASE)
 _BETWEEN: Final = ("|", "\n", ";", ",", " ")

@@ -1,20 +1,22 @@
 """JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel.
 
-JSON text sequences (RFC 7464) are lines that begin with the character U+001E. Where the mapping names a `record`, each
-line is an answer of a shop's interface, and the records are what that member of it, or of an object inside it, lists.
+NaN and Infinity, which Python writes, are null. JSON text sequences (RFC 7464) are lines that begin with U+001E. Where the
+mapping names a `record`, each line is an answer of a shop's interface, and the records are what that member of it, or of
+an object inside it, lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate, compress
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
 from m5tools.ingest.delivered import along
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.encoding import is_wide, narrowed
+from m5tools.ingest.readers.json_value import value_of
 from m5tools.ingest.readers.locations import size_of
 from m5tools.ingest.readers.opening import head_of, is_plain, opened, whole_files
 from m5tools.ingest.readers.row import Batch, Chunk, Row
@@ -77,7 +79,7 @@ class JsonLines:
             message = f"longer than {LONGEST_ROW:,} bytes{_hint(offset, text)}"
             return Row(offset, text[:65_536], None, RejectReason.TOO_LONG, message)
         try:
-            value: Any = self._decoder.decode(text)
+            value = value_of(text)
         except UnicodeDecodeError as error:
             return Row(offset, text, None, RejectReason.NOT_UTF8, str(error))
         except (msgspec.DecodeError, RecursionError) as error:
@@ -119,7 +121,7 @@ def _is_object(line: bytes) -> bool:
     if not line.startswith(b"{"):
         return False
     try:
-        return isinstance(msgspec.json.decode(line), dict)
+        return isinstance(value_of(line), dict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import msgspec
 
 from m5tools.ingest.readers.json_borders import STRING, Looks, is_broken, next_border
 from m5tools.ingest.readers.json_structure import Structure
+from m5tools.ingest.readers.json_value import value_of
 from m5tools.ingest.readers.row import BATCH_ROWS, Batch, Row
 from m5tools.vocabulary import RejectReason
 
@@ -202,7 +203,7 @@ class Walk:
         if swallowed and self._looks.known and next_border(raw, 0, self._looks, ended=True).found:
             return self._broken(begin, end, "it is never closed")
         try:
-            value: Any = _decode(b"{%b}" % raw if keyed else raw)
+            value = value_of(b"{%b}" % raw if keyed else raw)
         except UnicodeDecodeError as error:
             return self._broken(begin, end, str(error), RejectReason.NOT_UTF8)
         except (msgspec.DecodeError, RecursionError) as error:
