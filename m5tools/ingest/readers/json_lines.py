@@ -1,8 +1,8 @@
 """JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel.
 
-NaN and Infinity, which Python writes, are null. JSON text sequences (RFC 7464) are lines that begin with U+001E. Where the
-mapping names a `record`, each line is an answer of a shop's interface, and the records are what that member of it, or of
-an object inside it, lists.
+NaN and Infinity, which Python writes, are null. JSON text sequences (RFC 7464) are lines that begin with U+001E. Where
+the mapping names a `record`, each line is an answer of a shop's interface, and the records are what that member of it,
+or of an object inside it, lists.
 """
 
 from __future__ import annotations
