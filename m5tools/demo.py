@@ -49,8 +49,11 @@ def simulate(folder: Path, products: int, seed: int, workers: int, progress: Cal
 def curate(folder: Path, engine: LocalEngine) -> Curated:
     """Everything up to shards and report, by the shipped recipe `demo`."""
     dataset = Dataset(folder / "dataset")
-    changes = (f"dataset={dataset.root}", f"ingest.sources.0.files=['{folder}/crawl/crawl/*.jsonl']")
-    recipe, _ = pipeline.load("demo", (*changes, f"ingest.sources.0.media_root={folder}/crawl/crawl"))
+    crawl = f"{folder}/crawl/crawl"
+    # Named, so that a crawl which was simulated anew takes the place of the one before.
+    ingest = (f"files=['{crawl}/*.jsonl']", f"media_root={crawl}", "crawl_id=shop-1")
+    changes = (f"dataset={dataset.root}", *(f"ingest.sources.0.{change}" for change in ingest))
+    recipe, _ = pipeline.load("demo", changes)
     for step in recipe.stage_runs():
         if isinstance(step, Stage):
             engine.run(dataset, step)

@@ -31,7 +31,7 @@ def tell(found: Sniffed, named: list[str], saved: Path | None) -> None:
     console = Console()
     console.print(f"format {found.format}, {found.rows} rows looked at, {found.bad} of them cannot be parsed")
     if found.others:
-        others = ", ".join(plain(file.name) for file in found.others[:OTHERS_SHOWN])
+        others = ", ".join(plain(file.rpartition("/")[2]) for file in found.others[:OTHERS_SHOWN])
         others += ", …" if len(found.others) > OTHERS_SHOWN else ""
         console.print(f"of another layout, left aside: {others}", soft_wrap=True)
     if found.fields:
@@ -58,7 +58,9 @@ def _fields(found: Sniffed) -> Table:
 
 
 def _command(found: Sniffed, named: list[str], saved: Path | None) -> str:
-    names = [str(file) for file in found.files] if found.others or any(Path(n).is_dir() for n in named) else named
+    from m5tools.ingest.readers.locations import inside
+
+    names = [*found.files] if found.others or any(inside(name) is not None for name in named) else named
     files = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
     settings = {"source": "NAME", "mapping": str(saved or found.layout or "FILE"), "files": files}
     words = (f"--set {shlex.quote(f'{key}={value}')}" for key, value in settings.items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -16,11 +16,14 @@ import pyarrow.parquet as pq
 
 from m5tools.dataset import Dataset
 from m5tools.ingest.fields import FieldCounts
+from m5tools.ingest.mapping import FIELDS
 
 PRODUCTS_COMPARED = 2_000
 EQUAL_ENOUGH = 0.5
 PRODUCTS_ENOUGH = 3
 NAMES_ALIKE = 0.7
+FIELDS_COMPARED = 100
+FIELDS_TOLD = 20
 
 APPEARED, VANISHED, EMPTIED = "appeared", "vanished", "emptied"
 _COLUMNS = {
@@ -53,8 +56,9 @@ def compared(
     earlier = {row["field"]: row for row in before.filter(pl.col("filled") > 0).iter_rows(named=True)}
     names = sorted(counts.filled.keys() | earlier.keys() | set(named))
     change = {name: _change(name, counts, earlier) if earlier else None for name in names}
-    gone = [name for name in names if change[name] in (VANISHED, EMPTIED)]
-    came = [name for name in names if change[name] == APPEARED]
+    # Each is compared with each: of very many, those that most rows had or have.
+    gone = _most(names, lambda name: earlier[name]["filled"] if change[name] in (VANISHED, EMPTIED) else 0)
+    came = _most(names, lambda name: counts.filled[name] if change[name] == APPEARED else 0)
     renames = likely_renames(gone, came, pairs()) if gone and came else []
     likely = {r.old: (r.new, r.equal) for r in renames} | {r.new: (r.old, r.equal) for r in renames}
     rows = [
@@ -72,6 +76,12 @@ def compared(
         for name in names
     ]
     return pl.DataFrame(rows, schema=_COLUMNS)
+
+
+def _most(names: list[str], rows: Callable[[str], int]) -> list[str]:
+    """The names that stand for rows, in their order; of very many those that stand for most."""
+    found = [name for name in names if rows(name)]
+    return sorted(sorted(found, key=lambda name: (-rows(name), name))[:FIELDS_COMPARED])
 
 
 def _change(name: str, counts: FieldCounts, earlier: dict[str, Any]) -> str | None:
@@ -152,17 +162,32 @@ def _raw(dataset: Dataset, crawl_id: str, partition: int) -> Iterator[tuple[str,
 def remarks(fields: pl.DataFrame) -> list[str]:
     """What a user must hear about the fields of one crawl, a line a kind of change."""
     said = []
-    for row in _renamed(fields):
+    for row in islice(_renamed(fields), FIELDS_TOLD):
         share = "" if row["equal"] is None else f", {row['equal']:.0%} of the products both fill hold the same"
         said.append(f"field '{row['field']}' seems to be called '{row['likely']}' now{share}")
     changed = fields.filter(pl.col("change").is_not_null() & pl.col("likely").is_null()).sort("change", "field")
     for change, rows in groupby(changed.iter_rows(named=True), key=lambda row: str(row["change"])):
-        said.append(f"fields {change}: {', '.join(map(_told, rows))}")
+        said.append(f"fields {change}: {_listed(list(rows))}")
     lost = fields.filter(pl.col("change").is_in([VANISHED, EMPTIED]) & (pl.col("mapped_to").list.len() > 0))
-    if lost.height:
-        words = [f"{row['field']} → {', '.join(row['mapped_to'])}" for row in lost.sort("field").iter_rows(named=True)]
+    words = [
+        f"{row['field']} → {', '.join(targets)}"
+        for row in lost.sort("field").iter_rows(named=True)
+        if (targets := sorted(set(row["mapped_to"]) - _mended(fields, row)))
+    ]
+    if words:
         said.append(f"the mapping reads nothing any more from: {'; '.join(words)}")
     return said + _unfilled(fields)
+
+
+def _mended(fields: pl.DataFrame, gone: dict[str, Any]) -> set[str]:
+    """What the mapping takes from a field that came, instead of from one that is gone.
+
+    Of attributes and media there are many: there the field must seem to be the same.
+    """
+    came = fields.filter(pl.col("filled") > 0)
+    same = came.filter(pl.col("field") == (gone["likely"] or ""))["mapped_to"].explode()
+    new = came.filter(pl.col("change") == APPEARED)["mapped_to"].explode()
+    return set(same.drop_nulls()) | (set(new.drop_nulls()) & set(FIELDS))
 
 
 def _unfilled(fields: pl.DataFrame) -> list[str]:
@@ -177,6 +202,13 @@ def _unfilled(fields: pl.DataFrame) -> list[str]:
 def _renamed(fields: pl.DataFrame) -> Iterator[dict[str, Any]]:
     gone = fields.filter(pl.col("change").is_in([VANISHED, EMPTIED]) & pl.col("likely").is_not_null())
     yield from gone.sort("field").iter_rows(named=True)
+
+
+def _listed(rows: list[dict[str, Any]]) -> str:
+    """Fields one behind the other; of very many the most filled."""
+    shown = sorted(rows, key=lambda row: (-row["filled"], -(row["filled_before"] or 0), row["field"]))[:FIELDS_TOLD]
+    more = f" and {len(rows) - len(shown):,} more" if len(rows) > len(shown) else ""
+    return ", ".join(map(_told, sorted(shown, key=lambda row: str(row["field"])))) + more
 
 
 def _told(row: dict[str, Any]) -> str:

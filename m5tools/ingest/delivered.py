@@ -76,18 +76,19 @@ def texts_of(values: list[Any], *, single: bool = False) -> pl.Series:
     if not single and {value.__class__ for value in values} <= _NESTED_KINDS:
         encoded = [None if value is None else _encode(value) for value in values]
         return pl.Series(pa.array(encoded, pa.large_binary()).cast(pa.large_string()))
-    return _not_blank(pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string()))
+    return not_blank(pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string()))
 
 
 def _texts_alone(values: list[Any]) -> pl.Series | None:
     """Values that are all texts or missing, blank ones as null; None where one is not."""
     try:
-        return _not_blank(pa.array(values, pa.large_string()))
+        return not_blank(pa.array(values, pa.large_string()))
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return None
 
 
-def _not_blank(texts: pa.LargeStringArray) -> pl.Series:
+def not_blank(texts: pa.LargeStringArray) -> pl.Series:
+    """Texts, those of white space alone as null."""
     blank = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
     if pc.any(blank).as_py():
         texts = pc.if_else(blank, pa.scalar(None, pa.large_string()), texts)
@@ -129,10 +130,9 @@ def structure_of(value: Any) -> Any:
     return value
 
 
-def raw_columns(records: list[Record]) -> tuple[dict[str, pl.Series], set[str]]:
-    """Every key of any record with its values as text, and the keys whose values are texts alone."""
+def raw_columns(records: list[Record], keys: list[str]) -> tuple[dict[str, pl.Series], set[str]]:
+    """Every key of any record, in order, with its values as text, and the keys whose values are texts alone."""
     columns, plain = {}, set()
-    keys = sorted(set().union(*records))
     for key, values in zip(keys, _transposed(records, keys), strict=True):
         found = _texts_alone(values)
         if found is not None:

@@ -14,7 +14,7 @@ import polars as pl
 
 from m5tools.ingest.attribute_places import ATTRIBUTE, attributes
 from m5tools.ingest.category_path import path_of
-from m5tools.ingest.delivered import Record, raw_columns, selector, structure_of, text_of, texts_of
+from m5tools.ingest.delivered import Record, selector, structure_of, text_of, texts_of
 from m5tools.ingest.mapping import (
     FIELDS,
     CategoryField,
@@ -24,6 +24,7 @@ from m5tools.ingest.mapping import (
     TextField,
 )
 from m5tools.ingest.media_places import MEDIUM, media, paths
+from m5tools.ingest.wide import Given, given_of
 from m5tools.vocabulary import Modality
 
 TEXT = {"row": pl.Int64, "role": pl.String, "language": pl.String, "value": pl.String}
@@ -37,14 +38,14 @@ class Extracted(NamedTuple):
     Attributes:
         fields: one String column a product field, null where it is not mapped or blank.
         paths, path: the different category paths, List(String), root first; the number of each record's.
-        raw: for every key of any record, its values as text, keys in order.
+        raw: every value of every record as text; by key, keys in order, where there are not too many.
         texts, attributes, media: sorted by row, in the order of the mapping and the record.
     """
 
     fields: pl.DataFrame
     paths: pl.Series
     path: list[int]
-    raw: dict[str, pl.Series]
+    raw: Given
     texts: pl.DataFrame
     attributes: pl.DataFrame
     media: pl.DataFrame
@@ -92,11 +93,12 @@ class Extractor:
         Raises:
             RecursionError: a value is nested too deeply to be written out.
         """
-        raw, plain = raw_columns(records)
+        raw, plain = given_of(records)
+        shared = raw if isinstance(raw, dict) else {}
         fields = []
         for name in FIELDS:
             if name in self._fields:
-                given = self._given(name, records, raw, plain)
+                given = self._given(name, records, shared, plain)
             else:
                 given = pl.repeat(None, len(records), dtype=pl.String, eager=True)
             constant = self._constants.get(name)

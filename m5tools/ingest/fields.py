@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from m5tools import atomic
 from m5tools.ingest.delivered import Record, selector, texts_of
 from m5tools.ingest.mapping import Mapping, Selector
+from m5tools.ingest.wide import Entries, Given
 
 EXAMPLE_KEPT = 80
+FIELDS_KEPT = 20_000
 NUMBER = "{n}"
 # What a list or an object without content is when it is written out.
 HOLLOW = ("[]", "{}", "null", '""')
@@ -22,28 +25,43 @@ HOLLOW = ("[]", "{}", "null", '""')
 
 @dataclass
 class FieldCounts:
-    """Of some records: their number, in how many each field is filled, and its smallest value."""
+    """Of some records: their number, in how many each field is filled, and its smallest value.
+
+    Where keys are data there are as many fields as values: of very many the most filled are kept, and those named.
+
+    Attributes:
+        rows: number of records.
+        filled: field → rows in which it is filled.
+        examples: field → its smallest value.
+        named: fields that the mapping names.
+    """
 
     rows: int = 0
     filled: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
 
-    def see(self, columns: dict[str, pl.Series], records: list[Record], inner: Iterable[str]) -> None:
+    def see(self, given: Given, records: list[Record], inner: Iterable[str]) -> None:
         """Count a batch.
 
         Args:
-            columns: field → values as text.
+            given: every value as text.
             records: the same as delivered.
             inner: paths of fields inside objects to count as well.
         """
         self.rows += len(records)
-        for name, values in columns.items():
-            self._note(name, values)
+        if isinstance(given, Entries):
+            names = self._note_entries(given.frame)
+        else:
+            names = set(given)
+            for name, values in given.items():
+                self._note(name, values)
         for path in inner:
-            if path not in columns:
+            if path not in names:
                 found = texts_of(selector(path)(records))
                 if found.null_count() < len(found):
                     self._note(path, found)
+        self._keep(2 * FIELDS_KEPT)
 
     def add(self, other: FieldCounts) -> None:
         """Take in the counts of another chunk."""
@@ -52,11 +70,36 @@ class FieldCounts:
             self.filled[name] = self.filled.get(name, 0) + count
         for name, example in other.examples.items():
             self.examples[name] = min(self.examples.get(name, example), example)
+        self.named = (*self.named, *(name for name in other.named if name not in self.named))
+        self._keep(2 * FIELDS_KEPT)
+
+    def kept(self) -> FieldCounts:
+        """The counts without the fields that are too many."""
+        self._keep(FIELDS_KEPT)
+        return self
+
+    def _keep(self, most: int) -> None:
+        if len(self.filled) <= most:
+            return
+        best = sorted(self.filled, key=lambda name: (-self.filled[name], name))[:FIELDS_KEPT]
+        names = sorted({*best, *(name for name in self.named if name in self.filled)})
+        self.filled = {name: self.filled[name] for name in names}
+        self.examples = {name: self.examples[name] for name in names if name in self.examples}
+
+    def _note_entries(self, frame: pl.DataFrame) -> set[str]:
+        """Count the values of each key; gives the keys."""
+        full = pl.col("text").is_not_null() & ~pl.col("text").is_in(HOLLOW)
+        counted = frame.group_by("key").agg(full.sum().alias("filled"), pl.col("text").filter(full).min())
+        for name, count, smallest in counted.sort("key").iter_rows():
+            self._count(name, count, smallest)
+        return set(counted["key"])
 
     def _note(self, name: str, values: pl.Series) -> None:
         filled = values.filter(values.is_not_null() & ~values.is_in(HOLLOW))
-        self.filled[name] = self.filled.get(name, 0) + len(filled)
-        smallest = filled.min()
+        self._count(name, len(filled), filled.min())
+
+    def _count(self, name: str, filled: int, smallest: Any) -> None:
+        self.filled[name] = self.filled.get(name, 0) + filled
         if isinstance(smallest, str):
             smallest = smallest[:EXAMPLE_KEPT]
             self.examples[name] = min(self.examples.get(name, smallest), smallest)
@@ -64,7 +107,7 @@ class FieldCounts:
 
 def write(folder: Path, unit: str, counts: FieldCounts) -> None:
     """Leave the counts of a chunk for the end."""
-    atomic.write_json(folder / f"{unit}.json", asdict(counts))
+    atomic.write_json(folder / f"{unit}.json", asdict(counts.kept()))
 
 
 def read(folder: Path) -> FieldCounts:
@@ -72,7 +115,7 @@ def read(folder: Path) -> FieldCounts:
     whole = FieldCounts()
     for file in sorted(folder.glob("*.json")):
         whole.add(FieldCounts(**json.loads(file.read_text(encoding="utf-8"))))
-    return whole
+    return whole.kept()
 
 
 def named_paths(mapping: Mapping) -> tuple[str, ...]:

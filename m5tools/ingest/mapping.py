@@ -153,6 +153,9 @@ class TableLayout(_Model):
     columns: tuple[str, ...] = Field(
         default=(), description="names of the columns, where no line of the file holds them"
     )
+    header: bool | None = Field(
+        default=None, description="whether the first full line holds the names of the columns; default: found out"
+    )
 
 
 class FolderParts(_Model):
@@ -203,7 +206,8 @@ class Mapping(_Model):
     record: str | None = Field(
         None,
         description="for `format: xml`: the element that is one record, else found out; for `format: json`: the member "
-        "of one object that lists the records",
+        "of one object that lists the records, or its path (`data.products`); for `format: json_lines`: that of every "
+        "line",
     )
     unique_products: bool = Field(False, description="the source lists each product once")
     language: str | None = Field(None, description="language of all texts and attributes that declare no other")

@@ -12,7 +12,7 @@ import pyarrow as pa
 from m5tools.ingest import staged
 from m5tools.ingest.delivered import Record, is_writable, selector, text_of
 from m5tools.ingest.extract import Extracted, Extractor
-from m5tools.ingest.fields import FieldCounts, inner_paths
+from m5tools.ingest.fields import FieldCounts, inner_paths, named_paths
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.normalize import attributes as attribute_values
 from m5tools.ingest.normalize import identifiers, locations, price
@@ -20,8 +20,8 @@ from m5tools.ingest.normalize.mojibake import repaired
 from m5tools.ingest.normalize.moments import moments
 from m5tools.ingest.normalize.numbers import decimal_signs
 from m5tools.ingest.normalize.text import clean, plain
-from m5tools.ingest.raw import Raw
 from m5tools.ingest.readers import Batch, Row
+from m5tools.ingest.wide import raw_of
 from m5tools.vocabulary import RejectReason
 
 RAW_KEPT = 65_536
@@ -60,7 +60,7 @@ def parse(
         join: adds companion values to a record.
     """
     extractor = Extractor(mapping)
-    fields, inner = FieldCounts(), inner_paths(mapping)
+    fields, inner = FieldCounts(named=named_paths(mapping)), inner_paths(mapping)
     found: list[pa.RecordBatch] = []
     rejects: list[Reject] = []
     count = 0
@@ -142,7 +142,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
     for rows in (texts["row"], attributes.filter(pl.col("value").is_not_null())["row"], media["row"]):
         filled[rows.to_numpy()] = True
 
-    raw = Raw.of(found.raw, count, last=_volatile(mapping))
+    raw = raw_of(found.raw, count, last=_volatile(mapping))
     contents = raw.hashes()
     named = identifiers.product_ids(about.source, cleaned["native_id"], cleaned["url"], contents)
     ids = pl.Series(named, dtype=pl.String)

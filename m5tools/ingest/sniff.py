@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Set
 from dataclasses import dataclass
@@ -14,43 +13,22 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.delivered import Record
 from m5tools.ingest.guess.folders import parts_of
-from m5tools.ingest.guess.listed import listing
 from m5tools.ingest.guess.profile import profiles
 from m5tools.ingest.guess.propose import Proposal, as_yaml, propose
-from m5tools.ingest.guess.tables import marked_layout
+from m5tools.ingest.look import Look, look, name_of, named
 from m5tools.ingest.mapping import Mapping, TableLayout
-from m5tools.ingest.readers import READERS, json_listed, saved_pages
-from m5tools.ingest.readers.detect import format_of
-from m5tools.ingest.readers.json_lines import holds_json_lines
-from m5tools.ingest.readers.opening import head_of, whole_files
+from m5tools.ingest.readers import READERS, locations
 
-ROWS: Final = 500
 FILES_READ: Final = 20
 ROWS_TAKEN_APART: Final = 50
 # A layout of few telling fields fits only files that have no others: `id, name, description, price` is in any shop.
 FEW_FIELDS: Final = 6
 # Whatever is on a page, its reader gives it these names.
 _ONE_LAYOUT: Final = {"pages": "schema_org"}
-# In a folder, files of these names are looked into.
-RECORD_SUFFIXES: Final = frozenset(
-    {
-        ".csv",
-        ".tsv",
-        ".jsonl",
-        ".ndjson",
-        ".json",
-        ".xml",
-        ".rss",
-        ".atom",
-        ".parquet",
-        ".gz",
-        ".zst",
-        ".bz2",
-        ".xz",
-        ".zip",
-    }
-)
 _DETECTED: Final = 0.8
+_NO_NAMES: Final = (
+    "\nNo line of it names the columns, so they are numbered; are they named after all: table: {header: true}."
+)
 _ENDINGS_DETECTED: Final = 0.75
 _FIELDS_TO_DETECT: Final = 10
 
@@ -69,7 +47,7 @@ class Sniffed:
     """What was found in files of one layout.
 
     Attributes:
-        files: the files.
+        files: the files, local paths or URIs.
         others: files among those named that are of another layout or format.
         format: the reader that fits.
         rows: rows looked at.
@@ -79,8 +57,8 @@ class Sniffed:
         mapping: a mapping file for them: the known one as shipped, else a proposal.
     """
 
-    files: tuple[Path, ...]
-    others: tuple[Path, ...]
+    files: tuple[str, ...]
+    others: tuple[str, ...]
     format: str
     rows: int
     bad: int
@@ -89,37 +67,8 @@ class Sniffed:
     mapping: str
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The first rows of one file."""
-
-    file: Path
-    format: str
-    table: TableLayout | None
-    listed: str | None
-    rows: int
-    records: list[Record]
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(name for record in self.records for name in record)
-
-    @property
-    def group(self) -> tuple[str, str | frozenset[str] | None]:
-        """Files of one known layout belong together, else tables with the same columns, else files of one format."""
-        return self.format, self.layout or (self.names if self.format == "csv" else None)
-
-    @property
-    def layout(self) -> str | None:
-        """The known layout that fits."""
-        if self.table is None:
-            inner = {p.path for p in profiles(self.records[:ROWS_TAKEN_APART])} if self.format != "csv" else set()
-            return _layout(self.format, self.names, self.names | inner)
-        return next((name for name, m in mappings.known().items() if _same_table(m, self.table)), None)
-
-
 def sniff(*files: str | os.PathLike[str]) -> Sniffed:
-    """Look at the first rows of files, folders or what patterns match.
+    """Look at the first rows of files, folders or what patterns match: local paths or fsspec URIs.
 
     Of files of several layouts (a table of products beside one of categories) those are chosen whose layout is known,
     else those in which most was found.
@@ -128,70 +77,45 @@ def sniff(*files: str | os.PathLike[str]) -> Sniffed:
         UsageError: nothing is there, or nothing in it can be read as records.
     """
     names = [os.fspath(name) for name in files]
-    found_files, folders = _named(names)
-    looks = [look for file in found_files[:FILES_READ] if (look := _look(file)) is not None]
+    found_files, folders = named(names)
+    looks = [seen for file in found_files[:FILES_READ] if (seen := look(file)) is not None]
     if not looks:
         if folders:
             return _folder(folders[0])
         raise UsageError(f"{', '.join(names)}: no file that can be read as records")
-    groups: dict[object, list[_Look]] = {}
-    for look in looks:
-        groups.setdefault(look.group, []).append(look)
+    groups: dict[object, list[Look]] = {}
+    for seen in looks:
+        groups.setdefault(_group(seen), []).append(seen)
     found = [_sniffed(group) for group in groups.values()]
     best = max(found, key=lambda one: (one[0].layout is not None, one[1]))[0]
     if best.rows == best.bad:
         raise UsageError(f"{', '.join(names)}: none of {best.rows} rows is a record (read as {best.format})")
-    others = tuple(look.file for look in looks if look.file not in best.files)
+    others = tuple(seen.file for seen in looks if seen.file not in best.files)
     return Sniffed(**{**vars(best), "others": others})
 
 
-def _named(names: list[str]) -> tuple[list[Path], list[Path]]:
-    """The files that names stand for, and the folders among the names."""
-    files: dict[Path, None] = {}
-    folders = []
-    for name in names:
-        matches = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - may be absolute
-        found = [Path(match) for match in matches]
-        if not found:
-            raise UsageError(f"no file {name}")
-        for path in found:
-            if path.is_dir():
-                folders.append(path)
-                inside = (p for p in sorted(path.rglob("*")) if p.is_file() and p.suffix.lower() in RECORD_SUFFIXES)
-                files |= dict.fromkeys(inside)
-            else:
-                files[path] = None
-    return list(files), folders
+def _group(seen: Look) -> tuple[object, ...]:
+    """Files of one known layout belong together, else tables with the same columns, else files of one format."""
+    layout = _layout_of(seen)
+    return seen.format, seen.listed, layout or (seen.names if seen.format == "csv" else None)
 
 
-def _look(file: Path) -> _Look | None:
-    kind = "pages" if file.name.lower().endswith(saved_pages.SUFFIXES) else format_of(str(file), file.name)
-    if kind is None:
-        return None
-    head = head_of(whole_files(str(file), file.name)[0]) if kind in ("csv", "json", "json_lines") else b""
-    table = marked_layout(head) if kind == "csv" else None
-    one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
-    listed = listing(json_listed.members(head)) if one_object else None
-    kind = "json" if listed else kind
-    any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
-    reader, rows, records = READERS[kind], 0, []
-    for chunk in reader.chunks(str(file), file.name):
-        for batch in reader.batches(chunk, any_mapping):
-            rows += len(batch)
-            records += batch.records
-            if rows >= ROWS:
-                return _Look(file, kind, table, listed, rows, records)
-    return _Look(file, kind, table, listed, rows, records)
+def _layout_of(seen: Look) -> str | None:
+    """The known layout that fits."""
+    if seen.table is None or not seen.table.columns:
+        inner = {p.path for p in profiles(seen.records[:ROWS_TAKEN_APART])} if seen.format != "csv" else set()
+        return _layout(seen.format, seen.names, seen.names | inner)
+    return next((name for name, m in mappings.known().items() if _same_table(m, seen.table)), None)
 
 
-def _sniffed(group: list[_Look]) -> tuple[Sniffed, int]:
+def _sniffed(group: list[Look]) -> tuple[Sniffed, int]:
     """What a group of files of one layout is, and how much was found in it."""
-    records = [record for look in group for record in look.records]
-    rows = sum(look.rows for look in group)
+    records = [record for seen in group for record in seen.records]
+    rows = sum(seen.rows for seen in group)
     kind = group[0].format
-    layout = group[0].layout
+    layout = _layout_of(group[0])
     proposal = propose(records)
-    files = tuple(look.file for look in group)
+    files = tuple(seen.file for seen in group)
     text = _shipped(layout) if layout else _proposed(proposal, group[0], files, rows)
     found = Sniffed(files, (), kind, rows, rows - len(records), _fields(proposal, records), layout, text)
     return found, proposal.score
@@ -233,39 +157,40 @@ def _shipped(layout: str) -> str:
     return documents.locate("mapping", "schemas/sources", layout).read_text(encoding="utf-8")
 
 
-def _proposed(proposal: Proposal, look: _Look, files: tuple[Path, ...], rows: int) -> str:
-    named = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
-    head: dict[str, Any] = {"source": _source(files[0]), "format": look.format}
-    head |= {"table": look.table.model_dump(exclude_defaults=True, mode="json")} if look.table else {}
-    head |= {"record": look.listed} if look.listed else {}
+def _proposed(proposal: Proposal, seen: Look, files: tuple[str, ...], rows: int) -> str:
+    about = name_of(files[0]) if len(files) == 1 else f"{name_of(files[0])} and {len(files) - 1} more"
+    head: dict[str, Any] = {"source": _source(files[0]), "format": seen.format}
+    head |= {"table": seen.table.model_dump(exclude_defaults=True, mode="json")} if seen.table else {}
+    head |= {"record": seen.listed} if seen.listed else {}
     telling = [path for choice in proposal.choices for path in [choice.taken[0].path] if "." not in path]
     detect = list(dict.fromkeys(telling))[:_FIELDS_TO_DETECT]
-    return as_yaml(proposal, head, _note(rows, named), detect if len(detect) >= FEW_FIELDS else ())
+    note = _note(rows, about) + (_NO_NAMES if seen.table is not None and not seen.table.columns else "")
+    return as_yaml(proposal, head, note, detect if len(detect) >= FEW_FIELDS else ())
 
 
 def _note(rows: int, named: str) -> str:
     return f"Proposed by `m5 sniff` from {rows:,} rows of {named}; look it through and change what is wrong."
 
 
-def _source(path: Path) -> str:
+def _source(path: str) -> str:
     """A name for a source, from that of its file."""
-    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in path.name.split(".")[0]).strip("_")
+    stem = "".join(c if c.isascii() and c.isalnum() else "_" for c in name_of(path).split(".")[0]).strip("_")
     return stem or "source"
 
 
-def _folder(folder: Path) -> Sniffed:
+def _folder(folder: str) -> Sniffed:
     """A folder without records: of files that share a stem."""
-    parts = parts_of(folder)
+    parts = None if locations.is_remote(folder) else parts_of(Path(folder))
     if parts is None:
         raise UsageError(f"{folder}: no records in it, and no pictures, clips or sounds")
     known = (n for n, m in mappings.known().items() if m.parts is not None and _same_parts(m, parts))
     layout = next(known, None)
     head: dict[str, Any] = {"source": _source(folder), "format": "folder", "parts": parts}
     reader, mapping = READERS["folder"], Mapping.model_validate(head)
-    batches = (b for chunk in reader.chunks(str(folder), folder.name) for b in reader.batches(chunk, mapping))
+    batches = (b for chunk in reader.chunks(folder, name_of(folder)) for b in reader.batches(chunk, mapping))
     records = [record for batch in batches for record in batch.records]
     proposal = propose(records)
-    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), folder.name))
+    text = _shipped(layout) if layout else as_yaml(proposal, head, _note(len(records), name_of(folder)))
     return Sniffed((folder,), (), "folder", len(records), 0, _fields(proposal, records), layout, text)
 
 

@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 from m5tools import atomic
 from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
 from m5tools.errors import StageFailed, UsageError
-from m5tools.ingest import changes, fields, staged
+from m5tools.ingest import changes, deliveries, fields, staged
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
@@ -47,7 +47,9 @@ class IngestConfig(StageConfig):
     mapping: str = Field(description="a shipped mapping's name, or the path of a mapping file")
     files: tuple[str, ...] = Field(description="files, folders or globs; local or fsspec URIs", min_length=1)
     root: str | None = Field(None, description="folder that file names are told relative to, and companions are under")
-    crawl_id: str | None = Field(None, description="name of this delivery; default: <source>-1")
+    crawl_id: str | None = Field(
+        None, description="name of this delivery; default: <source>-1, which other files cannot replace"
+    )
     media_root: str | None = Field(None, description="folder that relative media paths start from")
     limit: int | None = Field(None, ge=1, description="keep only so many products, drawn by seed")
     seed: int = Field(0, description="seed of that draw")
@@ -63,7 +65,7 @@ class Ingest(Stage):
     """See the module."""
 
     name: ClassVar[str] = "ingest"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects", "fields")
 
     config: IngestConfig
@@ -87,6 +89,17 @@ class Ingest(Stage):
         """The crawls before this one: they decide what is new, updated or unchanged."""
         before = takewhile(lambda crawl: crawl["crawl_id"] != self.crawl_id, manifest["crawls"])
         return tuple(Input("products", {"crawl": crawl["crawl_id"]}) for crawl in before)
+
+    def examine(self, dataset: Dataset) -> None:
+        """Refuse to put other files in the place of a crawl that was only named by default."""
+        if self.config.crawl_id is not None or self.entry not in dataset.manifest()["stages"]:
+            return
+        if deliveries.lacks(dataset, self.crawl_id, input_files(self.config)):
+            further = deliveries.next_name(dataset, self.config.source)
+            raise UsageError(
+                f"crawl '{self.crawl_id}' was read from other files; name this one: --set crawl_id={further} for a "
+                f"further crawl of '{self.config.source}', --set crawl_id={self.crawl_id} to replace it"
+            )
 
     def outside(self) -> Any:
         given = input_files(self.config)
@@ -165,6 +178,7 @@ class Ingest(Stage):
             else:
                 manifest["crawls"].append(mine)
             manifest["partitions"] = manifest["partitions"] or _partitions(rows)
+        work.write_note(deliveries.note_of(work.dataset, self.crawl_id), deliveries.contents(input_files(self.config)))
         return {}
 
     def _settle(self, unit: Unit, work: Work) -> Counts:

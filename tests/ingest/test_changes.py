@@ -23,14 +23,14 @@ attributes: [{from: colour, name: colour}]
 Row = dict[str, Any]
 
 
-def crawl(root: Path, number: int, rows: list[Row], files: int = 1) -> Dataset:
+def crawl(root: Path, number: int, rows: list[Row], files: int = 1, mapping_text: str = MAPPING) -> Dataset:
     """Ingest one crawl of the shop."""
     folder = root / f"crawl-{number}"
     folder.mkdir()
     for part in range(files):
         (folder / f"{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[part::files]))
     mapping = root / "shop.yaml"
-    mapping.write_text(MAPPING)
+    mapping.write_text(mapping_text)
     dataset = Dataset(root / "dataset")
     config = IngestConfig(
         source="shop", mapping=str(mapping), files=(str(folder / "*.jsonl"),), crawl_id=f"shop-{number}"
@@ -128,3 +128,28 @@ def test_the_table_is_read_whole_beside_several_crawls(tmp_path: Path) -> None:
     dataset = crawl(tmp_path, 2, rows(3))
     assert dataset.read("fields")["crawl_id"].unique().sort().to_list() == ["shop-1", "shop-2"]
     assert dataset.read("fields").filter(pl.col("crawl_id") == "shop-1").height == 6
+
+
+def test_a_mended_mapping_reads_a_renamed_column_and_nothing_is_lost(tmp_path: Path) -> None:
+    mended = MAPPING.replace("title: name", "title: [label, name]")
+    crawl(tmp_path, 1, rows())
+    later = [{"label": r.pop("name"), **r} for r in rows()]
+    [row.pop("colour") for row in later]
+    dataset = crawl(tmp_path, 2, later, mapping_text=mended)
+    said = Ingest(IngestConfig(source="shop", mapping="synth", files=("x",), crawl_id="shop-2")).remarks(dataset)
+    assert said == [
+        "field 'name' seems to be called 'label' now, 100% of the products both fill hold the same",
+        "fields vanished: colour (was 100% filled)",
+        "the mapping reads nothing any more from: colour → attributes",
+        "the mapping finds nothing for: attributes (colour)",
+    ]
+
+
+def test_a_field_that_came_takes_the_place_of_one_that_went(tmp_path: Path) -> None:
+    crawl(tmp_path, 1, rows())
+    later = [{"id": f"x{r['id']}", "Bezeichnung": f"Neue Tasse {r['id']}", "price": 1, "colour": "red"} for r in rows()]
+    dataset = crawl(tmp_path, 2, later, mapping_text=MAPPING.replace("title: name", "title: [Bezeichnung, name]"))
+    said = Ingest(IngestConfig(source="shop", mapping="synth", files=("x",), crawl_id="shop-2")).remarks(dataset)
+    assert [line for line in said if "any more" in line] == [
+        "the mapping reads nothing any more from: seller → brand; seller.brand → brand"
+    ]

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from m5tools.ingest.mapping import Mapping, TableLayout
-from m5tools.ingest.readers import csv_lines
+from m5tools.ingest.readers import Row, csv_lines
 from m5tools.ingest.readers.csv_table import CsvTable
+from m5tools.ingest.readers.detect import format_of
 from m5tools.ingest.readers.encoding import encoding_of
+from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read, records
 
@@ -65,8 +67,9 @@ def test_lines_above_the_names_are_rejects(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_all_line_ends_and_nul_bytes(tmp_path: Path, end: str) -> None:
     (tmp_path / "a.csv").write_bytes(end.join(["id,title", "1,a\0b", '2,"c', 'd"', "3,e", ""]).encode())
-    rows = records(read(CsvTable(), tmp_path / "a.csv"))
-    assert rows == [{"id": "1", "title": "ab"}, {"id": "2", "title": f"c{end}d"}, {"id": "3", "title": "e"}]
+    rows = read(CsvTable(), tmp_path / "a.csv")
+    assert [(row.reason, row.raw) for row in rows if row.reason] == [(RejectReason.NOT_PARSEABLE, b"1,a\0b")]
+    assert records(rows) == [{"id": "2", "title": f"c{end}d"}, {"id": "3", "title": "e"}]
 
 
 def test_columns_without_a_name_of_their_own_lose_nothing(tmp_path: Path) -> None:
@@ -98,3 +101,101 @@ def test_a_line_without_end_is_one_reject(tmp_path: Path, monkeypatch: pytest.Mo
     rows = read(CsvTable(), tmp_path / "a.csv")
     assert [row.record for row in rows] == [{"id": "1", "title": "a"}, None, {"id": "3", "title": "c"}]
     assert len(rows[1].raw) == 50
+
+
+def table(folder: Path, text: str, **layout: object) -> list[Row]:
+    (folder / "a.csv").write_bytes(text.encode())
+    mapping = Mapping(source="test", format="csv", table=TableLayout.model_validate(layout) if layout else None)
+    return read(CsvTable(), folder / "a.csv", mapping)
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        (r'"5\" pipe, long"', '5" pipe, long'),
+        (r'"from C:\temp\new, a \"copy\" of it"', r'from C:\temp\new, a "copy" of it'),
+        (r'"{\"a\": \"x\\ny\", \"path\": \"C:\\\\\"}"', '{"a": "x\\ny", "path": "C:\\\\"}'),
+        (r'"C:\dir\"', "C:\\dir\\"),  # RFC 4180: a backslash is a backslash
+        (r'"{""a"": ""say \""hi\""""}"', r'{"a": "say \"hi\""}'),
+    ],
+)
+def test_quotes_are_escaped_as_the_file_does_throughout(tmp_path: Path, written: str, title: str) -> None:
+    rows = table(tmp_path, "id,title,price\n" + "".join(f"{i},{written},{i}\n" for i in range(6)))
+    assert records(rows) == [{"id": str(i), "title": title, "price": str(i)} for i in range(6)]
+    assert rows[2].raw == f"2,{written},2".encode()
+
+
+@pytest.mark.parametrize("mark", ["\t", ",", "|"])
+def test_json_without_quotes_around_it_keeps_its_backslashes(tmp_path: Path, mark: str) -> None:
+    cell = r'{"a": "say \"hi\" to \\ all"}'
+    rows = table(tmp_path, f"id{mark}attrs\n" + "".join(f"{i}{mark}{cell}\n" for i in range(6)))
+    assert records(rows) == [{"id": str(i), "attrs": cell} for i in range(6)]
+
+
+def test_a_quote_that_is_never_closed_costs_its_line_among_backslashes(tmp_path: Path) -> None:
+    lines = [f'{i},"a \\"b\\" {i}, c",x' for i in range(20)]
+    lines[7] = '7,"a \\"b\\",x'
+    rows = table(tmp_path, "\n".join(["id,title,brand", *lines]))
+    assert [row.raw.decode() for row in rows if row.reason] == [lines[7]]
+    assert len(records(rows)) == 19
+
+
+@pytest.mark.parametrize("mark", ["^", "~", ":", "\x01", "\x1f", "   "])
+def test_a_rare_delimiter_counts_where_every_line_has_it(tmp_path: Path, mark: str) -> None:
+    lines = [mark.join((str(i), "Red chair, nice; new" if i % 2 else "Lamp", f"{i}.5")) for i in range(6)]
+    rows = table(tmp_path, "\n".join([mark.join(("id", "title", "price")), *lines]))
+    assert records(rows) == [
+        {"id": str(i), "title": "Red chair, nice; new" if i % 2 else "Lamp", "price": f"{i}.5"} for i in range(6)
+    ]
+
+
+def test_marks_in_texts_are_no_delimiters(tmp_path: Path) -> None:
+    for text in ("https://a.example/{0}", "10:2{0}:30", "a ~ b", "x^2", "Lamp:  red   {0}"):
+        rows = table(tmp_path, "name,text\n" + "".join(f"{i},{text.format(i)}\n" for i in range(6)))
+        assert records(rows) == [{"name": str(i), "text": text.format(i)} for i in range(6)]
+        rows = table(tmp_path, "text\n" + "".join(f"{text.format(i)}\n" for i in range(6)))
+        assert records(rows) == [{"text": text.format(i)} for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [
+        ("1,Lamp,https://a.example/1,5.9", ["2,Chair,https://a.example/2,6", "3,,https://a.example/3,7.5"]),
+        ("A-1,Books,5", ["A-2,Games,6", "A-3,Books,7"]),
+        ("Lamp one,Lamps", ["Lamp two,Lamps", "Chair,Chairs"]),
+    ],
+)
+def test_a_table_without_names_keeps_its_first_row(tmp_path: Path, first: str, others: list[str]) -> None:
+    rows = table(tmp_path, "\n".join([first, *others]))
+    names = [f"column_{i + 1}" for i in range(first.count(",") + 1)]
+    assert records(rows) == [dict(zip(names, line.split(","), strict=True)) for line in [first, *others]]
+
+
+@pytest.mark.parametrize(
+    "first", ["id,title,2019", "Zonk,Blubb,2019", "0,1,2", "sku,Blubb,https://a.example/1", ",Blubb,Zonk"]
+)
+def test_names_are_names_whatever_they_look_like(tmp_path: Path, first: str) -> None:
+    rows = table(tmp_path, "\n".join([first, *(f"{i},Lamp {i},{i}" for i in range(5))]))
+    assert len(records(rows)) == 5
+
+
+def test_a_mapping_may_say_whether_there_are_names(tmp_path: Path) -> None:
+    text = "1,a\n2,b\n"
+    assert records(table(tmp_path, text)) == [{"column_1": "1", "column_2": "a"}, {"column_1": "2", "column_2": "b"}]
+    assert records(table(tmp_path, text, header=True)) == [{"1": "2", "a": "b"}]
+    assert len(records(table(tmp_path, "id,title\n1,a\n", header=False))) == 2
+
+
+def test_the_line_of_names_is_no_product_where_it_comes_again(tmp_path: Path) -> None:
+    rows = table(tmp_path, "id,title\n1,a\nid,title\n2,b\n")
+    assert [row.reason for row in rows] == [None, RejectReason.NOT_A_PRODUCT, None]
+
+
+def test_a_hole_of_nul_bytes_costs_the_row_it_is_in(tmp_path: Path) -> None:
+    lines = [f"{i},Lamp {i}" for i in range(50)]
+    text = "\n".join(["id,title", *lines[:20], "\0" * 4_096 + lines[20], *lines[21:]])
+    rows = table(tmp_path, text)
+    assert [row.message for row in rows if row.reason] == ["it holds NUL, which no text does"]
+    assert len(records(rows)) == 49
+    assert format_of(str(tmp_path / "a.csv"), "a.csv") == "csv"
+    assert sniff(tmp_path / "a.csv").bad == 1

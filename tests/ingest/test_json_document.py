@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m5tools.errors import UsageError
-from m5tools.ingest.readers import json_document, json_walk
+from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers import READERS, json_document, json_walk
 from m5tools.ingest.readers.json_document import JsonDocument
 from m5tools.ingest.readers.json_lines import JsonLines
 from m5tools.ingest.readers.json_structure import Structure
+from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read, records
 
@@ -276,3 +280,54 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         peaks[megabytes] = peak
     assert peaks[200] < 1.2 * peaks[20]
     assert peaks[200] < 300
+
+
+ONE, TWO = b'{"id": 1, "title": "a"}', b'{"id": 2, "title": "b"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ONE + b",\n" + TWO + b",\n",
+        b"[" + ONE + b"," + TWO + b",]",
+        b"[" + ONE + b",," + TWO + b"]",
+        b"[," + ONE + b"," + TWO + b"],\n",
+        b"[" + ONE + b"],\n[" + TWO + b"]\n",
+        b'{"x": ' + ONE + b', "y": ' + TWO + b",},",
+        b'{"products": [' + ONE + b"," + TWO + b",],}",
+        b"\x1e" + ONE + b"\n\x1e" + TWO + b"\n",
+        b'\x1e{"id": 1,\n "title": "a"}\n\x1e{"id": 2,\n "title": "b"}\n',
+    ],
+)
+def test_commas_and_marks_between_records_are_no_rows(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(text)
+    found = sniff(tmp_path / "a.json")
+    assert (found.rows, found.bad) == (2, 0)
+    mapping = Mapping.model_validate(yaml.safe_load(found.mapping))
+    rows = read(READERS[mapping.format], tmp_path / "a.json", mapping)
+    assert [row.reason for row in rows] == [None, None]
+    assert [json.loads(row.raw.removeprefix(b'"x": ').removeprefix(b'"y": '))["id"] for row in rows] == [1, 2]
+
+
+def test_an_array_that_goes_on_behind_its_bracket_is_still_told(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"[" + ONE + b"], " + TWO + b"]")
+    found = sniff(tmp_path / "a.json")
+    assert (found.rows, found.bad) == (3, 1)
+
+
+@pytest.mark.parametrize("wrapped", ["lines", "array", "keyed"])
+def test_constants_that_python_writes_are_null(tmp_path: Path, wrapped: str) -> None:
+    rows = [
+        {"id": 1, "title": "NaN is no number", "price": math.nan, "range": [math.inf, -math.inf]},
+        {"id": 2, "title": "a", "price": 1.5, "range": []},
+    ]
+    texts = {
+        "lines": "".join(json.dumps(row) + "\n" for row in rows),
+        "array": json.dumps(rows),
+        "keyed": json.dumps({f"k{row['id']}": row for row in rows}),
+    }
+    (tmp_path / "a.json").write_text(texts[wrapped])
+    reader = READERS["json_lines" if wrapped == "lines" else "json"]
+    found = records(read(reader, tmp_path / "a.json"))
+    expected = [{**rows[0], "price": None, "range": [None, None]}, rows[1]]
+    assert found == [({"_key": f"k{row['id']}"} if wrapped == "keyed" else {}) | row for row in expected]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools.ingest.delivered import text_of
-from m5tools.ingest.readers.arrow_values import values_of
+from m5tools.ingest.readers.arrow_values import distinct_names, values_of
 from m5tools.ingest.readers.parquet_table import ParquetTable
 from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read, records
@@ -84,3 +85,22 @@ def test_a_file_without_footer_is_one_reject(tmp_path: Path) -> None:
     (row,) = read(ParquetTable(), tmp_path / "b.parquet")
     assert (row.offset, row.reason) == (0, RejectReason.NOT_PARSEABLE)
     assert row.message.startswith("the file: ")
+
+
+def test_columns_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    inner = pa.StructArray.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["v", "v"])
+    columns = [pa.array([1]), pa.array(["a"]), pa.array(["b"]), inner]
+    pq.write_table(pa.Table.from_arrays(columns, names=["id", "title", "title", "pair"]), tmp_path / "a.parquet")
+    [row] = read(ParquetTable(), tmp_path / "a.parquet")
+    assert row.record == {"id": 1, "title": "a", "title_3": "b", "pair": {"v": "x", "v_2": "y"}}
+    assert json.loads(row.raw) == row.record
+
+
+def test_names_made_up_hide_no_others() -> None:
+    assert distinct_names(["a", "a", "a_2", "", "a"]) == ["a", "a_2_2", "a_2", "column_4", "a_5"]
+
+
+def test_short_floats_are_read_by_their_digits() -> None:
+    values = [19.99, 0.1, None, math.nan, 16_777_217.0, 1e-30, math.inf]
+    assert values_of(pa.array(values, pa.float32())) == [19.99, 0.1, None, None, 16_777_216.0, 1e-30, "inf"]
+    assert values_of(pa.array([0.1, None, 2.5], pa.float16())) == [0.1, None, 2.5]

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import FolderParts, Mapping
-from m5tools.ingest.readers.csv_table import CsvTable, delimiter_of
+from m5tools.ingest.readers.csv_dialect import delimiter_of
+from m5tools.ingest.readers.csv_table import CsvTable
 from m5tools.ingest.readers.encoding import encoding_of
 from m5tools.ingest.readers.folder import Folder
 from m5tools.ingest.readers.json_lines import JsonLines, _next_line
@@ -135,7 +136,7 @@ def test_a_character_cut_by_the_sample_is_no_evidence() -> None:
 
 def test_bytes_that_are_not_text_are_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("m5tools.ingest.readers.opening.HEAD_BYTES", 12)
-    monkeypatch.setattr("m5tools.ingest.readers.csv_table.HEAD_BYTES", 12)
+    monkeypatch.setattr("m5tools.ingest.readers.csv_dialect.HEAD_BYTES", 12)
     (tmp_path / "a.csv").write_bytes(b"id,t\n1,good\n2,b\xffd\n3,good\n")
     rows = read(CsvTable(), tmp_path / "a.csv")
     assert [row.reason for row in rows] == [None, RejectReason.NOT_UTF8, None]

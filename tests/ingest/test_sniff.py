@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -157,8 +161,8 @@ def test_of_several_tables_the_products_are_chosen(tmp_path: Path) -> None:
     written(tmp_path / "categories.csv", [{"id": "1", "parent": ""}, {"id": "2", "parent": "1"}])
     products = written(tmp_path / "lampen.csv", GERMAN)
     found = sniff(tmp_path)
-    assert found.files == (products,)
-    assert [file.name for file in found.others] == ["categories.csv"]
+    assert found.files == (str(products),)
+    assert [Path(file).name for file in found.others] == ["categories.csv"]
 
 
 def test_files_of_a_pattern_are_looked_at_together(tmp_path: Path) -> None:
@@ -215,3 +219,150 @@ def test_names() -> None:
 
 def test_empty_records_propose_nothing() -> None:
     assert propose([]).choices == ()
+
+
+CHAIRS = [{"id": f"A{i}", "title": f"Red chair number {i}", "stock": "3"} for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("written", "price", "currency"),
+    [
+        ("{}9.99 EUR", 19.99, "EUR"), ("{}49 kr", 149.0, None), ("AED {}5.00", 15.0, "AED"), ("{}2.5000", 12.5, None),
+        ("{}.299,00 zł", 1299.0, "PLN"), ("CHF {}9.–", 19.0, "CHF"), ("{}5 TND", 15.0, "TND"),
+    ],
+)  # fmt: skip
+def test_amounts_are_prices_whatever_stands_beside_them(
+    tmp_path: Path, written: str, price: float, currency: str | None
+) -> None:
+    rows = [row | {"price": written.format(i % 8 + 1)} for i, row in enumerate(CHAIRS)]
+    found = sniff(written_semicolons(tmp_path / "a.csv", rows))
+    assert mapping_of(found).fields["price"] == "price"
+    assert not mapping_of(found).attributes
+    product = ingested(found, tmp_path).read("products").sort("native_id").row(0, named=True)
+    assert (product["price"], product["currency"]) == (price, currency)
+
+
+def written_semicolons(file: Path, rows: list[dict[str, Any]]) -> Path:
+    file.write_text("\n".join(";".join(map(str, row)) for row in [[*rows[0]], *(row.values() for row in rows)]) + "\n")
+    return file
+
+
+def test_measures_are_no_prices(tmp_path: Path) -> None:
+    rows = [row | {"height": f"{i + 3} ft", "load": f"{i + 100} kg"} for i, row in enumerate(CHAIRS)]
+    mapping = mapping_of(sniff(written(tmp_path / "a.csv", rows)))
+    assert [a.name for a in mapping.attributes] == ["height", "load"]
+    assert "price" not in mapping.fields
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.decimal128(12, 4), pa.float64()])
+def test_prices_of_parquet_are_what_was_meant(tmp_path: Path, kind: pa.DataType) -> None:
+    prices = [Decimal(f"{i + 19}.99") for i in range(len(CHAIRS))]
+    numbers = prices if pa.types.is_decimal(kind) else list(map(float, prices))
+    table = pa.Table.from_pylist(CHAIRS).append_column("price", pa.array(numbers, kind))
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = sniff(tmp_path / "a.parquet")
+    assert mapping_of(found).fields["price"] == "price"
+    assert sorted(ingested(found, tmp_path).read("products")["price"])[:2] == [19.99, 20.99]
+
+
+@pytest.mark.parametrize("currency", ["cur", "unit", "currency"])
+def test_a_price_in_xml_brings_its_currency(tmp_path: Path, currency: str) -> None:
+    items = [
+        f"<item><id>{i}</id><title>Red chair {i}</title>"
+        + (f'<price {currency}="EUR">{i}.99</price>' if i % 4 else f"<price>{i}.99</price>")
+        + "</item>"
+        for i in range(30)
+    ]
+    (tmp_path / "a.xml").write_text(f"<shop>{''.join(items)}</shop>")
+    found = sniff(tmp_path / "a.xml")
+    fields = mapping_of(found).fields
+    assert (fields["price"], fields["currency"]) == (("price.#text", "price"), f"price.@{currency}")
+    products = ingested(found, tmp_path).read("products")
+    assert products["price"].null_count() == 0
+    assert sorted(products["currency"].unique(), key=str) == ["EUR", None]
+
+
+def test_an_id_survives_a_few_rows_without_it(tmp_path: Path) -> None:
+    rows = [dict(row) for row in CHAIRS]
+    del rows[7]["id"]
+    rows[9]["id"] = "A3"
+    found = sniff(written(tmp_path / "a.jsonl", rows))
+    assert mapping_of(found).fields["native_id"] == "id"
+    [line] = [line for line in found.mapping.splitlines() if "native_id" in line]
+    assert "1 of 60 rows have none" in line
+    assert "1 of 60 rows repeat one" in line
+    many = [row | ({"id": "A3"} if i % 10 == 0 else {}) for i, row in enumerate(CHAIRS)]
+    assert "native_id" not in mapping_of(sniff(written(tmp_path / "b.jsonl", many))).fields
+
+
+def test_an_id_that_all_have_comes_before_one_that_some_lack(tmp_path: Path) -> None:
+    rows = [row | {"sku": f"S{i}", "images": [{"id": str(i)}]} for i, row in enumerate(CHAIRS)]
+    del rows[7]["id"]
+    assert mapping_of(sniff(written(tmp_path / "a.jsonl", rows))).fields["native_id"] == "sku"
+    rows = [row | {"images": [{"id": str(i)}]} for i, row in enumerate(CHAIRS)]
+    del rows[7]["id"]
+    assert mapping_of(sniff(written(tmp_path / "b.jsonl", rows))).fields["native_id"] == "id"
+
+
+@pytest.mark.parametrize("pattern", ["memory://sniff/a.jsonl", "memory://sniff/*.jsonl", "memory://sniff", "file"])
+def test_files_at_uris_are_looked_at(tmp_path: Path, pattern: str) -> None:
+    memory = fsspec.filesystem("memory")
+    body = "".join(json.dumps(row) + "\n" for row in CHAIRS).encode()
+    memory.pipe({"/sniff/a.jsonl": body, "/sniff/notes.pdf": b"%PDF"})
+    (tmp_path / "a.jsonl").write_bytes(body)
+    found = sniff(f"file://{tmp_path}/*.jsonl" if pattern == "file" else pattern)
+    assert (found.format, found.rows, found.bad) == ("json_lines", 60, 0)
+    assert [file.rpartition("/")[2] for file in found.files] == ["a.jsonl"]
+    assert ingested(found, tmp_path).read("products").height == 60
+
+
+def test_a_uri_of_nothing_is_said(tmp_path: Path) -> None:
+    for uri, said in (("memory://none/*.csv", "no file"), ("nope://a/b", "nope://a/b: "), ("http://[", "http://\\[")):
+        with pytest.raises(UsageError, match=said):
+            sniff(uri)
+
+
+def test_a_table_without_names_is_proposed_as_one(tmp_path: Path) -> None:
+    lines = [f"A{i},Red chair number {i},https://shop.example/{i},{i}9.5 EUR" for i in range(30)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = sniff(tmp_path / "a.csv")
+    assert (found.rows, found.bad) == (30, 0)
+    mapping = mapping_of(found)
+    assert mapping.table is not None
+    assert mapping.table.header is False
+    assert mapping.fields["price"] == "column_4"
+    assert ingested(found, tmp_path).read("products").height == 30
+
+
+def test_params_of_a_yandex_feed_are_attributes(tmp_path: Path) -> None:
+    offers = "".join(
+        f'<offer id="{i}"><name>Стул {i}</name><price>{i + 10}00</price><currencyId>RUB</currencyId>'
+        f'<param name="Цвет">красный</param><param name="Вес" unit="кг">{i + 1}</param></offer>'
+        for i in range(30)
+    )
+    (tmp_path / "a.xml").write_text(f"<yml_catalog><shop><offers>{offers}</offers></shop></yml_catalog>")
+    found = sniff(tmp_path / "a.xml")
+    mapping = mapping_of(found)
+    assert [(a.select, a.name_key, a.value_key) for a in mapping.attributes] == [("param", "@name", "#text")]
+    assert "description" not in mapping.fields
+    names = ingested(found, tmp_path).read("attributes")["name_raw"]
+    assert sorted(set(names)) == ["Вес", "Цвет"]
+
+
+def test_a_dump_of_mongodb_names_its_types(tmp_path: Path) -> None:
+    rows = [
+        {
+            "_id": {"$oid": f"{i:024x}"},
+            "title": f"Red chair {i}",
+            "price": {"$numberDecimal": f"{i}.99"},
+            "n": {"$date": 1},
+        }
+        for i in range(30)
+    ]
+    fields = mapping_of(sniff(written(tmp_path / "a.jsonl", rows))).fields
+    assert (fields["native_id"], fields["price"]) == ("_id.$oid", "price.$numberDecimal")
+
+
+def test_a_date_is_no_title(tmp_path: Path) -> None:
+    rows = [{"url": f"https://shop.example/{i}", "lastmod": f"2026-01-{i + 1:02}"} for i in range(20)]
+    assert "title" not in mapping_of(sniff(written(tmp_path / "a.jsonl", rows))).fields

@@ -316,3 +316,31 @@ def test_ids_that_say_there_is_none_name_no_product(tmp_path: Path) -> None:
     dataset, counts = ingest(tmp_path, {"a.jsonl": rows})
     assert (counts["new"], counts["rejects"]) == (len(rows), 0)
     assert dataset.read("products")["native_id"].null_count() == len(rows)
+
+
+def test_a_further_crawl_without_a_name_does_not_replace_the_first(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_text(json.dumps(item(1)) + "\n")
+    second.write_text(json.dumps(item(2)) + "\n")
+    dataset = Dataset(tmp_path / "ds")
+
+    def run(*files: Path, **more: Any) -> bool:
+        named = tuple(map(str, files))
+        return run_stage(dataset, Ingest(IngestConfig(source="shop", mapping="synth", files=named, **more))).up_to_date
+
+    assert not run(first)
+    assert run(first)
+    with pytest.raises(
+        UsageError, match="--set crawl_id=shop-2 for a further crawl of 'shop', --set crawl_id=shop-1 to"
+    ):
+        run(second)
+    assert dataset.read("products")["native_id"].to_list() == ["1"]
+    first.touch()
+    moved = first.rename(tmp_path / "moved.jsonl")
+    assert not run(moved, limit=1)  # the same rows from elsewhere, with another setting
+    assert not run(moved, second)  # and with more beside them
+    assert not run(second, crawl_id="shop-2")
+    with pytest.raises(UsageError, match="crawl_id=shop-3 for a further crawl"):
+        run(second)
+    assert not run(second, crawl_id="shop-1")
+    assert dataset.read("products")["native_id"].to_list() == ["2"]

@@ -105,18 +105,36 @@ def test_encodings_are_read_as_declared(tmp_path: Path, encoding: str) -> None:
     assert records(feed(tmp_path, text.encode(encoding))) == [{"t": "Größe"}, {"t": "é"}]
 
 
-@pytest.mark.parametrize(
-    "subset",
-    [
-        '<!ENTITY a "x"><!ENTITY b "&a;&a;&a;&a;">',
-        '<!ENTITY a SYSTEM "file:///etc/passwd">',
-        '<!ENTITY % a SYSTEM "http://127.0.0.1/a.dtd"> %a;',
-    ],
-)
-def test_a_document_that_declares_entities_is_refused(tmp_path: Path, subset: str) -> None:
-    rows = feed(tmp_path, f"<!DOCTYPE rss [{subset}]>" + HEAD.partition("\n")[2] + ITEMS[0] + TAIL)
-    assert [row.reason for row in rows] == [RejectReason.NOT_PARSEABLE]
-    assert "declares entities" in rows[0].message
+SUBSETS = {
+    "internal": '<!ENTITY shop "Shop &amp; Sons"><!ENTITY eacute "&#233;"><!ENTITY lt "&#38;#60;">',
+    "of a file": '<!ENTITY shop SYSTEM "file:///etc/passwd">',
+    "of the web": '<!ENTITY shop "x"><!ENTITY % a SYSTEM "http://127.0.0.1/a.dtd"> %a;',
+    "doubling": '<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{i} "&a{i - 1};&a{i - 1};">' for i in range(1, 64)) + '<!ENTITY shop "&a63;">',
+    "tags": "<!-- ]> --><!ENTITY shop '<item><title>no product</title></item>'>",
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("_steps")
+@pytest.mark.parametrize("subset", SUBSETS)
+def test_entities_that_a_document_declares_stay_as_they_are_written(tmp_path: Path, subset: str) -> None:
+    items = [*ITEMS]
+    items[3] = items[3].replace("9.99", "9.99 &shop;").replace("<shop:price>", "<shop:price from='&shop;&#65;'>")
+    rows = feed(tmp_path, f"<!DOCTYPE rss [{SUBSETS[subset]}]>" + HEAD.partition("\n")[2] + "\n".join(items) + TAIL)
+    assert [row.reason for row in rows if row.reason] == []
+    changed = PRODUCTS[3] | {"g:price": {"@from": "&shop;A", "#text": "9.99 &shop; USD"}}
+    changed["g:shipping"] = {"g:country": "DE", "g:price": {"@from": "&shop;A", "#text": "1 EUR"}}
+    assert records(rows) == [*PRODUCTS[:3], changed, *PRODUCTS[4:]]
+    assert [row.raw.decode() for row in rows] == items
+
+
+@pytest.mark.usefixtures("_steps")
+def test_a_broken_item_behind_declarations_costs_itself(tmp_path: Path) -> None:
+    items = [*ITEMS]
+    items[5] = items[5].replace("</title>", "</titel>")
+    head = f"<!DOCTYPE rss [{SUBSETS['internal']}]>" + HEAD.partition("\n")[2]
+    rows = feed(tmp_path, head + "\n".join(items) + TAIL)
+    assert records(rows) == PRODUCTS[:5] + PRODUCTS[6:]
+    assert [row.raw.decode().strip() for row in rows if row.reason] == [items[5]]
 
 
 BROKEN = {

@@ -16,6 +16,7 @@ from m5tools.ingest.guess.profile import (
     LANGUAGE,
     NUMBER,
     PRICE,
+    PRICED,
     Profile,
 )
 from m5tools.ingest.mapping import FIELDS, ProductField
@@ -25,7 +26,12 @@ LONG_TEXT = 80
 LONGEST_TITLE = 300
 # Below this share of different values a long text is the shop's, not the product's: a licence, a return policy.
 SAME_TEXT = 0.1
-_ID_NAME = re.compile(r"(?:^|[^a-z])(?:u?id|code|no|nr|num|number|key|ref|sku|uuid)(?:$|[^a-z])", re.IGNORECASE)
+# The first column of a table without names is where an id is, if there is one.
+_ID_NAME = re.compile(
+    r"(?:^|[^a-z])(?:u?id|code|no|nr|num|number|key|ref|sku|uuid)(?:$|[^a-z])|^column_1$", re.IGNORECASE
+)
+# Where an element of XML has attributes, its text is called so.
+TEXT_INSIDE = ".#text"
 _DIGITS = re.compile(r"^[\d\s-]{8,17}X?$")
 
 
@@ -39,7 +45,7 @@ def _is_words(p: Profile) -> bool:
 
 
 def _is_price(p: Profile) -> bool:
-    return p.is_text and (p.looks(PRICE, 0.6) or p.looks(NUMBER, 0.6))
+    return p.is_text and (p.looks(NUMBER, PRICED) or p.is_priced)
 
 
 def _is_flag_or_word(p: Profile) -> bool:
@@ -47,7 +53,7 @@ def _is_flag_or_word(p: Profile) -> bool:
 
 
 _FITS: Final[dict[ProductField, Callable[[Profile], bool]]] = {
-    "native_id": lambda p: p.is_id and not _is_media(p),
+    "native_id": lambda p: p.is_nearly_id and not _is_media(p),
     "url": lambda p: p.looks(ADDRESS) and not _is_media(p),
     "title": lambda p: _is_words(p) and p.length <= LONGEST_TITLE,
     "description": lambda p: _is_words(p) or bool(p.items and all(isinstance(i, str) for i in p.items)),
@@ -57,7 +63,7 @@ _FITS: Final[dict[ProductField, Callable[[Profile], bool]]] = {
     "sku": lambda p: p.is_text and p.length <= 60 and not p.looks(ADDRESS, 0.2),
     "group_id": lambda p: p.is_text and p.length <= 60 and not p.looks(ADDRESS, 0.2),
     "price": _is_price,
-    "currency": lambda p: p.looks(CURRENCY),
+    "currency": lambda p: p.is_currency,
     "availability": _is_flag_or_word,
     "condition": _is_flag_or_word,
     "seller": lambda p: p.is_text and p.length <= LONG_TEXT,
@@ -76,26 +82,36 @@ def named(profiles: list[Profile]) -> Iterator[Choice]:
             name, language = language_of(profile.path)
             place = place_of(name, target) if target in ("title", "description") else place_of(profile.path, target)
             if place is not None and profile.values and _FITS[target](profile):
-                found.append((place, language not in (None, "en"), order, profile))
+                # An id that all have comes before one that a few lack, but not one of a part of the product.
+                lacking = (place >= NESTED, not profile.is_id) if target == "native_id" else (False, False)
+                found.append((lacking, place, language not in (None, "en"), order, profile))
         if not found:
             continue
-        found.sort(key=lambda item: item[:3])
-        language = language_of(found[0][3].path)[1]
-        same = [p for place, _, _, p in found if place < NESTED and language_of(p.path)[1] == language]
-        best = found[0][3]
+        found.sort(key=lambda item: item[:4])
+        best = found[0][4]
+        language = language_of(best.path)[1]
+        same = [p for _, place, _, _, p in found if place < NESTED and language_of(p.path)[1] == language]
+        same += [p for p in profiles if p.path == best.path.removesuffix(TEXT_INSIDE) and p.texts]
         if target in _IN_TURN and best.filled < 1:
             taken = tuple([best, *(p for p in same if p is not best)][:ALTERNATIVES])
         else:
             taken = (best,)
-        yield _field(target, taken, "by name")
+        yield _field(target, taken, "by name" + (_flaws(best) if target == "native_id" else ""))
 
 
-def by_values(profiles: list[Profile], have: set[str]) -> Iterator[Choice]:
+def _flaws(p: Profile) -> str:
+    """What is to be known of an id that a few rows lack or repeat."""
+    said = f"; {p.missing} of {p.rows} rows have none: their address or content stands for it" if p.missing else ""
+    return said + (f"; {p.repeats} of {p.rows} rows repeat one: they become rejects" if p.repeats else "")
+
+
+def by_values(profiles: list[Profile], have: set[str], beside_price: list[Profile]) -> Iterator[Choice]:
     """Product fields that no name told, by what the values look like.
 
     Args:
         profiles: fields that nothing else takes.
         have: product fields that are told already.
+        beside_price: fields of the object that the price lies in.
     """
     free = [p for p in profiles if p.values and "." not in p.path]
     taken: set[str] = set()
@@ -107,7 +123,8 @@ def by_values(profiles: list[Profile], have: set[str]) -> Iterator[Choice]:
         ("price", "amounts with a currency sign", lambda p: p.looks(PRICE)),
     ]
     for target, why, fits in told:
-        match = next((p for p in free if target not in have and p.path not in taken and fits(p)), None)
+        fields = [*beside_price, *free] if target == "currency" else free
+        match = next((p for p in fields if target not in have and p.path not in taken and fits(p)), None)
         if match is not None:
             taken.add(match.path)
             yield _field(target, (match,), why)
@@ -124,7 +141,7 @@ def _title(profiles: list[Profile]) -> Profile | None:
     """Texts of a few words, hardly two the same; else any text at all: a product needs one."""
     words = [p for p in profiles if _is_words(p) and p.length <= LONGEST_TITLE]
     several = [p for p in words if p.words >= 1.5 and p.distinct > 0.3]
-    texts = several or words or [p for p in profiles if p.is_text]
+    texts = several or words or [p for p in profiles if p.is_text and not p.looks(DATE)]
     return max(texts, key=lambda p: round(p.filled * p.distinct, 2), default=None)
 
 

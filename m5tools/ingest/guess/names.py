@@ -19,6 +19,11 @@ LANGUAGES: Final = frozenset(
      "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "vi", "zh"}
 )  # fmt: skip
 NESTED: Final = 100
+TEXT: Final = "#text"
+# What stands in an object for the thing that the object is called after: `{"price": {"value": 5, …}}`.
+_ITSELF: Final = frozenset({"text", "value"})
+# A price has a currency inside; other things inside of something are of that, not of the product.
+_PARTS: Final = {"currency": "price"}
 _LANGUAGE = re.compile(r"^(?P<name>.+?)[._\-\s(:]+(?P<language>[a-z]{2})(?:[_-][A-Za-z]{2})?\)?$")
 
 
@@ -49,11 +54,30 @@ def place_of(name: str, target: str) -> int | None:
     whole = places.get(bare(name))
     if whole is not None:
         return whole
+    inner = called_after(name)
+    if inner != name and (found := place_of(inner, target)) is not None:
+        return found
     outer, _, last = name.rpartition(".")
+    if last == TEXT:
+        return None
     found = places.get(bare(last)) if outer else None
-    if found is None or any(bare(step) in _places()[t] for step in outer.split(".") for t in _places() if t != target):
+    others = _places().keys() - {target, _PARTS.get(target)}
+    if found is None or any(bare(step) in _places()[t] for step in outer.split(".") for t in others):
         return None
     return found + NESTED
+
+
+def is_known(name: str) -> bool:
+    """Whether anything of a product is called so."""
+    return any(bare(name) in names for names in _places().values())
+
+
+def called_after(path: str) -> str:
+    """The path of the object of which this one is the value: `price` of `price.value`, of `price.#text` (text beside
+    attributes in XML) and of `price.$numberDecimal` (a type in a dump of MongoDB).
+    """
+    outer, _, last = path.rpartition(".")
+    return outer if outer and (bare(last) in _ITSELF or last.startswith("$")) else path
 
 
 def language_of(name: str) -> tuple[str, str | None]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from m5tools.ingest.guess.choice import Choice
-from m5tools.ingest.guess.names import NESTED, bare, language_of, place_of, role_of
-from m5tools.ingest.guess.profile import ADDRESS, FILES, NUMBER, PATH, QUANTITY, Profile
+from m5tools.ingest.guess.names import NESTED, bare, called_after, language_of, place_of, role_of
+from m5tools.ingest.guess.profile import ADDRESS, FILES, NUMBER, PATH, PRICE, QUANTITY, Profile
 
 _NAME_KEYS: Final = (
     "name",
@@ -21,8 +21,20 @@ _NAME_KEYS: Final = (
     "k",
     "code",
     "名称",
+    "@name",
 )
-_VALUE_KEYS: Final = ("value", "val", "values", "text", "content", "attribute_value", "attributevalue", "v", "值")
+_VALUE_KEYS: Final = (
+    "value",
+    "val",
+    "values",
+    "text",
+    "content",
+    "attribute_value",
+    "attributevalue",
+    "v",
+    "值",
+    "#text",
+)
 _SEPARATORS: Final = {">": r"\s*>\s*", "›": r"\s*›\s*", "»": r"\s*»\s*", "|": r"\s*\|\s*", "/": r"\s*/\s*"}
 _LEVEL: Final = re.compile(r"^(?P<name>.*?)[\s_.-]*(?:lvl|level|l)?[\s_.-]*(?P<number>\d)$", re.IGNORECASE)
 _BETWEEN: Final = ("|", "\n", ";", ",", " ")
@@ -90,7 +102,7 @@ def attributes(profiles: list[Profile]) -> Iterator[Choice]:
 
 def _attributes(p: Profile) -> tuple[dict[str, Any], str] | None:
     """How a field holds attributes, and what tells; None where it holds none."""
-    own_name = p.path.rpartition(".")[2]
+    own_name = called_after(p.path).rpartition(".")[2]
     if p.lists_pairs:
         return {}, "lists of [name, value]"
     if p.lists_objects:
@@ -114,9 +126,14 @@ def _attributes(p: Profile) -> tuple[dict[str, Any], str] | None:
         return {"name": own_name, "options": [own_name.casefold()]}, "by name; tells variants apart"
     if p.is_text and place_of(p.path, "attribute") is not None:
         return {"name": own_name}, "by name"
-    if p.looks(QUANTITY) and not p.is_id:
+    if p.looks(QUANTITY) and not p.is_id and not _is_price(p):
         return {"name": own_name}, "numbers with units"
     return None
+
+
+def _is_price(p: Profile) -> bool:
+    """Whether what looks like numbers with units are amounts with currencies."""
+    return p.looks(PRICE) or (place_of(p.path, "price") is not None and p.is_priced)
 
 
 def _options(names: list[str]) -> dict[str, Any]:

@@ -10,14 +10,24 @@ from functools import cached_property
 from statistics import mean
 from typing import Any, Final
 
+import polars as pl
+
 from m5tools.ingest.delivered import Record, selector, structure_of, text_of
+from m5tools.ingest.normalize.currency import CODES, currency_of
 from m5tools.ingest.normalize.identifiers import gtin_of
+from m5tools.ingest.normalize.price import prices
 
 DEPTH = 4
+FIELDS_LOOKED_AT = 1_000
 # An object with more keys than this, or one whose keys change from record to record, is a table of attributes.
 KEYS_OF_A_RECORD = 24
 KEY_FILLED = 0.3
 MOST = 0.8
+PRICED = 0.6
+# So many rows may lack an id, and so many may repeat one: crawls hold a few broken and twice listed products.
+FEW = 0.02
+ROWS_TO_MISS_ONE = 5
+ROWS_TO_REPEAT_ONE = 20
 # One in ten numbers of eight digits has a right check digit by chance, and so have many ids of that length.
 SHORTEST_GTIN = 12
 
@@ -30,13 +40,10 @@ _FILES: Final = {
 FILES: Final = {m: re.compile(rf"\.(?:{ends})(?:$|[?#_&!@])", re.IGNORECASE) for m, ends in _FILES.items()}
 DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|$)")
 NUMBER: Final = re.compile(r"^[+-]?\d{1,15}(?:[.,\s]\d{1,3})*$")
-_SIGN: Final = r"[$€£¥₹₱₩฿₫₽]|zł|kr\.?|R\$|Rp\.?|RM|USD|EUR|GBP|CHF|JPY|CNY|INR"
+_SIGN: Final = rf"[$€£¥₹₱₩฿₫₽₺₴₪₦]|zł|Kč|kr\.?|R\$|Rp\.?|RM|{'|'.join(sorted(CODES))}"
 PRICE: Final = re.compile(rf"^(?:(?:{_SIGN})\s*\d[\d.,\s]*|\d[\d.,\s]*\s*(?:{_SIGN}))\s*$")
 QUANTITY: Final = re.compile(r"^\d+(?:[.,]\d+)?\s*(?:[a-zA-Zµ°]{1,6}|[\"″])\.?$")
-CURRENCY: Final = re.compile(
-    r"^(?:USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|RUB|UAH|BRL|MXN|IDR|MYR|PHP|SGD|THB|"
-    r"VND|KRW|HKD|TWD|ZAR|AED|SAR|ILS)$"
-)
+CURRENCY: Final = re.compile(rf"^(?:{'|'.join(sorted(CODES))})$")
 LANGUAGE: Final = re.compile(r"^[a-z]{2}(?:[_-][A-Za-z]{2,4})?$")
 PATH: Final = re.compile(r"\S\s*(?:>|›|»)\s*\S|\S \| \S|\S\s?/\s?\S")
 _PAIR_MARKS: Final = (
@@ -115,11 +122,45 @@ class Profile:
         valid = sum(len(text) >= SHORTEST_GTIN and gtin_of(text) is not None for text in self.texts)
         return len(set(self.texts)) > 1 and valid >= 0.9 * len(self.values)
 
+    @cached_property
+    def is_priced(self) -> bool:
+        """Whether ingest reads most of the texts as prices."""
+        texts = pl.Series(self.texts, dtype=pl.String)
+        return self.is_text and int(prices(texts, texts.clear(len(texts)))["price"].count()) >= PRICED * len(texts)
+
+    @property
+    def is_currency(self) -> bool:
+        """Whether most texts are codes or signs of currencies."""
+        told = sum(currency_of(text) is not None or text.casefold().rstrip(".") == "kr" for text in self.texts)
+        return self.is_text and told >= MOST * len(self.texts)
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return self.rows - len(self.values)
+
+    @cached_property
+    def repeats(self) -> int:
+        """Values that came before."""
+        return len(self.values) - len({text_of(value) for value in self.values})
+
+    @property
+    def is_nearly_id(self) -> bool:
+        """The same as :attr:`is_id`, but for a few rows that lack one or repeat another's."""
+        few = max(1, int(FEW * self.rows))
+        missing = self.missing == 0 or (self.missing <= few and self.rows >= ROWS_TO_MISS_ONE)
+        repeats = self.repeats == 0 or (self.repeats <= few and self.rows >= ROWS_TO_REPEAT_ONE)
+        return self._has_form_of_id and missing and repeats
+
     @property
     def is_id(self) -> bool:
         """Whether every record has one, no two the same, and it could be an id by its form."""
+        return self._has_form_of_id and self.filled > 0.999 and self.distinct > 0.999
+
+    @property
+    def _has_form_of_id(self) -> bool:
         short = self.is_text and max(map(len, self.texts)) <= 100 and not any(" " in t for t in self.texts)
-        return short and self.filled > 0.999 and self.distinct > 0.999 and not self.looks(DATE)
+        return short and not self.looks(DATE)
 
     def object_keys(self) -> Counter[str]:
         """How often each key occurs in objects: the values themselves, or what their lists hold."""
@@ -163,8 +204,12 @@ class Profile:
 
 
 def profiles(records: list[Record]) -> list[Profile]:
-    """Every field of some records, objects taken apart, in the order in which they come."""
-    names = list(dict.fromkeys(name for record in records for name in record))
+    """Every field of some records (of very many the most frequent), objects taken apart, in the order they come."""
+    counts = Counter(name for record in records for name in record)
+    names = list(counts)
+    if len(names) > FIELDS_LOOKED_AT:
+        most = {name for name, _ in counts.most_common(FIELDS_LOOKED_AT)}
+        names = [name for name in names if name in most]
     found: list[Profile] = []
     for name in names:
         found += _profiles(name, records, DEPTH)

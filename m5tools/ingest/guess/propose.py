@@ -61,8 +61,9 @@ def propose(records: list[Record]) -> Proposal:
     choices += fields.named(_free(seen, choices))
     if (category := places.category(_free(seen, choices))) is not None:
         choices.append(category)
-    have = {choice.target for choice in choices}
-    choices += fields.by_values(_free(seen, choices), have)
+    have = {choice.target: choice for choice in choices}
+    beside_price = _beside(have["price"].taken[0], seen) if "price" in have else []
+    choices += fields.by_values(_free(seen, choices), set(have), beside_price)
     main = {choice.target: choice for choice in choices if choice.target}
     url = main.get("url")
     if url is not None and "native_id" not in main and url.taken[0].distinct < _ALL_DIFFERENT:
@@ -74,6 +75,12 @@ def propose(records: list[Record]) -> Proposal:
     order = [*FIELDS, "", "category", "attributes", "texts", "image", "video", "audio"]
     choices.sort(key=lambda c: order.index(c.target or c.section))
     return Proposal(tuple(choices), tuple(_free(seen, choices)), language)
+
+
+def _beside(inner: Profile, seen: list[Profile]) -> list[Profile]:
+    """The other fields of the object that one lies in."""
+    outer, dot, _ = inner.path.rpartition(".")
+    return [p for p in seen if dot and p.values and p is not inner and p.path.rpartition(".")[0] == outer]
 
 
 def _free(seen: list[Profile], choices: Iterable[Choice]) -> list[Profile]:

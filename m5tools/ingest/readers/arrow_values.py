@@ -7,6 +7,7 @@ import math
 from itertools import accumulate, pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,7 +30,7 @@ def values_of(column: pa.Array) -> list[Any]:
     if pa.types.is_nested(kind) and hasattr(column, "flatten") and hasattr(column, "value_lengths"):
         return _lists(column, values_of(column.flatten()))
     if pa.types.is_floating(kind):
-        return [None if value is None else _finite(value) for value in column.cast(pa.float64()).to_pylist()]
+        return [None if value is None else _finite(value) for value in _doubles(column).to_pylist()]
     if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
         return _texts(column)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
@@ -44,7 +45,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _objects(column: pa.StructArray) -> list[Any]:
-    names = [field.name for field in column.type]
+    names = distinct_names([field.name for field in column.type])
     fields = [values_of(field) for field in column.flatten()]
     there = column.is_valid().to_pylist()
     rows = zip(*fields, strict=True) if fields else ([()] * len(column))
@@ -66,6 +67,25 @@ def _lists(column: Any, values: list[Any]) -> list[Any]:
     lengths = column.value_lengths().to_pylist()
     ends = pairwise(accumulate((length or 0 for length in lengths), initial=0))
     return [None if n is None else values[a:b] for n, (a, b) in zip(lengths, ends, strict=True)]
+
+
+def _doubles(column: pa.Array) -> pa.Array:
+    """Floats of 64 bits; shorter ones by the digits that tell them apart: 19.99 was meant, not 19.989999771118164."""
+    if pa.types.is_float16(column.type):
+        digits = [None if value is None else str(np.float16(value)) for value in column.to_pylist()]
+        return pa.array(digits, pa.string()).cast(pa.float64())
+    return column.cast(pa.string()).cast(pa.float64()) if pa.types.is_float32(column.type) else column
+
+
+def distinct_names(names: list[str]) -> list[str]:
+    """Names of columns or of fields of an object, of which none may be blank or hide another: `a`, `a` → `a`, `a_2`."""
+    found: dict[str, None] = {}
+    for number, name in enumerate(names, 1):
+        name = name or f"column_{number}"
+        while name in found or (name != names[number - 1] and name in names):
+            name = f"{name}_{number}"
+        found[name] = None
+    return list(found)
 
 
 def _finite(value: float) -> Any:

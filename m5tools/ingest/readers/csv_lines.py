@@ -18,7 +18,8 @@ class Lines:
         encoding: in which the remembered lines become bytes again.
 
     Attributes:
-        taken: the remembered lines; to be cleared before each row.
+        taken: the remembered lines.
+        damaged: whether NUL was in them.
         ended: whether a line was asked for where there was none; a row that is given then was cut off.
     """
 
@@ -27,7 +28,13 @@ class Lines:
         self._encoding = encoding
         self._again: list[str] = []
         self.taken: list[str] = []
+        self.damaged = False
         self.ended = False
+
+    def begin_row(self) -> None:
+        """Remember anew."""
+        self.taken.clear()
+        self.damaged = False
 
     def __iter__(self) -> Iterator[str]:
         """All lines from here on.
@@ -41,8 +48,10 @@ class Lines:
                 while (rest := self._file.readline(LONGEST_LINE)) and rest[-1] not in _LINE_ENDS:
                     pass
                 raise csv.Error(f"a line longer than {LONGEST_LINE:,} characters")
-            # The csv module of Python 3.11 refuses NUL; it carries nothing.
-            yield line.replace("\0", "") if "\0" in line else line
+            if "\0" in line:  # which the csv module of Python 3.11 refuses
+                self.damaged = True
+                line = line.replace("\0", "")
+            yield line
         self.ended = True
 
     def give_back(self, is_row: Callable[[str], bool]) -> bool:

@@ -1,10 +1,11 @@
 """CSV, TSV and other delimited text: a line a row, the first full one names the columns.
 
-- Encoding (see `encoding`), delimiter (`,` `;` tab `|` `#`) and the line of names are found out from the first bytes;
-  the mapping's `table` says what cannot be. Lines above the names that are at most half as wide are no table:
-  rejects.
-- Quoting is RFC 4180: `"` around a field, doubled inside; a quoted field may hold line ends. Line ends are LF, CRLF
-  or CR.
+- How the table is written is found out from the first bytes (see `csv_dialect`); the mapping's `table` says what cannot
+  be. Lines above the names are rejects, and so is the line of names where it comes again.
+- Quoting is RFC 4180: `"` around a field, doubled inside, or escaped by a backslash where the file does so throughout.
+  A quoted field may hold line ends. Line ends are LF, CRLF or CR.
+- Where the first row is one like the others, it is read as one, and the columns are `column_1`, `column_2` …
+- A row that holds NUL is damaged: a reject.
 - A row of another width is a reject (blank fields too many are not). A quote that takes in lines which are rows by
   themselves was never closed: the line it is in is the reject.
 - A delimiter of several characters, as in Product1M's `id#####title#####…`, splits lines; nothing is quoted then.
@@ -12,44 +13,21 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
-from typing import Final, NamedTuple, TextIO
+from typing import Final, TextIO
 
 from m5tools.ingest.mapping import Mapping, TableLayout
+from m5tools.ingest.readers.arrow_values import distinct_names
+from m5tools.ingest.readers.csv_dialect import Cells, Dialect, dialect_of
 from m5tools.ingest.readers.csv_lines import Lines
-from m5tools.ingest.readers.encoding import encoding_of
-from m5tools.ingest.readers.opening import HEAD_BYTES, Source, head_of, opened, whole_files
+from m5tools.ingest.readers.opening import Source, head_of, opened, whole_files
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.vocabulary import RejectReason
 
-DELIMITERS: Final = ",;\t|#"
 LONGEST_FIELD = 32 << 20
-_SAMPLE_LINES: Final = 100
 _NEVER_CLOSED: Final = "a quote that is never closed"
-_Cells = list[str]
-
-
-class Dialect(NamedTuple):
-    """How a table is written.
-
-    Attributes:
-        encoding: of the text.
-        stored: the same, without byte-order mark: how a row's bytes are.
-        delimiter: between fields.
-        names: of the columns, where no line holds them.
-        padding: lines above the line of names.
-    """
-
-    encoding: str
-    stored: str
-    delimiter: str
-    names: tuple[str, ...]
-    padding: int
 
 
 class CsvTable(RowReader):
@@ -60,57 +38,13 @@ class CsvTable(RowReader):
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_FIELD)
-        dialect = dialect_of(head_of(chunk), mapping)
+        dialect = dialect_of(head_of(chunk), mapping.table or TableLayout())
         # Bytes that are no text survive as lone surrogates; UTF-16, whose units are no bytes, has no such way.
         errors = "replace" if dialect.stored.startswith("utf-16") else "surrogateescape"
         with opened(chunk) as source:
             text = io.TextIOWrapper(source.file, dialect.encoding, errors, newline="")
             yield from _Table(text, source, dialect).rows()
             text.detach()
-
-
-def dialect_of(head: bytes, mapping: Mapping) -> Dialect:
-    """How a table is written, from its first bytes and what its mapping says."""
-    layout = mapping.table or TableLayout()
-    encoding = layout.encoding or encoding_of(head, whole=len(head) < HEAD_BYTES)
-    stored = encoding.removesuffix("-sig").removesuffix("_sig")
-    if encoding == "utf-16":
-        stored = "utf-16-be" if head.startswith(codecs.BOM_UTF16_BE) else "utf-16-le"
-    text = io.StringIO(head.decode(encoding, "replace").replace("\0", ""), newline="")
-    lines = list(islice(text, _SAMPLE_LINES))
-    delimiter = layout.delimiter or delimiter_of(lines)
-    padding = 0 if layout.columns else _padding(lines, delimiter)
-    return Dialect(encoding, stored, delimiter, layout.columns, padding)
-
-
-def delimiter_of(lines: list[str]) -> str:
-    """The delimiter that, outside quotes, is there equally often in most lines."""
-
-    def evenness(delimiter: str) -> tuple[int, int]:
-        counts = Counter(count for line in lines if (count := "".join(line.split('"')[::2]).count(delimiter)))
-        count, support = max(counts.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
-        return support, count
-
-    return max(DELIMITERS, key=evenness)
-
-
-def _padding(lines: list[str], delimiter: str) -> int:
-    """How many lines above the line of names are no more than half as full as most rows are wide."""
-    try:
-        rows = [cells for cells in _cells(iter(lines), delimiter) if cells][:-1] or [[]]
-    except csv.Error:
-        return 0
-    width = Counter(len(cells) for cells in rows).most_common(1)[0][0]
-    for number, cells in enumerate(rows):
-        if 2 * sum(not cell.isspace() and cell != "" for cell in cells) > width:
-            return number
-    return 0
-
-
-def _cells(lines: Iterator[str], delimiter: str) -> Iterator[_Cells]:
-    if len(delimiter) == 1:
-        return csv.reader(lines, delimiter=delimiter)
-    return (line.rstrip("\r\n").split(delimiter) if line.strip() else [] for line in lines)
 
 
 class _Table:
@@ -121,32 +55,33 @@ class _Table:
         self._source = source
         self._dialect = dialect
         self._names = [_text(name) for name in dialect.names]
+        self._header: Cells | None = None  # the line of names, as it stands
         self._padding = dialect.padding
         self._number = 0
 
     def rows(self) -> Iterator[Row]:
         lines = self._lines
-        reader = _cells(iter(lines), self._dialect.delimiter)
+        reader = self._dialect.cells(iter(lines))
         while True:
-            lines.taken.clear()
+            lines.begin_row()
             try:
                 cells = next(reader)
             except StopIteration:
                 break
             except csv.Error as error:
                 cells, message = [], str(error)
-                reader = _cells(iter(lines), self._dialect.delimiter)
+                reader = self._dialect.cells(iter(lines))
             else:
                 message = self._ending()
             if message and lines.give_back(self._is_row):
-                reader, message = _cells(iter(lines), self._dialect.delimiter), _NEVER_CLOSED
+                reader, message = self._dialect.cells(iter(lines)), _NEVER_CLOSED
             if not message and not cells:
                 continue
             row = self._row(cells, message)
             if row is None:
                 continue
             if row.reason is RejectReason.WRONG_FIELD_COUNT and lines.give_back(self._is_row):
-                reader = _cells(iter(lines), self._dialect.delimiter)
+                reader = self._dialect.cells(iter(lines))
                 row = row._replace(raw=lines.raw()[0], message=_NEVER_CLOSED)
             self._number += 1
             yield row
@@ -162,7 +97,7 @@ class _Table:
             return "cut off, for the file is damaged"
         return ""
 
-    def _row(self, cells: _Cells, message: str) -> Row | None:
+    def _row(self, cells: Cells, message: str) -> Row | None:
         """A row; None for the one that names the columns."""
         raw, is_text = self._lines.raw()
         if message:
@@ -171,8 +106,13 @@ class _Table:
             self._padding -= 1
             return Row(self._number, raw, None, RejectReason.WRONG_FIELD_COUNT, "above the line of column names")
         if not self._names:
-            self._names = _distinct([_text(name).strip() for name in cells])
+            self._header = cells
+            self._names = distinct_names([_text(name).strip() for name in cells])
             return None
+        if cells == self._header and len(cells) > 1:
+            return Row(self._number, raw, None, RejectReason.NOT_A_PRODUCT, "the line of column names again")
+        if self._lines.damaged:
+            return Row(self._number, raw, None, RejectReason.NOT_PARSEABLE, "it holds NUL, which no text does")
         wide = len(self._names)
         if len(cells) > wide and not any(cells[wide:]):
             cells = cells[:wide]
@@ -186,10 +126,10 @@ class _Table:
 
     def _is_row(self, line: str) -> bool:
         """Whether a line is a whole row by itself."""
-        if line.count('"') % 2:
+        if self._dialect.quotes_in(line) % 2:
             return False
         try:
-            found = list(_cells(iter([line]), self._dialect.delimiter))
+            found = list(self._dialect.cells(iter([line])))
         except csv.Error:
             return False
         return len(found) == 1 and len(found[0]) == len(self._names) > 1
@@ -198,15 +138,6 @@ class _Table:
 def _text(name: str) -> str:
     """A column's name with the bytes in it that are no text replaced: it becomes the name of a raw field."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Names of columns, of which none may be blank or hide another."""
-    found: dict[str, None] = {}
-    for number, name in enumerate(names, 1):
-        name = name or f"column_{number}"
-        found[name if name not in found else f"{name}_{number}"] = None
-    return list(found)
 
 
 READER = CsvTable()

@@ -11,6 +11,8 @@ from m5tools.ingest.readers.json_walk import is_keyed
 from m5tools.ingest.readers.opening import HEAD_BYTES, head_of, whole_files
 
 _BOM: Final = b"\xef\xbb\xbf"
+_BEFORE_A_TEXT: Final = b" \t\n\r\x0b\f\x1e"
+_MOST_LINES: Final = 0.9
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -29,7 +31,7 @@ def format_of_bytes(head: bytes) -> str | None:
         return "parquet"
     if is_wide(head):
         head = head.decode(encoding_of(head, whole=False), "ignore").encode("utf-8", "surrogatepass")
-    text = head.removeprefix(_BOM).lstrip()
+    text = head.removeprefix(_BOM).lstrip(_BEFORE_A_TEXT)
     if text.startswith(b"["):
         return "json"
     if text.startswith(b"{"):
@@ -37,4 +39,11 @@ def format_of_bytes(head: bytes) -> str | None:
         return "json_lines" if holds_json_lines(head) or alone else "json"
     if text.startswith(b"<"):
         return None if _HTML.search(text[:1_024]) else "xml"
-    return "csv" if text and text.count(0) * 100 < len(text) else None
+    return "csv" if text and (text.count(0) * 100 < len(text) or _is_damaged_text(text)) else None
+
+
+def _is_damaged_text(text: bytes) -> bool:
+    """Whether NUL is in few lines only, and the others are text."""
+    lines = text.split(b"\n")
+    whole = [line for line in lines if b"\0" not in line]
+    return len(whole) >= _MOST_LINES * len(lines) and encoding_of(b"\n".join(whole), whole=False).startswith("utf-8")

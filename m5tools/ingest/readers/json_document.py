@@ -2,7 +2,8 @@
 
 - In an object the key becomes the field `_key`. An object whose first member is no object is a record itself, so a
   file a product can be read; several documents may follow one another in a file.
-- Where the mapping names a `record`, the records are what that member of one object lists.
+- Where the mapping names a `record`, the records are what that member of one object (`products`), or of an object
+  inside it (`data.products`), lists.
 - Encoding: UTF-8, with or without byte-order mark, or UTF-16/32. Places are bytes of the file, of its UTF-8 form
   where it had another encoding or was packed.
 - Plain files are cut into chunks between records, and read in parallel.
@@ -33,6 +34,10 @@ CHUNK_BYTES = 16 << 20
 BLOCK_BYTES = 4 << 20
 LOST_BYTES = 64 << 20
 LONGEST_RAW = 65_536
+_MORE: Final = (
+    "behind the document that lists the records there are others, which are not read; write each on a line of its own "
+    "(`jq -c .`) and set the mapping's format to json_lines"
+)
 _TRIES: Final = 8
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -79,23 +84,25 @@ class JsonDocument:
 def _listed(chunk: Chunk, head: bytes, member: str) -> Iterator[Batch]:
     """The records that a member of one object lists."""
     text = narrowed(io.BytesIO(head), head).read()
-    begin = json_listed.place_of(text, member)
-    if begin is None:
+    found = json_listed.list_of(text, member)
+    if found is None or found.place is None:
         message = f"it has no list '{member}' in its first {len(head):,} bytes; see the mapping's 'record'"
         yield Batch(refused=[Row(0, text[:LONGEST_RAW], None, RejectReason.NOT_PARSEABLE, message)])
         return
-    size = None
-    for measuring in (True, False):
-        with opened(chunk) as source:
-            file = narrowed(source.file, head)
-            file.read(begin)
-            if measuring:
-                size = json_listed.end_of(file)
-                continue
-            walk = Walk(file, begin, size, b"[")
-            yield from walk.batches()
-            if source.damage is not None:
-                yield Batch(refused=[Row(walk.place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
+    begin = found.place
+    with opened(chunk) as source:
+        file = narrowed(source.file, head)
+        file.read(begin)
+        end = json_listed.end_of(file, len(found.path))
+    with opened(chunk) as source:
+        file = narrowed(source.file, head)
+        file.read(begin)
+        walk = Walk(file, begin, end.size, b"[")
+        yield from walk.batches()
+        if source.damage is not None:
+            yield Batch(refused=[Row(walk.place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
+    if end.more and end.size is not None:
+        yield Batch(refused=[Row(begin + end.size, b"", None, RejectReason.NOT_PARSEABLE, _MORE)])
 
 
 def _starts(file: IO[bytes], kind: bytes, chunk_bytes: int) -> Iterator[int]:

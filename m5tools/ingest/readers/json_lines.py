@@ -1,15 +1,22 @@
-"""JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel."""
+"""JSON Lines: one object a line, blank lines ignored; UTF-8, or UTF-16/32. Plain files are read in parallel.
+
+NaN and Infinity, which Python writes, are null. JSON text sequences (RFC 7464) are lines that begin with U+001E. Where
+the mapping names a `record`, each line is an answer of a shop's interface, and the records are what that member of it,
+or of an object inside it, lists.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate, compress
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
+from m5tools.ingest.delivered import along
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.encoding import is_wide, narrowed
+from m5tools.ingest.readers.json_value import value_of
 from m5tools.ingest.readers.locations import size_of
 from m5tools.ingest.readers.opening import head_of, is_plain, opened, whole_files
 from m5tools.ingest.readers.row import Batch, Chunk, Row
@@ -20,6 +27,7 @@ BLOCK_BYTES = 8 << 20
 LONGEST_ROW = 32 << 20
 PIECE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+_AROUND = b" \t\n\r\x0b\f\x1e"
 
 
 class JsonLines:
@@ -46,9 +54,10 @@ class JsonLines:
                 starts = list(accumulate(map(len, lines), lambda start, length: start + length + 1, initial=place))
                 if place == 0:
                     lines[0] = lines[0].removeprefix(_BOM)
-                texts = [line.strip() for line in lines]
+                texts = [line.strip(_AROUND) for line in lines]
                 offsets = list(compress(starts, texts))
-                yield self._batch(offsets, list(compress(texts, texts)))
+                batch = self._batch(offsets, list(compress(texts, texts)))
+                yield batch if mapping.record is None else _listed(batch, mapping.record)
                 place += len(block)
             if source.damage is not None:
                 yield Batch(refused=[Row(place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)])
@@ -70,7 +79,7 @@ class JsonLines:
             message = f"longer than {LONGEST_ROW:,} bytes{_hint(offset, text)}"
             return Row(offset, text[:65_536], None, RejectReason.TOO_LONG, message)
         try:
-            value: Any = self._decoder.decode(text)
+            value = value_of(text)
         except UnicodeDecodeError as error:
             return Row(offset, text, None, RejectReason.NOT_UTF8, str(error))
         except (msgspec.DecodeError, RecursionError) as error:
@@ -81,6 +90,25 @@ class JsonLines:
         return Row(offset, text, value)
 
 
+def _listed(batch: Batch, member: str) -> Batch:
+    """The records that lines list, each with the place of its line."""
+    found = Batch(refused=batch.refused)
+    lists = along(member, batch.records)
+    for offset, raw, items in zip(batch.offsets, batch.raws, lists, strict=True):
+        if not isinstance(items, list):
+            message = f"it has no list '{member}'; see the mapping's 'record'"
+            found.add(Row(offset, raw, None, RejectReason.NOT_A_PRODUCT, message))
+            continue
+        for item in items:
+            text = msgspec.json.encode(item)
+            if isinstance(item, dict):
+                found.add(Row(offset, text, item))
+            else:
+                message = f"a {type(item).__name__}, not an object"
+                found.add(Row(offset, text, None, RejectReason.NOT_AN_OBJECT, message))
+    return found
+
+
 def holds_json_lines(head: bytes) -> bool:
     """Whether most of the first lines, and at least two, are an object each."""
     lines = [line for line in head.removeprefix(_BOM).split(b"\n")[:-1] if line.strip()][:100]
@@ -89,10 +117,11 @@ def holds_json_lines(head: bytes) -> bool:
 
 
 def _is_object(line: bytes) -> bool:
-    if not line.lstrip().startswith(b"{"):
+    line = line.strip(_AROUND)
+    if not line.startswith(b"{"):
         return False
     try:
-        return isinstance(msgspec.json.decode(line), dict)
+        return isinstance(value_of(line), dict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import msgspec
 
 from m5tools.ingest.readers.json_borders import STRING, Looks, is_broken, next_border
 from m5tools.ingest.readers.json_structure import Structure
+from m5tools.ingest.readers.json_value import value_of
 from m5tools.ingest.readers.row import BATCH_ROWS, Batch, Row
 from m5tools.vocabulary import RejectReason
 
@@ -23,9 +24,12 @@ FIRST_CHECK = 1 << 20
 FEWEST_BYTES = 1 << 12
 MOST_BYTES = 1 << 20
 MOST_FRUITLESS = 16
+_NEXT: Final = 1 << 10
 RAW_KEPT = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r\n"
+# Between documents: commas that a writer of lines left there, and the mark before each text of RFC 7464.
+_BETWEEN: Final = _SPACE + b",\x1e"
 _CLOSING: Final = {b"[": b"]", b"{": b"}"}
 _TOO_LONG: Final = f"longer than {LONGEST_ROW:,} bytes"
 _WORD: Final = {b"[": "array", b"{": "object"}
@@ -71,6 +75,7 @@ class Walk:
         self._alone = False  # the object that is open is a record itself
         self._decided = True  # whether that is known
         self._closed: tuple[bytes, int] | None = None  # what was open before, and the place of its closing bracket
+        self._reopened: tuple[Row, int] | None = None  # the refusal of that bracket
         self._looks = Looks(kind or b"[")
         self._window = FEWEST_BYTES
         self._fruitless = 0  # so often the structure was taken up anew since the last record
@@ -136,10 +141,14 @@ class Walk:
             self._alone, self._decided, self._closed = False, byte == b"[", None
             self._begin = at + self._decided
         elif byte == b"," and self._closed is not None and not self._data[self._begin : at].strip(_SPACE):
+            if self._data[at + 1 : at + _NEXT].lstrip(_SPACE)[:1] == b"[":
+                return None
             self._open, place = self._closed
             self._alone = False
             message = f"a closing bracket, but the {_WORD[self._open]} goes on"
             self._refuse(place, place + 1, RejectReason.NOT_PARSEABLE, message, _CLOSING[self._open], part=True)
+            alone = self._refused is not None and self._refused[0].message == message
+            self._reopened = self._refused if alone else None
             return at + 1
         return None
 
@@ -194,7 +203,7 @@ class Walk:
         if swallowed and self._looks.known and next_border(raw, 0, self._looks, ended=True).found:
             return self._broken(begin, end, "it is never closed")
         try:
-            value: Any = _decode(b"{%b}" % raw if keyed else raw)
+            value = value_of(b"{%b}" % raw if keyed else raw)
         except UnicodeDecodeError as error:
             return self._broken(begin, end, str(error), RejectReason.NOT_UTF8)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -229,7 +238,7 @@ class Walk:
 
     def _outside(self, end: int) -> None:
         """What lies before, between and behind documents: nothing, or rows that are none."""
-        raw = self._data[self._begin : end].strip(_SPACE)
+        raw = self._data[self._begin : end].strip(_BETWEEN)
         if not raw:
             return
         try:
@@ -287,6 +296,9 @@ class Walk:
             return False
         if not self._decided:
             self._decide(end)
+        if self._is_comma_at_the_end(end):
+            self._refused, self._begin, self._open = None, end, None
+            return False
         if self._alone or self._structure.depth > 1 or self._structure.inside:
             self._lost("its quotes or brackets do not close before the end")
             return self._scanned < len(self._data)
@@ -301,6 +313,11 @@ class Walk:
             self._refuse(self.place + end, self.place + end, RejectReason.NOT_PARSEABLE, message, b"", part=True)
         self._begin, self._open = end, None
         return False
+
+    def _is_comma_at_the_end(self, end: int) -> bool:
+        """Whether nothing follows the comma that seemed to go on with what was closed."""
+        going_on = self._reopened is not None and self._refused is self._reopened
+        return going_on and not self._data[self._begin : end].strip(_SPACE)
 
     def _reject(self, begin: int, end: int, message: str, reason: RejectReason = RejectReason.NOT_PARSEABLE) -> None:
         """Refuse a piece of the data; a member without its object belongs to the broken record before it."""

@@ -47,11 +47,29 @@ def size_of(path: str) -> int:
 
 
 def matching(pattern: str) -> list[str]:
-    """The files and folders that a path, URI or glob matches (`**` goes through folders), sorted."""
+    """The files and folders that a path, URI or glob matches (`**` goes through folders), sorted.
+
+    Raises:
+        UsageError: there is no such kind of URI, or what it names cannot be asked.
+    """
     if is_remote(pattern):
-        fs, inside = fsspec.url_to_fs(pattern)
-        return sorted(fs.unstrip_protocol(found) for found in fs.glob(inside))
+        try:
+            fs, inside = fsspec.url_to_fs(pattern)
+            return sorted(fs.unstrip_protocol(found) for found in fs.glob(inside))
+        except (ImportError, ValueError, OSError) as error:
+            raise UsageError(f"{pattern}: {error}") from error
     return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
+
+
+def inside(path: str) -> list[str] | None:
+    """The files below a folder, sorted; None where it is none. An address of the web is one page, whatever it lists."""
+    if path.startswith(("http://", "https://")):
+        return None
+    if is_remote(path):
+        fs, root = fsspec.url_to_fs(path)
+        return sorted(map(fs.unstrip_protocol, fs.find(root))) if fs.isdir(root) else None
+    found = Path(path)
+    return [str(file) for file in sorted(found.rglob("*")) if file.is_file()] if found.is_dir() else None
 
 
 def facts(path: str) -> list[tuple[str, int, str]]:

@@ -2,7 +2,8 @@
 
 Times are ISO 8601, decimals their digits, bytes text where they are UTF-8 and else Base64; NaN, which data frames write
 where nothing is, is null. A row is numbered from 0 in its file. Of a row group that cannot be read, the rows before the
-damage stand and the rest is one reject that names them; the other row groups do not suffer.
+damage stand and the rest is one reject that names them; the other row groups do not suffer. Of columns of one name
+the second has its number behind it: `title`, `title_4`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.arrow_values import values_of
+from m5tools.ingest.readers.arrow_values import distinct_names, values_of
 from m5tools.ingest.readers.locations import stored
 from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
@@ -71,7 +72,7 @@ def _raise_of_the_file_system(error: Exception, name: str) -> None:
 
 
 def _batch(rows: pa.RecordBatch, first: int) -> Batch:
-    names = rows.schema.names
+    names = distinct_names(rows.schema.names)
     columns = [values_of(column) for column in rows.columns]
     records = [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)] or [{}] * rows.num_rows
     return Batch(list(range(first, first + rows.num_rows)), [_encode(record) for record in records], records)

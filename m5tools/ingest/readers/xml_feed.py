@@ -4,7 +4,8 @@
 - A child without children is its text; with attributes or children it is an object: attributes as `@name`, text beside
   them as `#text`; several children of one name are a list. Names keep their prefix, Google's is always `g:`.
 - Encoding: by byte-order mark, else as declared, else UTF-8. Places are bytes of the UTF-8 form.
-- Nothing outside of the document is ever read, and a document that declares entities is refused.
+- Nothing outside of the document is ever read, and no entity that it declares is expanded: the reference stays as it is
+  written, but for those that HTML knows.
 - Where the XML is broken, the record it is broken in is a reject, and reading goes on at the next record's start tag.
 """
 
@@ -22,7 +23,7 @@ from m5tools.ingest.readers.encoding import Utf8, encoding_of, is_wide
 from m5tools.ingest.readers.opening import head_of, opened, whole_files
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.ingest.readers.xml_layout import record_element
-from m5tools.ingest.readers.xml_records import TEXT, Records, Refused, Unclosed
+from m5tools.ingest.readers.xml_records import TEXT, Declared, Records, Unclosed
 from m5tools.vocabulary import RejectReason
 
 BLOCK_BYTES = 1 << 16
@@ -131,9 +132,8 @@ class _Walk:
             return None
         try:
             parser.Parse(block, final)
-        except Refused as error:
-            self._refuse(self._base + parser.CurrentByteIndex, f"refused: {error}")
-            self._stop()
+        except Declared:
+            return self._go_on_behind(self._base + parser.CurrentByteIndex)
         except Unclosed:
             assert records.begin is not None
             return self._resume(_UNCLOSED, self._base + records.begin)
@@ -178,8 +178,16 @@ class _Walk:
         self._data = self._data[tag.start() :]
         self.place = self._resumed
         self._parser = self._records.parser()
-        self._base = self.place - sum(len(name.encode()) + 2 for name in self._records.outside)
+        self._base = self.place - self._records.fed
         return self._data
+
+    def _go_on_behind(self, declarations: int) -> bytes:
+        """The bytes behind the bracket that ends the declarations, for a parser that has not heard them."""
+        self._base = self.place + self._data.index(b">", declarations - self.place) + 1
+        rest = self._data[self._base - self.place :]
+        self._parser = self._records.parser()
+        self._base -= self._records.fed
+        return rest
 
     def _stop(self) -> None:
         self._parser, self._records.begin = None, None

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from xml.parsers import expat
 
 TEXT: Final = "#text"
 ATTRIBUTE: Final = "@"
+MOST_ENTITIES: Final = 1_000
 _KNOWN_NAMESPACES: Final = {"http://base.google.com/ns/1.0": "g"}
 _Node = tuple[str, dict[str, Any], list[str]]
 
 
-class Refused(Exception):
-    """The document asks for what is not done, whatever it says: the message says what."""
+class Declared(Exception):
+    """The declarations of a document have ended, and entities are among them: it must go on without them."""
 
 
 class Unclosed(Exception):
@@ -31,6 +32,8 @@ class Records:
     Attributes:
         outside: names of the open elements around records.
         begin: where the open record begins; None outside of records.
+        entities: names that the document declares.
+        fed: so many bytes the last parser was given before those of the document.
     """
 
     def __init__(self, name: str, found: Callable[[Any, int, int], None]) -> None:
@@ -41,22 +44,30 @@ class Records:
         self._open: list[_Node] = []
         self.outside: list[str] = []
         self.begin: int | None = None
+        self.entities: dict[str, None] = {}
+        self.fed = 0
+        self._has_entities = False
 
     def parser(self) -> expat.XMLParserType:
         """A new parser, at the beginning or after a resumption inside of the elements `outside`.
 
-        Nothing outside of the document is read. Entities may not be declared; those of HTML are known all the same, for
-        many feeds use them as if they were.
+        Nothing outside of the document is read, and no entity that it declares is ever expanded: behind declarations
+        the document goes on with a parser that has not heard them (`Declared`), to which a reference to one stands for
+        itself. Entities of HTML are known, for many feeds use them as if they were declared.
         """
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.UseForeignDTD(True)
         parser.SkippedEntityHandler = self._entity
-        parser.EntityDeclHandler = _no_entities
-        if self.outside:
-            parser.Parse("".join(f"<{name}>" for name in self.outside).encode(), False)
+        before = _standing_for_themselves(self.entities) + "".join(f"<{name}>" for name in self.outside)
+        self.fed = len(before.encode())
+        if before:
+            parser.Parse(before.encode(), False)
+        parser.EntityDeclHandler = self._declared
+        parser.EndDoctypeDeclHandler = self._behind_declarations
         self._open = []
         self.begin = None
+        self._has_entities = False
         self._place = lambda: parser.CurrentByteIndex
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -115,10 +126,29 @@ class Records:
         if self._open and not is_parameter:
             self._open[-1][2].append(html.unescape(f"&{name};"))
 
+    def _declared(self, name: str, is_parameter: bool, *_: Any) -> None:
+        if not is_parameter and len(self.entities) < MOST_ENTITIES:
+            self.entities[name] = None
+        self._has_entities = True
+
+    def _behind_declarations(self) -> None:
+        if self._has_entities:
+            raise Declared
+
     def _called(self, name: str) -> str:
         """A name with the prefix its namespace usually has."""
         prefix, _, local = name.partition(":")
         return f"{self._prefixes.get(prefix, prefix)}:{local}"
+
+
+def _standing_for_themselves(entities: Iterable[str]) -> str:
+    """Declarations by which each reference is replaced by its own text, or by the character it is in HTML."""
+    lines = []
+    for name in entities:
+        text = html.unescape(f"&{name};")
+        own = f"&#38;#38;{name};" if text == f"&{name};" else "".join(f"&#38;#{ord(c)};" for c in text)
+        lines.append(f'<!ENTITY {name} "{own}">')
+    return f"<!DOCTYPE feed [{''.join(lines)}]>" if lines else ""
 
 
 def _append(content: dict[str, Any], name: str, value: Any) -> None:
@@ -127,7 +157,3 @@ def _append(content: dict[str, Any], name: str, value: Any) -> None:
         content[name].append(value)
     else:
         content[name] = [content[name], value]
-
-
-def _no_entities(*declaration: Any) -> None:
-    raise Refused("it declares entities, which may reach for files or grow without end")

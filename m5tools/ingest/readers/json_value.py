@@ -1,0 +1,31 @@
+"""One JSON text as a value, also where a writer left NaN and Infinity in it, as Python's own does: those are null."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import msgspec
+
+_decode: Final = msgspec.json.Decoder().decode
+_CONSTANTS: Final = (b"NaN", b"Infinity")
+
+
+def value_of(text: bytes) -> Any:
+    """The value.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON.
+        RecursionError: it is nested too deeply.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        if not text.startswith(b"{") or not any(constant in text for constant in _CONSTANTS):
+            raise
+        try:
+            return json.loads(text, parse_constant=lambda _: None)
+        except ValueError:
+            pass
+        raise
