@@ -145,6 +145,11 @@ class Work:
         finally:
             self._journal.note("")
 
+    def came(self, done: int, of: int) -> None:
+        """Tell how far a long unit has come: so many of its parts are done."""
+        if self._journal is not None:
+            self._journal.came(done, of)
+
     def close(self) -> None:
         """Let go of the journal."""
         if self._journal is not None:

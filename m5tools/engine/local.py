@@ -189,7 +189,11 @@ class LocalEngine:
             scratch.mkdir(parents=True, exist_ok=True)
         terms = Terms(self.deadline, self.refresh)
         tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}, terms) for unit in open_units]
-        for task, done in self.pool.run(tasks, lambda: self._late(stage)):
+
+        def beat() -> None:
+            self.listener.under_way(stage.entry, round_name, *self.pool.under_way())
+
+        for task, done in self.pool.run(tasks, lambda: self._late(stage), beat):
             _raise_failure(stage, task.unit, done)
             markers.add(round_name, task.unit, done)
             self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)

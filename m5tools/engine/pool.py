@@ -72,8 +72,11 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, tasks: Iterable[Task], stop: Callable[[], bool]) -> Iterator[tuple[Task, Done]]:
-        """Do tasks and yield each as it finishes; no new one is begun once `stop()` is true.
+    def run(
+        self, tasks: Iterable[Task], stop: Callable[[], bool], beat: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[Task, Done]]:
+        """Do tasks and yield each as it finishes; no new one is begun once `stop()` is true. `beat` is called about
+        every second while workers are busy.
 
         Raises:
             StageFailed: a unit keeps killing its worker and no single item can be blamed, or not any more.
@@ -96,6 +99,7 @@ class Pool:
             if not busy:
                 return
             ready = set(mp.connection.wait([x for w in busy for x in (w.pipe, w.process.sentinel)], timeout=1.0))
+            beat()
             for worker in busy:
                 task = worker.task
                 assert task is not None
@@ -131,6 +135,11 @@ class Pool:
         self._workers.clear()
         self._journals.cleanup()
 
+    def under_way(self) -> tuple[int, int]:
+        """Parts done of the units that workers are at and that tell of their parts, and how many these have in all."""
+        told = [Journal.progress(w.journal) for w in self._workers if w.task is not None]
+        return sum(done for done, _ in told), sum(of for _, of in told)
+
     def pids(self) -> list[int]:
         """Process ids of the living workers."""
         return [w.process.pid for w in self._workers if w.process.pid is not None]
@@ -141,7 +150,7 @@ class Pool:
         for worker in self._workers:
             if worker.task is None and waiting:
                 worker.task = waiting.popleft()
-                worker.journal.write_text("")
+                Journal.clear(worker.journal)
                 try:
                     worker.pipe.send(worker.task)
                 except (BrokenPipeError, ConnectionResetError):

@@ -24,6 +24,7 @@ class Listener(Protocol):
 
     def round_started(self, entry: str, round_name: str, units: int, done: int) -> None: ...
     def unit_done(self, entry: str, round_name: str, unit: str, counts: Mapping[str, int], seconds: float) -> None: ...
+    def under_way(self, entry: str, round_name: str, parts: int, of: int) -> None: ...
     def stage_done(self, entry: str, counts: Mapping[str, int], seconds: float, up_to_date: bool) -> None: ...
     def note(self, message: str) -> None: ...
     def close(self) -> None: ...
@@ -34,6 +35,7 @@ class Silent:
 
     def round_started(self, entry: str, round_name: str, units: int, done: int) -> None: ...
     def unit_done(self, entry: str, round_name: str, unit: str, counts: Mapping[str, int], seconds: float) -> None: ...
+    def under_way(self, entry: str, round_name: str, parts: int, of: int) -> None: ...
     def stage_done(self, entry: str, counts: Mapping[str, int], seconds: float, up_to_date: bool) -> None: ...
     def note(self, message: str) -> None: ...
     def close(self) -> None: ...
@@ -54,15 +56,24 @@ class PlainLines(Silent):
 
     def unit_done(self, entry: str, round_name: str, unit: str, counts: Mapping[str, int], seconds: float) -> None:
         self._done += 1
-        if time.monotonic() - self._told >= self.EVERY_S:
-            self._told = time.monotonic()
+        if self._due():
             self._say(f"{entry}: {round_name} {self._done}/{self._units}")
+
+    def under_way(self, entry: str, round_name: str, parts: int, of: int) -> None:
+        if of and self._due():
+            self._say(f"{entry}: {round_name} {self._done}/{self._units}, {parts:,} of {of:,} in what is under way")
 
     def stage_done(self, entry: str, counts: Mapping[str, int], seconds: float, up_to_date: bool) -> None:
         self._say(f"{entry}: up to date" if up_to_date else f"{entry}: done in {seconds:.1f} s ({words(counts)})")
 
     def note(self, message: str) -> None:
         self._say(message)
+
+    def _due(self) -> bool:
+        due = time.monotonic() - self._told >= self.EVERY_S
+        if due:
+            self._told = time.monotonic()
+        return due
 
     def _say(self, line: str) -> None:
         print(line, file=self._out, flush=True)
@@ -73,12 +84,18 @@ class JsonLines(Silent):
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stderr
+        self._parts = (0, 0)
 
     def round_started(self, entry: str, round_name: str, units: int, done: int) -> None:
         self._say("round_started", entry=entry, round=round_name, units=units, done=done)
 
     def unit_done(self, entry: str, round_name: str, unit: str, counts: Mapping[str, int], seconds: float) -> None:
         self._say("unit_done", entry=entry, round=round_name, unit=unit, counts=counts, seconds=round(seconds, 3))
+
+    def under_way(self, entry: str, round_name: str, parts: int, of: int) -> None:
+        if of and (parts, of) != self._parts:
+            self._parts = (parts, of)
+            self._say("under_way", entry=entry, round=round_name, parts=parts, of=of)
 
     def stage_done(self, entry: str, counts: Mapping[str, int], seconds: float, up_to_date: bool) -> None:
         self._say("stage_done", entry=entry, counts=counts, seconds=round(seconds, 3), up_to_date=up_to_date)
@@ -94,18 +111,28 @@ class Bars(Silent):
     """A bar for the running round, a line for every finished stage."""
 
     def __init__(self, console: Console | None = None) -> None:
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[under_way]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         console = console or Console(stderr=True)
         self._progress = Progress(TextColumn("{task.description}"), *columns, console=console, transient=True)
         self._progress.start()
-        self._task = self._progress.add_task("", visible=False)
+        self._task = self._progress.add_task("", visible=False, under_way="")
 
     def round_started(self, entry: str, round_name: str, units: int, done: int) -> None:
         self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(f"{entry}: {round_name}", total=units, completed=done)
+        self._task = self._progress.add_task(f"{entry}: {round_name}", total=units, completed=done, under_way="")
 
     def unit_done(self, entry: str, round_name: str, unit: str, counts: Mapping[str, int], seconds: float) -> None:
-        self._progress.advance(self._task)
+        self._progress.update(self._task, advance=1, under_way="")
+
+    def under_way(self, entry: str, round_name: str, parts: int, of: int) -> None:
+        if of:
+            self._progress.update(self._task, under_way=f"[dim]{parts:,} of {of:,} under way[/dim]")
 
     def stage_done(self, entry: str, counts: Mapping[str, int], seconds: float, up_to_date: bool) -> None:
         tail = "up to date" if up_to_date else f"{seconds:.1f} s  [dim]{words(counts)}[/dim]"

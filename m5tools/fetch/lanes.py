@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +39,14 @@ _Row = dict[str, Any]
 
 
 def ask(
-    dataset: Dataset, config: FetchConfig, visit: int, unit: str, rows: pl.DataFrame, clock: Clock, spill: Path
+    dataset: Dataset,
+    config: FetchConfig,
+    visit: int,
+    unit: str,
+    rows: pl.DataFrame,
+    clock: Clock,
+    spill: Path,
+    came: Callable[[int, int], None] = lambda done, of: None,
 ) -> None:
     """Ask the URLs of one unit and make what comes durable as it comes.
 
@@ -50,19 +58,40 @@ def ask(
         rows: rows of the plan that have a lane and are not settled by this visit yet, in its order.
         clock: keeps the deadline; what is not begun before it is left as it was.
         spill: folder for large bodies on their way.
+        came: told how many of these locations are settled, and how many there are.
 
     Raises:
         StageFailed: the disk does not take a body.
     """
     try:
-        asyncio.run(_ask(dataset, config, visit, unit, rows, clock, spill))
+        asyncio.run(_ask(dataset, config, visit, unit, rows, clock, spill, _Count(rows.height, came)))
     except ExceptionGroup as group:
         # Lanes that fail together fail for one reason, such as a full disk.
         raise group.exceptions[0] from group
 
 
+@dataclass
+class _Count:
+    """Locations that the lanes of a unit have settled."""
+
+    of: int
+    came: Callable[[int, int], None]
+    done: int = 0
+
+    def one_more(self) -> None:
+        self.done += 1
+        self.came(self.done, self.of)
+
+
 async def _ask(
-    dataset: Dataset, config: FetchConfig, visit: int, unit: str, rows: pl.DataFrame, clock: Clock, spill: Path
+    dataset: Dataset,
+    config: FetchConfig,
+    visit: int,
+    unit: str,
+    rows: pl.DataFrame,
+    clock: Clock,
+    spill: Path,
+    count: _Count,
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOK_UPS))
     spread = rows.select("host", "pieces").filter(pl.col("pieces") > 1).unique()
@@ -71,10 +100,10 @@ async def _ask(
         for (number,), share in rows.group_by("lane", maintain_order=True):
             packing = packs.Lane(dataset, visit, f"{unit}-{number:02d}", config.deciding, config.locations_a_pack)
             ahead = AHEAD_A_CONNECTION * config.per_host if number else AHEAD_OF_MANY_HOSTS
-            lanes.create_task(_lane(client, share.to_dicts(), packing, ahead))
+            lanes.create_task(_lane(client, share.to_dicts(), packing, ahead, count))
 
 
-async def _lane(client: Client, rows: list[_Row], packing: packs.Lane, ahead: int) -> None:
+async def _lane(client: Client, rows: list[_Row], packing: packs.Lane, ahead: int, count: _Count) -> None:
     """Ask `ahead` of what is settled; settle in order."""
     running: deque[asyncio.Task[packs.Visit | None]] = deque()
     try:
@@ -82,8 +111,10 @@ async def _lane(client: Client, rows: list[_Row], packing: packs.Lane, ahead: in
             running.append(asyncio.create_task(_visit(client, row)))
             if len(running) >= ahead:
                 await _settle(running.popleft(), packing)
+                count.one_more()
         while running:
             await _settle(running.popleft(), packing)
+            count.one_more()
         await asyncio.to_thread(packing.close)
     except BaseException:
         for task in running:

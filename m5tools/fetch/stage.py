@@ -124,7 +124,8 @@ class Fetch(Stage):
         left = rows.filter(~pl.col("location_id").is_in(done))
         if left.height and not work.terms.late:
             clock = Clock(work.terms.deadline)
-            lanes.ask(work.dataset, self.config, visit, unit.key, left, clock, work.scratch / "bodies" / unit.key)
+            bodies = work.scratch / "bodies" / unit.key
+            lanes.ask(work.dataset, self.config, visit, unit.key, left, clock, bodies, work.came)
         return packs.of_unit(work.dataset, visit, unit.key)
 
     @staticmethod

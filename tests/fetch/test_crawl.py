@@ -26,7 +26,9 @@ from m5tools.engine.verify import Fault, verify
 from m5tools.fetch import exchange, plan
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
+from m5tools.journal import Journal
 from m5tools.media import guard, source
+from m5tools.stage import Work
 from m5tools.vocabulary import Reason, State
 
 from .server import Request, Server, picture, reply, serving
@@ -392,3 +394,15 @@ def test_a_host_stays_in_one_unit_and_limits_add_up(make_dataset: Make) -> None:
         assert set(spread.values()) == {1}
         lanes = rows.group_by("host", "unit").agg(pl.len(), pl.col("lane").first())
         assert lanes.filter((pl.col("len") >= 20) != (pl.col("lane") > 0)).is_empty()
+
+
+def test_a_unit_tells_of_every_location_that_is_settled(make_dataset: Make, server: Server, tmp_path: Path) -> None:
+    dataset = make_dataset({"media": listing(pictures(server, 7))})
+    stage, told = fetch(), tmp_path / "worker"
+    (tmp_path / "scratch").mkdir()
+    for round_name in ("list", "look"):
+        for unit in stage.units(dataset, round_name):
+            work = Work(dataset, tmp_path / "scratch", journal=told)
+            stage.process(round_name, unit, work)
+            work.close()
+    assert Journal.progress(told) == (7, 7)
