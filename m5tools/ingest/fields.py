@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from m5tools import atomic
 from m5tools.ingest.delivered import Record, selector, texts_of
@@ -18,6 +19,7 @@ EXAMPLE_KEPT = 80
 NUMBER = "{n}"
 # What a list or an object without content is when it is written out.
 HOLLOW = ("[]", "{}", "null", '""')
+_HOLLOW = pa.array(HOLLOW, pa.large_string())
 
 
 @dataclass
@@ -28,7 +30,7 @@ class FieldCounts:
     filled: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def see(self, columns: dict[str, pl.Series], records: list[Record], inner: Iterable[str]) -> None:
+    def see(self, columns: dict[str, pa.LargeStringArray], records: list[Record], inner: Iterable[str]) -> None:
         """Count a batch.
 
         Args:
@@ -37,13 +39,13 @@ class FieldCounts:
             inner: paths of fields inside objects to count as well.
         """
         self.rows += len(records)
-        for name, values in columns.items():
-            self._note(name, values)
+        for name, texts in columns.items():
+            self._note(name, texts)
         for path in inner:
             if path not in columns:
                 found = texts_of(selector(path)(records))
                 if found.null_count() < len(found):
-                    self._note(path, found)
+                    self._note(path, found.to_arrow())
 
     def add(self, other: FieldCounts) -> None:
         """Take in the counts of another chunk."""
@@ -53,11 +55,11 @@ class FieldCounts:
         for name, example in other.examples.items():
             self.examples[name] = min(self.examples.get(name, example), example)
 
-    def _note(self, name: str, values: pl.Series) -> None:
-        filled = values.filter(values.is_not_null() & ~values.is_in(HOLLOW))
+    def _note(self, name: str, texts: pa.LargeStringArray) -> None:
+        filled = texts.filter(pc.invert(pc.is_in(texts, _HOLLOW))).drop_null()
         self.filled[name] = self.filled.get(name, 0) + len(filled)
-        smallest = filled.min()
-        if isinstance(smallest, str):
+        smallest = pc.min(filled).as_py()
+        if smallest is not None:
             smallest = smallest[:EXAMPLE_KEPT]
             self.examples[name] = min(self.examples.get(name, smallest), smallest)
 

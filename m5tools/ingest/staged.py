@@ -1,9 +1,9 @@
 """What the first round leaves for the last: an uncompressed Arrow file a chunk, the rows of each batch by their home.
 
 The home of a row is the number that the first 16 bits of its product id make. A product's texts, attributes and media
-travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files, where
-the rows of its partition lie together, and touches neither the others nor the delivered bytes, which only repeats are
-asked for.
+travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files, in
+which the rows of a partition lie together, and touches neither the others nor the delivered bytes, which only repeats
+are asked for.
 """
 
 from __future__ import annotations
