@@ -90,6 +90,7 @@ def parse(
             rejects += [(batch.offsets[i], reason, NOTHING, batch.raws[i][:RAW_KEPT]) for i in empty]
             staged_rows = staged_rows.filter(pa.array(filled))
         found.append(staged_rows)
+        del batch, records, taken  # before the next is read
     assert count == sum(rows.num_rows for rows in found) + len(rejects)
     return Parsed(count, found, _rejects(rejects, about), fields)
 
