@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 EARLY = 2  # workers that load while the command still reads its settings; more only once there is work for them
 MOST_DEATHS = 4
+# Arrow's memory that is free goes back to the system after so long, by default after 10 ms: it came back with every
+# batch, page by page and cleared. Between kinds of work the worker gives it back itself.
+MEMORY_KEPT_MS = 10_000
 ITEM_LIMIT_S = 60.0
 
 
@@ -166,7 +169,12 @@ class Pool:
         )
         # Read once, when the libraries are loaded. Threads of OpenBLAS wait for work by spinning, which takes the cores
         # from the other workers.
-        with _set("POLARS_MAX_THREADS", str(self._threads)), _set("OPENBLAS_NUM_THREADS", str(self._threads)):
+        threads = str(self._threads)
+        with (
+            _set("POLARS_MAX_THREADS", threads),
+            _set("OPENBLAS_NUM_THREADS", threads),
+            _set("MIMALLOC_PURGE_DELAY", str(MEMORY_KEPT_MS)),
+        ):
             process.start()
         theirs.close()
         return _Worker(process, ours, journal)

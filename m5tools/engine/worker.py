@@ -69,6 +69,7 @@ def main(tasks: Connection, journal: str, threads: int) -> None:
     # Units make very many small objects without cycles: looking for some every 700 costs a twelfth of an ingest.
     gc.set_threshold(100_000, 50, 50)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    kind = ""
     while True:
         try:
             task: Task | None = tasks.recv()
@@ -76,9 +77,11 @@ def main(tasks: Connection, journal: str, threads: int) -> None:
             return
         if task is None:
             return
+        if task.round_name != kind:
+            # What one unit needed must not add to what the next of another kind needs; one of its kind takes it again.
+            pa.default_memory_pool().release_unused()
+        kind = task.round_name
         tasks.send(perform(task, Path(journal)))
-        # What one unit needed must not add to what the next of another kind needs.
-        pa.default_memory_pool().release_unused()
 
 
 def _die_with_parent() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,8 +16,37 @@ import pyarrow.compute as pc
 from m5tools.ingest.mapping import Selector
 
 Record = dict[str, Any]
-_encode = msgspec.json.Encoder(order="sorted").encode
+_encoder = msgspec.json.Encoder(order="sorted")
+_encode = _encoder.encode
 _NESTED_KINDS = {list, dict, type(None)}
+
+KEYS_AS_COLUMNS: Final = 2_000
+_CELLS_A_VALUE: Final = 8
+_CELLS_ANYWAY: Final = 1 << 20
+
+
+class Records(list[Record]):
+    """The records of a batch, which are turned into columns once, whoever asks for them."""
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The keys of any record, in order."""
+        return sorted(set().union(*self))
+
+    @cached_property
+    def is_wide(self) -> bool:
+        """Whether the records have hardly a key in common, so that columns would be nearly empty, and very many."""
+        cells = len(self.keys) * len(self)
+        return len(self.keys) > KEYS_AS_COLUMNS or cells > _CELLS_A_VALUE * sum(map(len, self)) + _CELLS_ANYWAY
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """The values of each key, keys in order; None where a record lacks it. Not for wide records."""
+        keys = self.keys
+        if len(keys) > 1 and all(len(record) == len(keys) for record in self):
+            # Most exports write all keys into all records.
+            return dict(zip(keys, map(list, zip(*map(itemgetter(*keys), self), strict=True)), strict=True))
+        return {key: [record.get(key) for record in self] for key in keys}
 
 
 def selector(select: Selector) -> Callable[[list[Record]], list[Any]]:
@@ -45,6 +76,8 @@ def along(path: str, records: list[Any]) -> list[Any]:
 
 def _each(key: str, values: list[Any]) -> list[Any]:
     """What each value holds under a key."""
+    if isinstance(values, Records) and not values.is_wide:
+        return values.columns.get(key) or [None] * len(values)
     if not {value.__class__ for value in values} <= _NESTED_KINDS - {list}:
         return [_inside(value, key) for value in values]
     return [value and value.get(key) for value in values]
@@ -72,14 +105,30 @@ def texts_of(values: list[Any], *, single: bool = False) -> pl.Series:
     """
     found = _texts_alone(values)
     if found is not None:
-        return found
-    if not single and {value.__class__ for value in values} <= _NESTED_KINDS:
-        encoded = [None if value is None else _encode(value) for value in values]
-        return pl.Series(pa.array(encoded, pa.large_binary()).cast(pa.large_string()))
-    return not_blank(pa.array([text_of(_single(v) if single else v) for v in values], pa.large_string()))
+        return pl.Series(found)
+    if not single:
+        return pl.Series(_written(values))
+    return pl.Series(not_blank(pa.array([text_of(_single(value)) for value in values], pa.large_string())))
 
 
-def _texts_alone(values: list[Any]) -> pl.Series | None:
+def _written(values: list[Any]) -> pa.LargeStringArray:
+    if {value.__class__ for value in values} <= _NESTED_KINDS:
+        return _encoded(values)
+    return not_blank(pa.array(list(map(text_of, values)), pa.large_string()))
+
+
+def _encoded(values: list[Any]) -> pa.LargeStringArray:
+    """Lists and objects as JSON, None as null."""
+    lines = _encoder.encode_lines(values)
+    ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
+    offsets = np.append(0, ends - np.arange(len(values)))
+    data = lines.translate(None, b"\n")
+    texts = pa.LargeStringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(data))
+    missing = pa.array([value is None for value in values])
+    return pc.if_else(missing, pa.scalar(None, pa.large_string()), texts) if pc.any(missing).as_py() else texts
+
+
+def _texts_alone(values: list[Any]) -> pa.LargeStringArray | None:
     """Values that are all texts or missing, blank ones as null; None where one is not."""
     try:
         return not_blank(pa.array(values, pa.large_string()))
@@ -87,12 +136,12 @@ def _texts_alone(values: list[Any]) -> pl.Series | None:
         return None
 
 
-def not_blank(texts: pa.LargeStringArray) -> pl.Series:
+def not_blank(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Texts, those of white space alone as null."""
     blank = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
     if pc.any(blank).as_py():
-        texts = pc.if_else(blank, pa.scalar(None, pa.large_string()), texts)
-    return pl.Series(texts)
+        return pc.if_else(blank, pa.scalar(None, pa.large_string()), texts)
+    return texts
 
 
 def is_writable(record: Record) -> bool:
@@ -130,19 +179,12 @@ def structure_of(value: Any) -> Any:
     return value
 
 
-def raw_columns(records: list[Record], keys: list[str]) -> tuple[dict[str, pl.Series], set[str]]:
-    """Every key of any record, in order, with its values as text, and the keys whose values are texts alone."""
+def raw_columns(records: Records) -> tuple[dict[str, pa.LargeStringArray], set[str]]:
+    """Every key of any record with its values as text, and the keys whose values are texts alone."""
     columns, plain = {}, set()
-    for key, values in zip(keys, _transposed(records, keys), strict=True):
+    for key, values in records.columns.items():
         found = _texts_alone(values)
         if found is not None:
             plain.add(key)
-        columns[key] = texts_of(values) if found is None else found
+        columns[key] = _written(values) if found is None else found
     return columns, plain
-
-
-def _transposed(records: list[Record], keys: list[str]) -> Iterable[list[Any]]:
-    """The values of each key; of records that all have all keys, which most exports write, at once."""
-    if len(keys) > 1 and all(len(record) == len(keys) for record in records):
-        return map(list, zip(*map(itemgetter(*keys), records), strict=True))
-    return ([record.get(key) for record in records] for key in keys)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import polars as pl
+import pyarrow as pa
 
 from m5tools.ingest.attribute_places import ATTRIBUTE, attributes
 from m5tools.ingest.category_path import path_of
-from m5tools.ingest.delivered import Record, selector, structure_of, text_of, texts_of
+from m5tools.ingest.delivered import Record, Records, selector, structure_of, text_of, texts_of
 from m5tools.ingest.mapping import (
     FIELDS,
     CategoryField,
@@ -70,12 +72,12 @@ class Extractor:
         self._downloads = {f.downloads: selector(f.downloads) for _, f, _ in self._media if f.downloads}
 
     def _given(
-        self, name: ProductField, records: list[Record], raw: dict[str, pl.Series], plain: set[str]
+        self, name: ProductField, records: list[Record], raw: dict[str, pa.LargeStringArray], plain: set[str]
     ) -> pl.Series:
         """A field as delivered; where it is one key of the records that holds texts, that column as it stands."""
         key = self._keys.get(name)
         if key is not None and key in plain:
-            return raw[key]
+            return pl.Series(raw[key])
         values = self._fields[name](records)
         if name == "description":
             values = [_paragraphs(value) for value in values]
@@ -93,6 +95,7 @@ class Extractor:
         Raises:
             RecursionError: a value is nested too deeply to be written out.
         """
+        records = records if isinstance(records, Records) else Records(records)
         raw, plain = given_of(records)
         shared = raw if isinstance(raw, dict) else {}
         fields = []
@@ -132,8 +135,14 @@ def _stack(schema: dict[str, Any], frames: Iterable[pl.DataFrame]) -> pl.DataFra
     return pl.concat([pl.DataFrame(schema=schema), *several]).sort("row", maintain_order=True)
 
 
+@lru_cache(maxsize=8)
+def _paths_known(spec: CategoryField) -> dict[str | None, list[str]]:
+    """The paths of deliveries that were read before, for as long as the process lives."""
+    return {}
+
+
 class _Category:
-    """Reads category paths; equal deliveries are read once, also in later batches."""
+    """Reads category paths; equal deliveries are read once, also in later batches and chunks."""
 
     def __init__(self, spec: CategoryField) -> None:
         self._spec = spec
@@ -141,7 +150,7 @@ class _Category:
         self._columns = [selector(column) for column in spec.columns]
         self._levels = re.compile(spec.levels) if spec.levels else None
         self._skip = frozenset(spec.skip)
-        self._known: dict[str | None, list[str]] = {}
+        self._known = _paths_known(spec)
 
     def read(self, records: list[Record]) -> tuple[list[list[str]], list[int]]:
         """The different paths, and the number of each record's."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from m5tools import atomic
 from m5tools.ingest.delivered import Record, selector, texts_of
@@ -21,6 +23,7 @@ FIELDS_KEPT = 20_000
 NUMBER = "{n}"
 # What a list or an object without content is when it is written out.
 HOLLOW = ("[]", "{}", "null", '""')
+_HOLLOW = pa.array(HOLLOW, pa.large_string())
 
 
 @dataclass
@@ -60,7 +63,7 @@ class FieldCounts:
             if path not in names:
                 found = texts_of(selector(path)(records))
                 if found.null_count() < len(found):
-                    self._note(path, found)
+                    self._note(path, found.to_arrow())
         self._keep(2 * FIELDS_KEPT)
 
     def add(self, other: FieldCounts) -> None:
@@ -94,9 +97,9 @@ class FieldCounts:
             self._count(name, count, smallest)
         return set(counted["key"])
 
-    def _note(self, name: str, values: pl.Series) -> None:
-        filled = values.filter(values.is_not_null() & ~values.is_in(HOLLOW))
-        self._count(name, len(filled), filled.min())
+    def _note(self, name: str, texts: pa.LargeStringArray) -> None:
+        filled = texts.filter(pc.invert(pc.is_in(texts, _HOLLOW))).drop_null()
+        self._count(name, len(filled), pc.min(filled).as_py())
 
     def _count(self, name: str, filled: int, smallest: Any) -> None:
         self.filled[name] = self.filled.get(name, 0) + filled

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest import staged
-from m5tools.ingest.delivered import Record, is_writable, selector, text_of
+from m5tools.ingest.delivered import Record, Records, is_writable, selector, text_of
 from m5tools.ingest.extract import Extracted, Extractor
 from m5tools.ingest.fields import FieldCounts, inner_paths, named_paths
 from m5tools.ingest.mapping import Mapping
@@ -90,12 +90,13 @@ def parse(
             rejects += [(batch.offsets[i], reason, NOTHING, batch.raws[i][:RAW_KEPT]) for i in empty]
             staged_rows = staged_rows.filter(pa.array(filled))
         found.append(staged_rows)
+        del batch, records, taken  # before the next is read
     assert count == sum(rows.num_rows for rows in found) + len(rejects)
     return Parsed(count, found, _rejects(rejects, about), fields)
 
 
-def _joined(batch: Batch, join: Callable[[Record], Record] | None) -> list[Record]:
-    return [join(record) for record in batch.records] if join else batch.records
+def _joined(batch: Batch, join: Callable[[Record], Record] | None) -> Records:
+    return Records(map(join, batch.records) if join else batch.records)
 
 
 def _without_parts(batch: Batch, requires: tuple[str, ...], rejects: list[Reject]) -> Batch:
@@ -154,7 +155,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         "gtin": _arrow(identifiers.gtins(found.fields["gtin"])),
         "category": _arrow(_clean_paths(found.paths).gather(found.path)),
         "language": _arrow(language),
-        "crawled_at": _arrow(pl.select(moments(pl.lit(cleaned["crawled_at"]))).to_series()),
+        "crawled_at": _arrow(moments(cleaned["crawled_at"])),
         "content_hash": pa.array(contents, pa.string()),
         "raw": raw.map(),
         "origin_file": pa.repeat(about.file, count),

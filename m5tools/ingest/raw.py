@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
 
@@ -28,7 +27,7 @@ class Raw:
     hashed: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, columns: dict[str, pl.Series], rows: int, last: tuple[str, ...] = ()) -> Raw:
+    def of(cls, columns: dict[str, pa.LargeStringArray], rows: int, last: tuple[str, ...] = ()) -> Raw:
         """Lay columns out row by row.
 
         Args:
@@ -38,14 +37,12 @@ class Raw:
         """
         names = sorted(columns, key=lambda name: (name in last, name))
         there = (
-            np.array([columns[name].is_not_null().to_numpy() for name in names])
+            np.array([columns[name].is_valid().to_numpy(zero_copy_only=False) for name in names])
             .reshape(len(names), rows)
             .T.astype(bool)
         )
         row, column = np.nonzero(there)
-        laid = pa.concat_arrays(
-            [pa.array([], pa.large_string()), *(columns[n].to_arrow().cast(pa.large_string()) for n in names)]
-        )
+        laid = pa.concat_arrays([pa.array([], pa.large_string()), *(columns[name] for name in names)])
         counts = there.sum(axis=1, dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(counts)])
         behind = there[:, [name in last for name in names]].sum(axis=1, dtype=np.int64)

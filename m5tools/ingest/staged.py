@@ -1,8 +1,9 @@
-"""What the first round leaves for the last: an uncompressed Arrow file a chunk, its rows in the order of the input.
+"""What the first round leaves for the last: an uncompressed Arrow file a chunk, the rows of each batch by their home.
 
 The home of a row is the number that the first 16 bits of its product id make. A product's texts, attributes and media
-travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files and
-copies only the rows of its partition, without the delivered bytes, which only repeats are asked for.
+travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files, in
+which the rows of a partition lie together, and touches neither the others nor the delivered bytes, which only repeats
+are asked for.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ def layout() -> pa.Schema:
 
 
 def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
-    """Write the staged rows of one chunk."""
+    """Write the staged rows of one chunk, given in the order of the input."""
     with (
         atomic.whole_file(folder / f"{unit}.arrow") as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, layout()) as writer,
     ):
         for batch in batches:
-            writer.write_batch(batch)
+            writer.write_batch(batch.take(np.argsort(batch.column("home").to_numpy(), kind="stable")))
 
 
 def read(folder: Path, columns: list[str]) -> pa.Table:
@@ -56,22 +57,26 @@ def read(folder: Path, columns: list[str]) -> pa.Table:
 
 
 def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
-    """The staged rows whose home is at least `first` and below `beyond`, in the same order.
+    """The staged rows whose home is at least `first` and below `beyond`; those of one home in the order of the input.
 
     Returns:
         The columns of :func:`layout`; instead of `delivered`, which few rows are asked for, `place` (int64), by which
         :func:`delivered` finds it.
     """
-    found = [pa.Table.from_batches([], _beside_delivered())]
+    nothing = _beside_delivered().empty_table()
+    found = [nothing]
     for number, file in enumerate(_files(folder)):
         place = number << _ROW_BITS
+        parts = [nothing]
         for batch in _mapped(file).to_batches():
-            homes = batch.column("home").to_numpy()
-            rows = np.flatnonzero((homes >= first) & (homes < beyond))
-            taken = batch.drop_columns(["delivered"]).take(rows)
-            found.append(pa.Table.from_batches([taken.append_column("place", pa.array(rows + place))]))
+            begin, end = np.searchsorted(batch.column("home").to_numpy(), (first, beyond)).tolist()
+            places = pa.array(np.arange(place + begin, place + end))
+            rows = batch.drop_columns(["delivered"]).slice(begin, end - begin).append_column("place", places)
+            parts.append(pa.Table.from_batches([rows]))
             place += batch.num_rows
-    return pa.concat_tables(found).combine_chunks()
+        # Beside nothing even a single part is copied, so that the file need not stay mapped.
+        found.append(pa.concat_tables(parts).combine_chunks())
+    return pa.concat_tables(found)
 
 
 def delivered(folder: Path, places: pl.Series) -> pl.Series:

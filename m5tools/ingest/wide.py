@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from m5tools.ingest.delivered import Record, not_blank, raw_columns, text_of
+from m5tools.ingest.delivered import Records, not_blank, raw_columns, text_of
 from m5tools.ingest.raw import Raw
-
-KEYS_AS_COLUMNS: Final = 2_000
-_CELLS_A_VALUE: Final = 8
-_CELLS_ANYWAY: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,16 +39,12 @@ class Entries:
         return Raw(keys, texts, offsets, offsets[1:] - behind)
 
 
-Given = dict[str, pl.Series] | Entries
+Given = dict[str, pa.LargeStringArray] | Entries
 
 
-def given_of(records: list[Record]) -> tuple[Given, set[str]]:
+def given_of(records: Records) -> tuple[Given, set[str]]:
     """Every value of some records as text: by key where keys are shared, and which keys hold texts alone."""
-    keys: set[str] = set().union(*records)
-    cells, values = len(keys) * len(records), sum(map(len, records))
-    if len(keys) > KEYS_AS_COLUMNS or cells > _CELLS_A_VALUE * values + _CELLS_ANYWAY:
-        return _entries(records), set()
-    return raw_columns(records, sorted(keys))
+    return (_entries(records), set()) if records.is_wide else raw_columns(records)
 
 
 def raw_of(given: Given, rows: int, last: tuple[str, ...] = ()) -> Raw:
@@ -60,13 +52,13 @@ def raw_of(given: Given, rows: int, last: tuple[str, ...] = ()) -> Raw:
     return given.raw(rows, last) if isinstance(given, Entries) else Raw.of(given, rows, last)
 
 
-def _entries(records: list[Record]) -> Entries:
+def _entries(records: Records) -> Entries:
     values: list[Any] = [text_of(value) for record in records for value in record.values()]
     return Entries(
         pl.DataFrame({
             "row": np.repeat(np.arange(len(records)), list(map(len, records))),
             "key": pl.Series(list(chain.from_iterable(records)), dtype=pl.String),
-            "text": not_blank(pa.array(values, pa.large_string())),
+            "text": pl.Series(not_blank(pa.array(values, pa.large_string()))),
         })
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ def test_entries_are_what_columns_are(monkeypatch: pytest.MonkeyPatch) -> None:
         for i in range(200)
     ]
     columns = parsed(records)
-    monkeypatch.setattr(wide, "KEYS_AS_COLUMNS", 5)
+    monkeypatch.setattr(delivered, "KEYS_AS_COLUMNS", 5)
     entries = parsed(records)
     assert entries.staged[0].equals(columns.staged[0])
     assert entries.fields == columns.fields

@@ -31,8 +31,9 @@ def location_ids(locations: pl.Series, source: str) -> pl.Series:
         key = value if "://" in value else f"{source}\x1f{value}"
         return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
-    unique = locations.unique(maintain_order=True)
-    return locations.replace_strict(unique, pl.Series([one(v) for v in unique], dtype=pl.String))
+    given = locations.to_list()
+    found = {value: one(value) for value in dict.fromkeys(given)}
+    return pl.Series(map(found.__getitem__, given), dtype=pl.String)
 
 
 def canonical_url(url: str) -> str:
