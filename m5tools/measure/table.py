@@ -7,6 +7,7 @@ from collections.abc import Collection
 import polars as pl
 
 from m5tools import wording
+from m5tools.measure import quantities
 
 
 def signals(
@@ -52,7 +53,7 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
     """`product_id`, `repeated_names`, `contradictory_names`, for products that list a name more than once.
 
     Two values contradict each other where neither holds all the words of the other ("steel", "stainless steel") and
-    they are not one quantity in two spellings (15.6 in, 15.6").
+    they are not one quantity in two spellings (15.6 in, 15.6") or in two units (125 g, 4.4 oz).
     """
     listed = ["product_id", "name", "language"]
     again = pairs.filter(pl.struct(listed).is_duplicated())
@@ -66,6 +67,7 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
         )
         .unique([*listed, "meaning"], keep="first", maintain_order=True)
     )
+    told = told.join(_in_several_units(told, listed), on=listed, how="anti", nulls_equal=True)
     longest = told.sort(pl.col("words").str.len_bytes(), descending=True, maintain_order=True).group_by(
         listed, maintain_order=True
     )
@@ -80,6 +82,18 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
     )
     repeated = again.group_by("product_id").agg(repeated_names=pl.col("name").n_unique())
     return repeated.join(contradicting, on="product_id", how="left")
+
+
+def _in_several_units(told: pl.DataFrame, listed: list[str]) -> pl.DataFrame:
+    """The names under which a product tells one quantity, each time in another unit."""
+    known = quantities.read(told.filter(pl.len().over(listed) > 1))
+    amount = pl.col("amount")
+    groups = known.group_by(listed, maintain_order=True).agg(
+        one=quantities.near(amount.min(), amount.max()),
+        comparable=(pl.col("dimension").n_unique() == 1) & amount.is_not_null().all(),
+        units_differ=pl.col("factor").n_unique() == pl.len(),
+    )
+    return groups.filter("one", "comparable", "units_differ").select(listed)
 
 
 def usual_names(
