@@ -57,7 +57,6 @@ def corpus(dataset: Dataset, config: WordsConfig) -> Corpus:
 def _read(root: str, files: tuple[tuple[str, int], ...], config: WordsConfig) -> Corpus:
     dataset = Dataset(root)
     categories = dataset.read("corpus_categories").select("category", "products")
-    size = int(dataset.scan("products").select(pl.len()).collect().item())
     least = [config.boilerplate_titles, min(config.boilerplate_categories, categories.height)]
     if dataset.scan("products").select(pl.len()).collect().item() < SMALL:
         least = [min(n, SMALL_TITLES) for n in least]

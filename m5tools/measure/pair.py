@@ -18,8 +18,7 @@ from typing import Final
 
 import polars as pl
 
-from m5tools import wording
-from m5tools.measure import quantities
+from m5tools import quantities, wording
 
 BRAND: Final = "brand"
 _ABBREVIATION: Final = r"^[a-z]{1,3}$"

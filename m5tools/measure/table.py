@@ -6,8 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from m5tools import wording
-from m5tools.measure import quantities
+from m5tools import quantities, wording
 
 
 def signals(
@@ -67,7 +66,7 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
         )
         .unique([*listed, "meaning"], keep="first", maintain_order=True)
     )
-    told = told.join(_in_several_units(told, listed), on=listed, how="anti", nulls_equal=True)
+    told = told.join(quantities.one_in_several_units(told, listed), on=listed, how="anti", nulls_equal=True)
     longest = told.sort(pl.col("words").str.len_bytes(), descending=True, maintain_order=True).group_by(
         listed, maintain_order=True
     )
@@ -82,18 +81,6 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
     )
     repeated = again.group_by("product_id").agg(repeated_names=pl.col("name").n_unique())
     return repeated.join(contradicting, on="product_id", how="left")
-
-
-def _in_several_units(told: pl.DataFrame, listed: list[str]) -> pl.DataFrame:
-    """The names under which a product tells one quantity, each time in another unit."""
-    known = quantities.read(told.filter(pl.len().over(listed) > 1))
-    amount = pl.col("amount")
-    groups = known.group_by(listed, maintain_order=True).agg(
-        one=quantities.near(amount.min(), amount.max()),
-        comparable=(pl.col("dimension").n_unique() == 1) & amount.is_not_null().all(),
-        units_differ=pl.col("factor").n_unique() == pl.len(),
-    )
-    return groups.filter("one", "comparable", "units_differ").select(listed)
 
 
 def usual_names(

@@ -7,6 +7,7 @@ as °C and °F or sheets and rolls, cannot be told into each other.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -76,3 +77,20 @@ def near(one: pl.Expr, other: pl.Expr) -> pl.Expr:
     """Two amounts of one dimension are the same but for rounding; nothing and less than nothing is near nothing."""
     low, high = pl.min_horizontal(one, other), pl.max_horizontal(one, other)
     return (low > 0) & (high <= ROUNDING * low)
+
+
+def one_in_several_units(told: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """`by` of the groups that tell one quantity, each time in another unit.
+
+    Args:
+        told: `number`, `unit` and the columns `by`; each different quantity of a group once.
+        by: what makes a group.
+    """
+    known = read(told.filter(pl.len().over(by) > 1))
+    amount = pl.col("amount")
+    groups = known.group_by(by, maintain_order=True).agg(
+        one=near(amount.min(), amount.max()),
+        comparable=(pl.col("dimension").n_unique() == 1) & amount.is_not_null().all(),
+        units_differ=pl.col("factor").n_unique() == pl.len(),
+    )
+    return groups.filter("one", "comparable", "units_differ").select(by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from m5tools.measure import quantities
+from m5tools import quantities
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,12 @@ def test_near_is_rounding_and_nothing_is_near_nothing() -> None:
     pairs = pl.DataFrame({"one": [100.0, 101.9, 100.0, 0.0, -1.0], "other": [101.9, 100.0, 102.1, 0.0, -1.0]})
     near = pairs.select(quantities.near(pl.col("one"), pl.col("other"))).to_series()
     assert near.to_list() == [True, True, False, False, False]
+
+
+def test_groups_that_tell_one_quantity_in_several_units() -> None:
+    told = pl.DataFrame(
+        [("a", 125.0, "g"), ("a", 4.4, "oz"), ("b", 100.0, "g"), ("b", 101.0, "g"), ("c", 1.0, "kg"), ("c", None, None),
+         ("d", 5.0, "g"), (None, 1.0, "l"), (None, 1000.0, "ml")],
+        schema={"of": pl.String, "number": pl.Float64, "unit": pl.String}, orient="row",
+    )  # fmt: skip
+    assert quantities.one_in_several_units(told, ["of"])["of"].to_list() == ["a", None]
