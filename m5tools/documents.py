@@ -192,6 +192,8 @@ def complaint(error: ErrorDetails) -> str:
         chosen = error["ctx"]
         kind = chosen["discriminator"].strip("'")
         return f"there is no {kind} '{chosen['tag']}'; there are {chosen['expected_tags']}"
+    if error["type"] == "model_type":
+        return "is empty" if error["input"] is None else "should be keys with values, one a line"
     message = error["msg"].removeprefix("Value error, ")
     if isinstance(error["input"], str | int | float | bool):
         message += f" (it is {error['input']!r})"

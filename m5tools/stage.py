@@ -63,6 +63,18 @@ class Input:
         """The stage that writes it."""
         return schema.law(self.table).stage
 
+    @property
+    def chosen(self) -> str:
+        """Which of several it is, in words: ` of the policy 'strict'`."""
+        return "".join(f" of the {kind} '{name}'" for kind, name in self.choices.items())
+
+    @property
+    def settings(self) -> list[str]:
+        """What the command that makes it must be told; an ingest is told by its recipe."""
+        if self.stage == "ingest":
+            return []
+        return [word for kind, name in self.choices.items() for word in ("--set", f"{kind}={name}")]
+
     def entries(self, stages: Mapping[str, StageEntry]) -> list[str]:
         """The finished runs in `dataset.json` that wrote it."""
         if self.choices:
@@ -254,8 +266,8 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
         entries = source.entries(stages)
         if not entries:
             raise StaleError(
-                f"'{stage.name}' reads the table '{source.table}', which is not there yet; "
-                f"run: m5 {source.stage} --dataset {dataset.root}"
+                f"'{stage.name}' reads the table '{source.table}'{source.chosen}, which is not there yet; "
+                f"run: {shlex.join(['m5', source.stage, '--dataset', str(dataset.root), *source.settings])}"
             )
         if source.stage == "ingest" and not source.choices:
             for crawl in manifest["crawls"]:

@@ -119,3 +119,13 @@ def test_aliases_without_end_are_refused(tmp_path: Path, text: str) -> None:
 def test_an_alias_used_twice_is_fine(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: &a [1, 2]\nb: *a\nc: *a\n")
     assert documents.read(tmp_path / "a.yaml") == {"a": [1, 2], "b": [1, 2], "c": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("", "document: is empty"), ("- a\n- b\n", "should be keys with values")]
+)
+def test_a_file_that_is_no_document_at_all(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=complaint):
+        documents.load(path, Selection)

@@ -56,7 +56,7 @@ def print_cut(dataset: Dataset, cut: str) -> None:
 def _table(what: str, *heads: str) -> Table:
     table = Table(box=None)
     for head in (what, *heads):
-        table.add_column(head, no_wrap=True, justify="left" if head == what else "right")
+        table.add_column(head, overflow="fold", justify="left" if head == what else "right")
     return table
 
 

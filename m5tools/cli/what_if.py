@@ -62,7 +62,7 @@ def print_what_if(root: Path, standing: Tag, policy: str) -> None:
 def _table(what: str, *heads: str) -> Table:
     table = Table(box=None)
     for head in (what, *heads):
-        table.add_column(head, no_wrap=True, justify="left" if head == what else "right")
+        table.add_column(head, overflow="fold", justify="left" if head == what else "right")
     return table
 
 

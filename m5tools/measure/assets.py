@@ -21,6 +21,7 @@ from m5tools.measure.image import Look
 from m5tools.measure.kept import Found, Kept, Row
 from m5tools.media import audio, image, source, video
 from m5tools.media.guard import DecodeError, NoSoundTrack, bounded
+from m5tools.media.image import Picture
 from m5tools.stage import Counts, Work
 from m5tools.vocabulary import Modality, Reason, State
 
@@ -87,7 +88,9 @@ def _measured(modality: Modality, batch: list[Row], depth: Depth, work: Work) ->
 
 
 def _images(batch: list[Row], work: Work) -> Found:
-    looks: list[Look | Reason] = [_look(asset, work) for asset in batch]
+    # First decoding and then looking, each for the whole batch: taking turns, either finds its code out of the cache.
+    decoded = [_decoded(asset, work) for asset in batch]
+    looks = [_look(asset, picture, work) for asset, picture in zip(batch, decoded, strict=True)]
     rows = iter(image_signals.rows([look for look in looks if isinstance(look, Look)]))
     found: Found = []
     for asset, look in zip(batch, looks, strict=True):
@@ -98,12 +101,19 @@ def _images(batch: list[Row], work: Work) -> Found:
     return found
 
 
-def _look(asset: Row, work: Work) -> Look | Reason:
+def _decoded(asset: Row, work: Work) -> Picture | Reason:
     with work.item(asset["asset_id"]):
         try:
-            return image_signals.look(image.decode(_bytes(asset, work), image_signals.DECODED))
+            return image.decode(_bytes(asset, work), image_signals.DECODED)
         except DecodeError as error:
             return error.reason
+
+
+def _look(asset: Row, picture: Picture | Reason, work: Work) -> Look | Reason:
+    if isinstance(picture, Reason):
+        return picture
+    with work.item(asset["asset_id"]):
+        return image_signals.look(picture)
 
 
 def _audio(asset: Row, depth: Depth, work: Work) -> Found:

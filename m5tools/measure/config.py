@@ -13,7 +13,9 @@ class WordsConfig(StageConfig):
 
     languages: bool = Field(default=True, description="Detect the language of every text.")
     boilerplate_titles: int = Field(
-        default=5, ge=2, description="A phrase is boilerplate from so many different titles on."
+        default=5,
+        ge=2,
+        description="A phrase is boilerplate from so many different titles on (three at most below 5,000 products).",
     )
     boilerplate_categories: int = Field(
         default=5, ge=0, description="… and categories on (all, where the corpus has fewer)."

@@ -27,6 +27,7 @@ TOLERANCE: Final = 28
 CONTENT_SHARE: Final = 0.01
 FLAT: Final = 2
 RELIEF_SIDE: Final = 32
+PLAIN: Final = 10.0
 CENTRE: Final = 0.9
 DARK: Final = 32
 BRIGHT: Final = 224
@@ -51,7 +52,8 @@ class Look:
         content: … of what the trim leaves; None where nothing stands out.
         centre: … of the middle of that, 90 % of either side.
         colours: sampled pixels of the content, uint8 [24, 24, 3].
-        preview: a JPEG.
+        rgb: the thumbnail, uint8 [h, w, 3].
+        preview: a JPEG of it.
     """
 
     facts: dict[str, Any]
@@ -59,6 +61,7 @@ class Look:
     content: pdq.Grid | None
     centre: pdq.Grid | None
     colours: Rgb
+    rgb: Rgb
     preview: bytes
 
 
@@ -104,6 +107,7 @@ def look(picture: Picture) -> Look:
         content=None if box is None else whole if area == luma.size else pdq.grid(inside),
         centre=None if box is None else pdq.grid(_centre(inside)),
         colours=samples(rgb[top:bottom, left:right]),
+        rgb=rgb,
         preview=encode_jpeg(rgb),
     )
 
@@ -126,7 +130,7 @@ def rows(looks: Sequence[Look]) -> list[dict[str, Any]]:
     content = np.stack([one.whole if one.content is None else one.content for one in looks])
     centre = np.stack([one.whole if one.centre is None else one.centre for one in looks])
     columns = {
-        "relief": reliefs(whole),
+        "relief": _reliefs(whole, looks),
         "dark_share": _share(whole < DARK),
         "bright_share": _share(whole >= BRIGHT),
         "clipped_share": _share((whole <= CLIPPED[0]) | (whole >= CLIPPED[1])),
@@ -171,6 +175,17 @@ def _variance(values: npt.NDArray[Any]) -> float:
     return float(cv2.norm(values) ** 2) / values.size - float(cv2.mean(values)[0]) ** 2
 
 
+def _reliefs(grids: pdq.Grid, looks: Sequence[Look]) -> list[float]:
+    """By brightness, and where that tells of nothing by colour: red on green of equal brightness is no blank."""
+    found = reliefs(grids)
+    plain = [place for place, relief in enumerate(found) if relief < PLAIN]
+    for place in plain:
+        small = cv2.resize(looks[place].rgb, (pdq.GRID, pdq.GRID), interpolation=cv2.INTER_AREA)
+        tints = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)[..., 1:].transpose(2, 0, 1)
+        found[place] = max(found[place], *reliefs(np.asarray(tints, np.uint8)))
+    return found
+
+
 def reliefs(grids: pdq.Grid) -> list[float]:
     """What stands out of an evenly lit ground, in levels from the 1st to the 99th percentile.
 
@@ -178,7 +193,7 @@ def reliefs(grids: pdq.Grid) -> list[float]:
     noise nor slope to show for content, whatever its standard deviation.
 
     Args:
-        grids: smoothed brightness, uint8 [n, 64, 64].
+        grids: smoothed brightness, or a*, b* of colours, uint8 [n, 64, 64].
     """
     rows = grids[:, ::2].astype(np.float32) + grids[:, 1::2]
     grid = (rows[:, :, ::2] + rows[:, :, 1::2]) / 4

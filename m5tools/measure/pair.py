@@ -2,7 +2,8 @@
 
 A title seldom repeats the table, so a value that is missing from it proves nothing. What tells is a *rival*: a value
 that other products list under the same name. "… 256 GB" over a table that says 128 GB is a conflict; a title without
-any capacity is none. Not every name is told that way ("light" is a strength of lids and a lamp), so two steps:
+any capacity is none, nor is 1 l over 1000 ml. Not every name is told that way ("light" is a strength of lids and a
+lamp), so two steps:
 
 1. :func:`claims`: per partition, what the titles say about each attribute and brand;
 2. :func:`reliable_names`, :func:`true_brands`: over the corpus, the names whose own value the titles mostly tell, and
@@ -17,9 +18,10 @@ from typing import Final
 
 import polars as pl
 
-from m5tools import wording
+from m5tools import quantities, wording
 
 BRAND: Final = "brand"
+_ABBREVIATION: Final = r"^[a-z]{1,3}$"
 _OWN: Final = "own"
 _RIVAL: Final = "rival"
 
@@ -53,7 +55,10 @@ def claims(
     spoken = said.join(own, on="row")
     known = spoken.join(vocabulary, on=["name", "run"], how="semi")
     literal = spoken.filter(pl.col("run") == pl.col("value"))
-    holds = _within("run", "value") | _within("value", "run")
+    same = _same_quantities(known)
+    known = known.join(same, on=["row", "name", "run", "value"], how="left")
+    literal = literal.with_columns(same=pl.lit(None, pl.Boolean))
+    holds = _within("run", "value") | _within("value", "run") | pl.col("same").fill_null(False)
     return (
         pl.concat([known, literal])
         .group_by("row", "name", "run")
@@ -65,11 +70,26 @@ def claims(
 
 
 def _own_values(rows: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
-    """`row`, `name`, `value` (words): what each product's table and brand field say."""
+    """`row`, `name`, `value` (words): what each product's table says, and the brand field where the table has no brand:
+    a table of another product has another brand, whatever the field says."""
     listed = attributes.select("product_id", "name", "value").join(rows.select("row", "product_id"), on="product_id")
-    brand = rows.select("row", name=pl.lit(BRAND), value="brand")
-    said = pl.concat([listed.select("row", "name", "value"), brand]).drop_nulls("value")
+    named = pl.when(pl.col("name").is_in(list(wording.BRAND_NAMES))).then(pl.lit(BRAND)).otherwise("name")
+    table = listed.select("row", "value", name=named).select("row", "name", "value").drop_nulls("value")
+    field = rows.select("row", name=pl.lit(BRAND), value="brand")
+    unbranded = field.join(table.filter(pl.col("name") == BRAND), on="row", how="anti")
+    said = pl.concat([table, unbranded]).drop_nulls("value")
     return said.with_columns(value=wording.words(pl.col("value"))).filter(pl.col("value") != "").unique()
+
+
+def _same_quantities(known: pl.DataFrame) -> pl.DataFrame:
+    """`row`, `name`, `run`, `value`, `same` (true): a title's words that are the quantity of the value in another unit,
+    1 l over 1000 ml."""
+    told = quantities.read_words(known, "run")
+    listed = quantities.read_words(told.select("value").unique(), "value")
+    both = told.join(listed, on=["value", "dimension"], suffix="_listed")
+    other_unit = pl.col("factor") != pl.col("factor_listed")
+    found = both.filter(other_unit, quantities.near(pl.col("amount"), pl.col("amount_listed")))
+    return found.select("row", "name", "run", "value", same=pl.lit(True)).unique()
 
 
 def _within(inner: str, outer: str) -> pl.Expr:
@@ -139,6 +159,7 @@ def agreement(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, b
         .agg(title_table_checked=pl.len(), title_table_conflicts=pl.col("conflict").sum())
     )
     foreign = said.filter((pl.col("name") == BRAND) & (pl.col("says") == _RIVAL)).join(brands, on="run", how="semi")
+    foreign = _as_brands_are_written(foreign, products)
     title, brand = wording.words(pl.col("title")), wording.words(pl.col("brand"))
     in_title = _run_or_part(title, brand)
     return (
@@ -153,6 +174,18 @@ def agreement(products: pl.DataFrame, said: pl.DataFrame, names: pl.DataFrame, b
         )
         .sort("product_id")
     )
+
+
+def _as_brands_are_written(foreign: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """Without abbreviations that the title does not write in capitals, or that it writes in capitals as all else: "hp
+    murah" is a cheap phone in Indonesian, and no HP."""
+    short = pl.col("run").str.contains(_ABBREVIATION)
+    title = pl.col("title").fill_null("")
+    around = title.str.replace_all(r"[^\p{L}\p{N}]+", " ")
+    capitals = (" " + around + " ").str.contains(" " + pl.col("run").str.to_uppercase() + " ", literal=True)
+    mixed = title.str.contains(r"\p{Ll}")
+    titled = foreign.join(products.select("product_id", "title"), on="product_id", how="left", maintain_order="left")
+    return titled.filter(~short | (capitals & mixed)).drop("title")
 
 
 def _run_or_part(title: pl.Expr, brand: pl.Expr) -> pl.Expr:

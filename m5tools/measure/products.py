@@ -98,13 +98,13 @@ def _by_partition(work: Work, kind: str, rows: pl.DataFrame) -> None:
             rows.filter(place == partition).write_parquet(temporary)
 
 
-def relate(partition: int, config: WordsConfig, previews: Collection[str], work: Work) -> Counts:
+def relate(partition: int, config: WordsConfig, shown: pl.DataFrame, work: Work) -> Counts:
     """Pair signals of a partition.
 
     Args:
         partition: which one.
         config: which models compare meanings.
-        previews: the parts of `previews_image` that this run has written.
+        shown: `product_id`, `vector` of the picture that stands for each product; empty without a model.
         work: where the signals go.
     """
     dataset = work.dataset
@@ -125,7 +125,7 @@ def relate(partition: int, config: WordsConfig, previews: Collection[str], work:
         facts.category_support(homes, counts.words, counts.categories),
         pair.spread(pl.read_parquet(_partial(work, _PICTURES, partition))),
         pair.lengths(pl.read_parquet(_partial(work, _SOUND, partition))),
-        *_similarities(config, products, telling, previews, work),
+        *_similarities(config, products, telling, shown),
     ]
     for column in columns:
         rows = rows.join(column, on="product_id", how="left", maintain_order="left")
@@ -134,7 +134,7 @@ def relate(partition: int, config: WordsConfig, previews: Collection[str], work:
 
 
 def _similarities(
-    config: WordsConfig, products: pl.DataFrame, attributes: pl.DataFrame, previews: Collection[str], work: Work
+    config: WordsConfig, products: pl.DataFrame, attributes: pl.DataFrame, shown: pl.DataFrame
 ) -> list[pl.DataFrame]:
     found = []
     ids, files = products["product_id"], config.vectors
@@ -144,30 +144,11 @@ def _similarities(
         rows = similarity.from_vectors(files, ids, Modality.TEXT, Modality.TABLE)
         found.append(rows.rename({"similarity": "text_table_similarity"}))
     if config.image_model:
-        pictures = _pictures(work.dataset, ids, previews)
-        found.append(similarity.image_text(config.image_model, products, pictures))
+        found.append(similarity.image_text(config.image_model, products, shown))
     elif files:
         rows = similarity.from_vectors(files, ids, Modality.IMAGE, Modality.TEXT)
         found.append(rows.rename({"similarity": "image_text_similarity"}))
     return found
-
-
-def _pictures(dataset: Dataset, ids: pl.Series, previews: Collection[str]) -> pl.DataFrame:
-    """`product_id`, `preview` of the first picture that decoded."""
-    named = [dataset.folder("previews_image") / f"{part}.parquet" for part in previews]
-    files = [file for file in named if file.is_file()]  # a slice of broken pictures has none
-    if not files:
-        return pl.DataFrame(schema={"product_id": pl.String, "preview": pl.Binary})
-    listed = (
-        dataset.scan("media")
-        .filter(pl.col("modality") == Modality.IMAGE.value, pl.col("product_id").is_in(ids.implode()))
-        .join(dataset.scan("fetched").select("location_id", "asset_id"), on="location_id")
-        .select("product_id", "position", "asset_id")
-        .collect()
-    )
-    shown = pl.scan_parquet(files, glob=False).filter(pl.col("asset_id").is_in(listed["asset_id"].unique().implode()))
-    first = listed.join(shown.collect(), on="asset_id").sort("product_id", "position")
-    return first.unique("product_id", keep="first", maintain_order=True).select("product_id", "preview")
 
 
 def _titled(products: pl.DataFrame, attributes: pl.DataFrame, placeholders: Collection[str]) -> pl.DataFrame:

@@ -40,23 +40,33 @@ def text_table(model: str, products: pl.DataFrame, attributes: pl.DataFrame) -> 
     return both.select("product_id").with_columns(text_table_similarity=pl.Series(cosines, dtype=pl.Float32))
 
 
+def picture_vectors(model: str, previews: pl.Series) -> NDArray[np.float32]:
+    """The vectors of pictures: float32 [n, size].
+
+    Args:
+        model: path or name of a CLIP or SigLIP model that sentence-transformers can load.
+        previews: JPEG or WebP bytes.
+    """
+    from PIL import Image
+
+    shown: list[NDArray[np.float32]] = []
+    for part in previews.to_frame().iter_slices(_TEXTS_AT_ONCE):
+        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in part.to_series()]
+        shown.append(_encoded(model, images))
+    return np.concatenate(shown) if shown else np.empty((0, 1), np.float32)
+
+
 def image_text(model: str, products: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
     """`product_id`, `image_text_similarity` of a picture with the title, or the description where there is none.
 
     Args:
-        model: path or name of a CLIP or SigLIP model that sentence-transformers can load.
+        model: the model that made the vectors.
         products: `product_id`, `title`, `description`.
-        pictures: `product_id`, `preview` (JPEG or WebP bytes).
+        pictures: `product_id`, `vector` (as :func:`picture_vectors` makes them).
     """
-    from PIL import Image
-
     told = products.select("product_id", text=pl.coalesce("title", "description")).drop_nulls()
     both = told.join(pictures, on="product_id", maintain_order="left")
-    shown: list[NDArray[np.float32]] = []
-    for part in both["preview"].to_frame().iter_slices(_TEXTS_AT_ONCE):
-        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in part.to_series()]
-        shown.append(_encoded(model, images))
-    pixels = np.concatenate(shown) if shown else np.empty((0, 1), np.float32)
+    pixels = np.array(both["vector"].to_list(), np.float32)
     cosines = _cosines(pixels, _encoded(model, both["text"].to_list()))
     return both.select("product_id").with_columns(image_text_similarity=pl.Series(cosines, dtype=pl.Float32))
 

@@ -1,7 +1,8 @@
 """The measuring stage: every media file decoded once, every text and table scanned once; no verdicts, only numbers.
 
 The round "measure" takes slices of media files and partitions of products; what titles say about attributes must be
-weighed over the corpus before it counts, so the rounds "weigh" and "pair" come after.
+weighed over the corpus before it counts, so the rounds "weigh" and "pair" come after; with a model for pictures the
+round "show" between them encodes each picture that stands for a product once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset, part_name
-from m5tools.measure import products, similarity
+from m5tools.measure import products, shown, similarity
 from m5tools.measure.assets import Depth, measure
 from m5tools.measure.config import WordsConfig
 from m5tools.stage import Counts, Input, Stage, Unit, Work
@@ -21,6 +22,7 @@ from m5tools.vocabulary import MEDIA, Modality
 
 _MEASURE: Final = "measure"
 _WEIGH: Final = "weigh"
+_SHOW: Final = "show"
 _PAIR: Final = "pair"
 MOST_SLICES: Final = 2_000
 """Of one modality: whoever reads the signals opens a part for each."""
@@ -41,7 +43,7 @@ class Measure(Stage):
     """Writes one wide table of signals per modality, and previews."""
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     writes: ClassVar[tuple[str, ...]] = (
         *(f"signals_{m}" for m in ("image", "text", "table", "video", "audio", "pair")),
         *(f"previews_{m}" for m in MEDIA),
@@ -64,12 +66,14 @@ class Measure(Stage):
         return [similarity.fingerprint(place) for place in places] or None
 
     def rounds(self) -> tuple[str, ...]:
-        return (_MEASURE, _WEIGH, _PAIR)
+        return (_MEASURE, _WEIGH, _SHOW, _PAIR) if self.config.image_model else (_MEASURE, _WEIGH, _PAIR)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         partitions = [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
         if round_name == _WEIGH:
             return [Unit(_WEIGH)]
+        if round_name == _SHOW:
+            return self._slices(dataset, Modality.IMAGE)
         if round_name == _PAIR:
             return partitions
         slices = [unit for modality in MEDIA for unit in self._slices(dataset, modality)]
@@ -95,12 +99,20 @@ class Measure(Stage):
         ]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        model = self.config.image_model
         if round_name == _WEIGH:
+            if model:
+                shown.choose(self._parts(work, Modality.IMAGE), work)
             video, audio = (self._parts(work, m) for m in (Modality.VIDEO, Modality.AUDIO))
             return products.weigh(self.config, video, audio, work)
+        if round_name == _SHOW:
+            assert model
+            shown.encode(unit.key, model, work)
+            return {}
         if round_name == _PAIR:
-            shown = self._parts(work, Modality.IMAGE) if self.config.image_model else []
-            return products.relate(int(unit.args["partition"]), self.config, shown, work)
+            partition = int(unit.args["partition"])
+            pictures = shown.vectors(partition, self._parts(work, Modality.IMAGE) if model else (), work)
+            return products.relate(partition, self.config, pictures, work)
         if "partition" in unit.args:
             return products.measure(int(unit.args["partition"]), self.config, work)
         modality = Modality(unit.args["modality"])

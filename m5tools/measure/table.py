@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from m5tools import wording
+from m5tools import quantities, wording
 
 
 def signals(
@@ -52,7 +52,7 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
     """`product_id`, `repeated_names`, `contradictory_names`, for products that list a name more than once.
 
     Two values contradict each other where neither holds all the words of the other ("steel", "stainless steel") and
-    they are not one quantity in two spellings (15.6 in, 15.6").
+    they are not one quantity in two spellings (15.6 in, 15.6") or in two units (125 g, 4.4 oz).
     """
     listed = ["product_id", "name", "language"]
     again = pairs.filter(pl.struct(listed).is_duplicated())
@@ -66,6 +66,7 @@ def _repeated(pairs: pl.DataFrame, products: pl.DataFrame, lists: pl.DataFrame) 
         )
         .unique([*listed, "meaning"], keep="first", maintain_order=True)
     )
+    told = told.join(quantities.one_in_several_units(told, listed), on=listed, how="anti", nulls_equal=True)
     longest = told.sort(pl.col("words").str.len_bytes(), descending=True, maintain_order=True).group_by(
         listed, maintain_order=True
     )

@@ -134,8 +134,12 @@ def _check_stream(rate: int, channels: int) -> None:
 
 def _mono(samples: npt.NDArray[Any]) -> Samples:
     """The mean of the channels of [n, channels], values that are no number silenced."""
-    channels = samples.shape[1]
-    mixed = samples[:, 0] if channels == 1 else samples @ np.full(channels, 1 / channels, np.float32)
+    first, *others = samples.T
+    mixed = np.array(first, np.float32) if others else first
+    for channel in others:  # a product with so narrow a matrix takes six times as long
+        mixed += channel
+    if others:
+        mixed *= np.float32(1 / (1 + len(others)))
     mono: Samples = np.ascontiguousarray(mixed, np.float32)
     if not np.isfinite(mono.sum()):
         mono = np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -8,6 +8,7 @@ every picture, which costs 3–4× on virtual machines).
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -151,11 +152,14 @@ def _rgb(image: Image.Image) -> tuple[Rgb, bool]:
 
 
 def _from_deep_grey(values: npt.NDArray[Any]) -> Rgb:
-    """Grey of 16 or 32 bits, or float: the range its values use, brought to a byte."""
-    top = float(np.nanmax(values, initial=0.0))
-    scale = 1.0 if top <= 255 else 255 / 65_535 if top <= 65_535 else 255 / top
-    if values.dtype.kind == "f" and top <= 1:
-        scale = 255.0
+    """Grey of 16 or 32 bits, or float, brought to a byte.
+
+    Sensors of 10, 12 or 14 bits write words of 16 and would come out black, so the highest value tells how many bits of
+    the word are used.
+    """
+    top = float(np.max(values, initial=0.0, where=np.isfinite(values)))
+    bits = max(8, 2 * math.ceil(math.log2(top + 1) / 2))
+    scale = 255.0 if values.dtype.kind == "f" and top <= 1 else 255 / (2**bits - 1)
     grey = np.clip(np.nan_to_num(values.astype(np.float32)) * np.float32(scale), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 

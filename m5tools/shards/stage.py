@@ -48,7 +48,7 @@ class Shard(Stage):
     config: ShardConfig
 
     name: ClassVar[str] = "shard"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("shard_index",)
 
     def inputs(self) -> tuple[Input, ...]:

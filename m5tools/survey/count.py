@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from m5tools import wording
+from m5tools import quantities, wording
 from m5tools.dataset import Dataset
 
 _MOST_WORDS: Final = 40
@@ -45,8 +45,8 @@ class Partition:
 
     @cached_property
     def attributes(self) -> pl.DataFrame:
-        """`product_id`, `language`, `name`, `value`, `is_option`."""
-        columns = ["product_id", "language", "name", "value", "is_option"]
+        """`product_id`, `language`, `name`, `value`, `is_option`, `number`, `unit`."""
+        columns = ["product_id", "language", "name", "value", "is_option", "number", "unit"]
         return self.dataset.read("attributes", partition=self.number, columns=columns)
 
     def phrases(self) -> pl.DataFrame:
@@ -82,17 +82,20 @@ class Partition:
 
     def names(self) -> pl.DataFrame:
         """`source`, `name`, `products` that list a value under it (options aside), `several`: those that list different
-        ones in one language."""
+        ones in one language; one quantity in several units is one value."""
         told = self.attributes.filter(~pl.col("is_option")).drop_nulls("value")
-        different = pl.col("value").str.to_lowercase().n_unique()
+        listed = ["product_id", "name", "language"]
+        repeated = told.filter(pl.len().over(listed) > 1).with_columns(value=pl.col("value").str.to_lowercase())
+        different = repeated.unique([*listed, "value"]).filter(pl.len().over(listed) > 1)
+        one = quantities.one_in_several_units(different, listed)
+        several = different.select(listed).unique().join(one, on=listed, how="anti", nulls_equal=True)
         return (
-            told.group_by("product_id", "name", "language")
-            .agg(different=different)
-            .group_by("product_id", "name")
-            .agg(several=(pl.col("different") > 1).any())
+            told.select("product_id", "name")
+            .unique()
+            .join(several.select("product_id", "name", several=True).unique(), on=["product_id", "name"], how="left")
             .join(self.products.select("product_id", "source"), on="product_id")
             .group_by("source", "name")
-            .agg(products=pl.len().cast(pl.Int64), several=pl.col("several").sum().cast(pl.Int64))
+            .agg(products=pl.len().cast(pl.Int64), several=pl.col("several").fill_null(False).sum().cast(pl.Int64))
             .sort("source", "name")
         )
 

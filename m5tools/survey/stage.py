@@ -48,7 +48,7 @@ class Survey(Stage):
     """Counts phrases, words of titles, values, brands, files, attribute names and categories over the whole corpus."""
 
     name: ClassVar[str] = "survey"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     writes: ClassVar[tuple[str, ...]] = (
         "corpus_phrases",
         "corpus_assets",

@@ -17,19 +17,19 @@ from m5tools import wording
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import Modality, State
 
-LOOKS: Final = ("alike_titles", "alike_categories")
+LOOKS: Final = ("alike_titles", "alike_categories", "alike_brands")
 FLAT_SHARE: Final = 0.5
 NEAR: Final = 31
 """Bits of 256 in which PDQ hashes of one picture may differ, as its authors have it."""
 DOUBTED: Final = 3
 """Titles from which on it is looked whether pictures that share a word look the same: fewer make no crowd."""
 _WORDS: Final = 8
-_SCHEMA: Final = {"asset_id": pl.String, "alike_titles": pl.UInt32, "alike_categories": pl.UInt32}
+_SCHEMA: Final = {"asset_id": pl.String} | dict.fromkeys(LOOKS, pl.UInt32)
 
 
 def alike(dataset: Dataset) -> pl.DataFrame:
-    """`asset_id`, `alike_titles`, `alike_categories` of each flat picture: different titles and categories of the
-    products that show it or one that looks the same."""
+    """`asset_id`, `alike_titles`, `alike_categories`, `alike_brands` of each flat picture: different titles, categories
+    and brands of the products that show it or one that looks the same."""
     flat = (
         dataset.scan("signals_image")
         .filter(pl.col("state") == State.PRESENT.value, pl.col("flat_share") >= FLAT_SHARE)
@@ -39,7 +39,7 @@ def alike(dataset: Dataset) -> pl.DataFrame:
     )
     if flat.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    # A look that one product alone has needs no title read: it is one title in one category.
+    # A look that one product alone has needs no title read: it is one title in one category, and at most one brand.
     shared = _shared_words(flat, dataset.scan("corpus_assets").filter(pl.col("products") > 1))
     listings = _listings(dataset, shared.select("asset_id").unique())
     counted = _counted(shared, listings)
@@ -69,9 +69,13 @@ def _shared_words(flat: pl.DataFrame, listed_often: pl.LazyFrame) -> pl.DataFram
 
 
 def _counted(shared: pl.DataFrame, listings: pl.DataFrame) -> pl.DataFrame:
-    """`word`, and titles and categories of the products that show a picture with it."""
+    """`word`, and titles, categories and brands of the products that show a picture with it."""
     listed = shared.join(listings, on="asset_id").group_by("word")
-    return listed.agg(alike_titles=pl.col("title").n_unique(), alike_categories=pl.col("category").n_unique())
+    return listed.agg(
+        alike_titles=pl.col("title").n_unique(),
+        alike_categories=pl.col("category").n_unique(),
+        alike_brands=pl.col("brand").drop_nulls().n_unique(),
+    )
 
 
 def _of_one_look(flat: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
@@ -103,18 +107,20 @@ def _hashes(flat: pl.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.uint8
 
 
 def _listings(dataset: Dataset, assets: pl.DataFrame) -> pl.DataFrame:
-    """`asset_id`, `title` (its words), `category` of every product that lists one of these pictures."""
+    """`asset_id`, `title` and `brand` (their words), `category` of every product that lists one of these pictures."""
     fetched = dataset.scan("fetched").select("location_id", "asset_id").join(assets.lazy(), on="asset_id", how="semi")
     media = dataset.scan("media").filter(pl.col("modality") == Modality.IMAGE.value)
     listed = media.select("product_id", "location_id").join(fetched, on="location_id").collect()
     products = (
         dataset.scan("products")
-        .select("product_id", "title", "category")
+        .select("product_id", "title", "category", "brand")
         .join(listed.lazy(), on="product_id", how="semi")
         .select(
             "product_id",
             title=wording.words(pl.col("title")).fill_null(""),
             category=wording.category_key(pl.col("category")),
+            brand=pl.when(~wording.says_nothing(pl.col("brand"))).then(wording.words(pl.col("brand"))),
         )
     )
-    return listed.lazy().join(products, on="product_id").select("asset_id", "title", "category").unique().collect()
+    shown = listed.lazy().join(products, on="product_id").select("asset_id", "title", "category", "brand")
+    return shown.unique().collect()

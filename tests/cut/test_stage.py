@@ -13,7 +13,7 @@ import pytest
 from m5tools.cut import Cut, CutConfig, Selection, load
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.errors import UsageError
+from m5tools.errors import StaleError, UsageError
 from m5tools.vocabulary import MODALITIES, Reason, State
 
 IDS = [f"{i:x}" * 32 for i in range(6)]
@@ -250,3 +250,8 @@ def test_shipped_cuts_are_valid() -> None:
     assert load("default").require
     assert load("any").at_least == 1
     assert Selection(cut="x").modalities == MODALITIES
+
+
+def test_tags_of_a_policy_that_was_not_run_yet_are_asked_for_by_its_name(run: Callable[..., Dataset]) -> None:
+    with pytest.raises(StaleError, match=r"of the policy 'strict'.*m5 tag .*--set policy=strict"):
+        run(world({}), "policy: strict\n")

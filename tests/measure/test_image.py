@@ -65,6 +65,15 @@ def test_grain_and_a_slope_of_light_are_no_relief_and_a_white_product_is() -> No
     assert measured(slope)["luma_deviation"] > measured(white)["luma_deviation"]
 
 
+def test_a_thing_as_bright_as_its_ground_stands_out_by_its_colour() -> None:
+    red_on_green = np.full((300, 300, 3), (0, 130, 0), np.uint8)
+    red_on_green[80:220, 100:200] = (255, 0, 0)
+    row = measured(red_on_green)
+    assert row["luma_deviation"] < 3
+    assert row["relief"] > 50
+    assert measured(np.full((300, 300, 3), (0, 130, 0), np.uint8))["relief"] < 1
+
+
 def test_blur_lowers_sharpness() -> None:
     rgb = photo()
     blurred = image.fit(rgb, 40).repeat(12, axis=0).repeat(12, axis=1)

@@ -104,3 +104,45 @@ def test_brands_in_scripts_without_spaces() -> None:
     none = pl.DataFrame(schema={"product_id": pl.String, "name": pl.String, "run": pl.String, "says": pl.String})
     names, brands = pl.DataFrame(schema={"name": pl.String}), pl.DataFrame(schema={"run": pl.String})
     assert pair.agreement(products, none, names, brands)["brand_in_title"].item()
+
+
+def said_of(title: str, own: str, *others: str) -> set[tuple[str, str]]:
+    """What a title says of the volume where the product's table lists `own` and other products' `others`."""
+    products = pl.DataFrame({"product_id": ["p"], "title": [title], "brand": pl.Series([None], dtype=pl.String)})
+    attributes = pl.DataFrame({"product_id": ["p"], "name": ["volume"], "value": [own]})
+    values = pl.DataFrame({"name": ["volume"] * (1 + len(others)), "value": [own.lower(), *others]})
+    claims = pair.claims(products, attributes, values, pl.DataFrame(schema={"brand": pl.String}))
+    return set(claims.select("run", "says").rows())
+
+
+def test_a_quantity_in_another_unit_is_the_own_value() -> None:
+    assert ("1 l", "own") in said_of("Jug 1 l of glass", "1000 ml", "1 l")
+    assert ("1 l", "rival") in said_of("Jug 1 l of glass", "1500 ml", "1 l")
+    assert ("101 ml", "rival") in said_of("Vial 101 ml", "100 ml", "101 ml")  # one unit: no rounding
+
+
+@pytest.mark.parametrize(
+    ("title", "foreign"),
+    [
+        ("Handphone hp murah A96", False),
+        ("Handphone Hp murah A96", False),
+        ("HANDPHONE HP MURAH A96", False),
+        ("HP EliteBook 840", True),
+        ("Notebook (HP) 840", True),
+        ("HPE server", False),
+    ],
+)
+def test_an_abbreviation_is_a_brand_where_the_title_writes_it_so(title: str, foreign: bool) -> None:
+    products = pl.DataFrame({"product_id": ["p"], "title": [title], "brand": ["acer"]})
+    said = pl.DataFrame({"product_id": ["p"], "name": [pair.BRAND], "run": ["hp"], "says": ["rival"]})
+    names, brands = pl.DataFrame(schema={"name": pl.String}), pl.DataFrame({"run": ["hp"]})
+    assert pair.agreement(products, said, names, brands)["foreign_brand_in_title"].item() == foreign
+
+
+@pytest.mark.parametrize("name", ["brand", "marke", "品牌"])
+def test_a_table_of_another_brand_disagrees_whatever_the_brand_field_says(name: str) -> None:
+    products = pl.DataFrame({"product_id": ["p", "q"], "title": ["Acer lamp", "Acer mug"], "brand": ["acer", "acer"]})
+    attributes = pl.DataFrame({"product_id": ["p", "q"], "name": [name, "colour"], "value": ["Philips", "red"]})
+    none = pl.DataFrame(schema={"name": pl.String, "value": pl.String})
+    said = pair.claims(products, attributes, none, pl.DataFrame({"brand": ["acer", "philips"]}))
+    assert said.rows() == [("p", pair.BRAND, "acer", "rival"), ("q", pair.BRAND, "acer", "own")]

@@ -60,7 +60,8 @@ def test_pictures_against_titles(tmp_path: Path) -> None:
     """The path through a CLIP model: a tiny one with random weights, for none is small enough to ship."""
     pytest.importorskip("sentence_transformers", reason="needs the extra embed")
     model = tiny_clip(tmp_path / "clip")
-    pictures = pl.DataFrame({"product_id": ["kettle", "untitled"], "preview": [jpeg(200), jpeg(10)]})
+    vectors = similarity.picture_vectors(model, pl.Series([jpeg(200), jpeg(10)]))
+    pictures = pl.DataFrame({"product_id": ["kettle", "untitled"], "vector": vectors.tolist()})
     found = dict(similarity.image_text(model, PRODUCTS, pictures).iter_rows())
     assert set(found) == {"kettle"}
     assert -1 <= found["kettle"] <= 1

@@ -33,6 +33,31 @@ def measured(
     return signals(products, attributes, usual, lists, PLACEHOLDERS).row(0, named=True)
 
 
+def listing(*values: tuple[str, float | None, str | None]) -> int:
+    """How many names contradict themselves where one name has these values, each with its number and unit."""
+    attributes = pl.DataFrame(
+        [{"product_id": "p", "name": "weight", "value": v, "is_option": False, "number": n, "unit": u} for v, n, u in values],
+        schema=SCHEMA,
+    )  # fmt: skip
+    products = pl.DataFrame({"product_id": ["p"], "source": ["s"], "category": ["Mugs"]})
+    row = signals(products, attributes, NOTHING_USUAL, NO_LISTS, PLACEHOLDERS).row(0, named=True)
+    return int(row["contradictory_names"])
+
+
+def test_one_quantity_in_several_units_is_no_contradiction() -> None:
+    assert listing(("125 g", 125, "g"), ("4.4 oz", 4.4, "oz")) == 0
+    assert listing(("1 l", 1, "l"), ("1000 ml", 1000, "ml"), ("33.8 fl oz", 33.8, "floz")) == 0
+
+
+def test_two_quantities_contradict_each_other_in_whatever_units() -> None:
+    assert listing(("63.5 g", 63.5, "g"), ("22.39 oz", 22.39, "oz")) == 1
+    assert listing(("125 g", 125, "g"), ("4.4 oz", 4.4, "oz"), ("200 g", 200, "g")) == 1
+    assert listing(("100 g", 100, "g"), ("101 g", 101, "g")) == 1  # rounding explains no difference in one unit
+    assert listing(("100 g", 100, "g"), ("10 cm", 10, "cm")) == 1
+    assert listing(("20 °C", 20, "°C"), ("20 °F", 20, "°F")) == 1
+    assert listing(("0 g", 0, "g"), ("0.1 kg", 0.1, "kg"), ("heavy", None, None)) == 1
+
+
 @pytest.mark.parametrize(
     "value",
     [

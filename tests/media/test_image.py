@@ -100,6 +100,12 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     assert rgb[0, -1, 0] == 255
 
 
+@pytest.mark.parametrize(("top", "brightness"), [(694, 172), (4_095, 255), (16_000, 249), (40_000, 155)])
+def test_a_sensor_of_fewer_bits_than_the_words_it_writes_is_not_black(top: int, brightness: int) -> None:
+    ramp = np.tile(np.linspace(0, top, 100).astype(np.uint16), (20, 1))
+    assert image.decode(encoded(ramp, "PNG")).rgb[0, -1, 0] == brightness
+
+
 def test_cmyk_and_grey_jpegs() -> None:
     inks = np.zeros((40, 40, 4), np.uint8)
     inks[..., 1:3] = 255  # no cyan, all magenta and yellow

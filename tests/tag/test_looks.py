@@ -67,7 +67,17 @@ def test_encodings_of_one_drawing_are_counted_together(make_dataset: Callable[..
 def test_a_look_of_one_product_alone_is_one_title(make_dataset: Callable[..., Dataset]) -> None:
     rows = listing({"one": encoded(drawing(0), 200, 90), "other": encoded(drawing(1), 200, 90)})
     found = alike(make_dataset(rows)).rows()
-    assert found == [("one", 1, 1), ("other", 1, 1)]
+    assert found == [("one", 1, 1, 1), ("other", 1, 1, 1)]
+
+
+def test_sellers_of_one_product_show_one_brand_and_a_placeholder_many(make_dataset: Callable[..., Dataset]) -> None:
+    rows = listing({f"{k}{n}": encoded(drawing(k), 180 + 8 * n, 85) for k in (0, 1) for n in range(6)})
+    for number, row in enumerate(rows["products"]):
+        row["brand"] = f"Brand {number}" if number < 6 else "Acme"
+    rows["products"][0]["brand"] = "no brand"
+    found = {row["asset_id"]: row["alike_brands"] for row in alike(make_dataset(rows)).iter_rows(named=True)}
+    assert [found[f"0{n}"] for n in range(6)] == [5] * 6
+    assert [found[f"1{n}"] for n in range(6)] == [1] * 6
 
 
 def test_different_pictures_that_share_a_part_of_their_hashes_are_not_one_look(

@@ -1,4 +1,4 @@
-"""What the shipped rules say of sounds made, encoded, decoded and measured here."""
+"""What the shipped rules say of sounds made, encoded, decoded and measured here, and of sizes of pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m5tools.media import audio
 from m5tools.media.audio import Samples
 from m5tools.synth import clips
 from m5tools.tag.policy import load
-from m5tools.tag.verdicts import judge
+from m5tools.tag.verdicts import judge, needed
 
 RATE = 16_000
 SECONDS = 2.5
@@ -45,3 +45,15 @@ def test_a_tone_brought_up_to_full_scale_is_not_overdriven(tone: float) -> None:
 
 def test_a_chord_brought_up_to_full_scale_is_not_overdriven() -> None:
     assert tags_of_sound_track(chord(220.0)) == set()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tiny"),
+    [(56, 50, True), (63, 63, True), (64, 20, False), (20, 126, False), (100, 35, False), (600, 15, True)],
+)
+def test_a_picture_is_tiny_where_neither_side_shows_much_or_one_is_a_line(width: int, height: int, tiny: bool) -> None:
+    policy = load("default")
+    sides = {"asset_id": "a", "width": width, "height": height, "short_side": min(width, height)}
+    row = dict.fromkeys(needed(policy, "image")) | sides
+    found = judge(policy, "image", pl.LazyFrame([row]), "asset_id")
+    assert {policy.rules[place].tag for place in found["rule"]} == ({"image.tiny"} if tiny else set())
