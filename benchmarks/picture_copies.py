@@ -21,7 +21,8 @@ import numpy.typing as npt
 import pdqhash
 from PIL import Image
 
-from m5tools.measure.image import DECODED, content_box, signals
+from m5tools.measure.image import DECODED, signals
+from m5tools.measure.trim import content_box
 from m5tools.media import image
 from m5tools.media.image import Rgb
 

@@ -47,6 +47,9 @@ class PictureRules(_Rules):
     distance: int = Field(ge=0, le=128, description="bits of 256")
     recall: Annotated[float, Field(gt=0, lt=1)]
     colour_overlap: Share
+    tone_overlap: Share
+    grey_overlap: Share
+    neutral_share: Share
     min_quality: int = Field(ge=0, le=100)
     min_deviation: float = Field(ge=0)
     hub_titles: int = Field(ge=1)

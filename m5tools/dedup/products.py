@@ -13,6 +13,7 @@ import polars as pl
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
+from m5tools.dedup import image
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.table import product_facts
 from m5tools.dedup.titles import codes, plain, stem
@@ -65,13 +66,13 @@ def gather(
 
     Returns:
         `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`;
-        `pictures`: row, asset_id, pdq, pdq_trimmed, colours of every picture that can tell products apart.
+        `pictures`: row, stem, asset_id and hashes of every picture that can tell products apart.
     """
     attributes = dataset.read("attributes", partition=partition)
     media = _media(dataset, partition)
     products = _products(dataset, partition, attributes, media, policy)
-    rows = products.select("product_id", "row")
-    facts = product_facts(products, attributes.join(rows, on="product_id"), policy)
+    rows = products.select("product_id", "row", "stem")
+    facts = product_facts(products, attributes.join(rows.drop("stem"), on="product_id"), policy)
     pictures = _pictures(dataset, media.join(rows, on="product_id"), policy)
     return products, facts, pictures
 
@@ -158,7 +159,7 @@ def _pictures(dataset: Dataset, media: pl.DataFrame, policy: DuplicatePolicy) ->
     """Decoded pictures that are not blank and no hub."""
     rules = policy.picture
     listed = (
-        media.filter(pl.col("modality") == Modality.IMAGE).drop_nulls("asset_id").select("row", "asset_id").unique()
+        media.filter(pl.col("modality") == Modality.IMAGE).drop_nulls("asset_id").select("row", "stem", "asset_id").unique()
     )
     hubs = dataset.scan("corpus_assets").filter(
         (pl.col("titles") > rules.hub_titles) | (pl.col("categories") > rules.hub_categories)
@@ -171,7 +172,7 @@ def _pictures(dataset: Dataset, media: pl.DataFrame, policy: DuplicatePolicy) ->
             pl.col("pdq_quality") >= rules.min_quality,
             pl.col("luma_deviation") >= rules.min_deviation,
         )
-        .select("asset_id", "pdq", "pdq_trimmed", "colours")
+        .select("asset_id", *image.COLUMNS)
         .join(hubs.select("asset_id"), on="asset_id", how="anti")
         .join(listed.lazy().select("asset_id").unique(), on="asset_id", how="semi")
         .collect()

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from m5tools.measure.colours import colours
-from m5tools.measure.image import DECODED, content_box, look, rows, signals
+from m5tools.measure.colours import signatures
+from m5tools.measure.image import DECODED, look, rows, signals
+from m5tools.measure.trim import content_box
 from m5tools.media import image
 
 Rgb = npt.NDArray[np.uint8]
@@ -151,7 +152,7 @@ def test_colours_tell_a_red_product_from_a_blue_one_and_ignore_the_margin() -> N
 
 def test_neutral_colours_do_not_jump_between_bins() -> None:
     greys = np.stack([np.full((8, 8, 3), (127 + d, 127, 127 - d), np.uint8) for d in (-1, 0, 1)])
-    below, neutral, above = colours(greys)
+    below, neutral, above = signatures(greys)[0]
     assert min(overlap(neutral, other) for other in (below, above)) > 0.9
 
 
