@@ -69,7 +69,7 @@ EDITS: dict[str, Callable[[Rgb], bytes]] = {
 
 def measured(data: bytes) -> Views:
     row, _ = signals(image.decode(data, DECODED))
-    names = ("pdq", "pdq_trimmed", "pdq_turned", "pdq_centre")
+    names = ("pdq", "pdq_trimmed", "pdq_turned", "pdq_centres")
     whole, *content = (np.unpackbits(np.frombuffer(row[n] or row["pdq"], np.uint8)).reshape(-1, 256) for n in names)
     return whole, content[0], content[1], content[2]
 

@@ -26,7 +26,7 @@ from m5tools.dedup.policy import DuplicatePolicy, JoinRules, PictureRules
 
 HASH: Final = BITS // 8
 COLUMNS: Final = (
-    "pdq", "pdq_trimmed", "pdq_turned", "pdq_fitted", "pdq_centre", "pdq_corners", "colours", "tones",
+    "pdq", "pdq_trimmed", "pdq_turned", "pdq_fitted", "pdq_centres", "pdq_corners", "colours", "tones",
 )  # fmt: skip
 """Of `signals_image`: what picture evidence is made from."""
 
@@ -36,6 +36,7 @@ PICTURED = {
 }  # fmt: skip
 _COPY = {"a": pl.UInt32, "b": pl.UInt32, "distance": pl.UInt8, "alike": pl.Boolean, "grey": pl.Boolean}
 _CORNERS: Final = 4
+_RIMS: Final = 4
 _CHUNK: Final = 2**16
 
 
@@ -78,7 +79,7 @@ def copies(files: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tuple[p
         without colour); and the number of hubs.
     """
     plain = pl.concat([_views(files, "pdq", [0]), _views(files, "pdq_trimmed", [0])])
-    other = pl.concat([_views(files, "pdq_turned", range(1, 8)), _views(files, "pdq_centre", [0])])
+    other = pl.concat([_views(files, "pdq_turned", range(1, 8)), _views(files, "pdq_centres", range(_RIMS))])
     pools = [
         pl.concat([plain.with_columns(asked=True), other.with_columns(asked=False)]),
         *(_views(files, "pdq_corners", [corner]).with_columns(asked=True) for corner in range(_CORNERS)),

@@ -56,6 +56,20 @@ class PictureRules(_Rules):
     hub_categories: int = Field(ge=1)
 
 
+class ClipRules(_Rules):
+    """When two files show one clip."""
+
+    share: Share
+    min_frames: int = Field(ge=1)
+
+
+class SoundRules(_Rules):
+    """When two files hold one recording."""
+
+    share: Share
+    min_landmarks: int = Field(ge=1)
+
+
 class TableRules(_Rules):
     """When attribute tables speak."""
 
@@ -98,6 +112,8 @@ class DuplicatePolicy(_Rules):
     text: TextRules
     identifier: IdentifierRules
     picture: PictureRules
+    clip: ClipRules
+    sound: SoundRules
     table: TableRules
     same_offer: SameOfferRules
     same_product: SameProductRules

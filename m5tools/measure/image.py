@@ -129,7 +129,7 @@ def rows(looks: Sequence[Look]) -> list[dict[str, Any]]:
         "pdq_quality": pdq.qualities(whole).tolist(),
         "pdq_turned": pdq.orientations(content),
         "pdq_fitted": pdq.hashes(fitted),
-        "pdq_centre": pdq.centres(whole),
+        "pdq_centres": pdq.centres(whole),
         "pdq_corners": pdq.corners(whole),
         "colours": colours,
         "tones": tones,

@@ -51,7 +51,7 @@ def content(rgb: Rgb) -> Content | None:
     border = _border(smooth)
     low, high = (tuple(c + step for c in border) for step in (-TOLERANCE, TOLERANCE))
     same = cv2.inRange(smooth, low, high)
-    down, across = (1 - cv2.reduce(same, axis, cv2.REDUCE_AVG, dtype=cv2.CV_64F).ravel() / 255 for axis in (1, 0))
+    down, across = (_content_shares(same, axis) for axis in (1, 0))
     rows, columns = _span(down), _span(across)
     if rows is None or columns is None:
         return None
@@ -68,11 +68,19 @@ def content_box(rgb: Rgb) -> Box | None:
 def _border(smooth: npt.NDArray[Any]) -> tuple[float, float, float]:
     """The colour that most corners share, the lightest of several; a thing may lie in two of them."""
     height, width = smooth.shape[:2]
-    corners = [[int(v) for v in smooth[y, x]] for y in (0, height - 1) for x in (0, width - 1)]
-    alike = [[c for c in corners if all(abs(u - v) <= TOLERANCE for u, v in zip(c, one, strict=True))] for one in corners]
+    corners = smooth[:: max(1, height - 1), :: max(1, width - 1)].reshape(-1, 3).tolist()
+    alike = [[(r, g, b) for r, g, b in corners if max(abs(r - red), abs(g - green), abs(b - blue)) <= TOLERANCE]
+             for red, green, blue in corners]  # fmt: skip
     most = max(alike, key=lambda group: (len(group), sum(map(sum, group))))
     red, green, blue = (sum(channel) / len(most) for channel in zip(*most, strict=True))
     return red, green, blue
+
+
+def _content_shares(same: npt.NDArray[Any], axis: int) -> Profile:
+    """Share of each row (axis 1) or column that differs from the border."""
+    alike = cv2.reduce(same, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    shares: Profile = 1 - alike / (255.0 * same.shape[axis])
+    return shares
 
 
 def _span(profile: Profile) -> tuple[int, int] | None:

@@ -123,7 +123,8 @@ def test_a_turned_or_mirrored_copy_is_among_the_orientations_and_a_cropped_one_n
         assert distance(turned, orientations[place]) <= 20 < 60 < distance(turned, plain["pdq_trimmed"])
     assert min(distance(other["pdq_trimmed"], one) for one in orientations) > 60
     cropped = measured(np.ascontiguousarray(photo()[20:380, 25:475]))
-    assert distance(cropped["pdq_trimmed"], plain["pdq_centre"]) <= 31 < distance(cropped["pdq"], plain["pdq"])
+    middle = plain["pdq_centres"][32:64]
+    assert distance(cropped["pdq"], middle) <= 31 < distance(cropped["pdq"], plain["pdq"])
 
 
 def test_exposure_and_print_are_told_by_their_shares() -> None:
