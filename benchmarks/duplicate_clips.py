@@ -24,7 +24,7 @@ import polars as pl
 
 from m5tools.dedup.audio import same_sounds
 from m5tools.dedup.policy import load_policy
-from m5tools.dedup.video import same_clips
+from m5tools.dedup.video import COLUMNS, same_clips
 from m5tools.measure import audio as audio_signals
 from m5tools.measure import video as video_signals
 from m5tools.media import audio, video
@@ -67,16 +67,24 @@ SOUND_EDITS: dict[str, Callable[[Samples, int], bytes]] = {
     "PCM, 8 kHz": lambda s, r: encoded_sound(s, r, "pcm_s16le", "wav", 8_000, 128_000),
     "−10 dB, noise, MP3": lambda s, r: encoded_sound(noisy(s), r, "libmp3lame", "mp3", 44_100, 64_000),
     "first 0.3 s cut off, MP3": lambda s, r: encoded_sound(s[int(0.3 * r) :], r, "libmp3lame", "mp3", 44_100, 64_000),
-    "middle half, MP3": lambda s, r: encoded_sound(s[len(s) // 4 : 3 * len(s) // 4], r, "libmp3lame", "mp3", 44_100, 64_000),
+    "middle half, MP3": lambda s, r: encoded_sound(
+        s[len(s) // 4 : 3 * len(s) // 4], r, "libmp3lame", "mp3", 44_100, 64_000
+    ),
 }
 
 
-def encoded_clip(frames: Frames, fps: float, codec: str, container: str, scale: float = 1, bits: int = 300_000) -> bytes:
+def encoded_clip(
+    frames: Frames, fps: float, codec: str, container: str, scale: float = 1, bits: int = 300_000
+) -> bytes:
     buffer = io.BytesIO()
     height, width = (max(2, int(side * scale) // 2 * 2) for side in frames[0].shape[:2])
     with av.open(buffer, "w", format=container) as out:
         rate = Fraction(fps).limit_denominator(1_000)
-        stream: Any = out.add_stream(codec, rate=rate, options={"preset": "ultrafast"} if "264" in codec else {"deadline": "realtime", "cpu-used": "8"})
+        stream: Any = out.add_stream(
+            codec,
+            rate=rate,
+            options={"preset": "ultrafast"} if "264" in codec else {"deadline": "realtime", "cpu-used": "8"},
+        )
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", bits
         for number, rgb in enumerate(frames):
             small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
@@ -139,7 +147,10 @@ def sounds(root: Path) -> None:
         names.append(file.relative_to(root).as_posix())
         originals.append(file.read_bytes())
     loud = [audio.decode(data, rate=None, max_s=SECONDS) for data in originals]
-    files = [*originals, *(tried(lambda s=s, edit=edit: edit(s.samples, s.rate)) for edit in SOUND_EDITS.values() for s in loud)]
+    files = [
+        *originals,
+        *(tried(lambda s=s, edit=edit: edit(s.samples, s.rate)) for edit in SOUND_EDITS.values() for s in loud),
+    ]
     rows = []
     for place, data in enumerate(files):
         try:
@@ -150,7 +161,8 @@ def sounds(root: Path) -> None:
     marks = pl.DataFrame(rows, {"file": pl.UInt32, "fingerprint": pl.Binary})
     heard = [mark is not None for mark in marks["fingerprint"]]
     enough = [heard[i] and len(mark) >= 4 * POLICY.sound.min_landmarks for i, mark in enumerate(marks["fingerprint"])]
-    print(f"{len(names)} sounds, {sum(enough[: len(names)])} with {POLICY.sound.min_landmarks} landmarks or more; of these")
+    least = POLICY.sound.min_landmarks
+    print(f"{len(names)} sounds, {sum(enough[: len(names)])} with {least} landmarks or more; of these")
     able = enough[: len(names)] + heard[len(names) :]
     told(names, SOUND_EDITS, len(names), same_sounds(marks, POLICY.sound, POLICY.join)[0], able)
 
@@ -166,18 +178,22 @@ def clips(root: Path) -> None:
             shown.append(frames_of(data))
         except (av.error.FFmpegError, IndexError):
             shown.append(([], 25.0))
-    files = [*originals, *(tried(lambda f=f, r=r, edit=edit: edit(f, r)) for edit in CLIP_EDITS.values() for f, r in shown)]
+    files = [
+        *originals,
+        *(tried(lambda f=f, r=r, edit=edit: edit(f, r)) for edit in CLIP_EDITS.values() for f, r in shown),
+    ]
     rows = []
     for place, data in enumerate(files):
         try:
             row, _ = video_signals.signals(video.decode(data or b""))
         except DecodeError:
             row = {}
-        rows.append({"file": place, "frame_pdq": row.get("frame_pdq"), "frame_pdq_quality": row.get("frame_pdq_quality")})
-    frames = pl.DataFrame(
-        rows, {"file": pl.UInt32, "frame_pdq": pl.List(pl.Binary), "frame_pdq_quality": pl.List(pl.Int32)}
-    )
-    good = (frames["frame_pdq_quality"].list.eval(pl.element() >= POLICY.picture.min_quality).list.sum().fill_null(0) > 0).to_list()
+        rows.append({"file": place} | {column: row.get(column) for column in COLUMNS})
+    kinds = dict(zip(COLUMNS, (pl.List(pl.Binary), pl.List(pl.Int32), pl.Binary), strict=True))
+    frames = pl.DataFrame(rows, {"file": pl.UInt32} | kinds)
+    good = (
+        frames["frame_pdq_quality"].list.eval(pl.element() >= POLICY.picture.min_quality).list.sum().fill_null(0) > 0
+    ).to_list()
     print(f"{len(names)} clips, {sum(good[: len(names)])} that show something; of these")
     told(names, CLIP_EDITS, len(names), same_clips(frames, POLICY.picture, POLICY.clip, POLICY.join)[0], good)
 
@@ -185,9 +201,10 @@ def clips(root: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    root = parser.parse_args().data
-    sounds(root)
-    clips(root)
+    parser.add_argument("kinds", nargs="*", default=["sounds", "clips"])
+    arguments = parser.parse_args()
+    for kind in arguments.kinds:
+        {"sounds": sounds, "clips": clips}[kind](arguments.data)
 
 
 if __name__ == "__main__":

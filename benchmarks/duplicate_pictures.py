@@ -125,7 +125,9 @@ def edits(folder: str, pictures: list[Rgb]) -> None:
         print(f"  {name:34}{alike:6.3f}   hashes alone {by_hash:.3f}")
     strangers = [t for (a, b), t in pairs.items() if a < count and b < count]
     alike = sum(t[1] for t in strangers)
-    print(f"  of {count * (count - 1) // 2} pairs of different pictures: {alike} alike, {len(strangers)} by hashes alone")
+    print(
+        f"  of {count * (count - 1) // 2} pairs of different pictures: {alike} alike, {len(strangers)} by hashes alone"
+    )
 
 
 def magento(root: Path) -> None:
@@ -137,8 +139,12 @@ def magento(root: Path) -> None:
         style, _, rest = file.stem.rpartition("-")
         return style, rest.partition("_")[2]
 
-    variants = {(i, j) for i, j in combinations(range(len(files)), 2) if all(parts(files[i])) and parts(files[i]) == parts(files[j])}  # fmt: skip
-    for name, some in (("colour variants", variants), ("other pairs", {*combinations(range(len(files)), 2)} - variants)):
+    every = set(combinations(range(len(files)), 2))
+    variants = {(i, j) for i, j in every if all(parts(files[i])) and parts(files[i]) == parts(files[j])}
+    for name, some in (
+        ("colour variants", variants),
+        ("other pairs", every - variants),
+    ):
         alike = sorted(p for p in some if p in pairs and pairs[p][1])
         print(f"magento_luma, {name}: {len(alike)} of {len(some)} alike, {len(some & pairs.keys())} by hashes alone")
         for i, j in alike:

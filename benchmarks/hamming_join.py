@@ -40,7 +40,12 @@ def flipped(hashes: Hashes, bits: int, draw: np.random.Generator) -> Hashes:
 
 def of_pictures(root: Path, count: int, draw: np.random.Generator) -> Hashes:
     """Hashes of random parts, 30 % of a side or more, of the pictures of four sets."""
-    patterns = ("tuxpaint_stamps/**/*.png", "clothing_categories/**/*.jpg", "magento_luma/**/*.jpg", "grocery_fresh/**/*.jpg")
+    patterns = (
+        "tuxpaint_stamps/**/*.png",
+        "clothing_categories/**/*.jpg",
+        "magento_luma/**/*.jpg",
+        "grocery_fresh/**/*.jpg",
+    )
     files = sorted(file for pattern in patterns for file in root.glob(pattern))
     lumas = [pdq.smoothed(grey(image.decode(file.read_bytes(), 128).rgb)) for file in files]
     hashes = []
@@ -94,7 +99,7 @@ def ours(hashes: Hashes, distance: int, recall: float) -> None:
     seconds = " ".join(f"{processor:.1f}" for processor, _ in sorted(times))
     print(
         f"within {distance}, recall asked {recall}: {tables} tables of {width} bits; processor {seconds} s, "
-        f"wall {min(w for _, w in times):.1f} s at best; {len(a):,} pairs, {found.hubs} hubs ({found.hub_rows} hashes); "
+        f"wall {min(w for _, w in times):.1f} s at best; {len(a):,} pairs, {found.hubs} hubs of {found.hub_rows}; "
         f"recall {recalls(a, b, distance)}",
         flush=True,
     )
@@ -115,7 +120,9 @@ def theirs(hashes: Hashes, distance: int) -> None:
             index.nflip = flips
         (limits, _, rows), _, spent = timed(lambda index=index: index.range_search(hashes[asked], distance + 1))
         found = [set(rows[limits[i] : limits[i + 1]].tolist()) for i in range(len(asked))]
-        hit = np.array([int(asked[i]) + kinds in some for i, some in enumerate(found)]).reshape(len(AT), -1).mean(axis=1)
+        hit = (
+            np.array([int(asked[i]) + kinds in some for i, some in enumerate(found)]).reshape(len(AT), -1).mean(axis=1)
+        )
         told = ", ".join(f"{bits} bits {share:.2f}" for bits, share in zip(AT, hit, strict=True) if bits <= distance)
         whole = spent / len(asked) * len(hashes)
         print(

@@ -1,10 +1,10 @@
 """Sound evidence: which products have the same recording, by landmarks of its spectrum and the time between them.
 
 A landmark is two spectral peaks and the time between them; landmarks that begin at one peak make a triple, which few
-recordings share by chance: those that share one are candidates. They are verified as Wang does ("An Industrial-Strength
+recordings share by chance: those that share one are candidates. They are verified as by Wang ("An Industrial-Strength
 Audio Search Algorithm", ISMIR 2003): of two copies of one recording, the common landmarks lie at one difference of
-time; of two recordings, at any. Re-encoding moves peaks by a frame, so neighbouring times count as equal. Silence has no
-landmarks and matches nothing.
+time; of two recordings, at any. Re-encoding moves peaks by a frame, so neighbouring times count as equal. Silence has
+no landmarks and matches nothing.
 """
 
 from __future__ import annotations
@@ -68,13 +68,18 @@ def _triples(marks: pl.DataFrame) -> pl.DataFrame:
     peak = ["file", "time", "band"]
     ordered = marks.sort(*peak, "between", "later")
     described = pl.col("between") // 2 * 32 + pl.col("later")
-    return pl.concat(
-        ordered.select(
-            *peak,
-            key=(pl.col("band").cast(pl.UInt32) * 1024 + described) * 1024 + described.shift(-step).over(peak),
+    return (
+        pl.concat(
+            ordered.select(
+                *peak,
+                key=(pl.col("band").cast(pl.UInt32) * 1024 + described) * 1024 + described.shift(-step).over(peak),
+            )
+            for step in (1, 2)
         )
-        for step in (1, 2)
-    ).select("key", row="file").drop_nulls("key").sort("key", "row")
+        .select("key", row="file")
+        .drop_nulls("key")
+        .sort("key", "row")
+    )
 
 
 def _agreeing(pairs: pl.DataFrame, marks: pl.DataFrame, sizes: pl.DataFrame, rules: SoundRules) -> pl.DataFrame:

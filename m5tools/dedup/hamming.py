@@ -1,9 +1,9 @@
 """Pairs of hashes within a Hamming distance, in time linear in the hashes, complete but for the recall asked for.
 
 Sampled bits (Indyk & Motwani, "Approximate nearest neighbors", STOC 1998): a table keyed by k random bits brings two
-hashes at distance d together with probability near (1 − d/256)ᵏ; k grows with the logarithm of the pool, so that a bucket
-holds about one stranger, and the number of tables follows from the recall. Bits are drawn over the whole hash: those
-of PDQ that lie side by side belong to neighbouring frequencies, and slices of a hash would tell unequally much.
+hashes at distance d together with probability near (1 − d/256)ᵏ; k grows with the logarithm of the pool, so that a
+bucket holds about one stranger, and the number of tables follows from the recall. Bits are drawn over the whole hash:
+those of PDQ that lie side by side belong to neighbouring frequencies, and slices of a hash would tell unequally much.
 
 A table costs a masked multiplication, a sort of 64-bit words and a pass over its buckets; every pair is verified.
 """
@@ -78,7 +78,8 @@ def plan(count: int, distance: int, recall: float) -> tuple[int, int]:
 
 def apart(words: Words, a: Rows, b: Rows) -> npt.NDArray[np.int64]:
     """Distance of the hashes at places a and b: int64 [m]."""
-    return np.bitwise_count(words[a] ^ words[b]).sum(axis=1, dtype=np.int64)
+    distances: npt.NDArray[np.int64] = np.bitwise_count(words[a] ^ words[b]).sum(axis=1, dtype=np.int64)
+    return distances
 
 
 def _mask(draw: np.random.Generator, width: int) -> tuple[Words, Words]:

@@ -1,7 +1,7 @@
 """Picture evidence: which products show the same picture, in the same or in another colour.
 
-A picture is looked at in several ways, each with its own PDQ hash (Facebook's 256-bit perceptual hash; measured already,
-nothing is decoded here), and two are one picture when any of these agree within a distance:
+A picture is looked at in several ways, each with its own PDQ hash (Facebook's 256-bit perceptual hash; measured
+already, nothing is decoded here), and two are one picture when any of these agree within a distance:
 
 - whole or trimmed with whole or trimmed: recompressed, resized, in a frame;
 - … with the other's trimmed picture turned or mirrored, and with the middle of the other: a lost rim;
@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.band_join import Joined, neighbours, union
+from m5tools.dedup.band_join import neighbours
+from m5tools.dedup.files import candidates, listed, met, without_worn
 from m5tools.dedup.hamming import BITS, apart, near
 from m5tools.dedup.policy import DuplicatePolicy, JoinRules, PictureRules
 
@@ -53,17 +54,11 @@ def picture_pairs(pictures: pl.DataFrame, policy: DuplicatePolicy) -> tuple[pl.D
         `pictures`), `matched` (how many pictures are), `shared_file` (some file is the very same); and the number of
         hubs.
     """
-    files = pictures.unique("asset_id", keep="any").sort("asset_id").with_row_index("file")
-    listed = pictures.select("row", "asset_id", "stem").join(files.select("asset_id", "file"), on="asset_id")
-    listed = listed.drop("asset_id").unique().sort("file", "row")
-    related, hubs = copies(files, policy.picture, policy.join)
-    worn = _worn_out(related, listed, policy.picture.hub_titles)
-    listed = listed.join(worn, on="file", how="anti", maintain_order="left")
-    related = related.join(worn, left_on="a", right_on="file", how="anti").join(
-        worn, left_on="b", right_on="file", how="anti"
-    )
-    candidates, hub_files = _candidates(related, listed, policy.join)
-    return _matched(candidates, related, listed), hubs + worn.height + hub_files
+    known = listed(pictures)
+    related, hubs = copies(known.files, policy.picture, policy.join)
+    related, by, worn = without_worn(related, known.by, policy.picture.hub_titles)
+    pairs = candidates(related, by, policy.join)
+    return _matched(pairs.pairs, related, by), hubs + worn + pairs.hubs
 
 
 def copies(files: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
@@ -107,7 +102,9 @@ def _near_files(pool: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tup
     distinct = pool.group_by("hash").agg(pl.col("asked").any()).sort("hash").with_row_index("place")
     hashes = np.frombuffer(b"".join(distinct["hash"]), np.uint8).reshape(-1, HASH)
     close = near(hashes, rules.distance, rules.recall, join.cap, distinct["asked"].to_numpy())
-    shown = pool.join(distinct.select("hash", "place"), on="hash").select("place", "file").unique().sort("place", "file")
+    shown = (
+        pool.join(distinct.select("hash", "place"), on="hash").select("place", "file").unique().sort("place", "file")
+    )
     same = neighbours(shown.select(key="place", row="file"), join.window, join.cap)
     some = shown.group_by("place", maintain_order=True).head(join.window)
     words = hashes.view(np.uint64).reshape(-1, HASH // 8)
@@ -158,32 +155,11 @@ def _neutral(colours: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return middle
 
 
-def _worn_out(related: pl.DataFrame, listed: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Files that, together with their copies, stand under more different titles than a picture of a product does."""
-    both = pl.concat([related.select("a", "b"), related.select(a="b", b="a"), listed.select(a="file", b="file")])
-    titles = both.unique().join(listed.select(b="file", stem="stem").drop_nulls("stem").unique(), on="b")
-    return titles.group_by("a").agg(titles=pl.col("stem").n_unique()).filter(pl.col("titles") > most).select(file="a")
-
-
-def _candidates(related: pl.DataFrame, listed: pl.DataFrame, join: JoinRules) -> tuple[pl.DataFrame, int]:
-    """Pairs of products that list one file, or copies of one."""
-    same = neighbours(listed.select(key="file", row="row"), join.window, join.cap)
-    some = listed.group_by("file", maintain_order=True).head(join.window).select("file", "row")
-    across = related.join(some, left_on="a", right_on="file").join(some, left_on="b", right_on="file", suffix="_b")
-    return union([same.pairs, across.select(a="row", b="row_b")]), same.hubs
-
-
-def _matched(candidates: pl.DataFrame, related: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
+def _matched(products: pl.DataFrame, related: pl.DataFrame, by: pl.DataFrame) -> pl.DataFrame:
     """How much of their pictures the products of each pair share, every picture matched once."""
-    itself = listed.select(a="file", b="file").unique().with_columns(distance=0, alike=True, grey=False)
-    both_ways = pl.concat([related, related.rename({"a": "b", "b": "a"}).select(related.columns), itself.cast(_COPY)])  # type: ignore[arg-type]
-    own = listed.select("row", "file").unique()
-    open_ = (
-        candidates.join(own, left_on="a", right_on="row")
-        .join(both_ways, left_on="file", right_on="a")
-        .rename({"b_right": "file_b"})
-        .join(own, left_on=["b", "file_b"], right_on=["row", "file"], how="semi")
-        .sort("a", "b", pl.col("alike").not_(), "distance", "file", "file_b")
+    itself = by.select(a="file", b="file").unique().with_columns(distance=0, alike=True, grey=False)
+    open_ = met(products, pl.concat([related, itself.cast(_COPY)]), by).sort(  # type: ignore[arg-type]
+        "a", "b", pl.col("alike").not_(), "distance", "file", "file_b"
     )
     pairs, mine, theirs = ["a", "b"], ["a", "b", "file"], ["a", "b", "file_b"]
     chosen = [open_.clear()]
@@ -194,7 +170,7 @@ def _matched(candidates: pl.DataFrame, related: pl.DataFrame, listed: pl.DataFra
         open_ = open_.join(best, on=mine, how="anti", maintain_order="left").join(
             best, on=theirs, how="anti", maintain_order="left"
         )
-    sizes = own.group_by("row").len("size")
+    sizes = by.group_by("row").agg(size=pl.col("file").n_unique())
     return (
         pl.concat(chosen)
         .group_by(pairs)

@@ -88,6 +88,8 @@ class Weights(_Rules):
     description: Share
     table: Share
     picture: Share
+    clip: Share
+    sound: Share
     options: Share
     code: Share
 

@@ -24,11 +24,11 @@ def samples(rgb: Rgb) -> Rgb:
 
 
 def signatures(sampled: npt.NDArray[np.uint8]) -> tuple[list[bytes], list[bytes]]:
-    """Histograms of the pixels that are not near white: of their colour over a*, b*, and of their tone over brightness.
+    """Histograms of the pixels that are not near white: of colour over a* and b*, and of tone over brightness.
 
-    Each pixel is shared linearly among its nearest bins: neutral colours lie on a bin's edge, and a hard histogram would
-    jump between copies of one picture. Tones tell black from grey, and the grey copy of a picture from a grey variant of
-    the product; they are of ITU-R BT.601's brightness, which is what making a picture grey keeps.
+    Each pixel is shared linearly among its nearest bins: neutral colours lie on a bin's edge, and a hard histogram
+    would jump between copies of one picture. Tones tell black from grey, and the grey copy of a picture from a grey
+    variant of the product; they are of ITU-R BT.601's brightness, which is what making a picture grey keeps.
 
     Args:
         sampled: uint8 [n, h, w, 3].

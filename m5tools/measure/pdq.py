@@ -110,7 +110,7 @@ def centres(grids: Grid) -> list[bytes]:
     """
     values = grids.astype(np.float32)
     middles = [_stretch(rim, 1 - rim) for rim in RIMS]
-    views = np.stack([middle @ values @ middle.T for middle in middles], axis=1)
+    views: Floats = np.stack([middle @ values @ middle.T for middle in middles], axis=1)
     packed = _bits(views.reshape(-1, _FREQUENCIES, _FREQUENCIES))
     return [row.tobytes() for row in packed.reshape(len(grids), -1)]
 
@@ -122,7 +122,7 @@ def corners(grids: Grid) -> list[bytes]:
         n × 128 bytes: upper left, upper right, lower left, lower right.
     """
     both = np.concatenate([_stretch(0, CORNER), _stretch(1 - CORNER, 1)])
-    whole = (both @ grids.astype(np.float32) @ both.T).reshape(-1, 2, _FREQUENCIES, 2, _FREQUENCIES)
+    whole: Floats = (both @ grids.astype(np.float32) @ both.T).reshape(-1, 2, _FREQUENCIES, 2, _FREQUENCIES)
     packed = _bits(whole.swapaxes(2, 3).reshape(-1, _FREQUENCIES, _FREQUENCIES))
     return [row.tobytes() for row in packed.reshape(len(grids), -1)]
 

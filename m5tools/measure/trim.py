@@ -2,8 +2,8 @@
 
 Two answers, since each fails where the other holds. The *box* is what remains when rows and columns of border are cut
 away: exact where a photo was set in a frame, a pixel or two off where a soft-edged thing lies on white, which is enough
-to move a third of a hash's bits in a small picture. The *fit* is centred on the content's mass and as wide as its spread
-(image moments): a fraction of a pixel steady on white, and undefined where there is no border.
+to turn an eighth of a hash's bits in a small picture. The *fit* is centred on the content's mass and as wide as its
+spread (image moments): steady to a fraction of a pixel on white, and undefined where there is no border.
 """
 
 from __future__ import annotations
