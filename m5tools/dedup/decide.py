@@ -30,6 +30,7 @@ from m5tools.vocabulary import Relation
 
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
 _DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
+_SHOWN = ("pictures", "recoloured", "grey", "clip", "sound")
 _PARTS = ("title", "description", "table_key", "media_key")
 
 
@@ -42,7 +43,7 @@ def decide(
         pairs: rows a < b, distinct.
         products: gathered columns of (at least) the products in them.
         facts: their facts.
-        pictured: pairs of products that show the same picture or clip or have the same sound.
+        pictured: pairs of products that show the same picture.
         policy: thresholds and weights.
 
     Returns:
@@ -64,10 +65,7 @@ def _side_by_side(
     both = (
         compare(pairs, facts, policy)
         .join(pictured, on=["a", "b"], how="left", maintain_order="left")
-        .with_columns(
-            pl.col("pictures", "recoloured", "grey", "clip", "sound").fill_null(0),
-            pl.col("shared_file").fill_null(False),
-        )
+        .with_columns(pl.col("shared_file").fill_null(False), *(pl.col(c).fill_null(0) for c in _SHOWN))
         .join(products, left_on="a", right_on="row", maintain_order="left")
         .join(products, left_on="b", right_on="row", suffix="_b", maintain_order="left")
     )

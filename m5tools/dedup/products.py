@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
-from m5tools.dedup import audio, image, video
 from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.table import product_facts
 from m5tools.dedup.titles import codes, plain, stem
-from m5tools.vocabulary import Modality, State
-
-FILES: Final = {
-    "pictures": (Modality.IMAGE, image.COLUMNS),
-    "clips": (Modality.VIDEO, video.COLUMNS),
-    "sounds": (Modality.AUDIO, audio.COLUMNS),
-}
-"""Kinds of files: their modality, and what of its signals tells copies."""
+from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
 """Separates the parts of a key; a control character no normalised text holds."""
@@ -74,15 +66,15 @@ def gather(
 
     Returns:
         `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`;
-        `pictures`, `clips`, `sounds`: row, stem, asset_id and fingerprints of every file that can tell products apart.
+        pictures, clips and sounds that can tell products apart by their kind, see :func:`files_of`.
     """
     attributes = dataset.read("attributes", partition=partition)
     media = _media(dataset, partition)
     products = _products(dataset, partition, attributes, media, policy)
-    rows = products.select("product_id", "row", "stem")
-    facts = product_facts(products, attributes.join(rows.drop("stem"), on="product_id"), policy)
-    shown = media.join(rows, on="product_id")
-    return products, facts, {name: _files(dataset, shown, name, policy) for name in FILES}
+    rows = products.select("product_id", "row")
+    facts = product_facts(products, attributes.join(rows, on="product_id"), policy)
+    shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
+    return products, facts, {kind: files_of(dataset, shown, kind, policy) for kind in FILES}
 
 
 def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
@@ -161,27 +153,3 @@ def _compact(identifier: pl.Expr) -> pl.Expr:
     """A part number without separators; null when nothing is left."""
     bare = plain(identifier).str.replace_all(r"[^\p{L}\p{N}]+", "")
     return pl.when(bare != "").then(bare)
-
-
-def _files(dataset: Dataset, media: pl.DataFrame, name: str, policy: DuplicatePolicy) -> pl.DataFrame:
-    """Decoded files of one modality that show something and are no hub."""
-    rules = policy.picture
-    modality, columns = FILES[name]
-    own = media.filter(pl.col("modality") == modality).drop_nulls("asset_id").select("row", "stem", "asset_id").unique()
-    hubs = dataset.scan("corpus_assets").filter(
-        (pl.col("titles") > rules.hub_titles) | (pl.col("categories") > rules.hub_categories)
-    )
-    present = dataset.scan(f"signals_{modality}").filter(
-        pl.col("state") == State.PRESENT, pl.col(columns[0]).is_not_null()
-    )
-    if modality is Modality.IMAGE:
-        present = present.filter(
-            pl.col("pdq_quality") >= rules.min_quality, pl.col("luma_deviation") >= rules.min_deviation
-        )
-    telling = (
-        present.select("asset_id", *columns)
-        .join(hubs.select("asset_id"), on="asset_id", how="anti")
-        .join(own.lazy().select("asset_id").unique(), on="asset_id", how="semi")
-        .collect()
-    )
-    return own.join(telling, on="asset_id").sort("row", "asset_id")

@@ -8,7 +8,7 @@ band over all products, or of the candidates of one partition.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,24 +16,19 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset, partition_of
-from m5tools.dedup.audio import same_sounds
-from m5tools.dedup.band_join import Joined, joined, neighbours, union
+from m5tools.dedup.band_join import joined, neighbours, union
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.decide import decide
-from m5tools.dedup.files import listed, recorded_pairs
 from m5tools.dedup.identifiers import identifier_pairs
-from m5tools.dedup.image import picture_pairs
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
-from m5tools.dedup.products import FILES, Gathered, gather
+from m5tools.dedup.products import Gathered, gather
+from m5tools.dedup.shown import FILES, file_pairs, in_common
 from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
-from m5tools.dedup.video import same_clips
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
 _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_SHARE = {"clips": "clip", "sounds": "sound"}
-"""Kinds of recordings → the column that says how much of one the other is."""
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 
@@ -67,8 +62,8 @@ class Dedup(Stage):
         return load_policy(self.config.policy)
 
     def inputs(self) -> tuple[Input, ...]:
-        tables = ("products", "attributes", "media", "fetched", "signals_image", "signals_video", "signals_audio",
-                  "corpus_assets")  # fmt: skip
+        signals = ("signals_image", "signals_video", "signals_audio")
+        tables = ("products", "attributes", "media", "fetched", *signals, "corpus_assets")
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
@@ -105,18 +100,18 @@ class Dedup(Stage):
         policy = self.policy
         products, facts, files = gather(dataset, partition, policy)
         gathered.write("facts", partition, facts)
-        for name, rows in files.items():
-            gathered.write(name, partition, rows)
+        for kind, rows in files.items():
+            gathered.write(kind, partition, rows)
         gathered.write(
             "bands", partition, pl.concat([products.select("row"), band_keys(products, policy.text)], how="horizontal")
         )
         gathered.write("products", partition, products)
-        return {"products": products.height, **{name: rows.height for name, rows in files.items()}}
+        return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
 
     def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = ()) -> Counts:
         policy = self.policy
         if kind in FILES:
-            found = self._of_files(gathered.scan(kind).collect(), kind)
+            found = file_pairs(kind, gathered.scan(kind).collect(), policy)
         elif kind in _WHOLE:
             found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
         else:
@@ -124,18 +119,6 @@ class Dedup(Stage):
             found = joined(neighbours(keyed, policy.join.window, policy.join.cap) for keyed in keys)
         gathered.write("pairs", kind, found.pairs)
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
-
-    def _of_files(self, assets: pl.DataFrame, kind: str) -> Joined:
-        policy, join = self.policy, self.policy.join
-        if kind == "pictures":
-            return Joined(*picture_pairs(assets, policy))
-        known = listed(assets)
-        if kind == "clips":
-            related, hubs = same_clips(known.files, policy.picture, policy.clip, join)
-        else:
-            related, hubs = same_sounds(known.files, policy.sound, join)
-        found = recorded_pairs(related, known.by, policy.picture.hub_titles, join, _SHARE[kind])
-        return replace(found, hubs=found.hubs + hubs)
 
     def _decide(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
@@ -145,10 +128,7 @@ class Dedup(Stage):
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
         products = gathered.scan("products").join(rows, on="row", how="semi").collect().sort("row")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
-        shown = {name: pl.read_parquet(gathered.scratch / "pairs" / f"{name}.parquet").filter(ours) for name in FILES}
-        pictured = shown["pictures"]
-        for name in _SHARE:
-            pictured = pictured.join(shown[name], on=["a", "b"], how="full", coalesce=True)
+        pictured = in_common(gathered.scratch / "pairs", ours)
         edges = decide(pairs, products, facts, pictured, self.policy)
         gathered.write("edges", partition, edges.select("row_a", "row_b", "relation", "score"))
         work.write("edges", partition, edges.drop("row_a", "row_b"))
