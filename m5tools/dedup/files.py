@@ -16,26 +16,31 @@ class Listed:
 
     Attributes:
         files: one row a file: file (0 … n−1 in order of the asset ids) and what is known of it.
-        by: columns file, row (the product), stem (its title without colour and measures; null where it has none).
+        by: columns file, row (the product), stem (its title without colour and measures; null where it has none), look
+            (a number that files of equal looks share).
     """
 
     files: pl.DataFrame
     by: pl.DataFrame
 
 
-def listed(assets: pl.DataFrame) -> Listed:
+def listed(assets: pl.DataFrame, look: str = "asset_id") -> Listed:
     """Number the files.
 
     Args:
         assets: columns row, stem, asset_id and what is known of the asset.
+        look: the column in which files of equal looks agree.
     """
     files = assets.drop("row", "stem").unique("asset_id", keep="any").sort("asset_id").with_row_index("file")
-    by = assets.select("row", "stem", "asset_id").join(files.select("asset_id", "file"), on="asset_id")
-    return Listed(files, by.select("file", "row", "stem").unique().sort("file", "row"))
+    looks = files.select("asset_id", "file", look=pl.col(look).rank("dense"))
+    by = assets.select("row", "stem", "asset_id").join(looks, on="asset_id")
+    return Listed(files, by.select("file", "row", "stem", "look").unique().sort("file", "row"))
 
 
 def without_worn(related: pl.DataFrame, by: pl.DataFrame, most: int) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Leave out files that, together with their copies, stand under more different titles than a product's file does.
+    """Leave out files whose look, with those of their copies, stands under more different titles than a product's does.
+
+    Counted by looks: of many files with one look only neighbours are related, and each would have a few titles.
 
     Args:
         related: columns a, b (files) and others.
@@ -45,9 +50,13 @@ def without_worn(related: pl.DataFrame, by: pl.DataFrame, most: int) -> tuple[pl
     Returns:
         The two tables without them, and their number.
     """
-    around = pl.concat([related.select("a", "b"), related.select(a="b", b="a"), by.select(a="file", b="file")]).unique()
-    titles = around.join(by.select(b="file", stem="stem").drop_nulls("stem").unique(), on="b")
-    worn = titles.group_by("a").agg(pl.col("stem").n_unique()).filter(pl.col("stem") > most).select(file="a")
+    looks = by.select("file", "look").unique()
+    ends = related.join(looks, left_on="a", right_on="file").join(looks, left_on="b", right_on="file", suffix="_b")
+    itself = looks.select("look", look_b="look")
+    around = pl.concat([ends.select("look", "look_b"), ends.select(look="look_b", look_b="look"), itself]).unique()
+    titles = around.join(by.select(look_b="look", stem="stem").drop_nulls("stem").unique(), on="look_b")
+    worn_looks = titles.group_by("look").agg(pl.col("stem").n_unique()).filter(pl.col("stem") > most)
+    worn = looks.join(worn_looks, on="look", how="semi").select("file").unique()
     for side in ("a", "b"):
         related = related.join(worn, left_on=side, right_on="file", how="anti", maintain_order="left")
     return related, by.join(worn, on="file", how="anti", maintain_order="left"), worn.height

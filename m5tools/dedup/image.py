@@ -54,7 +54,7 @@ def picture_pairs(pictures: pl.DataFrame, policy: DuplicatePolicy) -> tuple[pl.D
         `pictures`), `matched` (how many pictures are), `shared_file` (some file is the very same); and the number of
         hubs.
     """
-    known = listed(pictures)
+    known = listed(pictures, "pdq")
     related, hubs = copies(known.files, policy.picture, policy.join)
     related, by, worn = without_worn(related, known.by, policy.picture.hub_titles)
     pairs = candidates(related, by, policy.join)

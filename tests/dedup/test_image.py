@@ -109,6 +109,20 @@ def test_a_placeholder_in_many_sizes_welds_nothing() -> None:
     assert picture_pairs(titled_alike, POLICY)[0].height > 0
 
 
+def test_a_placeholder_under_many_names_welds_nothing() -> None:
+    """Sixty files of one look, ten products each for six looks: nobody is compared with more than a few of them."""
+    looks = pictures([(n, encoded(drawing(5), 80 - n)) for n in range(6)])
+    rows = pl.concat(
+        looks.with_columns(asset_id=pl.format("{} {}", "asset_id", pl.lit(n)), stem=pl.lit(f"title {n}"))
+        .with_row_index("place")
+        .with_columns(row=(pl.col("place") + 6 * n).cast(pl.UInt32), stem=pl.format("{} {}", "stem", "place"))
+        .drop("place")
+        for n in range(10)
+    )
+    assert picture_pairs(rows, POLICY)[0].is_empty()
+    assert picture_pairs(rows.with_columns(stem=pl.lit("one title")), POLICY)[0].height > 60
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     rows = [(n, encoded(drawing(n % 4), 60 + n)) for n in range(12)]
     frame = pictures(rows)

@@ -157,6 +157,16 @@ def test_neutral_colours_do_not_jump_between_bins() -> None:
     assert min(overlap(neutral, other) for other in (below, above)) > 0.9
 
 
+def test_tones_tell_black_from_grey_and_a_grey_copy_keeps_them() -> None:
+    red = framed(photo(), 50)
+    grey = np.repeat(cv2.cvtColor(red, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    assert overlap(measured(red)["tones"], measured(grey)["tones"]) > 0.9
+    black, light = (np.pad(np.full((80, 80, 3), level, np.uint8), ((40,) * 2, (40,) * 2, (0, 0)), constant_values=255)
+                    for level in (20, 180))  # fmt: skip
+    assert overlap(measured(black)["tones"], measured(light)["tones"]) < 0.2
+    assert measured(np.full((90, 90, 3), 255, np.uint8))["tones"] == bytes(16)
+
+
 def test_facts_and_preview() -> None:
     row, preview = signals(image.decode(image.encode_jpeg(photo(1200, 300))))
     assert (row["width"], row["height"], row["short_side"], row["format"]) == (1200, 300, 300, "JPEG")
