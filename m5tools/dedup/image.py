@@ -20,12 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.band_join import neighbours
 from m5tools.dedup.files import candidates, listed, met, without_worn
-from m5tools.dedup.hamming import BITS, apart, near
 from m5tools.dedup.policy import DuplicatePolicy, JoinRules, PictureRules
+from m5tools.dedup.views import binary, near_files, together, views
 
-HASH: Final = BITS // 8
 COLUMNS: Final = (
     "pdq", "pdq_trimmed", "pdq_turned", "pdq_fitted", "pdq_centres", "pdq_corners", "colours", "tones",
 )  # fmt: skip
@@ -37,6 +35,7 @@ PICTURED = {
 }  # fmt: skip
 _COPY = {"a": pl.UInt32, "b": pl.UInt32, "distance": pl.UInt8, "alike": pl.Boolean, "grey": pl.Boolean}
 _CORNERS: Final = 4
+_ORIENTATIONS: Final = 8
 _RIMS: Final = 4
 _CHUNK: Final = 2**16
 
@@ -73,51 +72,19 @@ def copies(files: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tuple[p
         Columns a < b, distance (the least over all ways to look), `alike` (in colour too), `grey` (alike, one of them
         without colour); and the number of hubs.
     """
-    plain = pl.concat([_views(files, "pdq", [0]), _views(files, "pdq_trimmed", [0])])
-    other = pl.concat([_views(files, "pdq_turned", range(1, 8)), _views(files, "pdq_centres", range(_RIMS))])
     pools = [
-        pl.concat([plain.with_columns(asked=True), other.with_columns(asked=False)]),
-        *(_views(files, "pdq_corners", [corner]).with_columns(asked=True) for corner in range(_CORNERS)),
-        _views(files, "pdq_fitted", [0]).with_columns(asked=True),
+        together(
+            *(views(files, column, [0], asked=True) for column in ("pdq", "pdq_trimmed")),
+            views(files, "pdq_turned", range(1, _ORIENTATIONS), asked=False),
+            views(files, "pdq_centres", range(_RIMS), asked=False),
+        ),
+        views(files, "pdq_fitted", [0], asked=True),
+        *(views(files, "pdq_corners", [corner], asked=True) for corner in range(_CORNERS)),
     ]
-    found = [_near_files(pool, rules, join) for pool in pools]
+    found = [near_files(pool, rules, join) for pool in pools]
     every = pl.concat([pl.DataFrame(schema=_COPY).select("a", "b", "distance"), *(pairs for pairs, _ in found)])
     closest = every.group_by("a", "b").agg(pl.col("distance").min()).sort("a", "b")
     return _coloured(closest, files, rules), sum(hubs for _, hubs in found)
-
-
-def _views(files: pl.DataFrame, column: str, places: Any) -> pl.DataFrame:
-    """The hashes at some places of a column that holds one or several: file, hash."""
-    return pl.concat(
-        files.select("file", hash=pl.col(column).bin.slice(place * HASH, HASH)).drop_nulls("hash") for place in places
-    )
-
-
-def _near_files(pool: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
-    """Pairs of files some of whose hashes are near: a, b, distance; and the number of hubs.
-
-    Args:
-        pool: columns file, hash, asked: only pairs with such a hash count.
-    """
-    distinct = pool.group_by("hash").agg(pl.col("asked").any()).sort("hash").with_row_index("place")
-    hashes = np.frombuffer(b"".join(distinct["hash"]), np.uint8).reshape(-1, HASH)
-    close = near(hashes, rules.distance, rules.recall, join.cap, distinct["asked"].to_numpy())
-    shown = (
-        pool.join(distinct.select("hash", "place"), on="hash").select("place", "file").unique().sort("place", "file")
-    )
-    same = neighbours(shown.select(key="place", row="file"), join.window, join.cap)
-    some = shown.group_by("place", maintain_order=True).head(join.window)
-    words = hashes.view(np.uint64).reshape(-1, HASH // 8)
-    a, b = (close.pairs[side].to_numpy().astype(np.intp) for side in ("a", "b"))
-    across = (
-        close.pairs.with_columns(distance=pl.Series(apart(words, a, b), dtype=pl.UInt8))
-        .join(some, left_on="a", right_on="place")
-        .join(some, left_on="b", right_on="place", suffix="_b")
-        .filter(pl.col("file") != pl.col("file_b"))
-        .select(a=pl.min_horizontal("file", "file_b"), b=pl.max_horizontal("file", "file_b"), distance="distance")
-    )
-    equal = same.pairs.with_columns(distance=pl.lit(0, pl.UInt8))
-    return pl.concat([equal, across]), close.hubs + same.hubs
 
 
 def _coloured(pairs: pl.DataFrame, files: pl.DataFrame, rules: PictureRules) -> pl.DataFrame:
@@ -133,7 +100,7 @@ def _coloured(pairs: pl.DataFrame, files: pl.DataFrame, rules: PictureRules) -> 
 
 
 def _histograms(column: pl.Series, bins: int) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(b"".join(column.fill_null(bytes(bins))), np.uint8).reshape(-1, bins)
+    return binary(column.fill_null(bytes(bins))).reshape(-1, bins)
 
 
 def overlap(histograms: npt.NDArray[np.uint8], a: Any, b: Any) -> npt.NDArray[np.float32]:
