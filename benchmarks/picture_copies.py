@@ -29,7 +29,7 @@ from m5tools.media.image import Rgb
 NEAR = 31
 SETS = (("magento_luma", "*.jpg", 60), ("tuxpaint_stamps", "*.png", 60), ("clothing_categories", "*.jpg", 40))
 Bits = npt.NDArray[np.uint8]
-Views = tuple[Bits, Bits, Bits, Bits]  # whole, trimmed, orientations of the trimmed, its centre: uint8 [n, 256]
+Views = tuple[Bits, Bits, Bits, Bits]  # whole, trimmed, its orientations, the middle of the whole: uint8 [n, 256]
 
 
 def jpeg(rgb: Rgb, quality: int = 90) -> bytes:
@@ -80,7 +80,7 @@ def reference(data: bytes) -> Views:
     left, top, right, bottom = content_box(rgb) or (0, 0, rgb.shape[1], rgb.shape[0])
     content = np.ascontiguousarray(rgb[top:bottom, left:right])
     turned = np.asarray(pdqhash.compute_dihedral(content)[0], np.uint8)
-    centre = cropped(content, 0.05)
+    centre = cropped(rgb, 0.05)
     whole, trimmed, middle = (np.asarray(pdqhash.compute(part)[0], np.uint8)[None] for part in (rgb, content, centre))
     return whole, trimmed, turned, middle
 
@@ -92,7 +92,8 @@ def apart(a: Bits, b: Bits) -> int:
 def distances(a: Views, b: Views) -> tuple[int, int, int]:
     whole = apart(a[0], b[0])
     trimmed = min(whole, apart(a[1], b[1]))
-    return whole, trimmed, min(trimmed, apart(a[1], b[2]), apart(a[2], b[1]), apart(a[1], b[3]), apart(a[3], b[1]))
+    turned, middle = (min(apart(a[1], b[way]), apart(a[way], b[1])) for way in (2, 3))
+    return whole, trimmed, min(trimmed, turned, middle, apart(a[0], b[3]), apart(a[3], b[0]))
 
 
 def main() -> None:
