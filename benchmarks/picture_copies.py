@@ -21,14 +21,15 @@ import numpy.typing as npt
 import pdqhash
 from PIL import Image
 
-from m5tools.measure.image import DECODED, content_box, signals
+from m5tools.measure.image import DECODED, signals
+from m5tools.measure.trim import content_box
 from m5tools.media import image
 from m5tools.media.image import Rgb
 
 NEAR = 31
 SETS = (("magento_luma", "*.jpg", 60), ("tuxpaint_stamps", "*.png", 60), ("clothing_categories", "*.jpg", 40))
 Bits = npt.NDArray[np.uint8]
-Views = tuple[Bits, Bits, Bits, Bits]  # whole, trimmed, orientations of the trimmed, its centre: uint8 [n, 256]
+Views = tuple[Bits, Bits, Bits, Bits]  # whole, trimmed, its orientations, the middle of the whole: uint8 [n, 256]
 
 
 def jpeg(rgb: Rgb, quality: int = 90) -> bytes:
@@ -68,7 +69,7 @@ EDITS: dict[str, Callable[[Rgb], bytes]] = {
 
 def measured(data: bytes) -> Views:
     row, _ = signals(image.decode(data, DECODED))
-    names = ("pdq", "pdq_trimmed", "pdq_turned", "pdq_centre")
+    names = ("pdq", "pdq_trimmed", "pdq_turned", "pdq_centres")
     whole, *content = (np.unpackbits(np.frombuffer(row[n] or row["pdq"], np.uint8)).reshape(-1, 256) for n in names)
     return whole, content[0], content[1], content[2]
 
@@ -79,7 +80,7 @@ def reference(data: bytes) -> Views:
     left, top, right, bottom = content_box(rgb) or (0, 0, rgb.shape[1], rgb.shape[0])
     content = np.ascontiguousarray(rgb[top:bottom, left:right])
     turned = np.asarray(pdqhash.compute_dihedral(content)[0], np.uint8)
-    centre = cropped(content, 0.05)
+    centre = cropped(rgb, 0.05)
     whole, trimmed, middle = (np.asarray(pdqhash.compute(part)[0], np.uint8)[None] for part in (rgb, content, centre))
     return whole, trimmed, turned, middle
 
@@ -91,7 +92,8 @@ def apart(a: Bits, b: Bits) -> int:
 def distances(a: Views, b: Views) -> tuple[int, int, int]:
     whole = apart(a[0], b[0])
     trimmed = min(whole, apart(a[1], b[1]))
-    return whole, trimmed, min(trimmed, apart(a[1], b[2]), apart(a[2], b[1]), apart(a[1], b[3]), apart(a[3], b[1]))
+    turned, middle = (min(apart(a[1], b[way]), apart(a[way], b[1])) for way in (2, 3))
+    return whole, trimmed, min(trimmed, turned, middle, apart(a[0], b[3]), apart(a[3], b[0]))
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ from m5tools.vocabulary import Relation
 
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
 _DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
+_SHOWN = ("pictures", "recoloured", "grey", "clip", "sound")
 _PARTS = ("title", "description", "table_key", "media_key")
 
 
@@ -64,7 +65,7 @@ def _side_by_side(
     both = (
         compare(pairs, facts, policy)
         .join(pictured, on=["a", "b"], how="left", maintain_order="left")
-        .with_columns(pl.col("pictures", "recoloured").fill_null(0), pl.col("shared_file").fill_null(False))
+        .with_columns(pl.col("shared_file").fill_null(False), *(pl.col(c).fill_null(0) for c in _SHOWN))
         .join(products, left_on="a", right_on="row", maintain_order="left")
         .join(products, left_on="b", right_on="row", suffix="_b", maintain_order="left")
     )
@@ -107,6 +108,8 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         score=brought
         + weights.description * pl.col("description_score").fill_null(0)
         + weights.picture * (pl.col("pictures") + pl.col("recoloured"))
+        + weights.clip * pl.col("clip")
+        + weights.sound * pl.col("sound")
         + weights.options * pl.col("option_agreement")
         + weights.code * pl.col("shared_code")
         - policy.same_product.code_conflict * pl.col("other_code"),
@@ -192,8 +195,11 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
             (pl.col("pictures") + pl.col("recoloured")) > 0,
             pl.col("pictures") + pl.col("recoloured"),
             pl.format("{} of the pictures alike", pl.col("pictures").round(2))
-            + pl.format("; {} in another colour", pl.col("recoloured").round(2)),
+            + pl.format("; {} in another colour", pl.col("recoloured").round(2))
+            + pl.when(pl.col("grey") > 0).then(pl.lit("; made grey on one side")).otherwise(pl.lit("")),
         ),
+        "video": (pl.col("clip") > 0, pl.col("clip"), pl.format("{} of a clip alike", pl.col("clip").round(2))),
+        "audio": (pl.col("sound") > 0, pl.col("sound"), pl.format("{} of a sound alike", pl.col("sound").round(2))),
     }
     rows = (
         related.filter(holds).select(

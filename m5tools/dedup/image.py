@@ -1,134 +1,163 @@
 """Picture evidence: which products show the same picture, in the same or in another colour.
 
-PDQ hashes (Facebook's 256-bit perceptual hash) of the whole and of the trimmed picture go into one pool, so a margin on
-one side is no obstacle. Pairs within a Hamming distance are found by sampled bits (Indyk & Motwani 1998): a table keyed
-by k random bits brings two hashes at distance d together with probability (1 − d/256)ᵏ; k grows with the logarithm of
-the pool, so a bucket holds about one stranger, and the number of tables follows from the recall wanted.
+A picture is looked at in several ways, each with its own PDQ hash (Facebook's 256-bit perceptual hash; measured
+already, nothing is decoded here), and two are one picture when any of these agree within a distance:
+
+- whole or trimmed with whole or trimmed: recompressed, resized, in a frame;
+- … with the other's trimmed picture turned or mirrored, and with the middle of the other: a lost rim;
+- fitted with fitted: things on white, whatever the margin;
+- a corner part with the same part: a badge over another corner.
+
+Hashes see no colour, so a signature of colours and tones stands beside them: a picture in another colour is another
+picture, a grey copy is the same one.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.band_join import Joined, joined, neighbours, union
-from m5tools.dedup.policy import DuplicatePolicy, PictureRules
+from m5tools.dedup.files import candidates, listed, met, without_worn
+from m5tools.dedup.policy import DuplicatePolicy, JoinRules, PictureRules
+from m5tools.dedup.views import binary, near_files, together, views
 
-Hashes = np.ndarray[Any, np.dtype[np.uint8]]
+COLUMNS: Final = (
+    "pdq", "pdq_trimmed", "pdq_turned", "pdq_fitted", "pdq_centres", "pdq_corners", "colours", "tones",
+)  # fmt: skip
+"""Of `signals_image`: what picture evidence is made from."""
 
-BITS = 256
-_FEWEST_BITS = 12
-_SEED = 7
-_WINDOW = 16
-"""Neighbours in a table; wider than for texts, since each table holds strangers too."""
-
-PICTURED = {"a": pl.UInt32, "b": pl.UInt32, "pictures": pl.Float32, "recoloured": pl.Float32, "shared_file": pl.Boolean}
-
-
-def near_hashes(hashes: Hashes, rules: PictureRules, cap: int) -> Joined:
-    """Pairs of distinct hashes within `rules.distance` bits.
-
-    Args:
-        hashes: uint8 [n, 32], distinct rows.
-        rules: distance and recall.
-        cap: largest bucket that is followed.
-    """
-    count = len(hashes)
-    width = max(_FEWEST_BITS, math.ceil(math.log2(max(count, 2))))
-    meet = (1 - rules.distance / BITS) ** width
-    tables = math.ceil(math.log(1 - rules.recall) / math.log(1 - meet)) if meet < 1 else 1
-    bits = np.unpackbits(hashes, axis=1)
-    places = np.random.default_rng(_SEED)
-    words = np.ascontiguousarray(hashes).view(np.uint64).reshape(count, 4)
-    rows = pl.Series("row", np.arange(count, dtype=np.uint32))
-    found = []
-    for _ in range(tables):
-        chosen = np.sort(places.choice(BITS, width, replace=False))
-        key = bits[:, chosen].astype(np.uint64) @ (np.uint64(1) << np.arange(width, dtype=np.uint64))
-        met = neighbours(pl.DataFrame({"key": key, "row": rows}), _WINDOW, cap)
-        a, b = met.pairs["a"].to_numpy(), met.pairs["b"].to_numpy()
-        near = np.bitwise_count(words[a] ^ words[b]).sum(axis=1) <= rules.distance
-        found.append(replace(met, pairs=met.pairs.filter(pl.Series(near))))
-    return joined(found)
+PICTURED = {
+    "a": pl.UInt32, "b": pl.UInt32, "pictures": pl.Float32, "recoloured": pl.Float32, "grey": pl.Float32,
+    "matched": pl.UInt32, "shared_file": pl.Boolean,
+}  # fmt: skip
+_COPY = {"a": pl.UInt32, "b": pl.UInt32, "distance": pl.UInt8, "alike": pl.Boolean, "grey": pl.Boolean}
+_CORNERS: Final = 4
+_ORIENTATIONS: Final = 8
+_RIMS: Final = 4
+_CHUNK: Final = 2**16
 
 
 def picture_pairs(pictures: pl.DataFrame, policy: DuplicatePolicy) -> tuple[pl.DataFrame, int]:
     """Products that show the same picture.
 
     Args:
-        pictures: columns row, asset_id, pdq, pdq_trimmed, colours; placeholders and blanks already left out.
+        pictures: columns row, asset_id, stem and `COLUMNS`; placeholders and blanks already left out.
         policy: its `picture` and `join` parts.
 
     Returns:
-        Columns a, b, `pictures` (share of the smaller set of pictures that the other side has too), `recoloured` (share
-        that it has in other colours only), `shared_file` (some file is the very same); and the number of hubs.
+        Columns a, b, `pictures` (share of the smaller set of pictures that is matched one to one by the other),
+        `recoloured` (share that is matched in other colours only), `grey` (share matched by a grey copy, a part of
+        `pictures`), `matched` (how many pictures are), `shared_file` (some file is the very same); and the number of
+        hubs.
     """
-    views = (
-        pictures.with_row_index("picture")
-        .select("picture", "row", pl.concat_list("pdq", "pdq_trimmed").alias("hash"))
-        .explode("hash")
-        .drop_nulls("hash")
-        .unique()
-        .sort("hash", "row", "picture")
+    known = listed(pictures, "pdq")
+    related, hubs = copies(known.files, policy.picture, policy.join)
+    related, by, worn = without_worn(related, known.by, policy.picture.hub_titles)
+    pairs = candidates(related, by, policy.join)
+    return _matched(pairs.pairs, related, by), hubs + worn + pairs.hubs
+
+
+def copies(files: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
+    """Pairs of files that show one picture.
+
+    Args:
+        files: columns file (0 … n−1, ascending) and `COLUMNS`.
+        rules: distance, recall and overlaps.
+        join: how far an equal hash is followed.
+
+    Returns:
+        Columns a < b, distance (the least over all ways to look), `alike` (in colour too), `grey` (alike, one of them
+        without colour); and the number of hubs.
+    """
+    pools = [
+        together(
+            *(views(files, column, [0], asked=True) for column in ("pdq", "pdq_trimmed")),
+            views(files, "pdq_turned", range(1, _ORIENTATIONS), asked=False),
+            views(files, "pdq_centres", range(_RIMS), asked=False),
+        ),
+        views(files, "pdq_fitted", [0], asked=True),
+        *(views(files, "pdq_corners", [corner], asked=True) for corner in range(_CORNERS)),
+    ]
+    found = [near_files(pool, rules, join) for pool in pools]
+    every = pl.concat([pl.DataFrame(schema=_COPY).select("a", "b", "distance"), *(pairs for pairs, _ in found)])
+    closest = every.group_by("a", "b").agg(pl.col("distance").min()).sort("a", "b")
+    return _coloured(closest, files, rules), sum(hubs for _, hubs in found)
+
+
+def _coloured(pairs: pl.DataFrame, files: pl.DataFrame, rules: PictureRules) -> pl.DataFrame:
+    """Adds `alike` and `grey`."""
+    colours, tones = _histograms(files["colours"], 64), _histograms(files["tones"], 16)
+    neutral = _neutral(colours) >= rules.neutral_share
+    a, b = (pairs[side].to_numpy().astype(np.intp) for side in ("a", "b"))
+    by_colour, by_tone = overlap(colours, a, b), overlap(tones, a, b)
+    alike = (by_colour >= rules.colour_overlap) & (by_tone >= rules.tone_overlap)
+    # Where one side has no colour, tones alone tell whether it is the other made grey.
+    grey = ~alike & (neutral[a] ^ neutral[b]) & (by_tone >= rules.grey_overlap)
+    return pairs.with_columns(alike=pl.Series(alike | grey, dtype=pl.Boolean), grey=pl.Series(grey, dtype=pl.Boolean))
+
+
+def _histograms(column: pl.Series, bins: int) -> npt.NDArray[np.uint8]:
+    return binary(column.fill_null(bytes(bins))).reshape(-1, bins)
+
+
+def overlap(histograms: npt.NDArray[np.uint8], a: Any, b: Any) -> npt.NDArray[np.float32]:
+    """Intersection of the histograms at places a and b, 0–1; two that hold nothing, all white, are alike."""
+    shares = np.empty(len(a), np.float32)
+    for start in range(0, len(a), _CHUNK):
+        one, other = (histograms[side[start : start + _CHUNK]].astype(np.float32) for side in (a, b))
+        least = np.minimum(one.sum(axis=1), other.sum(axis=1))
+        common = np.minimum(one, other).sum(axis=1) / np.maximum(least, 1)
+        both_empty = np.maximum(one.sum(axis=1), other.sum(axis=1)) == 0
+        shares[start : start + _CHUNK] = np.where(both_empty, 1, common)
+    return shares
+
+
+def _neutral(colours: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Share of the four bins around neutral."""
+    square = colours.reshape(-1, 8, 8).astype(np.float32)
+    middle: npt.NDArray[np.float32] = square[:, 3:5, 3:5].sum(axis=(1, 2)) / np.maximum(square.sum(axis=(1, 2)), 1)
+    return middle
+
+
+def _matched(products: pl.DataFrame, related: pl.DataFrame, by: pl.DataFrame) -> pl.DataFrame:
+    """How much of their pictures the products of each pair share, every picture matched once."""
+    itself = by.select(a="file", b="file").unique().with_columns(distance=0, alike=True, grey=False)
+    open_ = met(products, pl.concat([related, itself.cast(_COPY)]), by).sort(  # type: ignore[arg-type]
+        "a", "b", pl.col("alike").not_(), "distance", "file", "file_b"
     )
-    if views.is_empty():
-        return pl.DataFrame(schema=PICTURED), 0
-    distinct = views["hash"].unique().sort()
-    hashes = np.frombuffer(b"".join(distinct), np.uint8).reshape(-1, BITS // 8)
-    near = near_hashes(hashes, policy.picture, policy.join.cap)
-    places = pl.DataFrame({"hash": distinct}).with_row_index("place")
-    views = views.join(places, on="hash", maintain_order="left")
-    same = neighbours(views.select(key="place", row="picture"), policy.join.window, policy.join.cap)
-    some = views.group_by("place", maintain_order=True).head(policy.join.window).select("place", "picture")
-    across = near.pairs.join(some, left_on="a", right_on="place").join(some, left_on="b", right_on="place", suffix="_b")
-    both = union([same.pairs, across.select(a="picture", b="picture_b")])
-    return _by_product(both, pictures, policy.picture), near.hubs + same.hubs
-
-
-def _by_product(both: pl.DataFrame, pictures: pl.DataFrame, rules: PictureRules) -> pl.DataFrame:
-    """Pairs of pictures → pairs of products. Pictures are numbered along the rows, so a < b holds for these too."""
-    a, b = (pictures[both[side].cast(pl.Int64)] for side in ("a", "b"))
-    rows = pl.DataFrame(
-        {
-            "a": a["row"],
-            "b": b["row"],
-            "of_a": both["a"],
-            "of_b": both["b"],
-            "file": a["asset_id"] == b["asset_id"],
-            "alike": _overlap(a["colours"], b["colours"]) >= rules.colour_overlap,
-        }
-    ).filter(pl.col("a") != pl.col("b"))
-    sizes = pictures.group_by("row").len()
-    of_a, of_b = (pl.col(side).filter(pl.col("alike")).n_unique() for side in ("of_a", "of_b"))
-    matched = pl.min_horizontal(of_a, of_b)
-    other = pl.min_horizontal(pl.col("of_a").n_unique(), pl.col("of_b").n_unique())
+    pairs, mine, theirs = ["a", "b"], ["a", "b", "file"], ["a", "b", "file_b"]
+    chosen = [open_.clear()]
+    while not open_.is_empty():
+        # Sorted from best to worst: what comes first for both its pictures is taken.
+        best = open_.filter(pl.struct(mine).is_first_distinct() & pl.struct(theirs).is_first_distinct())
+        chosen.append(best)
+        open_ = open_.join(best, on=mine, how="anti", maintain_order="left").join(
+            best, on=theirs, how="anti", maintain_order="left"
+        )
+    sizes = by.group_by("row").agg(size=pl.col("file").n_unique())
     return (
-        rows.group_by("a", "b")
-        .agg(matched=matched, other=other, shared_file=pl.col("file").any())
+        pl.concat(chosen)
+        .group_by(pairs)
+        .agg(
+            same=pl.col("alike").sum(),
+            other=pl.col("alike").not_().sum(),
+            in_grey=pl.col("grey").sum(),
+            shared_file=(pl.col("file") == pl.col("file_b")).any(),
+        )
         .join(sizes, left_on="a", right_on="row")
         .join(sizes, left_on="b", right_on="row", suffix="_b")
-        .with_columns(smaller=pl.min_horizontal("len", "len_b"))
+        .with_columns(smaller=pl.min_horizontal("size", "size_b"))
         .select(
-            "a",
-            "b",
-            pictures=pl.col("matched") / pl.col("smaller"),
-            recoloured=(pl.col("other") - pl.col("matched")) / pl.col("smaller"),
+            *pairs,
+            pictures=pl.col("same") / pl.col("smaller"),
+            recoloured=pl.col("other") / pl.col("smaller"),
+            grey=pl.col("in_grey") / pl.col("smaller"),
+            matched=pl.col("same"),
             shared_file="shared_file",
         )
-        .sort("a", "b")
+        .sort(pairs)
         .cast(PICTURED)  # type: ignore[arg-type]
     )
-
-
-def _overlap(a: pl.Series, b: pl.Series) -> pl.Series:
-    """Histogram intersection of two columns of 64-byte histograms, 0–1; 0 where one is missing."""
-    none = bytes(64)
-    left, right = (
-        np.frombuffer(b"".join(s.fill_null(none)), np.uint8).reshape(-1, 64).astype(np.float32) for s in (a, b)
-    )
-    total = np.maximum(np.minimum(left.sum(axis=1), right.sum(axis=1)), 1)
-    return pl.Series(np.minimum(left, right).sum(axis=1) / total)

@@ -47,10 +47,27 @@ class PictureRules(_Rules):
     distance: int = Field(ge=0, le=128, description="bits of 256")
     recall: Annotated[float, Field(gt=0, lt=1)]
     colour_overlap: Share
+    tone_overlap: Share
+    grey_overlap: Share
+    neutral_share: Share
     min_quality: int = Field(ge=0, le=100)
     min_deviation: float = Field(ge=0)
     hub_titles: int = Field(ge=1)
     hub_categories: int = Field(ge=1)
+
+
+class ClipRules(_Rules):
+    """When two files show one clip."""
+
+    share: Share
+    min_frames: int = Field(ge=1)
+
+
+class SoundRules(_Rules):
+    """When two files hold one recording."""
+
+    share: Share
+    min_landmarks: int = Field(ge=1)
 
 
 class TableRules(_Rules):
@@ -71,6 +88,8 @@ class Weights(_Rules):
     description: Share
     table: Share
     picture: Share
+    clip: Share
+    sound: Share
     options: Share
     code: Share
 
@@ -95,6 +114,8 @@ class DuplicatePolicy(_Rules):
     text: TextRules
     identifier: IdentifierRules
     picture: PictureRules
+    clip: ClipRules
+    sound: SoundRules
     table: TableRules
     same_offer: SameOfferRules
     same_product: SameProductRules

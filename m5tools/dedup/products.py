@@ -14,9 +14,10 @@ import polars as pl
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
 from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.table import product_facts
 from m5tools.dedup.titles import codes, plain, stem
-from m5tools.vocabulary import Modality, State
+from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
 """Separates the parts of a key; a control character no normalised text holds."""
@@ -60,20 +61,20 @@ class Gathered:
 
 def gather(
     dataset: Dataset, partition: int, policy: DuplicatePolicy
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Products, facts and pictures of one partition.
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
+    """Products, facts and files of one partition.
 
     Returns:
         `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`;
-        `pictures`: row, asset_id, pdq, pdq_trimmed, colours of every picture that can tell products apart.
+        pictures, clips and sounds that can tell products apart by their kind, see :func:`files_of`.
     """
     attributes = dataset.read("attributes", partition=partition)
     media = _media(dataset, partition)
     products = _products(dataset, partition, attributes, media, policy)
     rows = products.select("product_id", "row")
     facts = product_facts(products, attributes.join(rows, on="product_id"), policy)
-    pictures = _pictures(dataset, media.join(rows, on="product_id"), policy)
-    return products, facts, pictures
+    shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
+    return products, facts, {kind: files_of(dataset, shown, kind, policy) for kind in FILES}
 
 
 def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
@@ -152,28 +153,3 @@ def _compact(identifier: pl.Expr) -> pl.Expr:
     """A part number without separators; null when nothing is left."""
     bare = plain(identifier).str.replace_all(r"[^\p{L}\p{N}]+", "")
     return pl.when(bare != "").then(bare)
-
-
-def _pictures(dataset: Dataset, media: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
-    """Decoded pictures that are not blank and no hub."""
-    rules = policy.picture
-    listed = (
-        media.filter(pl.col("modality") == Modality.IMAGE).drop_nulls("asset_id").select("row", "asset_id").unique()
-    )
-    hubs = dataset.scan("corpus_assets").filter(
-        (pl.col("titles") > rules.hub_titles) | (pl.col("categories") > rules.hub_categories)
-    )
-    telling = (
-        dataset.scan("signals_image")
-        .filter(
-            pl.col("state") == State.PRESENT,
-            pl.col("pdq").is_not_null(),
-            pl.col("pdq_quality") >= rules.min_quality,
-            pl.col("luma_deviation") >= rules.min_deviation,
-        )
-        .select("asset_id", "pdq", "pdq_trimmed", "colours")
-        .join(hubs.select("asset_id"), on="asset_id", how="anti")
-        .join(listed.lazy().select("asset_id").unique(), on="asset_id", how="semi")
-        .collect()
-    )
-    return listed.join(telling, on="asset_id").sort("row", "asset_id")

@@ -16,20 +16,19 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset, partition_of
-from m5tools.dedup.band_join import Joined, joined, neighbours, union
+from m5tools.dedup.band_join import joined, neighbours, union
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.decide import decide
 from m5tools.dedup.identifiers import identifier_pairs
-from m5tools.dedup.image import picture_pairs
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import Gathered, gather
+from m5tools.dedup.shown import FILES, file_pairs, in_common
 from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
 _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_PICTURES = "pictures"
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 
@@ -53,7 +52,7 @@ class Dedup(Stage):
     """Finds which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters")
 
     config: DedupConfig
@@ -63,7 +62,8 @@ class Dedup(Stage):
         return load_policy(self.config.policy)
 
     def inputs(self) -> tuple[Input, ...]:
-        tables = ("products", "attributes", "media", "fetched", "signals_image", "corpus_assets")
+        signals = ("signals_image", "signals_video", "signals_audio")
+        tables = ("products", "attributes", "media", "fetched", *signals, "corpus_assets")
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Dedup(Stage):
             case "evidence":
                 bands = self._bands()
                 runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
-                whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, _PICTURES)]
+                whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
             case "clusters":
                 return [Unit("all")]
@@ -98,20 +98,20 @@ class Dedup(Stage):
 
     def _gather(self, dataset: Dataset, gathered: Gathered, partition: int) -> Counts:
         policy = self.policy
-        products, facts, pictures = gather(dataset, partition, policy)
+        products, facts, files = gather(dataset, partition, policy)
         gathered.write("facts", partition, facts)
-        gathered.write("pictures", partition, pictures)
+        for kind, rows in files.items():
+            gathered.write(kind, partition, rows)
         gathered.write(
             "bands", partition, pl.concat([products.select("row"), band_keys(products, policy.text)], how="horizontal")
         )
         gathered.write("products", partition, products)
-        return {"products": products.height, "pictures": pictures.height}
+        return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
 
     def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = ()) -> Counts:
         policy = self.policy
-        if kind == _PICTURES:
-            pictured, hubs = picture_pairs(gathered.scan("pictures").collect(), policy)
-            found = Joined(pictured, hubs)
+        if kind in FILES:
+            found = file_pairs(kind, gathered.scan(kind).collect(), policy)
         elif kind in _WHOLE:
             found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
         else:
@@ -128,7 +128,7 @@ class Dedup(Stage):
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
         products = gathered.scan("products").join(rows, on="row", how="semi").collect().sort("row")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
-        pictured = pl.read_parquet(gathered.scratch / "pairs" / f"{_PICTURES}.parquet").filter(ours)
+        pictured = in_common(gathered.scratch / "pairs", ours)
         edges = decide(pairs, products, facts, pictured, self.policy)
         gathered.write("edges", partition, edges.select("row_a", "row_b", "relation", "score"))
         work.write("edges", partition, edges.drop("row_a", "row_b"))

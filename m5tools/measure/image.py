@@ -2,9 +2,6 @@
 
 What needs the pixels is taken from each picture by itself (:func:`look`); what can be computed from a few small grids
 is computed for a batch of pictures at once (:func:`rows`), which costs a third of doing it one by one.
-
-The trim is robust against recompression and watermark specks: a 3×3 median first, then a row or column belongs to the
-content when at least 1 % of it differs from the border colour by more than 28 of 255.
 """
 
 from __future__ import annotations
@@ -17,18 +14,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m5tools.measure import pdq
-from m5tools.measure.colours import colours, samples
+from m5tools.measure import pdq, trim
+from m5tools.measure.colours import samples, signatures
 from m5tools.media.image import Picture, Rgb, encode_jpeg
 
 DECODED: Final = 128  # pixels of the short side that decoding keeps
 THUMBNAIL: Final = 256  # … and of the long side of a thumbnail at most
-TOLERANCE: Final = 28
-CONTENT_SHARE: Final = 0.01
 FLAT: Final = 2
 RELIEF_SIDE: Final = 32
 PLAIN: Final = 10.0
-CENTRE: Final = 0.9
 DARK: Final = 32
 BRIGHT: Final = 224
 CLIPPED: Final = (1, 254)
@@ -50,7 +44,7 @@ class Look:
         facts: columns of `signals_image` that are known already.
         whole: PDQ's grid of the picture, uint8 [64, 64].
         content: … of what the trim leaves; None where nothing stands out.
-        centre: … of the middle of that, 90 % of either side.
+        fitted: … of its fit.
         colours: sampled pixels of the content, uint8 [24, 24, 3].
         rgb: the thumbnail, uint8 [h, w, 3].
         preview: a JPEG of it.
@@ -59,7 +53,7 @@ class Look:
     facts: dict[str, Any]
     whole: pdq.Grid
     content: pdq.Grid | None
-    centre: pdq.Grid | None
+    fitted: pdq.Grid | None
     colours: Rgb
     rgb: Rgb
     preview: bytes
@@ -70,8 +64,8 @@ def look(picture: Picture) -> Look:
     rgb = thumbnail(picture.rgb)
     luma = grey(rgb)
     height, width = luma.shape
-    box = content_box(rgb)
-    left, top, right, bottom = box or (0, 0, width, height)
+    found = trim.content(rgb)
+    left, top, right, bottom = found.box if found else (0, 0, width, height)
     area = (right - left) * (bottom - top)
     smooth = pdq.smoothed(luma)
     inside = smooth[top:bottom, left:right]
@@ -91,9 +85,9 @@ def look(picture: Picture) -> Look:
         "sharpness": _variance(cv2.Laplacian(luma, cv2.CV_16S)),
         "flat_share": 1 - cv2.countNonZero(uneven) / luma.size,
         "banner_share": _banner_share(spread),
-        "border_share": 1.0 if box is None else 1 - area / luma.size,
+        "border_share": 1 - area / luma.size if found else 1.0,
     }
-    if box is not None:
+    if found:
         across, down = picture.width / width, picture.height / height
         facts |= {
             "trim_left": round(left * across),
@@ -104,8 +98,8 @@ def look(picture: Picture) -> Look:
     return Look(
         facts=facts,
         whole=whole,
-        content=None if box is None else whole if area == luma.size else pdq.grid(inside),
-        centre=None if box is None else pdq.grid(_centre(inside)),
+        content=None if found is None else whole if area == luma.size else pdq.grid(inside),
+        fitted=None if found is None else pdq.grid_of(smooth, found.fit, _brightness(found.border)),
         colours=samples(rgb[top:bottom, left:right]),
         rgb=rgb,
         preview=encode_jpeg(rgb),
@@ -128,7 +122,8 @@ def rows(looks: Sequence[Look]) -> list[dict[str, Any]]:
     whole = np.stack([one.whole for one in looks])
     # A picture of which nothing is left has no hash of it; the whole stands in to keep the batch's shape.
     content = np.stack([one.whole if one.content is None else one.content for one in looks])
-    centre = np.stack([one.whole if one.centre is None else one.centre for one in looks])
+    fitted = np.stack([one.whole if one.fitted is None else one.fitted for one in looks])
+    colours, tones = signatures(np.stack([one.colours for one in looks]))
     columns = {
         "relief": _reliefs(whole, looks),
         "dark_share": _share(whole < DARK),
@@ -137,15 +132,18 @@ def rows(looks: Sequence[Look]) -> list[dict[str, Any]]:
         "pdq": pdq.hashes(whole),
         "pdq_quality": pdq.qualities(whole).tolist(),
         "pdq_turned": pdq.orientations(content),
-        "pdq_centre": pdq.hashes(centre),
-        "colours": colours(np.stack([one.colours for one in looks])),
+        "pdq_fitted": pdq.hashes(fitted),
+        "pdq_centres": pdq.centres(whole),
+        "pdq_corners": pdq.corners(whole),
+        "colours": colours,
+        "tones": tones,
     }
     found = []
     for place, one in enumerate(looks):
         row = one.facts | {name: values[place] for name, values in columns.items()}
         row["pdq_trimmed"] = row["pdq_turned"][: pdq.BYTES]
         if one.content is None:
-            row |= {"pdq_trimmed": None, "pdq_turned": None, "pdq_centre": None}
+            row |= {"pdq_trimmed": None, "pdq_turned": None, "pdq_fitted": None}
         found.append(row)
     return found
 
@@ -154,6 +152,12 @@ def grey(rgb: Rgb) -> Grey:
     """Brightness (ITU-R BT.601), uint8 [h, w]."""
     luma: Grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     return luma
+
+
+def _brightness(colour: tuple[float, float, float]) -> float:
+    """Of one colour, as :func:`grey` takes it."""
+    red, green, blue = colour
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _share(marked: npt.NDArray[np.bool_]) -> list[float]:
@@ -207,36 +211,6 @@ def reliefs(grids: pdq.Grid) -> list[float]:
     level = np.sort(grid.reshape(len(grid), -1), axis=1)
     spans: list[float] = (level[:, high] - level[:, low]).tolist()
     return spans
-
-
-def content_box(rgb: Rgb) -> tuple[int, int, int, int] | None:
-    """The content without borders of one colour: left, top, right, bottom; None where nothing stands out."""
-    smooth = cv2.medianBlur(rgb, 3)
-    corners = zip(
-        *smooth[:: max(1, len(smooth) - 1), :: max(1, smooth.shape[1] - 1)].reshape(-1, 3).tolist(), strict=True
-    )
-    middle = [sorted(channel)[1:3] or channel for channel in corners]  # their mean is the median of the four
-    low = tuple(sum(pair) / len(pair) - TOLERANCE for pair in middle)
-    high = tuple(sum(pair) / len(pair) + TOLERANCE for pair in middle)
-    same = cv2.inRange(smooth, low, high)
-    rows, columns = _span(same, 1), _span(same, 0)
-    if rows is None or columns is None:
-        return None
-    return columns[0], rows[0], columns[1], rows[1]
-
-
-def _span(same: npt.NDArray[Any], axis: int) -> tuple[int, int] | None:
-    """From the first row (axis 1) or column of which enough differs from the border to behind the last."""
-    alike = cv2.reduce(same, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
-    content = alike <= 255 * (1 - CONTENT_SHARE)
-    first = int(content.argmax())
-    return (first, len(content) - int(content[::-1].argmax())) if content[first] else None
-
-
-def _centre(luma: Grey) -> Grey:
-    height, width = luma.shape
-    down, across = round(height * (1 - CENTRE) / 2), round(width * (1 - CENTRE) / 2)
-    return luma[down : height - down, across : width - across]
 
 
 def _banner_share(spread: npt.NDArray[Any]) -> float:

@@ -18,6 +18,9 @@ import numpy.typing as npt
 GRID: Final = 64
 BYTES: Final = 32
 ORIENTATIONS: Final = 8
+RIMS: Final = (0.03, 0.05, 0.07, 0.09)
+CORNER: Final = 0.7
+CORNERS: Final = 4
 
 _FREQUENCIES: Final = 16
 _WINDOWS: Final = 128  # boxes that fit into a side
@@ -40,6 +43,36 @@ def smoothed(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def grid(smooth: npt.NDArray[np.uint8]) -> Grid:
     """What PDQ looks at in a smoothed picture, or in a part of one: uint8 [h, w] → uint8 [64, 64]."""
     return np.asarray(cv2.resize(smooth, (GRID, GRID), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def grid_of(smooth: npt.NDArray[np.uint8], box: tuple[float, float, float, float], around: float) -> Grid:
+    """… in the part between fractions of pixels.
+
+    Args:
+        smooth: uint8 [h, w].
+        box: left, top, right, bottom; it may reach beyond the picture.
+        around: brightness of what lies there.
+    """
+    left, top, right, bottom = box
+    across, down = (right - left) / GRID, (bottom - top) / GRID
+    place = np.array([[across, 0, left + across / 2 - 0.5], [0, down, top + down / 2 - 0.5]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(smooth, place, (GRID, GRID), flags=how, borderMode=cv2.BORDER_CONSTANT, borderValue=(around,)),
+        np.uint8,
+    )
+
+
+@cache
+def _stretch(first: float, last: float) -> Floats:
+    """As `_cosines`, of the part between two shares of a side: the transform of a cut-out without cutting it out."""
+    begin, end = first * GRID, last * GRID
+    edges = np.clip(np.arange(GRID + 1), begin, end)
+    width, middle = np.diff(edges), (edges[1:] + edges[:-1]) / 2
+    frequency = np.arange(1, _FREQUENCIES + 1)[:, None]
+    waves = np.cos(np.pi * frequency * (middle - begin) / (end - begin)) * width
+    cosines: Floats = (np.sqrt(2 / (end - begin)) * waves).astype(np.float32)
+    return cosines
 
 
 @cache
@@ -66,6 +99,32 @@ def _bits(frequencies: Floats) -> npt.NDArray[np.uint8]:
 def hashes(grids: Grid) -> list[bytes]:
     """One hash of 32 bytes for each grid of uint8 [n, 64, 64]."""
     return [row.tobytes() for row in _bits(_transform(grids))]
+
+
+def centres(grids: Grid) -> list[bytes]:
+    """The hashes of the middle of each picture, without 3, 5, 7 and 9 % at every side: near those of copies that lost
+    their rim.
+
+    Returns:
+        n × 128 bytes.
+    """
+    values = grids.astype(np.float32)
+    middles = [_stretch(rim, 1 - rim) for rim in RIMS]
+    views: Floats = np.stack([middle @ values @ middle.T for middle in middles], axis=1)
+    packed = _bits(views.reshape(-1, _FREQUENCIES, _FREQUENCIES))
+    return [row.tobytes() for row in packed.reshape(len(grids), -1)]
+
+
+def corners(grids: Grid) -> list[bytes]:
+    """The hashes of four overlapping parts of each picture, 70 % of either side: a badge leaves one of them alone.
+
+    Returns:
+        n × 128 bytes: upper left, upper right, lower left, lower right.
+    """
+    both = np.concatenate([_stretch(0, CORNER), _stretch(1 - CORNER, 1)])
+    whole: Floats = (both @ grids.astype(np.float32) @ both.T).reshape(-1, 2, _FREQUENCIES, 2, _FREQUENCIES)
+    packed = _bits(whole.swapaxes(2, 3).reshape(-1, _FREQUENCIES, _FREQUENCIES))
+    return [row.tobytes() for row in packed.reshape(len(grids), -1)]
 
 
 def orientations(grids: Grid) -> list[bytes]:

@@ -55,6 +55,7 @@ def signals(clip: Clip) -> tuple[dict[str, Any], dict[str, Any]]:
         ),
         "frame_pdq": pdq.hashes(grids),
         "frame_pdq_quality": pdq.qualities(grids).tolist(),
+        "glance_pdq": b"".join(pdq.hashes(np.stack([pdq.grid(glance) for glance in clip.glances]))),
     }
     return row, {"preview": strip(clip.frames), "frames": [encode_jpeg(frame) for frame in clip.frames]}
 

@@ -35,7 +35,8 @@ class Clip:
     Attributes:
         frames: uint8 [n, h, w, 3], upright.
         seconds: float32 [n], when each is shown.
-        glances: uint8 [m, h', w'], brightness at up to 96 pixels a side every 0.3 s, to see what moves between frames.
+        glances: uint8 [m, h', w'], upright, brightness at up to 96 pixels a side every 0.3 s, to see what moves between
+            frames.
         width: of the original after rotation, in pixels.
         height: likewise.
         duration_s: by the container, else by the last frame seen; in seconds.
@@ -103,7 +104,7 @@ def decode(
         return Clip(
             frames=np.stack(sample.frames),
             seconds=np.array(sample.seconds, np.float32),
-            glances=np.stack(sample.glances),
+            glances=np.stack([upright(glance[..., None], sample.turn)[..., 0] for glance in sample.glances]),
             width=width,
             height=height,
             duration_s=duration if 0 < duration < 1e7 else sample.last,

@@ -60,7 +60,17 @@ def product_id(name: str) -> str:
 def tables_of(listings: Iterable[Listing], hubs: dict[bytes, int] | None = None) -> dict[str, list[dict[str, Any]]]:
     """The tables that `dedup` reads; `hubs` gives files that so many titles of the corpus share."""
     tables: dict[str, list[dict[str, Any]]] = {
-        t: [] for t in ("products", "attributes", "media", "fetched", "signals_image", "corpus_assets")
+        t: []
+        for t in (
+            "products",
+            "attributes",
+            "media",
+            "fetched",
+            "signals_image",
+            "signals_video",
+            "signals_audio",
+            "corpus_assets",
+        )
     }
     assets: dict[str, bytes] = {}
     for place, listing in enumerate(listings):

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from m5tools.measure.colours import colours
-from m5tools.measure.image import DECODED, content_box, look, rows, signals
+from m5tools.measure.colours import signatures
+from m5tools.measure.image import DECODED, look, rows, signals
+from m5tools.measure.trim import content_box
 from m5tools.media import image
 
 Rgb = npt.NDArray[np.uint8]
@@ -131,7 +132,8 @@ def test_a_turned_or_mirrored_copy_is_among_the_orientations_and_a_cropped_one_n
         assert distance(turned, orientations[place]) <= 20 < 60 < distance(turned, plain["pdq_trimmed"])
     assert min(distance(other["pdq_trimmed"], one) for one in orientations) > 60
     cropped = measured(np.ascontiguousarray(photo()[20:380, 25:475]))
-    assert distance(cropped["pdq_trimmed"], plain["pdq_centre"]) <= 31 < distance(cropped["pdq"], plain["pdq"])
+    middle = plain["pdq_centres"][32:64]
+    assert distance(cropped["pdq"], middle) <= 31 < distance(cropped["pdq"], plain["pdq"])
 
 
 def test_exposure_and_print_are_told_by_their_shares() -> None:
@@ -160,8 +162,18 @@ def test_colours_tell_a_red_product_from_a_blue_one_and_ignore_the_margin() -> N
 
 def test_neutral_colours_do_not_jump_between_bins() -> None:
     greys = np.stack([np.full((8, 8, 3), (127 + d, 127, 127 - d), np.uint8) for d in (-1, 0, 1)])
-    below, neutral, above = colours(greys)
+    below, neutral, above = signatures(greys)[0]
     assert min(overlap(neutral, other) for other in (below, above)) > 0.9
+
+
+def test_tones_tell_black_from_grey_and_a_grey_copy_keeps_them() -> None:
+    red = framed(photo(), 50)
+    grey = np.repeat(cv2.cvtColor(red, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    assert overlap(measured(red)["tones"], measured(grey)["tones"]) > 0.9
+    black, light = (np.pad(np.full((80, 80, 3), level, np.uint8), ((40,) * 2, (40,) * 2, (0, 0)), constant_values=255)
+                    for level in (20, 180))  # fmt: skip
+    assert overlap(measured(black)["tones"], measured(light)["tones"]) < 0.2
+    assert measured(np.full((90, 90, 3), 255, np.uint8))["tones"] == bytes(16)
 
 
 def test_facts_and_preview() -> None:

@@ -39,6 +39,7 @@ def test_still_and_moving() -> None:
     assert still["black_share"] == moving["black_share"] == 0
     assert len(set(still["frame_pdq"])) == 1
     assert len(set(moving["frame_pdq"])) == 4
+    assert len(moving["glance_pdq"]) == 4 * 32
 
 
 def test_one_frame_tells_nothing_about_motion() -> None:

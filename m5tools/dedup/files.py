@@ -1,0 +1,111 @@
+"""From files to products: which products list files that are copies of each other, and which files say nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from m5tools.dedup.band_join import Joined, neighbours, union
+from m5tools.dedup.policy import JoinRules
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The files that products list.
+
+    Attributes:
+        files: one row a file: file (0 … n−1 in order of the asset ids) and what is known of it.
+        by: columns file, row (the product), stem (its title without colour and measures; null where it has none), look
+            (a number that files of equal looks share).
+    """
+
+    files: pl.DataFrame
+    by: pl.DataFrame
+
+
+def listed(assets: pl.DataFrame, look: str = "asset_id") -> Listed:
+    """Number the files.
+
+    Args:
+        assets: columns row, stem, asset_id and what is known of the asset.
+        look: the column in which files of equal looks agree.
+    """
+    files = assets.drop("row", "stem").unique("asset_id", keep="any").sort("asset_id").with_row_index("file")
+    looks = files.select("asset_id", "file", look=pl.col(look).rank("dense"))
+    by = assets.select("row", "stem", "asset_id").join(looks, on="asset_id")
+    return Listed(files, by.select("file", "row", "stem", "look").unique().sort("file", "row"))
+
+
+def without_worn(related: pl.DataFrame, by: pl.DataFrame, most: int) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Leave out files whose look, with those of their copies, stands under more different titles than a product's does.
+
+    Counted by looks: of many files with one look only neighbours are related, and each would have a few titles.
+
+    Args:
+        related: columns a, b (files) and others.
+        by: as in `Listed`.
+        most: titles that are borne.
+
+    Returns:
+        The two tables without them, and their number.
+    """
+    looks = by.select("file", "look").unique()
+    ends = related.join(looks, left_on="a", right_on="file").join(looks, left_on="b", right_on="file", suffix="_b")
+    itself = looks.select("look", look_b="look")
+    around = pl.concat([ends.select("look", "look_b"), ends.select(look="look_b", look_b="look"), itself]).unique()
+    titles = around.join(by.select(look_b="look", stem="stem").drop_nulls("stem").unique(), on="look_b")
+    worn_looks = titles.group_by("look").agg(pl.col("stem").n_unique()).filter(pl.col("stem") > most)
+    worn = looks.join(worn_looks, on="look", how="semi").select("file").unique()
+    for side in ("a", "b"):
+        related = related.join(worn, left_on=side, right_on="file", how="anti", maintain_order="left")
+    return related, by.join(worn, on="file", how="anti", maintain_order="left"), worn.height
+
+
+def candidates(related: pl.DataFrame, by: pl.DataFrame, join: JoinRules) -> Joined:
+    """Pairs of products that list one file, or two that are related."""
+    same = neighbours(by.select(key="file", row="row"), join.window, join.cap)
+    some = by.group_by("file", maintain_order=True).head(join.window).select("file", "row")
+    across = related.join(some, left_on="a", right_on="file").join(some, left_on="b", right_on="file", suffix="_b")
+    return Joined(union([same.pairs, across.select(a="row", b="row_b")]), same.hubs, same.hub_rows)
+
+
+def met(pairs: pl.DataFrame, related: pl.DataFrame, by: pl.DataFrame) -> pl.DataFrame:
+    """Which files the products of each pair have in common, or related.
+
+    Args:
+        pairs: columns a, b (products).
+        related: columns a, b (files) and others, each file with itself among them.
+        by: as in `Listed`.
+
+    Returns:
+        Columns a, b, file, file_b and the others.
+    """
+    own = by.select("row", "file").unique()
+    apart = related.filter(pl.col("a") != pl.col("b"))
+    both_ways = pl.concat([related, apart.rename({"a": "b", "b": "a"}).select(related.columns)])
+    return (
+        pairs.join(own, left_on="a", right_on="row")
+        .join(both_ways, left_on="file", right_on="a")
+        .rename({"b_right": "file_b"})
+        .join(own, left_on=["b", "file_b"], right_on=["row", "file"], how="semi")
+    )
+
+
+def recorded_pairs(related: pl.DataFrame, by: pl.DataFrame, most: int, join: JoinRules, name: str) -> Joined:
+    """Products that have one recording.
+
+    Args:
+        related: columns a, b (files) and share.
+        by: as in `Listed`.
+        most: titles under which a recording says something still.
+        join: how far a file is followed.
+        name: of the column with the share, the best of a pair's recordings.
+    """
+    related, by, worn = without_worn(related, by, most)
+    pairs = candidates(related, by, join)
+    itself = by.select(a="file", b="file").unique().with_columns(share=pl.lit(1, pl.Float32))
+    shares = (
+        met(pairs.pairs, pl.concat([related, itself]), by).group_by("a", "b").agg(pl.col("share").max().alias(name))
+    )
+    return Joined(shares.sort("a", "b"), pairs.hubs + worn, pairs.hub_rows)

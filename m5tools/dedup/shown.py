@@ -1,0 +1,86 @@
+"""What products show and play: pairs of products by pictures, clips and sounds, and what each pair has in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from m5tools.dataset import Dataset
+from m5tools.dedup import audio, image, video
+from m5tools.dedup.band_join import Joined
+from m5tools.dedup.files import listed, recorded_pairs
+from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.vocabulary import Modality, State
+
+FILES: Final = {
+    "pictures": (Modality.IMAGE, image.COLUMNS),
+    "clips": (Modality.VIDEO, video.COLUMNS),
+    "sounds": (Modality.AUDIO, audio.COLUMNS),
+}
+"""Kinds of files: their modality, and what of its signals tells copies."""
+_SHARE: Final = {"clips": "clip", "sounds": "sound"}
+"""Kinds of recordings → the column that says how much of one the other is."""
+
+
+def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: DuplicatePolicy) -> pl.DataFrame:
+    """Decoded files of one kind that show something and are no hub.
+
+    Args:
+        dataset: where they were measured.
+        media: listed files: row, stem (of the product), modality, asset_id.
+        kind: of `FILES`.
+        policy: its `picture` part.
+
+    Returns:
+        Columns row, stem, asset_id and what tells copies.
+    """
+    rules = policy.picture
+    modality, columns = FILES[kind]
+    own = media.filter(pl.col("modality") == modality).drop_nulls("asset_id").select("row", "stem", "asset_id").unique()
+    hubs = dataset.scan("corpus_assets").filter(
+        (pl.col("titles") > rules.hub_titles) | (pl.col("categories") > rules.hub_categories)
+    )
+    present = dataset.scan(f"signals_{modality}").filter(
+        pl.col("state") == State.PRESENT, pl.col(columns[0]).is_not_null()
+    )
+    if modality is Modality.IMAGE:
+        present = present.filter(
+            pl.col("pdq_quality") >= rules.min_quality, pl.col("luma_deviation") >= rules.min_deviation
+        )
+    telling = (
+        present.select("asset_id", *columns)
+        .join(hubs.select("asset_id"), on="asset_id", how="anti")
+        .join(own.lazy().select("asset_id").unique(), on="asset_id", how="semi")
+        .collect()
+    )
+    return own.join(telling, on="asset_id").sort("row", "asset_id")
+
+
+def file_pairs(kind: str, assets: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+    """Pairs of products by one kind of files, with the columns that say how much they have in common."""
+    if kind == "pictures":
+        return Joined(*image.picture_pairs(assets, policy))
+    known = listed(assets)
+    if kind == "clips":
+        related, hubs = video.same_clips(known.files, policy.picture, policy.clip, policy.join)
+    else:
+        related, hubs = audio.same_sounds(known.files, policy.sound, policy.join)
+    found = recorded_pairs(related, known.by, policy.picture.hub_titles, policy.join, _SHARE[kind])
+    return replace(found, hubs=found.hubs + hubs)
+
+
+def in_common(pairs: Path, ours: pl.Expr) -> pl.DataFrame:
+    """What pairs of products show in common: columns a, b, those of `picture_pairs`, `clip` and `sound`.
+
+    Args:
+        pairs: folder of the pairs found, a file a kind.
+        ours: which of them are wanted.
+    """
+    shown = pl.read_parquet(pairs / "pictures.parquet").filter(ours)
+    for kind in _SHARE:
+        other = pl.read_parquet(pairs / f"{kind}.parquet").filter(ours)
+        shown = shown.join(other, on=["a", "b"], how="full", coalesce=True)
+    return shown.sort("a", "b")
