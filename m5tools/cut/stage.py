@@ -46,7 +46,7 @@ class Cut(Stage):
     """See the module."""
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses")
 
     config: CutConfig
