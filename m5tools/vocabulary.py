@@ -113,6 +113,7 @@ class Barred(StrEnum):
 
     CONTAMINATED = "contaminated"
     NO_CATEGORY = "no_category"
+    BRIDGE = "bridge"
 
 
 class Band(StrEnum):

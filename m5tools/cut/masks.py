@@ -33,7 +33,8 @@ def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.Da
     )
     clusters = dataset.scan("clusters", partition=partition)
     same = clusters.filter(pl.col("relation") == Relation.SAME_PRODUCT.value).select("product_id", cluster="cluster_id")
-    splits = dataset.scan("splits", partition=partition).select("product_id", "split", "barred")
+    roles = dataset.scan("roles", partition=partition).select("product_id", "barred")
+    splits = dataset.scan("splits", partition=partition).join(roles, on="product_id", how="left")
     quarantined = ledgers.lazy().group_by("product_id").agg(quarantined=pl.col("modality").unique().sort())
     frame = (
         products.join(splits, on="product_id", how="left")

@@ -60,7 +60,7 @@ class Cut(Stage):
         return {"cut": self.selection.cut}
 
     def inputs(self) -> tuple[Input, ...]:
-        tables = ["products", "corpus_categories", "clusters", "splits"]
+        tables = ["products", "corpus_categories", "clusters", "splits", "roles"]
         tables += ["signals_text"] if self.selection.language is not None else []
         return (*map(Input, tables), Input("modalities", {"policy": self.selection.policy}))
 

@@ -2,6 +2,9 @@
 
 Rounds: with `decontaminate` first `evaluation` (a unit per partition of the evaluation set: what its products may be
 known by) → `compare` (a unit per partition: which of it our products share); always `assign` (one unit).
+
+A later crawl moves nobody: what was placed before stays in its split, and newcomers follow their relatives
+(:mod:`m5tools.generations`). `--refresh` places all anew.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from pydantic import Field, model_validator
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.errors import UsageError
+from m5tools.generations import Generations
 from m5tools.split import assign
 from m5tools.split.contamination import contaminated, shared, traces
 from m5tools.split.groups import by_category, groups
+from m5tools.split.inherit import inherited
 from m5tools.split.roles import ROLES, roles
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Barred, RetrievalRole, Split
@@ -60,7 +65,7 @@ class SplitStage(Stage):
 
     name: ClassVar[str] = "split"
     version: ClassVar[int] = 2
-    writes: ClassVar[tuple[str, ...]] = ("splits",)
+    writes: ClassVar[tuple[str, ...]] = ("splits", "roles")
 
     config: SplitConfig
 
@@ -133,33 +138,65 @@ class SplitStage(Stage):
         )
         clusters = dataset.read("clusters")
         related = groups(products["product_id"], clusters)
-        if config.hold_out == "categories":
-            assigned, together = assign.by_category, groups(products["product_id"], clusters, by_category(products))
-        else:
-            assigned, together = assign.by_product, related
-        splits = assigned(products, together, val=config.val, test=config.test, seed=config.seed)
+        grown = Generations(dataset, "splits", self._terms())
+        base = None if work.terms.refresh else grown.base()
+        splits = self._placed(products, clusters, related, grown.read(base)).with_columns(group=related)
         met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
-        splits = splits.with_columns(category=products["category"], group=related)
         parts = roles(
             splits.with_columns(barred=self._barred(met)),
             clusters,
             query_share=config.query_share,
             least_of_class=config.least_of_class,
             seed=config.seed,
-        ).select("product_id", "split", "barred", *ROLES)
+        )
         home = parts.select(partition_of(pl.col("product_id"), dataset.partitions)).to_series()
         for i in range(dataset.partitions):
-            work.write("splits", i, parts.filter(home == i))
+            here = parts.filter(home == i)
+            work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split"))
+            work.write("roles", i, here.select("product_id", "barred", *ROLES))
+        work.write_note(*grown.note())
+        for file in grown.files(base):
+            work.keeps(dataset.output(file))
         return _counts(parts, met)
 
+    def _placed(
+        self, products: pl.DataFrame, clusters: pl.DataFrame, related: pl.Series, old: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Columns product_id, category, split, is_new, bridge: what was placed before stays, relatives follow it, and
+        the rest is split as if it were all there is."""
+        config = self.config
+        by_products = config.hold_out == "products"
+        placed = products.join(old, on="product_id", how="left", maintain_order="left").with_columns(
+            is_new=pl.col("split").is_null(), bridge=pl.lit(False)
+        )
+        if not old.is_empty():
+            placed = inherited(placed, related)
+            if not by_products:
+                placed = inherited(placed, groups(products["product_id"], by_category(products)))
+        free = placed.filter(pl.col("split").is_null()).select("product_id", "category")
+        assigned = assign.by_product if by_products else assign.by_category
+        joined = (clusters,) if by_products else (clusters, by_category(free))
+        found = assigned(
+            free, groups(free["product_id"], *joined), val=config.val, test=config.test, seed=config.seed
+        ).rename({"split": "found"})
+        return placed.join(found, on="product_id", how="left", maintain_order="left").select(
+            "product_id", "category", "is_new", "bridge", split=pl.coalesce("split", "found")
+        )
+
+    def _terms(self) -> dict[str, Any]:
+        """What decides where a product goes."""
+        fields = {"val", "test", "hold_out", "seed"}
+        return {"version": self.version, **self.config.model_dump(mode="json", include=fields)}
+
     def _barred(self, met: pl.DataFrame | None) -> pl.Expr:
-        """Why a product may not stand in its split: over columns product_id, split, category, group.
+        """Why a product may not stand in its split: over columns product_id, split, category, group, bridge.
 
         What is related to a contaminated product is contaminated too; in the test split it does no harm.
         """
         none = pl.lit(None, pl.String)
         unsure = (pl.col("category") == "") & (self.config.hold_out == "categories")
         barred = pl.when(unsure).then(pl.lit(Barred.NO_CATEGORY.value)).otherwise(none)
+        barred = pl.when("bridge").then(pl.lit(Barred.BRIDGE.value)).otherwise(barred)
         if met is None:
             return barred
         known = pl.col("product_id").is_in(met["product_id"].unique().sort().implode()).any().over("group")

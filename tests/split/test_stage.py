@@ -52,7 +52,13 @@ def test_held_out_categories_are_whole(make_dataset: Callable[..., Dataset]) -> 
     products += [_product(f"h{i}", category=["Home", "head"]) for i in range(200)]
     dataset = make_dataset(_tables(products, _variants(0, 1)))
     counts = run_stage(dataset, SplitStage(SplitConfig(hold_out="categories", val=0.15, test=0.15))).counts
-    splits = dataset.read("splits").join(dataset.read("products", columns=("product_id", "category")), on="product_id")
+    roles = dataset.read("roles")
+    splits = (
+        dataset.read("splits")
+        .join(dataset.read("roles"), on="product_id")
+        .join(roles, on="product_id")
+        .join(dataset.read("products", columns=("product_id", "category")), on="product_id")
+    )
     known = splits.with_columns(leaf=pl.col("category").list.last()).filter(pl.col("leaf").is_not_null())
     assert known.group_by("leaf").agg(pl.col("split").n_unique())["split"].unique().to_list() == [1]
     assert known.filter(pl.col("leaf").is_in(["c0", "c1"]))["split"].n_unique() == 1, "a variant joins two categories"
@@ -90,10 +96,8 @@ def test_an_evaluation_set_is_kept_out(make_dataset: Callable[..., Dataset]) -> 
     dataset, other = make_dataset(tables, 2, "mine"), make_dataset(theirs, 3, "other")
     config = SplitConfig(val=0.1, test=0.1, decontaminate=(str(other.root),))
     counts = run_stage(dataset, SplitStage(config)).counts
-    splits = {
-        i: (split, barred)
-        for i, split, barred in dataset.read("splits").select("product_id", "split", "barred").iter_rows()
-    }
+    rows = dataset.read("splits").join(dataset.read("roles"), on="product_id")
+    splits = {i: (split, barred) for i, split, barred in rows.select("product_id", "split", "barred").iter_rows()}
     told = {i for i in range(40) if splits[_id(i)][1] == "contaminated"}
     expected = {i for i in (0, 1, 2, 4, 5, 9) if splits[_id(i)][0] != "test"}
     assert told == expected
