@@ -100,6 +100,22 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class RetrievalRole(StrEnum):
+    """The part of a test product in a retrieval task."""
+
+    QUERY = "query"
+    GALLERY = "gallery"
+    DISTRACTOR = "distractor"
+
+
+class Barred(StrEnum):
+    """Why a product may stand in no split, though it has one."""
+
+    CONTAMINATED = "contaminated"
+    NO_CATEGORY = "no_category"
+    BRIDGE = "bridge"
+
+
 class Band(StrEnum):
     """Where a category sits on the long tail: it belongs to the band in which its first product falls."""
 

@@ -15,7 +15,7 @@ LANGUAGE = "language"
 
 
 def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.DataFrame) -> pl.DataFrame:
-    """One row a product, sorted: split, category, band, cluster, and per modality state, reason and tags.
+    """One row a product, sorted: split, barred, category, band, cluster, and per modality state, reason and tags.
 
     Args:
         dataset: the dataset.
@@ -24,7 +24,7 @@ def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.Da
         ledgers: `product_id`, `modality` of what is quarantined.
 
     Returns:
-        `product_id`, `split`, `category`, `band`, `cluster`, `language` (null unless asked for and known),
+        `product_id`, `split`, `barred`, `category`, `band`, `cluster`, `language` (null unless asked for and known),
         `quarantined` (list of modalities, "" for the product itself), and for each modality `state_…`, `reason_…`,
         `tags_…`.
     """
@@ -33,9 +33,11 @@ def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.Da
     )
     clusters = dataset.scan("clusters", partition=partition)
     same = clusters.filter(pl.col("relation") == Relation.SAME_PRODUCT.value).select("product_id", cluster="cluster_id")
+    roles = dataset.scan("roles", partition=partition).select("product_id", "barred")
+    splits = dataset.scan("splits", partition=partition).join(roles, on="product_id", how="left")
     quarantined = ledgers.lazy().group_by("product_id").agg(quarantined=pl.col("modality").unique().sort())
     frame = (
-        products.join(dataset.scan("splits", partition=partition), on="product_id", how="left")
+        products.join(splits, on="product_id", how="left")
         .join(dataset.scan("corpus_categories").select("category", "band"), on="category", how="left")
         .join(same, on="product_id", how="left")
         .join(quarantined, on="product_id", how="left")

@@ -58,7 +58,9 @@ def row_rules(selection: Selection) -> list[RowRule]:
     """The rules about single products."""
     tags = pl.concat_list([pl.col(f"tags_{m}") for m in MODALITIES])
     taken = [s.value for s in selection.splits]
-    found = [RowRule("split", f"not in {_or(taken)}", ~pl.col("split").is_in(taken), pl.col("split"))]
+    barred = pl.col("barred")
+    loses = ~pl.col("split").is_in(taken) | barred.is_not_null()
+    found = [RowRule("split", f"not in {_or(taken)}, or barred from it", loses, pl.coalesce(barred, "split"))]
     if selection.quarantine:
         whole = pl.col("quarantined").list.contains("")
         found.append(RowRule(QUARANTINE, "a ledger names the whole product", whole, _NO_DETAIL))

@@ -46,7 +46,7 @@ class Cut(Stage):
     """See the module."""
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses")
 
     config: CutConfig
@@ -60,7 +60,7 @@ class Cut(Stage):
         return {"cut": self.selection.cut}
 
     def inputs(self) -> tuple[Input, ...]:
-        tables = ["products", "corpus_categories", "clusters", "splits"]
+        tables = ["products", "corpus_categories", "clusters", "splits", "roles"]
         tables += ["signals_text"] if self.selection.language is not None else []
         return (*map(Input, tables), Input("modalities", {"policy": self.selection.policy}))
 

@@ -44,6 +44,7 @@ def known(products: list[Any]) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "product_id": pl.Series([f"{i:032x}" for i in range(len(products))], dtype=pl.String),
         "split": pl.Series([p[0] for p in products], dtype=pl.String),
+        "barred": pl.Series([None] * len(products), dtype=pl.String),
         "language": pl.Series([None] * len(products), dtype=pl.String),
         "quarantined": pl.Series([[] for _ in products], dtype=pl.List(pl.String)),
     }

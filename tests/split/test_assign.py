@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.split import SplitConfig, SplitStage, assign, groups
+from m5tools.split import SplitConfig, SplitStage
+from m5tools.split.assign import by_product
+from m5tools.split.groups import groups
 
 
 def _id(name: object) -> str:
@@ -31,9 +33,13 @@ def _alone(products: pl.DataFrame) -> pl.Series:
     return groups(products["product_id"], pl.DataFrame(schema={"cluster_id": pl.String, "product_id": pl.String}))
 
 
+def _assign(products: pl.DataFrame, group: pl.Series, config: SplitConfig) -> pl.DataFrame:
+    return by_product(products, group, val=config.val, test=config.test, seed=config.seed)
+
+
 def test_shares_hold_in_every_large_category() -> None:
     products = _products({"Kettles": 1000, "Toasters": 200})
-    splits = assign(products, _alone(products), SplitConfig()).join(products, on="product_id")
+    splits = _assign(products, _alone(products), SplitConfig()).join(products, on="product_id")
     counted = {(c, s): n for c, s, n in splits.group_by("category", "split").len().iter_rows()}
     assert counted["Kettles", "val"] == counted["Kettles", "test"] == 100
     assert counted["Toasters", "val"] == counted["Toasters", "test"] == 20
@@ -41,22 +47,22 @@ def test_shares_hold_in_every_large_category() -> None:
 
 def test_small_categories_share_out_together() -> None:
     products = _products({f"category {i}": 1 for i in range(3000)})
-    counted = assign(products, _alone(products), SplitConfig())["split"].value_counts()
+    counted = _assign(products, _alone(products), SplitConfig())["split"].value_counts()
     assert dict(counted.iter_rows())["val"] == pytest.approx(300, abs=60)
     assert dict(counted.iter_rows())["test"] == pytest.approx(300, abs=60)
 
 
 def test_seed_decides() -> None:
     products = _products({"Kettles": 200})
-    first, again, other = (assign(products, _alone(products), SplitConfig(seed=s)) for s in (1, 1, 2))
+    first, again, other = (_assign(products, _alone(products), SplitConfig(seed=s)) for s in (1, 1, 2))
     assert first.equals(again)
     assert not first.equals(other)
 
 
 def test_a_category_depends_on_nothing_outside_it() -> None:
     few, many = _products({"Kettles": 100}), _products({"Kettles": 100, "Toasters": 57})
-    alone = assign(few, _alone(few), SplitConfig())
-    among = assign(many, _alone(many), SplitConfig()).join(few.select("product_id"), on="product_id", how="semi")
+    alone = _assign(few, _alone(few), SplitConfig())
+    among = _assign(many, _alone(many), SplitConfig()).join(few.select("product_id"), on="product_id", how="semi")
     assert alone.equals(among)
 
 
@@ -86,9 +92,9 @@ def test_relations_chain_into_one_group(make_dataset: Callable[..., Dataset]) ->
     clusters = {"same_offer": [[0, 1]], "same_product": [[1, 2]], "variant": [[2, 3]]}
     dataset = make_dataset(_tables(60, clusters))
     counts = run_stage(dataset, SplitStage(SplitConfig(val=0.3, test=0.3))).counts
-    splits = dict(dataset.read("splits").iter_rows())
+    splits = dict(dataset.read("splits", columns=("product_id", "split")).iter_rows())
     assert len({splits[_id(i)] for i in range(4)}) == 1
-    assert sum(counts.values()) == len(splits) == 60
+    assert sum(counts[split] for split in ("train", "val", "test")) == len(splits) == 60
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,8 +106,8 @@ def test_no_leak_and_no_order(links: list[tuple[int, int]], seed: int) -> None:
     random.Random(seed).shuffle(rows)
     schema = {"cluster_id": pl.String, "product_id": pl.String}
     config = SplitConfig(val=0.2, test=0.2, seed=seed)
-    splits = assign(products, groups(products["product_id"], pl.DataFrame(rows, schema=schema)), config)
-    straight = assign(products, groups(products["product_id"], pl.DataFrame(rows[::-1], schema=schema)), config)
+    splits = _assign(products, groups(products["product_id"], pl.DataFrame(rows, schema=schema)), config)
+    straight = _assign(products, groups(products["product_id"], pl.DataFrame(rows[::-1], schema=schema)), config)
     assert splits.equals(straight)
     of = dict(splits.iter_rows())
     assert all(of[ids[a]] == of[ids[b]] for a, b in links)

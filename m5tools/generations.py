@@ -1,0 +1,105 @@
+"""Tables that grow by generations: what was decided when one crawl was the latest stays when the next is appended.
+
+Such a table has a folder for every generation, named after the crawl that was the latest then, with rows about the
+products that were new then. A run writes the folder of the latest crawl and leaves the earlier ones as they are, so
+what a run starts from is never what it is about to write, however often it is killed.
+
+Beside the parts, `made.json` says under which terms (a config, a policy) and over which ingested crawls a generation
+was made. Under other terms, or where one of these crawls was ingested anew, there is nothing to go on from, and the
+whole table is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from m5tools.dataset import Dataset, part_name
+
+NOTE: Final = "made.json"
+
+
+@dataclass(frozen=True)
+class Generations:
+    """The generations of one table.
+
+    Attributes:
+        dataset: the dataset.
+        table: the table's name.
+        terms: a JSON value; a generation that was made under other terms is not gone on from.
+    """
+
+    dataset: Dataset
+    table: str
+    terms: Any
+
+    @property
+    def latest(self) -> str:
+        """The crawl that names the generation to be written."""
+        return self._crawls()[-1]
+
+    def base(self) -> str | None:
+        """The generation to go on from: the newest before the latest crawl, if its terms and crawls still hold."""
+        for crawl in reversed(self._crawls()[:-1]):
+            note = self._folder(crawl) / NOTE
+            if note.is_file():
+                return crawl if self._holds(json.loads(note.read_text(encoding="utf-8"))) else None
+        return None
+
+    def note(self) -> tuple[Path, dict[str, Any]]:
+        """What to write beside the parts of the latest generation, and where."""
+        crawls = self._crawls()
+        stages = self.dataset.manifest()["stages"]
+        covered = {crawl: stages[f"ingest/{crawl}"]["fingerprint"] for crawl in crawls}
+        return self._folder(crawls[-1]) / NOTE, {"terms": _digest(self.terms), "crawls": covered}
+
+    def part(self, partition: int) -> str:
+        """The name of a part of the latest generation."""
+        return f"{self.latest}/{part_name(partition)}"
+
+    def files(self, base: str | None) -> list[Path]:
+        """All files up to a generation, in a fixed order; none where there is nothing to go on from."""
+        if base is None:
+            return []
+        crawls = self._crawls()
+        folders = (self._folder(crawl) for crawl in crawls[: crawls.index(base) + 1])
+        return [file for folder in folders for file in sorted(folder.glob("[!.]*")) if folder.is_dir()]
+
+    def read(self, base: str | None) -> pl.DataFrame:
+        """The rows up to a generation."""
+        parts = [file for file in self.files(base) if file.suffix == ".parquet"]
+        if not parts:
+            return self.dataset.scan(self.table).clear().collect()
+        return pl.read_parquet(parts, glob=False)
+
+    def known(self, base: str | None) -> pl.Series:
+        """Ids of the products that crawls up to a generation delivered, ascending."""
+        if base is None:
+            return pl.Series("product_id", [], dtype=pl.String)
+        crawls = self._crawls()
+        home = self.dataset.folder("products")
+        parts = [f for crawl in crawls[: crawls.index(base) + 1] for f in sorted((home / crawl).glob("[!.]*.parquet"))]
+        rows = pl.scan_parquet(parts, glob=False).select(pl.col("product_id").unique().sort()).collect()
+        return rows["product_id"]
+
+    def _holds(self, note: Mapping[str, Any]) -> bool:
+        stages = self.dataset.manifest()["stages"]
+        made = {f"ingest/{crawl}": fingerprint for crawl, fingerprint in note["crawls"].items()}
+        same = all(entry in stages and stages[entry]["fingerprint"] == made[entry] for entry in made)
+        return bool(same and note["terms"] == _digest(self.terms))
+
+    def _crawls(self) -> list[str]:
+        return [crawl["crawl_id"] for crawl in self.dataset.manifest()["crawls"]]
+
+    def _folder(self, crawl: str) -> Path:
+        return self.dataset.folder(self.table) / crawl
+
+
+def _digest(terms: Any) -> str:
+    return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,35 @@
+"""Products that come with a later crawl: who is related to old ones goes where these are."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def inherited(products: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
+    """Hand the split of old products on to the newcomers of their group.
+
+    Args:
+        products: columns product_id (ascending), split (null: not decided), is_new, bridge (bool).
+        group: per product which group it belongs to.
+
+    Returns:
+        The same columns. A newcomer without a split takes that of the first old product of its group, or of the first
+        newcomer that has one. `bridge` is set for newcomers whose group stood in several splits before they came, and
+        for those that have another split than their group.
+    """
+    old = pl.when(~pl.col("is_new")).then("split")
+    wanted = pl.coalesce(old.drop_nulls().first().over("group"), pl.col("split").drop_nulls().first().over("group"))
+    torn = old.n_unique().over("group") - old.is_null().any().over("group").cast(pl.UInt32) > 1
+    return (
+        products.with_columns(group=group)
+        .with_columns(wanted=wanted, torn=torn)
+        .with_columns(
+            split=pl.coalesce("split", "wanted"),
+            bridge=pl.col("bridge")
+            | (
+                pl.col("is_new")
+                & (pl.col("torn") | (pl.coalesce("split", "wanted") != pl.col("wanted")).fill_null(False))
+            ),
+        )
+        .drop("group", "wanted", "torn")
+    )

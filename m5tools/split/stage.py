@@ -1,0 +1,228 @@
+"""The stage `split`: train, val and test with no cluster of any relation across them, and the parts of the tasks.
+
+Rounds: with `decontaminate` first `evaluation` (a unit per partition of the evaluation set: what its products may be
+known by) → `compare` (a unit per partition: which of it our products share); always `assign` (one unit).
+
+A later crawl moves nobody: what was placed before stays in its split, and newcomers follow their relatives
+(:mod:`m5tools.generations`). `--refresh` places all anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import polars as pl
+from pydantic import Field, model_validator
+
+from m5tools import atomic
+from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.errors import UsageError
+from m5tools.generations import Generations
+from m5tools.split import assign
+from m5tools.split.contamination import contaminated, shared, traces
+from m5tools.split.groups import by_category, groups
+from m5tools.split.inherit import inherited
+from m5tools.split.roles import ROLES, roles
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
+from m5tools.vocabulary import Barred, RetrievalRole, Split
+from m5tools.wording import category_key
+
+_Share = Annotated[float, Field(ge=0, lt=1)]
+
+_TRACED: Final = ("products", "attributes", "media", "fetched")
+_MEASURED: Final = ("signals_image",)
+
+
+class SplitConfig(StageConfig):
+    """How products are split; train takes what val and test leave."""
+
+    val: _Share = Field(0.1, description="share of products for validation")
+    test: _Share = Field(0.1, description="share of products for the test")
+    hold_out: Literal["products", "categories"] = Field(
+        "products", description="split every category alike, or keep each category whole in one split"
+    )
+    query_share: float = Field(
+        0.1, gt=0, lt=1, description="share of a category's test products that ask in coarse retrieval"
+    )
+    least_of_class: int = Field(5, ge=1, description="train products a class must have to be classified")
+    decontaminate: tuple[str, ...] = Field(
+        (), description="datasets (folders) of evaluation sets; what they hold goes into neither train nor val"
+    )
+    seed: int = Field(0, description="another seed, another split")
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> SplitConfig:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val {self.val:g} and test {self.test:g} leave nothing to train on")
+        return self
+
+
+@dataclass(frozen=True)
+class SplitStage(Stage):
+    """Assigns every product to train, val or test."""
+
+    name: ClassVar[str] = "split"
+    version: ClassVar[int] = 2
+    writes: ClassVar[tuple[str, ...]] = ("splits", "roles")
+
+    config: SplitConfig
+
+    def inputs(self) -> tuple[Input, ...]:
+        traced = _TRACED if self.config.decontaminate else ("products",)
+        return (*(Input(table) for table in traced), Input("clusters"))
+
+    def outside(self) -> Any:
+        """What the evaluation sets hold, by their finished stages."""
+        return [
+            {name: entry["fingerprint"] for name, entry in sorted(other.manifest()["stages"].items())}
+            for other in self._evaluation_sets()
+        ]
+
+    def rounds(self) -> tuple[str, ...]:
+        return ("evaluation", "compare", "assign") if self.config.decontaminate else ("assign",)
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        match round_name:
+            case "evaluation":
+                return [
+                    Unit(f"set-{i}-{part_name(j)}", {"which": i, "partition": j})
+                    for i, other in enumerate(self._evaluation_sets())
+                    for j in range(other.partitions)
+                ]
+            case "compare":
+                return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+            case _:
+                return [Unit("all")]
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        match round_name:
+            case "evaluation":
+                other = self._evaluation_sets()[unit.args["which"]]
+                found = traces(other, unit.args["partition"])
+                _keep(work.scratch / "evaluation", unit.key, found)
+                return {"evaluation_products": found["product_id"].n_unique()}
+            case "compare":
+                met = shared(traces(work.dataset, unit.args["partition"]), _kept(work.scratch / "evaluation"))
+                _keep(work.scratch / "shared", unit.key, met)
+                return {}
+            case _:
+                return self._assign(work)
+
+    def examine(self, dataset: Dataset) -> None:
+        for other in self._evaluation_sets():
+            if not other.partitions:
+                raise UsageError(f"decontaminate: {other.root} is no dataset with products; ingest it first: m5 ingest")
+            if other.root.resolve() == dataset.root.resolve():
+                raise UsageError(f"decontaminate: {other.root} is the dataset itself; name the evaluation set's folder")
+
+    def remarks(self, dataset: Dataset) -> list[str]:
+        return [
+            f"{other.root} was compared without near copies of pictures, since it is not measured; "
+            f"run: m5 measure --dataset {other.root}"
+            for other in self._evaluation_sets()
+            if not other.parts("signals_image")
+        ]
+
+    def _evaluation_sets(self) -> list[Dataset]:
+        return [Dataset(folder) for folder in self.config.decontaminate]
+
+    def _assign(self, work: Work) -> Counts:
+        config, dataset = self.config, work.dataset
+        products = (
+            dataset.scan("products")
+            .select("product_id", category=category_key(pl.col("category")).fill_null(""))
+            .sort("product_id")
+            .collect()
+        )
+        clusters = dataset.read("clusters")
+        related = groups(products["product_id"], clusters)
+        grown = Generations(dataset, "splits", self._terms())
+        base = None if work.terms.refresh else grown.base()
+        splits = self._placed(products, clusters, related, grown.read(base)).with_columns(group=related)
+        met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
+        parts = roles(
+            splits.with_columns(barred=self._barred(met)),
+            clusters,
+            query_share=config.query_share,
+            least_of_class=config.least_of_class,
+            seed=config.seed,
+        )
+        home = parts.select(partition_of(pl.col("product_id"), dataset.partitions)).to_series()
+        for i in range(dataset.partitions):
+            here = parts.filter(home == i)
+            work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split"))
+            work.write("roles", i, here.select("product_id", "barred", *ROLES))
+        work.write_note(*grown.note())
+        for file in grown.files(base):
+            work.keeps(dataset.output(file))
+        return _counts(parts, met)
+
+    def _placed(
+        self, products: pl.DataFrame, clusters: pl.DataFrame, related: pl.Series, old: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Columns product_id, category, split, is_new, bridge: what was placed before stays, relatives follow it, and
+        the rest is split as if it were all there is."""
+        config = self.config
+        by_products = config.hold_out == "products"
+        placed = products.join(old, on="product_id", how="left", maintain_order="left").with_columns(
+            is_new=pl.col("split").is_null(), bridge=pl.lit(False)
+        )
+        if not old.is_empty():
+            placed = inherited(placed, related)
+            if not by_products:
+                placed = inherited(placed, groups(products["product_id"], by_category(products)))
+        free = placed.filter(pl.col("split").is_null()).select("product_id", "category")
+        assigned = assign.by_product if by_products else assign.by_category
+        joined = (clusters,) if by_products else (clusters, by_category(free))
+        found = assigned(
+            free, groups(free["product_id"], *joined), val=config.val, test=config.test, seed=config.seed
+        ).rename({"split": "found"})
+        return placed.join(found, on="product_id", how="left", maintain_order="left").select(
+            "product_id", "category", "is_new", "bridge", split=pl.coalesce("split", "found")
+        )
+
+    def _terms(self) -> dict[str, Any]:
+        """What decides where a product goes."""
+        fields = {"val", "test", "hold_out", "seed"}
+        return {"version": self.version, **self.config.model_dump(mode="json", include=fields)}
+
+    def _barred(self, met: pl.DataFrame | None) -> pl.Expr:
+        """Why a product may not stand in its split: over columns product_id, split, category, group, bridge.
+
+        What is related to a contaminated product is contaminated too; in the test split it does no harm.
+        """
+        none = pl.lit(None, pl.String)
+        unsure = (pl.col("category") == "") & (self.config.hold_out == "categories")
+        barred = pl.when(unsure).then(pl.lit(Barred.NO_CATEGORY.value)).otherwise(none)
+        barred = pl.when("bridge").then(pl.lit(Barred.BRIDGE.value)).otherwise(barred)
+        if met is None:
+            return barred
+        known = pl.col("product_id").is_in(met["product_id"].unique().sort().implode()).any().over("group")
+        leaks = known & (pl.col("split") != Split.TEST.value)
+        return pl.when(leaks).then(pl.lit(Barred.CONTAMINATED.value)).otherwise(barred)
+
+
+def _counts(parts: pl.DataFrame, met: pl.DataFrame | None) -> Counts:
+    """Products a split and a role; barred ones by why; contaminated ones by what told, before their relatives."""
+    standing = parts.filter(pl.col("barred").is_null())
+    found = {split.value: int((standing["split"] == split.value).sum()) for split in Split}
+    for task in ("coarse", "fine"):
+        of = parts[task]
+        found |= {f"{task}_{role}": int((of == role.value).sum()) for role in RetrievalRole}
+    for split in (Split.TRAIN, Split.TEST):
+        found[f"classification_{split}"] = int((parts["classification"] == split.value).sum())
+    found |= {why.value: n for why in Barred if (n := int((parts["barred"] == why.value).sum()))}
+    if met is not None:
+        found |= {f"contaminated_by_{by}": n for by, n in met.group_by("by").len().sort("by").iter_rows()}
+    return found
+
+
+def _keep(folder: Path, name: str, rows: pl.DataFrame) -> None:
+    with atomic.whole_file(folder / f"{name}.parquet") as temporary:
+        rows.write_parquet(temporary)
+
+
+def _kept(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(sorted(folder.glob("[!.]*.parquet")), glob=False)
