@@ -83,6 +83,34 @@ class SameProductRules(_Rules):
     support: Share
 
 
+class WordingWeights(_Rules):
+    """What each part of the wording adds to likeness, or takes off."""
+
+    words: Share
+    letters: Share
+    contained: Share
+    code: Share
+    code_conflict: Share
+    number_conflict: Share
+    price: Share
+
+
+class WordingRules(_Rules):
+    """When the wording of two sellers means one product."""
+
+    rare_words: int = Field(ge=2, le=8, description="rarest words of a title that become keys, alone and by twos")
+    shared_by: int = Field(ge=2, description="titles above which such a key is not followed")
+    candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
+    weights: WordingWeights
+    usual_price_ratio: Share
+    margin: Share
+    threshold: Share
+    lowest: Share
+    highest: Share
+    fewest: int = Field(ge=10, description="best pairs from which the threshold is found in the data")
+    band: Share
+
+
 class VariantRules(_Rules):
     title: Share
     table: Share
@@ -98,6 +126,7 @@ class DuplicatePolicy(_Rules):
     table: TableRules
     same_offer: SameOfferRules
     same_product: SameProductRules
+    wording: WordingRules
     variant: VariantRules
     options: Words
     colours: Words

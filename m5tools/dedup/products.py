@@ -15,7 +15,7 @@ from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import codes, plain, stem
+from m5tools.dedup.titles import codes, plain, stem, words_of
 from m5tools.vocabulary import Modality, State
 
 _JOINT = "\x1f"
@@ -87,8 +87,9 @@ def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
 def _products(
     dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: DuplicatePolicy
 ) -> pl.DataFrame:
-    """Per product: row, product_id, source, offerer, title, stem, description, codes, brand, gtin, mpn, model,
-    group, content_hash, table_key, media_key, table_pairs, modalities, filled, files, description_chars."""
+    """Per product: row, product_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn, model,
+    group, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
+    description_chars. `origin` is the source as a number, `once` whether it lists each product once."""
     filled = attributes.drop_nulls("value").select(
         "product_id", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
@@ -113,11 +114,15 @@ def _products(
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
         mpn=_compact(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
+        origin=pl.col("source").replace_strict(_origins(dataset), default=0, return_dtype=pl.UInt16),
+        once=pl.col("source").is_in(_listing_once(dataset)),
+        price="price",
+        currency="currency",
     )
     gathered = (
         texts.with_row_index("row")
         .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
-        .with_columns(stem=stem(pl.col("title"), policy))
+        .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
         .with_columns(codes=codes(pl.col("stem")))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
@@ -134,6 +139,18 @@ def _products(
         + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
         + (pl.col("table_pairs") > 0),
     ).drop("media_present")
+
+
+def _listing_once(dataset: Dataset) -> list[str]:
+    """Sources of which every crawl was declared `unique_products`."""
+    crawls = dataset.manifest()["crawls"]
+    often = {crawl["source"] for crawl in crawls if not crawl.get("unique_products", False)}
+    return sorted({crawl["source"] for crawl in crawls} - often)
+
+
+def _origins(dataset: Dataset) -> dict[str, int]:
+    """Sources, numbered by name."""
+    return {name: i for i, name in enumerate(sorted({crawl["source"] for crawl in dataset.manifest()["crawls"]}))}
 
 
 def _listed(attributes: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

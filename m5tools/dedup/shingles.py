@@ -24,6 +24,10 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _PAIRS_AT_ONCE = 200_000
+_LONGEST_CHARACTER = 4
+"""Bytes of UTF-8."""
+
+_BLANK = 0x20
 _THREE_BYTES = 0xE0
 """UTF-8 lead bytes from here on begin a character of three or four bytes: scripts without spaces, each its own word."""
 
@@ -45,8 +49,11 @@ class ShingleSets:
         return np.diff(self.offsets)
 
 
-def byte_shingles(texts: pl.Series) -> ShingleSets:
-    """Sets of 4-byte shingles, each text padded by blanks (so that a single letter has one); none of a null."""
+def byte_shingles(texts: pl.Series, within_words: bool = False) -> ShingleSets:
+    """Sets of 4-byte shingles, each text padded by blanks (so that a single letter has one); none of a null.
+
+    With `within_words` none has a blank inside, so the order of the words does not count.
+    """
     data, offsets = _buffers(("  " + texts + " ").fill_null(""))
     width = 4
     if data.size < width:
@@ -55,6 +62,8 @@ def byte_shingles(texts: pl.Series) -> ShingleSets:
     shingles = wide[:-3] | wide[1:-2] << np.uint64(8) | wide[2:-1] << np.uint64(16) | wide[3:] << np.uint64(24)
     text = np.repeat(np.arange(len(texts)), np.diff(offsets))[: shingles.size]
     inside = np.arange(shingles.size) + width <= offsets[text + 1]
+    if within_words:
+        inside &= (data[1:-2] != _BLANK) & (data[2:-1] != _BLANK)
     return _sets(shingles[inside], text[inside], len(texts))
 
 
@@ -76,6 +85,22 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
         runs[follows] = _mixed(runs[follows] * _ODD + hashes[np.flatnonzero(follows) + step])
     whole = (left >= words) | (place == 0)
     return _sets(runs[whole] >> _HALF, text[whole], len(texts))
+
+
+def word_sets(texts: pl.Series) -> ShingleSets:
+    """Sets of hashed words; of scripts without spaces, of every two neighbouring characters. None of a null."""
+    data, offsets = _buffers(texts.fill_null(""))
+    starts, words = _words(data, offsets)
+    text = np.searchsorted(offsets, starts, side="right") - 1
+    wide = data[starts] >= _THREE_BYTES
+    joined = np.zeros(starts.size, bool)
+    joined[:-1] = wide[:-1] & wide[1:] & (text[:-1] == text[1:]) & (np.diff(starts) <= _LONGEST_CHARACTER)
+    pairs = words.copy()
+    first = np.flatnonzero(joined)
+    pairs[first] = _mixed(words[first] * _ODD + words[first + 1])
+    last_of_run = np.zeros(starts.size, bool)
+    last_of_run[1:] = joined[:-1] & ~joined[1:]
+    return _sets(pairs[~last_of_run] >> _HALF, text[~last_of_run], len(texts))
 
 
 def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:

@@ -20,6 +20,11 @@ SIZE = "size"
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
+_NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+_COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
+_WORD = r"[\p{L}\p{N}]+"
+_CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
+_DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SIGNIFICANT = 3
 """Digits of a measure that are compared: 15.6 inches and 396 mm are equal."""
@@ -64,7 +69,7 @@ def read_measure(text: pl.Expr, policy: DuplicatePolicy) -> tuple[pl.Expr, pl.Ex
 
 def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
-    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
+    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), _NO_WORD):
         title = title.str.replace_all(pattern, " ")
     rest = title.str.replace_all(r"\s+", " ").str.strip_chars()
     return pl.when(rest != "").then(rest)
@@ -73,6 +78,38 @@ def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 def codes(stem: pl.Expr) -> pl.Expr:
     """The distinct words of a stem that hold a digit, sorted."""
     return stem.str.extract_all(r"[\p{L}]*\d[\p{L}\d]*").list.unique().list.sort().fill_null([])
+
+
+def words_of(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A plain text as words with blanks between; model codes written in parts ("kd-g335") stand there whole as well."""
+    whole = _compact(text).list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.join(" ")
+    return pl.concat_str(text.str.replace_all(_NO_WORD, " "), whole, separator=" ")
+
+
+def model_codes(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """What looks like a model number in a plain text: letters and digits mixed, or five digits and more; a list."""
+    words = text.str.extract_all(_WORD).list.concat(_compact(text))
+    return words.list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.unique()
+
+
+def numbers(text: pl.Expr) -> pl.Expr:
+    """The distinct numbers in a plain text, a list."""
+    return text.str.extract_all(r"\d+(?:\.\d+)?").list.unique()
+
+
+def is_code(word: pl.Expr) -> pl.Expr:
+    """Whether a word looks like a model number and not like dimensions."""
+    return word.str.contains(_CODE) & ~word.str.contains(_DIMENSIONS)
+
+
+def _is_code(word: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    units = tuple(u for u in policy.unit_kinds if u[-1].isalpha())
+    return is_code(word) & ~word.str.contains(rf"^\d+(?:{_alternatives(units)})$")
+
+
+def _compact(text: pl.Expr) -> pl.Expr:
+    """Words joined by hyphen, slash or dot, without these; a list."""
+    return text.str.extract_all(_COMPOUND).list.eval(pl.element().str.replace_all(r"[-/.]", ""))
 
 
 def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
