@@ -23,17 +23,16 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools.dedup.identifiers import branded
-from m5tools.dedup.likeness import likeness
+from m5tools.dedup.likeness import Vocabularies, likeness
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
 from m5tools.dedup.table import compare
 from m5tools.dedup.titles import is_code
-from m5tools.dedup.vocabulary import Vocabulary
 from m5tools.vocabulary import Relation
 
 KEPT = (
     "a", "b", "product_id", "product_id_b", "origin", "origin_b", "once", "once_b", "relation", "open", "proven",
-    "likeness", "word_score", "letter_score", "shares_code", "title_score", "same_group", "same_gtin", "same_part",
+    "likeness", "word_score", "letter_score", "whole_score", "shares_code", "title_score", "same_group", "same_gtin", "same_part",
     "gtin", "mpn", "brand", "shared", "agreeing", "agreement", "options_agreeing", "options_differ", "difference",
     "pictures", "recoloured",
 )  # fmt: skip
@@ -47,7 +46,7 @@ def weigh(
     products: pl.DataFrame,
     facts: pl.DataFrame,
     pictured: pl.DataFrame,
-    vocabularies: tuple[Vocabulary, Vocabulary],
+    vocabularies: Vocabularies,
     policy: DuplicatePolicy,
 ) -> pl.DataFrame:
     """All evidence about candidate pairs, side by side, and what the rules make of it.
@@ -57,14 +56,14 @@ def weigh(
         products: gathered columns of (at least) the products in them.
         facts: their facts.
         pictured: pairs of products that show the same picture.
-        vocabularies: words and letters of all titles.
+        vocabularies: of the whole dataset.
         policy: thresholds and weights.
 
     Returns:
         One row a pair, with `relation` (by the rules, null for nothing), `open` (wording may decide) and `proven`.
     """
     seen = _side_by_side(pairs, products, facts, pictured, policy)
-    alike = likeness(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), *vocabularies, policy)
+    alike = likeness(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), vocabularies, policy)
     return _relation(_scored(pl.concat([seen, alike], how="horizontal"), policy), policy).select(*KEPT)
 
 

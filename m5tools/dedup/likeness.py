@@ -8,6 +8,7 @@ numbers agree. Price is weak evidence: half the price is rarely the same product
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,56 +19,75 @@ from m5tools.dedup.shingles import U32, byte_shingles, word_sets
 from m5tools.dedup.titles import model_codes, numbers, words_of
 from m5tools.dedup.vocabulary import Vocabulary, overlap
 
+_WORDS_BEYOND = 3
+"""Words beyond the title from which a product says something besides."""
+
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+@dataclass(frozen=True)
+class Vocabularies:
+    """How much each token tells, over the whole dataset.
+
+    Attributes:
+        words: of titles.
+        letters: runs of four letters of titles.
+        everything: words of all that is said.
+    """
+
+    words: Vocabulary
+    letters: Vocabulary
+    everything: Vocabulary
+
+
 def likeness(
-    products: pl.DataFrame, a: U32, b: U32, words: Vocabulary, letters: Vocabulary, policy: DuplicatePolicy
+    products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies, policy: DuplicatePolicy
 ) -> pl.DataFrame:
     """The wording of pairs, side by side.
 
     Args:
-        products: columns title, said, stem, description, brand (all plain), price, currency.
+        products: columns title, said, stem, whole (all plain), price, currency.
         a: places in `products` of the one side, length m.
         b: places of the other side.
-        words: of the titles of the whole dataset.
-        letters: likewise, runs of four letters.
+        vocabularies: of the whole dataset.
         policy: weights.
 
     Returns:
-        m rows: `likeness` (float32, about 0–1.2; null where a title is missing, or both are short:
-        "USB cable" names no product) and what it is made of, `word_score`,
-        `letter_score`, `contained` (share of a title's weight that the other product says, mean of both sides),
+        m rows: `likeness` (float32, about 0–1.2; null where a title is missing, or both are short and
+        little else is said: "USB cable" names no product) and what it is made of, `word_score`,
+        `letter_score`, `whole_score`, `contained` (share of a title's weight that the other product says, mean of both sides),
         `shares_code`, `differs_code`, `differs_number`.
     """
     weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
-    told = products.select(
-        title="title", said="said", all=pl.concat_str(pl.col("title", "brand", "description").fill_null(""), separator=" ")
-    )
-    title_words = word_sets(told["said"])
-    whole = word_sets(told.select(words_of(pl.col("all"), policy)).to_series())
-    scored_words, scored_letters = words.weighted(title_words), letters.weighted(byte_shingles(told["said"], True))
-    shares, holds = words.shares(title_words), words.holds(whole)
+    title_words, whole = word_sets(products["said"]), word_sets(products["whole"])
+    words, everything = vocabularies.words, vocabularies.everything.weighted(whole)
+    titles, letters = words.weighted(title_words), vocabularies.letters.weighted(byte_shingles(products["said"], True))
+    spelt = products.select(words_of(pl.col("whole"), policy)).to_series()
+    shares, holds = words.shares(title_words), words.holds(word_sets(spelt))
     contained = (overlap(shares, holds, a, b) + overlap(shares, holds, b, a)) / 2
-    shares_code, differs_code = _codes(told, a, b, policy)
-    differs_number = _each_has_its_own(_lists(told.select(numbers(pl.col("title"))).to_series()), a, b)
-    word_score, letter_score = (overlap(m, m, a, b) for m in (scored_words, scored_letters))
+    shares_code, differs_code = _codes(products, a, b, policy)
+    differs_number = _each_has_its_own(_lists(products.select(numbers(pl.col("title"))).to_series()), a, b)
+    word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in (titles, letters, everything))
     score = (
         weights.words * word_score
         + weights.letters * letter_score
         + weights.contained * contained
+        + weights.whole * whole_score
         + weights.code * shares_code
         - weights.code_conflict * differs_code
         - weights.number_conflict * differs_number
         + weights.price * (_price_ratio(products, a, b, usual) - usual)
     )
     length = products["stem"].str.len_chars().fill_null(0).to_numpy()
+    beyond = whole.sizes - title_words.sizes
     telling = np.maximum(length[a], length[b]) >= policy.text.min_title_chars
+    telling |= (whole_score >= policy.wording.short_title) & (np.minimum(beyond[a], beyond[b]) >= _WORDS_BEYOND)
     return pl.DataFrame(
         {
             "likeness": pl.Series(np.where(telling & (np.minimum(length[a], length[b]) > 0), score, np.nan), dtype=pl.Float32, nan_to_null=True),
             "word_score": word_score,
             "letter_score": letter_score,
+            "whole_score": whole_score,
             "contained": contained,
             "shares_code": shares_code,
             "differs_code": differs_code,
@@ -76,9 +96,9 @@ def likeness(
     )
 
 
-def _codes(told: pl.DataFrame, a: U32, b: U32, policy: DuplicatePolicy) -> tuple[_Bools, _Bools]:
+def _codes(products: pl.DataFrame, a: U32, b: U32, policy: DuplicatePolicy) -> tuple[_Bools, _Bools]:
     """Whether a model code of one title stands anywhere at the other side; whether each title has one that does not."""
-    codes = told.select(title=model_codes(pl.col("title"), policy), all=model_codes(pl.col("all"), policy))
+    codes = products.select(title=model_codes(pl.col("title"), policy), all=model_codes(pl.col("whole"), policy))
     titles, anywhere = _lists(codes["title"], codes["all"]), _lists(codes["all"], codes["title"])
     width = max(titles.shape[1], anywhere.shape[1])
     for matrix in (titles, anywhere):

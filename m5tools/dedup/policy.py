@@ -89,6 +89,7 @@ class WordingWeights(_Rules):
     words: Share
     letters: Share
     contained: Share
+    whole: Share
     code: Share
     code_conflict: Share
     number_conflict: Share
@@ -103,10 +104,10 @@ class WordingRules(_Rules):
     candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
     weights: WordingWeights
     usual_price_ratio: Share
+    short_title: Share
     margin: Share
     threshold: Share
-    lowest: Share
-    highest: Share
+    precision: Share
     fewest: int = Field(ge=10, description="best pairs from which the threshold is found in the data")
     band: Share
 

@@ -89,12 +89,14 @@ def _products(
 ) -> pl.DataFrame:
     """Per product: row, product_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn, model,
     group, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
-    description_chars. `origin` is the source as a number, `once` whether it lists each product once."""
+    description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it lists each product once."""
     filled = attributes.drop_nulls("value").select(
-        "product_id", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
+        "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
     tables = filled.group_by("product_id").agg(
-        table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(), table_pairs=pl.len()
+        table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(),
+        listed=plain(pl.col("value").unique().sort().str.join(" ")),
+        table_pairs=pl.len(),
     )
     files = media.group_by("product_id").agg(
         media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
@@ -135,10 +137,13 @@ def _products(
     )
     return gathered.with_columns(
         description_chars=pl.col("description").str.len_chars().fill_null(0),
+        whole=pl.concat_str(
+            pl.col("said", "brand", "mpn", "description", "listed").fill_null(""), separator=" "
+        ).str.strip_chars(),
         modalities=pl.col("media_present")
         + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
         + (pl.col("table_pairs") > 0),
-    ).drop("media_present")
+    ).drop("media_present", "listed")
 
 
 def _listing_once(dataset: Dataset) -> list[str]:

@@ -28,12 +28,13 @@ _SEEN = 0.1
 """Share of rivals that must lie below a likeness before the share of false pairs is read there."""
 
 
-def threshold(best: _Scores, rivals: _Scores) -> float:
-    """The likeness from which best pairs are taken, by the highest expected F1.
+def threshold(best: _Scores, rivals: _Scores, precision: float) -> float:
+    """The likeness from which best pairs are taken: highest expected F1 at the expected precision that is wanted.
 
     Args:
         best: likeness of pairs that are the best of both sides.
-        rivals: likeness of the better rival of each, 0 where there is none.
+        rivals: likeness of the better rival of those that have one.
+        precision: least share of taken pairs that must be true; where none reaches it, nothing is taken (infinity).
     """
     steps = np.linspace(min(best.min(), rivals.min()), max(best.max(), rivals.max()), _STEPS)
     above, rivals_above = (1 - np.searchsorted(np.sort(s), steps) / len(s) for s in (best, rivals))
@@ -41,7 +42,10 @@ def threshold(best: _Scores, rivals: _Scores) -> float:
     false = min(1.0, float(np.min((1 - above[seen]) / (1 - rivals_above[seen]), initial=1.0)))
     true = np.clip(above - false * rivals_above, 0, 1 - false)
     expected = 2 * true / (above + 1 - false + 1e-12)
-    return float(steps[int(np.argmax(expected))])
+    right = true >= precision * np.maximum(above, 1e-12)
+    if not right.any():
+        return float("inf")
+    return float(steps[int(np.argmax(np.where(right, expected, -1)))])
 
 
 def chosen(pairs: pl.DataFrame, rules: WordingRules) -> pl.Series:
@@ -49,8 +53,8 @@ def chosen(pairs: pl.DataFrame, rules: WordingRules) -> pl.Series:
 
     Args:
         pairs: sorted by a and b; columns a, b (rows), likeness (float), origin and origin_b (numbers of sources), once
-            and once_b (whether these list each product once), proven (an identifier says so: goes first where a product
-            has one partner).
+            and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes first
+            where a product has one partner).
         rules: margin, band, thresholds.
 
     Returns:
@@ -58,11 +62,12 @@ def chosen(pairs: pl.DataFrame, rules: WordingRules) -> pl.Series:
     """
     found = np.zeros(pairs.height, bool)
     declared = (pairs["once"] & pairs["once_b"]).to_numpy()
-    for where, single in ((declared, True), (~declared, False)):
+    for where, once in ((declared, True), (~declared, False)):
         mine = pairs.filter(pl.Series(where))
         if mine.height:
-            likeness, proven = mine["likeness"].fill_null(0).to_numpy().astype(float), mine["proven"].to_numpy()
-            found[where] = _among(_ends(mine), likeness, proven, single, rules)
+            likeness = mine["likeness"].fill_null(0).to_numpy().astype(float)
+            proven, codes = mine["proven"].to_numpy(), mine["shares_code"].to_numpy()
+            found[where] = _among(_ends(mine), likeness, proven, codes, once, rules)
     return pl.Series("chosen", found)
 
 
@@ -75,18 +80,22 @@ def _ends(pairs: pl.DataFrame) -> _Places:
     return np.unique(np.concatenate(sides), return_inverse=True)[1].reshape(2, -1)
 
 
-def _among(ends: _Places, likeness: _Scores, proven: _Bools, single: bool, rules: WordingRules) -> _Bools:
+def _among(
+    ends: _Places, likeness: _Scores, proven: _Bools, codes: _Bools, once: bool, rules: WordingRules
+) -> _Bools:
     rival = _best_rival(ends, likeness)
     score = likeness + rules.margin * (likeness - rival)
     lead = _best(ends, score)
     best = (score >= lead[ends]).all(axis=0)
+    contested = best & (rival > 0)
+    count = np.count_nonzero(contested)
     wanted = rules.threshold
-    if np.count_nonzero(best) >= rules.fewest:
-        wanted = threshold(likeness[best], rival[best])
-        if not single:
-            wanted = float(np.clip(wanted, rules.lowest, rules.highest))
-    near = (likeness >= wanted) | proven
-    if single:
+    if count >= rules.fewest:
+        found = threshold(likeness[best], rival[contested], rules.precision)
+        trust = count / (count + rules.fewest)
+        wanted = trust * found + (1 - trust) * rules.threshold
+    near = (likeness >= wanted) | proven | (codes & (likeness >= rules.threshold))
+    if once:
         return _one_to_one(ends, score + 2.0 * proven, near)
     return near & (score >= lead[ends] - rules.band).all(axis=0)
 

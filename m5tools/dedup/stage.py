@@ -23,6 +23,7 @@ from m5tools.dedup.clusters import resolve
 from m5tools.dedup.decide import decide, weigh
 from m5tools.dedup.identifiers import identifier_pairs
 from m5tools.dedup.image import picture_pairs
+from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import Gathered, gather
 from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
@@ -36,7 +37,9 @@ from m5tools.vocabulary import Relation
 
 _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _PICTURES = "pictures"
-_VOCABULARIES = ("words", "letters")
+_VOCABULARIES = ("words", "letters", "everything")
+"""Words of titles, letters of titles, words of everything said."""
+
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 
@@ -120,14 +123,17 @@ class Dedup(Stage):
         gathered.write(
             "bands", partition, pl.concat([products.select("row"), band_keys(products, policy.text)], how="horizontal")
         )
-        for kind, sets in (("words", word_sets(products["said"])), ("letters", byte_shingles(products["said"], True))):
-            gathered.write(f"{kind}_of_titles", partition, counted(sets))
+        said = products["said"]
+        for kind, sets in zip(
+            _VOCABULARIES, (word_sets(said), byte_shingles(said, True), word_sets(products["whole"])), strict=True
+        ):
+            gathered.write(f"{kind}_counted", partition, counted(sets))
         gathered.write("products", partition, products)
         return {"products": products.height, "pictures": pictures.height}
 
     def _count(self, gathered: Gathered) -> Counts:
         for kind in _VOCABULARIES:
-            gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_of_titles"))))
+            gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
@@ -167,13 +173,13 @@ class Dedup(Stage):
         products = gathered.scan("products").join(rows, on="row", how="semi").collect().sort("row")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
         pictured = pl.read_parquet(gathered.scratch / "pairs" / f"{_PICTURES}.parquet").filter(ours)
-        words, letters = (self._vocabulary(gathered, kind) for kind in _VOCABULARIES)
-        weighed = weigh(pairs, products, facts, pictured, (words, letters), self.policy)
+        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
+        weighed = weigh(pairs, products, facts, pictured, vocabularies, self.policy)
         gathered.write("weighed", partition, weighed)
         return {"pairs": pairs.height}
 
     def _choose(self, gathered: Gathered) -> Counts:
-        columns = ("a", "b", "likeness", "origin", "origin_b", "once", "once_b", "proven")
+        columns = ("a", "b", "likeness", "origin", "origin_b", "once", "once_b", "shares_code", "proven")
         weighed = pl.scan_parquet(gathered.files("weighed"), glob=False)
         one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
         pool = weighed.filter(pl.col("open") | one_to_one).select(columns).collect().sort("a", "b")
