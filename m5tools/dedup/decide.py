@@ -132,6 +132,8 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         shared_code=shared_code.fill_null(False) | (pl.col("named") == pl.col("named_b")).fill_null(False),
         equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
         same_offerer=pl.col("offerer") == pl.col("offerer_b"),
+        reworded=(pl.col("words").list.set_difference("words_b").list.len() > 0)
+        & (pl.col("words_b").list.set_difference("words").list.len() > 0),
         same_words=pl.col("words").list.set_symmetric_difference("words_b").list.len() == 0,
         content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
         recoloured_only=(pl.col("pictures") == 0) & (pl.col("recoloured") >= 0.5) & (pl.col("options_agreeing") == 0),
@@ -169,6 +171,8 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     identified = pl.col("same_gtin") | (pl.col("same_part") & ~pl.col("other_gtin"))
     # Team shirts differ in a word ("ladies", "long sleeve"), their descriptions in none.
     supported = (pl.col("agreement") >= rules.support).fill_null(False) | pl.col("shared_code")
+    # One seller who puts a word in the place of another ("S410 hunter", "S410 traditional") means another product.
+    supported &= ~(pl.col("same_offerer") & pl.col("reworded")).fill_null(False)
     supported |= (pl.col("pictures") + pl.col("recoloured")) > 0
     scored_near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement)
     near = scored_near & (supported | pl.col("same_words").fill_null(False)) & ~pl.col("other_brand")

@@ -131,6 +131,8 @@ class DuplicatePolicy(_Rules):
     variant: VariantRules
     options: Words
     colours: Words
+    shades: dict[str, tuple[str, ...]]
+    value_colours: Words
     size_words: tuple[str, ...]
     brand_names: tuple[str, ...]
     part_names: tuple[str, ...]
@@ -144,8 +146,20 @@ class DuplicatePolicy(_Rules):
 
     @cached_property
     def colour_words(self) -> dict[str, str]:
-        """Every colour word → the colour."""
-        return {_plain(word): words[0] for words in self.colours for word in words}
+        """Every colour word → the colour; a shade → its colour."""
+        named = {_plain(word): words[0] for words in (*self.colours, *self.value_colours) for word in words}
+        return named | {_plain(word): colour for colour, words in self.shades.items() for word in words}
+
+    @cached_property
+    def shade_words(self) -> frozenset[str]:
+        """The words that are a shade of their colour, not the colour."""
+        return frozenset(_plain(word) for words in self.shades.values() for word in words)
+
+    @cached_property
+    def title_colours(self) -> tuple[str, ...]:
+        """The colour words that a title is searched for."""
+        only_values = {_plain(word) for words in self.value_colours for word in words}
+        return tuple(word for word in self.colour_words if word not in only_values)
 
     @cached_property
     def unit_kinds(self) -> dict[str, str]:

@@ -50,7 +50,14 @@ def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     So "brown" agrees with "dark brown", which differs from "light brown".
     """
     words = text.str.extract_all(_colours(policy, shortest_han=1)).list.eval(pl.element().replace(policy.colour_words))
-    return words.list.concat(pl.concat_list(text.replace(policy.colour_words)))
+    whole = pl.when(~text.is_in(list(policy.colour_words)) | text.is_in(sorted(policy.shade_words))).then(text)
+    return words.list.concat(pl.concat_list(whole)).list.drop_nulls()
+
+
+def _named(word: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A colour word as a list: its colour and, where it is a shade, itself."""
+    shade = pl.when(word.is_in(sorted(policy.shade_words))).then(word)
+    return pl.concat_list(word.replace(policy.colour_words), shade).list.drop_nulls()
 
 
 def size_value(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
@@ -126,7 +133,8 @@ def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame
     colours = (
         titles.select("row", value=pl.col("title").str.extract_all(_colours(policy)))
         .explode("value", empty_as_null=False)
-        .select("row", name=pl.lit(COLOUR), value=pl.col("value").replace(policy.colour_words))
+        .select("row", name=pl.lit(COLOUR), value=_named(pl.col("value"), policy))
+        .explode("value", empty_as_null=False)
     )
     sizes = (
         titles.select("row", value=pl.col("title").str.extract_all(_sizes(policy)))
@@ -157,9 +165,10 @@ def _alternatives(words: tuple[str, ...]) -> str:
 
 
 def _colours(policy: DuplicatePolicy, shortest_han: int = 2) -> str:
-    """Colour words; those in Chinese characters, which no spaces set apart, from so many characters on."""
-    han = tuple(w for w in policy.colour_words if _HAN.match(w))
-    spaced = tuple(w for w in policy.colour_words if not _HAN.match(w))
+    """Colour words of titles, or of values: there also Chinese ones of one character, and words such as "cream"."""
+    words = tuple(policy.colour_words) if shortest_han == 1 else policy.title_colours
+    han = tuple(w for w in words if _HAN.match(w))
+    spaced = tuple(w for w in words if not _HAN.match(w))
     long_enough = tuple(w for w in han if len(w) >= shortest_han)
     return "|".join([rf"\b(?:{_alternatives(spaced)})\b", *([_alternatives(long_enough)] if long_enough else [])])
 
