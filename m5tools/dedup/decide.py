@@ -64,7 +64,16 @@ def weigh(
     """
     seen = _side_by_side(pairs, products, facts, pictured, policy)
     alike = likeness(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), vocabularies, policy)
-    return _relation(_scored(pl.concat([seen, alike], how="horizontal"), policy), policy).select(*KEPT)
+    told = pl.concat([seen, alike], how="horizontal").with_columns(likeness=pl.col("likeness") + _facts(policy))
+    return _relation(_scored(told, policy), policy).select(*KEPT)
+
+
+def _facts(policy: DuplicatePolicy) -> pl.Expr:
+    """What facts that agree add to the likeness of the wording, and facts that differ take off."""
+    weights, most = policy.wording.weights, policy.wording.most_facts
+    agreeing = pl.min_horizontal(pl.col("agreeing") + pl.col("options_agreeing"), pl.lit(most))
+    differing = pl.min_horizontal(pl.col("shared") - pl.col("agreeing"), pl.lit(most))
+    return weights.fact * agreeing.cast(pl.Float32) - weights.fact_conflict * differing.cast(pl.Float32)
 
 
 def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:

@@ -94,6 +94,8 @@ class WordingWeights(_Rules):
     code_conflict: Share
     number_conflict: Share
     price: Share
+    fact: Share
+    fact_conflict: Share
 
 
 class WordingRules(_Rules):
@@ -104,6 +106,7 @@ class WordingRules(_Rules):
     candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
     weights: WordingWeights
     usual_price_ratio: Share
+    most_facts: int = Field(ge=0, description="facts that count, at most")
     short_title: Share
     margin: Share
     threshold: Share
