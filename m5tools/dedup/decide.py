@@ -25,9 +25,10 @@ import polars as pl
 from m5tools.dedup.identifiers import branded
 from m5tools.dedup.likeness import Vocabularies, likeness
 from m5tools.dedup.policy import DuplicatePolicy
-from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
+from m5tools.dedup.shingles import jaccard
 from m5tools.dedup.table import compare
 from m5tools.dedup.titles import is_code
+from m5tools.dedup.tokens import DESCRIPTION, LISTS, STEM, sets_of
 from m5tools.vocabulary import Relation
 
 KEPT = (
@@ -53,7 +54,7 @@ def weigh(
 
     Args:
         pairs: rows a < b, distinct.
-        products: gathered columns of (at least) the products in them.
+        products: gathered columns and tokens of (at least) the products in them.
         facts: their facts.
         pictured: pairs of products that show the same picture.
         vocabularies: of the whole dataset.
@@ -106,16 +107,15 @@ def _side_by_side(
     products = products.with_columns(
         part=branded("mpn", policy), named=branded("model", policy), words=pl.col("stem").str.split(" ")
     ).with_row_index("place")
+    told = products.select(pl.exclude(*LISTS))
     both = (
         compare(pairs, facts, policy)
         .join(pictured, on=["a", "b"], how="left", maintain_order="left")
         .with_columns(pl.col("pictures", "recoloured").fill_null(0), pl.col("shared_file").fill_null(False))
-        .join(products, left_on="a", right_on="row", maintain_order="left")
-        .join(products, left_on="b", right_on="row", suffix="_b", maintain_order="left")
+        .join(told, left_on="a", right_on="row", maintain_order="left")
+        .join(told, left_on="b", right_on="row", suffix="_b", maintain_order="left")
     )
-    stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
-    titles = byte_shingles(products.select(stems).to_series())
-    words = word_shingles(products["description"])
+    titles, words = sets_of(products[STEM]), sets_of(products[DESCRIPTION])
     a, b = both["place"].to_numpy(), both["place_b"].to_numpy()
     return both.with_columns(
         title_score=pl.Series(jaccard(titles, a, b), nan_to_null=True),

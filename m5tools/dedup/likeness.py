@@ -15,9 +15,17 @@ import numpy as np
 import polars as pl
 
 from m5tools.dedup.policy import DuplicatePolicy
-from m5tools.dedup.shingles import U32, byte_shingles, word_sets
-from m5tools.dedup.titles import model_codes, numbers, words_of
-from m5tools.dedup.vocabulary import Vocabulary, overlap
+from m5tools.dedup.shingles import U32, ones, overlap
+from m5tools.dedup.tokens import (
+    NUMBERS,
+    TITLE_CODES,
+    TITLE_LETTERS,
+    TITLE_WORDS,
+    WHOLE_CODES,
+    WHOLE_WORDS,
+    sets_of,
+)
+from m5tools.dedup.vocabulary import Vocabulary
 
 _WORDS_BEYOND = 3
 """Words beyond the title from which a product says something besides."""
@@ -46,7 +54,7 @@ def likeness(
     """The wording of pairs, side by side.
 
     Args:
-        products: columns title, said, stem, whole (all plain), price, currency.
+        products: columns stem (plain), price, currency, and those of :func:`tokens_of`.
         a: places in `products` of the one side, length m.
         b: places of the other side.
         vocabularies: of the whole dataset.
@@ -59,14 +67,13 @@ def likeness(
         `shares_code`, `differs_code`, `differs_number`.
     """
     weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
-    title_words, whole = word_sets(products["said"]), word_sets(products["whole"])
+    title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
     words, everything = vocabularies.words, vocabularies.everything.weighted(whole)
-    titles, letters = words.weighted(title_words), vocabularies.letters.weighted(byte_shingles(products["said"], True))
-    spelt = products.select(words_of(pl.col("whole"), policy)).to_series()
-    shares, holds = words.shares(title_words), words.holds(word_sets(spelt))
+    titles, letters = words.weighted(title_words), vocabularies.letters.weighted(sets_of(products[TITLE_LETTERS]))
+    shares, holds = words.shares(title_words), words.holds(whole)
     contained = (overlap(shares, holds, a, b) + overlap(shares, holds, b, a)) / 2
-    shares_code, differs_code = _codes(products, a, b, policy)
-    differs_number = _each_has_its_own(_lists(products.select(numbers(pl.col("title"))).to_series()), a, b)
+    shares_code, differs_code = _codes(products, a, b)
+    differs_number = _each_has_its_own(ones(sets_of(products[NUMBERS])), a, b)
     word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in (titles, letters, everything))
     score = (
         weights.words * word_score
@@ -96,13 +103,9 @@ def likeness(
     )
 
 
-def _codes(products: pl.DataFrame, a: U32, b: U32, policy: DuplicatePolicy) -> tuple[_Bools, _Bools]:
+def _codes(products: pl.DataFrame, a: U32, b: U32) -> tuple[_Bools, _Bools]:
     """Whether a model code of one title stands anywhere at the other side; whether each title has one that does not."""
-    codes = products.select(title=model_codes(pl.col("title"), policy), all=model_codes(pl.col("whole"), policy))
-    titles, anywhere = _lists(codes["title"], codes["all"]), _lists(codes["all"], codes["title"])
-    width = max(titles.shape[1], anywhere.shape[1])
-    for matrix in (titles, anywhere):
-        matrix.resize(matrix.shape[0], width)
+    titles, anywhere = ones(sets_of(products[TITLE_CODES])), ones(sets_of(products[WHOLE_CODES]))
     there, back = overlap(titles, anywhere, a, b), overlap(titles, anywhere, b, a)
     own = np.asarray(titles.sum(axis=1)).ravel()
     shares = (there > 0) | (back > 0)
@@ -112,21 +115,6 @@ def _codes(products: pl.DataFrame, a: U32, b: U32, policy: DuplicatePolicy) -> t
 def _each_has_its_own(sets: Any, a: U32, b: U32) -> _Bools:
     shared, own = overlap(sets, sets, a, b), np.asarray(sets.sum(axis=1)).ravel()
     return (own[a] > shared) & (own[b] > shared)
-
-
-def _lists(lists: pl.Series, other: pl.Series | None = None) -> Any:
-    """Lists of texts as a matrix of ones [lists, distinct texts]; texts are numbered over both series."""
-    from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
-
-    rows = pl.DataFrame({"text": lists.list.unique()}).with_row_index("row").explode("text").drop_nulls()
-    every = rows["text"] if other is None else pl.concat([lists, other]).explode().drop_nulls()
-    names = every.unique().sort()
-    columns = rows.join(pl.DataFrame({"text": names}).with_row_index("column"), on="text", maintain_order="left")
-    bounds = np.searchsorted(columns["row"].to_numpy(), np.arange(len(lists) + 1))
-    ones = np.ones(columns.height, np.float32)
-    found = csr_array((ones, columns["column"].to_numpy().astype(np.int32), bounds), (len(lists), max(len(names), 1)))
-    found.sort_indices()
-    return found
 
 
 def _price_ratio(products: pl.DataFrame, a: U32, b: U32, usual: float) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -137,9 +137,9 @@ def _products(
     )
     return gathered.with_columns(
         description_chars=pl.col("description").str.len_chars().fill_null(0),
-        whole=pl.concat_str(
-            pl.col("said", "brand", "mpn", "description", "listed").fill_null(""), separator=" "
-        ).str.strip_chars(),
+        whole=words_of(
+            pl.concat_str(pl.col("title", "brand", "mpn", "description", "listed").fill_null(""), separator=" "), policy
+        ),
         modalities=pl.col("media_present")
         + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
         + (pl.col("table_pairs") > 0),

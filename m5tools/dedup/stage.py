@@ -28,17 +28,17 @@ from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import Gathered, gather
 from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
 from m5tools.dedup.rivals import chosen
-from m5tools.dedup.shingles import byte_shingles, word_sets
 from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
+from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
 from m5tools.dedup.vocabulary import Vocabulary, counted, merged
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
 _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _PICTURES = "pictures"
-_VOCABULARIES = ("words", "letters", "everything")
-"""Words of titles, letters of titles, words of everything said."""
+_VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
+"""Vocabulary → the tokens that it counts."""
 
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
@@ -120,14 +120,13 @@ class Dedup(Stage):
         products, facts, pictures = gather(dataset, partition, policy)
         gathered.write("facts", partition, facts)
         gathered.write("pictures", partition, pictures)
-        gathered.write(
-            "bands", partition, pl.concat([products.select("row"), band_keys(products, policy.text)], how="horizontal")
-        )
-        said = products["said"]
-        for kind, sets in zip(
-            _VOCABULARIES, (word_sets(said), byte_shingles(said, True), word_sets(products["whole"])), strict=True
-        ):
-            gathered.write(f"{kind}_counted", partition, counted(sets))
+        tokens = tokens_of(products, policy)
+        for kind, sets in _VOCABULARIES.items():
+            gathered.write(f"{kind}_counted", partition, counted(sets_of(tokens[sets])))
+        keys = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
+        gathered.write("bands", partition, pl.concat([products.select("row"), keys], how="horizontal"))
+        gathered.write("tokens", partition, tokens)
+        products = products.drop("whole")
         gathered.write("products", partition, products)
         return {"products": products.height, "pictures": pictures.height}
 
@@ -137,11 +136,11 @@ class Dedup(Stage):
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        products = pl.read_parquet(
-            gathered.scratch / "products" / f"{part_name(partition)}.parquet", columns=["row", "said", "origin", "once"]
-        )
-        keyed = rare_keys(word_sets(products["said"]), self._vocabulary(gathered, "words"), self.policy)
-        keyed = keyed.join(products.drop("said"), on="row", maintain_order="left")
+        part = f"{part_name(partition)}.parquet"
+        words = pl.read_parquet(gathered.scratch / "tokens" / part, columns=[TITLE_WORDS]).to_series()
+        sources = pl.read_parquet(gathered.scratch / "products" / part, columns=["row", "origin", "once"])
+        keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
+        keyed = keyed.join(sources, on="row", maintain_order="left")
         for i in range(SLICES):
             gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
         return {}
@@ -170,7 +169,10 @@ class Dedup(Stage):
         shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
         pairs = union([*found, most_shared(shared, self.policy)])
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        products = gathered.scan("products").join(rows, on="row", how="semi").collect().sort("row")
+        products, tokens = (
+            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row") for kind in ("products", "tokens")
+        )
+        products = pl.concat([products, tokens.drop("row")], how="horizontal")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
         pictured = pl.read_parquet(gathered.scratch / "pairs" / f"{_PICTURES}.parquet").filter(ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))

@@ -98,13 +98,3 @@ def _scaled(matrix: csr_array, texts: _Places, power: int) -> csr_array:
     lengths = np.bincount(texts, matrix.data.astype(np.float64) ** power, matrix.shape[0]) ** (1 / power)
     matrix.data = (matrix.data / np.maximum(lengths, 1e-9)[texts]).astype(np.float32)
     return matrix
-
-
-def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
-    """Row products: Σ left[a] · right[b] for every pair, float32."""
-    step = 65_536
-    found = [
-        np.asarray(left[a[i : i + step]].multiply(right[b[i : i + step]]).sum(axis=1)).ravel()
-        for i in range(0, len(a), step)
-    ]
-    return np.concatenate([np.empty(0, np.float32), *found]).astype(np.float32)
