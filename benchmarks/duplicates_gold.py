@@ -74,9 +74,7 @@ def table(name: str, delimiter: str) -> list[dict[str, str]]:
 
 def listed(name: str, delimiter: str, a: str, b: str) -> Callable[[], Pairs]:
     """A file of pairs of ids, the first of source `a`, the second of source `b`."""
-    return lambda: {
-        frozenset(((a, row["D1"].strip()), (b, row["D2"].strip()))) for row in table(name, delimiter)
-    }
+    return lambda: {frozenset(((a, row["D1"].strip()), (b, row["D2"].strip()))) for row in table(name, delimiter)}
 
 
 def grouped(source: str, labels: Callable[[], Iterable[tuple[str, str]]]) -> Callable[[], Pairs]:
@@ -138,9 +136,7 @@ OWN_MAPPINGS: dict[str, dict[str, Any]] = {
 def FOOD_GOLD() -> Pairs:  # noqa: N802
     file = MORE / "end-to-end/restaurants/matches_fodors_zagats.csv"
     with file.open(encoding="utf-8-sig", newline="") as text:
-        return {
-            frozenset((("fodors", row["fodors_id"]), ("zagats", row["zagats_id"]))) for row in csv.DictReader(text)
-        }
+        return {frozenset((("fodors", row["fodors_id"]), ("zagats", row["zagats_id"]))) for row in csv.DictReader(text)}
 
 
 def paper_pairs() -> Pairs:
@@ -149,7 +145,9 @@ def paper_pairs() -> Pairs:
     rows = {}
     for name in ("DBLP", "ACM"):
         with (MORE / f"{name}.csv").open(encoding="utf-8-sig", newline="") as text:
-            rows[name] = [(row["id"], re.sub(r"\W+", "", row["title"].lower()), row["year"][:4]) for row in csv.DictReader(text)]
+            rows[name] = [
+                (row["id"], re.sub(r"\W+", "", row["title"].lower()), row["year"][:4]) for row in csv.DictReader(text)
+            ]
     for paper, title, year in rows["ACM"]:
         places[title, year].append(paper)
     return {frozenset((("dblp", d), ("acm", a))) for d, title, year in rows["DBLP"] for a in places[title, year]}

@@ -15,8 +15,8 @@ import hashlib
 import json
 import os
 import random
-import resource
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -45,10 +45,12 @@ from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.hashing import HashConfig
 folder, tasks = sys.argv[1], int(sys.argv[2])
+WORKERS = tasks
 config = MinhashConfig(hash_config=HashConfig(precision=64), num_buckets=14, hashes_per_bucket=8, n_grams=5)
 if __name__ == "__main__":
     read = lambda: JsonlReader(f"{folder}/texts")
-    run = lambda steps, tasks: LocalPipelineExecutor(pipeline=steps, tasks=tasks, workers=tasks, skip_completed=False).run()
+    def run(steps, tasks):
+        LocalPipelineExecutor(pipeline=steps, tasks=tasks, workers=min(tasks, WORKERS), skip_completed=False).run()
     run([read(), MinhashDedupSignature(output_folder=f"{folder}/signatures", config=config)], tasks)
     run([MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)], 14)
     run([MinhashDedupCluster(f"{folder}/buckets", f"{folder}/remove", config=config)], 1)
@@ -85,7 +87,8 @@ def dataset_of(folder: Path, rows: pl.DataFrame) -> Dataset:
     ids = [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(rows.height)]
     products = rows.with_columns(
         product_id=pl.Series(ids), crawl_id=pl.lit("c1"), source=pl.lit("shop"), content_hash=pl.Series(ids),
-        seller=pl.Series([f"seller {i % 997}" for i in range(rows.height)]), category=pl.lit([], dtype=pl.List(pl.String)),
+        seller=pl.Series([f"seller {i % 997}" for i in range(rows.height)]),
+        category=pl.lit([], dtype=pl.List(pl.String)),
         origin_file=pl.lit("made"), origin_offset=pl.int_range(rows.height),
     )  # fmt: skip
     partitions = max(4, rows.height // ROWS_A_PARTITION)
@@ -100,7 +103,15 @@ def dataset_of(folder: Path, rows: pl.DataFrame) -> Dataset:
             dataset.write(table, part, data)
         entry = "ingest/c1" if law.stage == "ingest" else law.stage
         stages[entry] = StageEntry(
-            stage=law.stage, version=1, config={}, settings={}, run="0" * 16, inputs={}, fingerprint=entry, counts={}, writes=[]
+            stage=law.stage,
+            version=1,
+            config={},
+            settings={},
+            run="0" * 16,
+            inputs={},
+            fingerprint=entry,
+            counts={},
+            writes=[],
         )
     with dataset.changing() as manifest:
         crawls = [{"source": "shop", "crawl_id": "c1", "media_root": None}]
@@ -112,7 +123,8 @@ def filled(table: str, rows: pl.DataFrame) -> pa.Table:
     law = schema.law(table)
     arrow = rows.to_arrow()
     arrays = [
-        arrow[c.name].cast(c.type) if c.name in arrow.column_names else pa.nulls(arrow.num_rows, c.type) for c in law.columns
+        arrow[c.name].cast(c.type) if c.name in arrow.column_names else pa.nulls(arrow.num_rows, c.type)
+        for c in law.columns
     ]
     return pa.Table.from_arrays(arrays, names=list(law.names))
 
@@ -129,8 +141,8 @@ def timed(name: str, count: int, run: object) -> float:
     wall, processor = time.perf_counter() - wall, spent() - processor
     peak = max(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
     print(
-        f"{name:34}{count:>9,}{wall:>9.1f} s{processor:>9.1f} s{count / wall:>10,.0f}/s{2 * count / processor:>10,.0f}/s"
-        f"{peak:>7.1f} GB", flush=True,
+        f"{name:34}{count:>9,}{wall:>9.1f} s{processor:>9.1f} s{count / wall:>10,.0f}/s"
+        f"{2 * count / processor:>10,.0f}/s{peak:>7.1f} GB", flush=True,
     )  # fmt: skip
     return processor
 
@@ -153,7 +165,9 @@ def theirs(folder: Path, rows: pl.DataFrame, python: str, workers: int) -> float
     script = folder / "run.py"
     script.write_text(DATATROVE)
     command = [python, str(script), str(folder), str(workers)]
-    return timed("datatrove, four MinHash stages", rows.height, lambda: subprocess.run(command, check=True, capture_output=True))
+    return timed(
+        "datatrove, four MinHash stages", rows.height, lambda: subprocess.run(command, check=True, capture_output=True)
+    )
 
 
 def main() -> None:
@@ -169,8 +183,12 @@ def main() -> None:
         for run in range(arguments.runs):
             for count in arguments.products:
                 rows = texts(count)
-                length = rows.select((pl.col("title").str.len_chars() + pl.col("description").str.len_chars()).mean()).item()
-                mine = ours(Path(made) / f"ours-{count}-{run}", rows, f"m5 dedup ({length:.0f} characters)", arguments.workers)
+                length = rows.select(
+                    (pl.col("title").str.len_chars() + pl.col("description").str.len_chars()).mean()
+                ).item()
+                mine = ours(
+                    Path(made) / f"ours-{count}-{run}", rows, f"m5 dedup ({length:.0f} characters)", arguments.workers
+                )
                 if arguments.datatrove:
                     other = theirs(Path(made) / f"theirs-{count}-{run}", rows, arguments.datatrove, arguments.workers)
                     print(f"    {other / mine:.1f} times the processor time", flush=True)

@@ -13,8 +13,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import polars as pl
-
 from benchmarks.tags_truth import curate, interval, simulate
 from m5tools import truth
 from m5tools.dataset import Dataset
@@ -37,7 +35,10 @@ def judged(dataset: Dataset, truth_file: Path, examples: int) -> None:
     told = {row[0]: row[1:] for row in about.join(odd, on="product_id").iter_rows()}
     for relation in Relation:
         expected, found = pairs[relation]
-        for what, rows in (("missed", expected.join(found, on=["a", "b"], how="anti")), ("false", found.join(expected, on=["a", "b"], how="anti"))):
+        for what, rows in (
+            ("missed", expected.join(found, on=["a", "b"], how="anti")),
+            ("false", found.join(expected, on=["a", "b"], how="anti")),
+        ):
             rows = rows.sort("a", "b")
             print(f"\n{relation.value}: {rows.height} {what}")
             for a, b in rows.gather_every(max(1, rows.height // examples)).head(examples).iter_rows():

@@ -33,9 +33,9 @@ from m5tools.vocabulary import Relation
 
 KEPT = (
     "a", "b", "product_id", "product_id_b", "origin", "origin_b", "once", "once_b", "relation", "open", "proven",
-    "likeness", "word_score", "letter_score", "whole_score", "shares_code", "title_score", "same_group", "same_gtin", "same_part",
-    "gtin", "mpn", "brand", "shared", "agreeing", "agreement", "options_agreeing", "options_differ", "difference",
-    "pictures", "recoloured",
+    "likeness", "word_score", "letter_score", "whole_score", "shares_code", "title_score", "same_group", "same_gtin",
+    "same_part", "gtin", "mpn", "brand", "shared", "agreeing", "agreement", "options_agreeing", "options_differ",
+    "difference", "pictures", "recoloured",
 )  # fmt: skip
 """What is kept of a pair until its rivals are known."""
 
@@ -107,7 +107,8 @@ def _side_by_side(
     products = products.with_columns(
         part=branded("mpn", policy), named=branded("model", policy), words=pl.col("stem").str.split(" ")
     ).with_row_index("place")
-    told = products.select(pl.exclude(*LISTS))
+    # Only whether descriptions are equal is asked; a million pairs would carry two million of them along.
+    told = products.select(pl.exclude(*LISTS, "said")).with_columns(pl.col("description").hash())
     both = (
         compare(pairs, facts, policy)
         .join(pictured, on=["a", "b"], how="left", maintain_order="left")

@@ -30,6 +30,9 @@ from m5tools.dedup.vocabulary import Vocabulary
 _WORDS_BEYOND = 3
 """Words beyond the title from which a product says something besides."""
 
+_TITLES_SHARE = 0.1
+"""Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
+
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -63,8 +66,8 @@ def likeness(
     Returns:
         m rows: `likeness` (float32, about 0–1.2; null where a title is missing, or both are short and
         little else is said: "USB cable" names no product) and what it is made of, `word_score`,
-        `letter_score`, `whole_score`, `contained` (share of a title's weight that the other product says, mean of both sides),
-        `shares_code`, `differs_code`, `differs_number`.
+        `letter_score`, `whole_score`, `contained` (share of a title's weight that the other product says, mean of
+        both sides), `shares_code`, `differs_code`, `differs_number`.
     """
     weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
     title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
@@ -89,9 +92,14 @@ def likeness(
     beyond = whole.sizes - title_words.sizes
     telling = np.maximum(length[a], length[b]) >= policy.text.min_title_chars
     telling |= (whole_score >= policy.wording.short_title) & (np.minimum(beyond[a], beyond[b]) >= _WORDS_BEYOND)
+    telling &= word_score + letter_score >= _TITLES_SHARE
     return pl.DataFrame(
         {
-            "likeness": pl.Series(np.where(telling & (np.minimum(length[a], length[b]) > 0), score, np.nan), dtype=pl.Float32, nan_to_null=True),
+            "likeness": pl.Series(
+                np.where(telling & (np.minimum(length[a], length[b]) > 0), score, np.nan),
+                dtype=pl.Float32,
+                nan_to_null=True,
+            ),
             "word_score": word_score,
             "letter_score": letter_score,
             "whole_score": whole_score,

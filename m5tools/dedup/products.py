@@ -89,7 +89,8 @@ def _products(
 ) -> pl.DataFrame:
     """Per product: row, product_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn, model,
     group, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
-    description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it lists each product once."""
+    description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it
+    lists each product once."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.band_join import union
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.shingles import ShingleSets
 from m5tools.dedup.vocabulary import Vocabulary
@@ -86,11 +87,21 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFram
     return pl.concat(parts).group_by("a", "b").agg(pl.col("weight").sum())
 
 
-def most_shared(pairs: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
-    """Of each product, the pairs that share the most weight: columns a, b; sorted."""
-    summed = pairs.group_by("a", "b").agg(pl.col("weight").sum()).sort("a", "b")
-    count = policy.wording.candidates
-    best = [pl.col("weight").rank("ordinal", descending=True).over(side) <= count for side in ("a", "b")]
-    return summed.filter(best[0] | best[1]).select("a", "b")
+def most_shared(pairs: pl.DataFrame, first: int, beyond: int, policy: DuplicatePolicy) -> pl.DataFrame:
+    """Of each product of a range, the pairs that share the most weight.
 
+    Args:
+        pairs: columns a, b, weight; all pairs of these products, in parts or summed.
+        first: smallest row of the range.
+        beyond: row after its last.
+        policy: how many pairs a product.
 
+    Returns:
+        Columns a, b; distinct, sorted.
+    """
+    sides = (pairs.select(own=own, other=other, weight="weight") for own, other in (("a", "b"), ("b", "a")))
+    ours = pl.col("own").is_between(first, beyond, closed="left")
+    summed = pl.concat([side.filter(ours) for side in sides]).group_by("own", "other").agg(pl.col("weight").sum())
+    best = summed.sort("own", "weight", "other", descending=[False, True, False])
+    best = best.group_by("own", maintain_order=True).head(policy.wording.candidates)
+    return union([best.select(a="own", b="other")])

@@ -80,9 +80,7 @@ def _ends(pairs: pl.DataFrame) -> _Places:
     return np.unique(np.concatenate(sides), return_inverse=True)[1].reshape(2, -1)
 
 
-def _among(
-    ends: _Places, likeness: _Scores, proven: _Bools, codes: _Bools, once: bool, rules: WordingRules
-) -> _Bools:
+def _among(ends: _Places, likeness: _Scores, proven: _Bools, codes: _Bools, once: bool, rules: WordingRules) -> _Bools:
     rival = _best_rival(ends, likeness)
     score = likeness + rules.margin * (likeness - rival)
     lead = _best(ends, score)
@@ -97,12 +95,13 @@ def _among(
     near = (likeness >= wanted) | proven | (codes & (likeness >= rules.threshold))
     if once:
         return _one_to_one(ends, score + 2.0 * proven, near)
-    return near & (score >= lead[ends] - rules.band).all(axis=0)
+    close: _Bools = np.all(score >= lead[ends] - rules.band, axis=0)
+    return near & close
 
 
 def _best(ends: _Places, score: _Scores) -> _Scores:
     """The highest score of each place."""
-    best = np.full(int(ends.max()) + 1, -np.inf)
+    best: _Scores = np.full(int(ends.max()) + 1, -np.inf)
     for side in ends:
         np.maximum.at(best, side, score)
     return best
@@ -124,7 +123,8 @@ def _best_rival(ends: _Places, score: _Scores) -> _Scores:
     runner_up[sides[second]] = score[pair[second]]
     best = _best(ends, score)
     rivals = [np.where(best_pair[side] == np.arange(score.size), runner_up[side], best[side]) for side in ends]
-    return np.maximum(np.maximum(rivals[0], rivals[1]), 0)
+    found: _Scores = np.maximum(np.maximum(rivals[0], rivals[1]), 0)
+    return found
 
 
 def _one_to_one(ends: _Places, score: _Scores, near: _Bools) -> _Bools:

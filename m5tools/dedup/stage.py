@@ -1,10 +1,11 @@
 """The stage `dedup`: candidates from every kind of evidence, decided pair by pair, resolved into clusters.
 
-Rounds: `gather` (a unit per partition: keys, facts, pictures, bands, counts of words) → `vocabulary` (one unit: the
-counts of all) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence,
-per ten bands and per slice of the rare words: candidate pairs) → `weigh` (a unit per partition: all evidence about its
-pairs) → `rivals` (one unit: which of several alike products is the one) → `decide` (a unit per partition: edges) →
-`clusters` (one unit). Memory is that of one band over all products, or of the candidates of one partition.
+Rounds: `gather` (a unit per partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many
+titles each word stands) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of
+evidence, per ten bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those
+by rare words the ones that share the most) → `weigh` (a unit per partition: all evidence about its pairs) → `rivals`
+(one unit: which of several alike products is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit).
+Memory is that of one band over all products, or of the candidates of one partition.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Dedup(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("gather", "vocabulary", "keys", "evidence", "weigh", "rivals", "decide", "clusters")
+        return ("gather", "vocabulary", "keys", "evidence", "nearest", "weigh", "rivals", "decide", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -106,6 +107,8 @@ class Dedup(Stage):
                 return self._keys(gathered, unit.args["partition"])
             case "evidence":
                 return self._evidence(gathered, **unit.args)
+            case "nearest":
+                return self._nearest(gathered, unit.args["partition"])
             case "weigh":
                 return self._weigh(gathered, unit.args["partition"])
             case "rivals":
@@ -162,15 +165,22 @@ class Dedup(Stage):
         gathered.write("pairs", kind, found.pairs)
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
+    def _nearest(self, gathered: Gathered, partition: int) -> Counts:
+        first, beyond = gathered.offsets()[partition : partition + 2]
+        ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
+        shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
+        nearest = most_shared(shared, first, beyond, self.policy)
+        gathered.write("pairs", f"nearest-{part_name(partition)}", nearest)
+        return {}
+
     def _weigh(self, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
-        found = [pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs")]
-        shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
-        pairs = union([*found, most_shared(shared, self.policy)])
+        pairs = union(pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
         products, tokens = (
-            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row") for kind in ("products", "tokens")
+            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row")
+            for kind in ("products", "tokens")
         )
         products = pl.concat([products, tokens.drop("row")], how="horizontal")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()

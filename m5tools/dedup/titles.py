@@ -22,7 +22,7 @@ _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 _COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
-_WORD = r"[\p{L}\p{N}]+"
+_NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
 _DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -95,7 +95,7 @@ def words_of(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 
 def model_codes(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     """What looks like a model number in a plain text: letters and digits mixed, or five digits and more; a list."""
-    words = text.str.extract_all(_WORD).list.concat(_compact(text))
+    words = text.str.extract_all(_NUMBERED).list.concat(_compact(text))
     return words.list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.unique()
 
 
