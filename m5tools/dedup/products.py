@@ -33,7 +33,7 @@ class Gathered:
         """Write one part, whole or not at all."""
         name = part_name(part) if isinstance(part, int) else part
         with atomic.whole_file(self.scratch / kind / f"{name}.parquet") as temporary:
-            rows.write_parquet(temporary)
+            rows.write_parquet(temporary, compression="lz4")
 
     def offsets(self) -> list[int]:
         """The first row of each partition, and the number of products at the end."""

@@ -254,6 +254,7 @@ def test_a_source_that_lists_once_has_one_partner_and_no_duplicates(make_dataset
             {"source": source, "crawl_id": crawl, "media_root": None, "unique_products": True}
             for source, crawl in (("north", "c1"), ("south", "c2"))
         ]
+        manifest["stages"]["ingest/c2"] = manifest["stages"]["ingest/c1"]
     run_stage(dataset, Dedup(DedupConfig()))
     found = Found(dataset, {e.product_id: e.name for e in [*RADIOS, *again]}, {})
     joined = found.groups("same_product")
