@@ -92,7 +92,8 @@ def _among(ends: _Places, likeness: _Scores, proven: _Bools, codes: _Bools, once
         found = threshold(likeness[best], rival[contested], rules.precision)
         trust = count / (count + rules.fewest)
         wanted = trust * found + (1 - trust) * rules.threshold
-    near = (likeness >= wanted) | proven | (codes & (likeness >= rules.threshold))
+    # A shared number alone is no code: the rest of the wording must carry the pair.
+    near = (likeness >= wanted) | proven | (codes & (likeness - rules.weights.code >= rules.threshold))
     if once:
         return _one_to_one(ends, score + 2.0 * proven, near)
     close: _Bools = np.all(score >= lead[ends] - rules.band, axis=0)
