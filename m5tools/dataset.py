@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import polars as pl
 import pyarrow as pa
@@ -38,6 +38,8 @@ class Crawl(TypedDict):
     source: str
     crawl_id: str
     media_root: str | None
+    unique_products: NotRequired[bool]
+    """Whether its mapping says that the source lists each product once."""
 
 
 class StageEntry(TypedDict):

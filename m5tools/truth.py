@@ -65,7 +65,7 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
         "rejects": _rejects(dataset, truth, truth_file.parent / "crawl"),
         "states": states(dataset, planted, policy),
         "tags": tags(dataset, planted, policy),
-        "duplicates": _duplicates(dataset, planted),
+        "duplicates": duplicates(dataset, planted),
     }
 
 
@@ -179,8 +179,11 @@ def wrong_tags(dataset: Dataset, planted: pl.DataFrame, policy: str = "default")
     return both.select("tag", "wrong", "product_id", "oddities").sort("tag", "wrong", "product_id")
 
 
-def _duplicates(dataset: Dataset, planted: pl.DataFrame) -> list[Score]:
-    """Per relation: pairs. Re-listed offers are also the same product; variants are pairs that are not."""
+def relation_pairs(dataset: Dataset, planted: pl.DataFrame) -> dict[Relation, tuple[pl.DataFrame, pl.DataFrame]]:
+    """Per relation the planted pairs and the found ones (columns a < b, product ids).
+
+    Re-listed offers are also the same product; variants are pairs that are not.
+    """
     offers, instances = _pairs(planted, "offer"), _pairs(planted, "instance")
     variants = _pairs(planted.filter(pl.col("variant_group") >= 0), "variant_group")
     clusters = dataset.read("clusters")
@@ -189,15 +192,20 @@ def _duplicates(dataset: Dataset, planted: pl.DataFrame) -> list[Score]:
     }
     products = pl.concat([found[Relation.SAME_OFFER], found[Relation.SAME_PRODUCT]]).unique()
     key = ["a", "b"]
-    return [
-        _score("same_offer", offers, found[Relation.SAME_OFFER]),
-        _score("same_product", instances, products),
-        _score(
-            "variant",
+    return {
+        Relation.SAME_OFFER: (offers, found[Relation.SAME_OFFER]),
+        Relation.SAME_PRODUCT: (instances, products),
+        Relation.VARIANT: (
             variants.join(instances, on=key, how="anti"),
             found[Relation.VARIANT].join(products, on=key, how="anti"),
         ),
-    ]
+    }
+
+
+def duplicates(dataset: Dataset, planted: pl.DataFrame) -> list[Score]:
+    """Per relation: pairs, see :func:`relation_pairs`."""
+    pairs = relation_pairs(dataset, planted)
+    return [_score(relation.value, *pairs[relation]) for relation in Relation]
 
 
 def _score(name: str, planted: pl.DataFrame, found: pl.DataFrame) -> Score:

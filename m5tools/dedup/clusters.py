@@ -21,12 +21,7 @@ _LEVELS: dict[Relation, tuple[Relation, ...]] = {
     Relation.SAME_PRODUCT: (Relation.SAME_OFFER, Relation.SAME_PRODUCT),
     Relation.VARIANT: (Relation.SAME_OFFER, Relation.SAME_PRODUCT, Relation.VARIANT),
 }
-_APART: dict[Relation, str | None] = {
-    Relation.SAME_OFFER: None,
-    Relation.SAME_PRODUCT: "gtin",
-    Relation.VARIANT: "group",
-}
-"""Two products with different values of this column are not one cluster of the relation (groups: within a source)."""
+_ONCE = "\x1fonce"
 
 _FINENESS = 2**20
 """Steps of a score between 0 and 1."""
@@ -37,7 +32,7 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         edges: columns row_a, row_b, relation, score.
-        products: columns row, product_id, source, gtin, group, modalities, table_pairs, files, description_chars;
+        products: columns row, product_id, source, once, gtin, group, modalities, table_pairs, files, description_chars;
             sorted by row.
 
     Returns:
@@ -52,30 +47,41 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     for relation, levels in _LEVELS.items():
         linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
         apart = variants if relation is Relation.SAME_PRODUCT else variants.clear()
-        labels = components(linked, products, _APART[relation], apart)
+        labels = components(linked, names_of(products, relation), apart)
         found.append(_clusters(relation, labels, products))
     return pl.concat(found)
 
 
-def components(linked: pl.DataFrame, products: pl.DataFrame, apart_by: str | None, apart: pl.DataFrame) -> pl.DataFrame:
+def names_of(products: pl.DataFrame, relation: Relation) -> pl.DataFrame:
+    """What keeps products apart: a cluster of the relation holds one name of a realm at most.
+
+    One product has one GTIN, and is listed once where the source says so; variants of one source have one item group.
+
+    Returns:
+        Columns row, realm, name.
+    """
+    if relation is Relation.SAME_OFFER:
+        return products.select("row", realm=pl.lit(""), name=pl.lit("")).clear()
+    if relation is Relation.VARIANT:
+        return products.select("row", realm="source", name="group").drop_nulls()
+    listed = products.filter("once").select("row", realm=pl.col("source") + _ONCE, name="product_id")
+    return pl.concat([products.select("row", realm=pl.lit(""), name="gtin").drop_nulls(), listed])
+
+
+def components(linked: pl.DataFrame, names: pl.DataFrame, apart: pl.DataFrame) -> pl.DataFrame:
     """Connected components that keep apart what must be.
 
     Args:
         linked: edges row_a, row_b, strongest first.
-        products: columns row, source and `apart_by`.
-        apart_by: column in which a component holds one value at most (nulls aside).
+        names: columns row, realm, name; a component holds one name of a realm at most.
         apart: pairs row_a, row_b that may not be joined.
 
     Returns:
         Columns row and label (smallest row of the component), of all rows in `linked`.
     """
     labels = _labels(linked)
-    if apart_by is None:
-        return labels
-    name = pl.col(apart_by)
-    realm = pl.col("source") if apart_by == "group" else pl.lit("")
-    named = labels.join(products.select("row", name=name, realm=realm), on="row")
-    counted = named.group_by("label", "realm").agg(names=pl.col("name").drop_nulls().n_unique())
+    named = labels.join(names, on="row")
+    counted = named.group_by("label", "realm").agg(names=pl.col("name").n_unique())
     mixed = counted.filter(pl.col("names") > 1)
     across = apart.join(labels, left_on="row_a", right_on="row").join(
         labels, left_on="row_b", right_on="row", suffix="_b"
@@ -88,10 +94,10 @@ def components(linked: pl.DataFrame, products: pl.DataFrame, apart_by: str | Non
     weak = inside.join(doubtful, on="label", how="semi", maintain_order="left")
     sound = inside.join(doubtful, on="label", how="anti", maintain_order="left")
     suspects = named.join(doubtful, on="label", how="semi")
-    names = {
-        row: {realm: name} for row, realm, name in suspects.select("row", "realm", "name").drop_nulls().iter_rows()
-    }
-    kept = _strongest(weak, names, torn)
+    by_row: dict[int, dict[str, str]] = {}
+    for row, realm, name in suspects.select("row", "realm", "name").iter_rows():
+        by_row.setdefault(row, {})[realm] = name
+    kept = _strongest(weak, by_row, torn)
     return _labels(pl.concat([sound.select("row_a", "row_b"), kept]))
 
 

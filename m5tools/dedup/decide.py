@@ -23,36 +23,82 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools.dedup.identifiers import branded
+from m5tools.dedup.likeness import Vocabularies, likeness
 from m5tools.dedup.policy import DuplicatePolicy
-from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
+from m5tools.dedup.shingles import jaccard
 from m5tools.dedup.table import compare
+from m5tools.dedup.titles import is_code
+from m5tools.dedup.tokens import DESCRIPTION, LISTS, STEM, sets_of
 from m5tools.vocabulary import Relation
 
-_CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
-_DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
 _SHOWN = ("pictures", "recoloured", "grey", "clip", "sound")
+KEPT = (
+    "a", "b", "product_id", "product_id_b", "origin", "origin_b", "once", "once_b", "relation", "open", "proven",
+    "likeness", "word_score", "letter_score", "whole_score", "shares_code", "title_score", "same_group", "same_gtin",
+    "same_part", "gtin", "mpn", "brand", "shared", "agreeing", "agreement", "options_agreeing", "options_differ",
+    "difference", *_SHOWN,
+)  # fmt: skip
+"""What is kept of a pair until its rivals are known."""
+
 _PARTS = ("title", "description", "table_key", "media_key")
 
 
-def decide(
-    pairs: pl.DataFrame, products: pl.DataFrame, facts: pl.DataFrame, pictured: pl.DataFrame, policy: DuplicatePolicy
+def weigh(
+    pairs: pl.DataFrame,
+    products: pl.DataFrame,
+    facts: pl.DataFrame,
+    pictured: pl.DataFrame,
+    vocabularies: Vocabularies,
+    policy: DuplicatePolicy,
 ) -> pl.DataFrame:
-    """The edges among candidate pairs.
+    """All evidence about candidate pairs, side by side, and what the rules make of it.
 
     Args:
         pairs: rows a < b, distinct.
-        products: gathered columns of (at least) the products in them.
+        products: gathered columns and tokens of (at least) the products in them.
         facts: their facts.
         pictured: pairs of products that show the same picture.
+        vocabularies: of the whole dataset.
         policy: thresholds and weights.
+
+    Returns:
+        One row a pair, with `relation` (by the rules, null for nothing), `open` (wording may decide) and `proven`.
+    """
+    seen = _side_by_side(pairs, products, facts, pictured, policy)
+    alike = likeness(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), vocabularies, policy)
+    told = pl.concat([seen, alike], how="horizontal").with_columns(likeness=pl.col("likeness") + _facts(policy))
+    return _relation(_scored(told, policy), policy).select(*KEPT)
+
+
+def _facts(policy: DuplicatePolicy) -> pl.Expr:
+    """What facts that agree add to the likeness of the wording, and facts that differ take off."""
+    weights, most = policy.wording.weights, policy.wording.most_facts
+    agreeing = pl.min_horizontal(pl.col("agreeing") + pl.col("options_agreeing"), pl.lit(most))
+    differing = pl.min_horizontal(pl.col("shared") - pl.col("agreeing"), pl.lit(most))
+    return weights.fact * agreeing.cast(pl.Float32) - weights.fact_conflict * differing.cast(pl.Float32)
+
+
+def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """The edges among weighed pairs.
+
+    Args:
+        weighed: what :func:`weigh` found.
+        chosen: columns a, b: those that are one product by wording.
 
     Returns:
         One row a pair and kind of evidence: row_a, row_b, product_a, product_b, relation, evidence, score, detail;
         sorted by product ids and evidence.
     """
-    seen = _side_by_side(pairs, products, facts, pictured, policy)
-    related = _relation(_scored(seen, policy), policy).drop_nulls("relation")
-    return _edges(related)
+    told = weighed.join(chosen.with_columns(chosen=True), on=["a", "b"], how="left", maintain_order="left")
+    told = told.with_columns(pl.col("chosen").fill_null(False))
+    once, other = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
+    related = told.with_columns(
+        relation=pl.when("chosen")
+        .then(pl.coalesce(pl.when(~other).then("relation"), pl.lit(Relation.SAME_PRODUCT.value)))
+        .when(~once | other)
+        .then("relation")
+    )
+    return _edges(related.drop_nulls("relation"))
 
 
 def _side_by_side(
@@ -62,16 +108,16 @@ def _side_by_side(
     products = products.with_columns(
         part=branded("mpn", policy), named=branded("model", policy), words=pl.col("stem").str.split(" ")
     ).with_row_index("place")
+    # Only whether descriptions are equal is asked; a million pairs would carry two million of them along.
+    told = products.select(pl.exclude(*LISTS, "said")).with_columns(pl.col("description").hash())
     both = (
         compare(pairs, facts, policy)
         .join(pictured, on=["a", "b"], how="left", maintain_order="left")
         .with_columns(pl.col("shared_file").fill_null(False), *(pl.col(c).fill_null(0) for c in _SHOWN))
-        .join(products, left_on="a", right_on="row", maintain_order="left")
-        .join(products, left_on="b", right_on="row", suffix="_b", maintain_order="left")
+        .join(told, left_on="a", right_on="row", maintain_order="left")
+        .join(told, left_on="b", right_on="row", suffix="_b", maintain_order="left")
     )
-    stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
-    titles = byte_shingles(products.select(stems).to_series())
-    words = word_shingles(products["description"])
+    titles, words = sets_of(products[STEM]), sets_of(products[DESCRIPTION])
     a, b = both["place"].to_numpy(), both["place_b"].to_numpy()
     return both.with_columns(
         title_score=pl.Series(jaccard(titles, a, b), nan_to_null=True),
@@ -84,8 +130,7 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     weights = policy.same_product.weights
     mine = pl.col("codes").list.set_difference("codes_b").list.len() > 0
     theirs = pl.col("codes_b").list.set_difference("codes").list.len() > 0
-    telling = pl.element().str.contains(_CODE) & ~pl.element().str.contains(_DIMENSIONS)
-    shared_code = pl.col("codes").list.set_intersection("codes_b").list.eval(telling).list.any()
+    shared_code = pl.col("codes").list.set_intersection("codes_b").list.eval(is_code(pl.element())).list.any()
     flagged = seen.with_columns(
         same_group=(pl.col("group") == pl.col("group_b")).fill_null(False),
         same_gtin=(pl.col("gtin") == pl.col("gtin_b")).fill_null(False),
@@ -98,6 +143,8 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         shared_code=shared_code.fill_null(False) | (pl.col("named") == pl.col("named_b")).fill_null(False),
         equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
         same_offerer=pl.col("offerer") == pl.col("offerer_b"),
+        reworded=(pl.col("words").list.set_difference("words_b").list.len() > 0)
+        & (pl.col("words_b").list.set_difference("words").list.len() > 0),
         same_words=pl.col("words").list.set_symmetric_difference("words_b").list.len() == 0,
         content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
         recoloured_only=(pl.col("pictures") == 0) & (pl.col("recoloured") >= 0.5) & (pl.col("options_agreeing") == 0),
@@ -117,10 +164,13 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
 
 
 def _other_brand() -> pl.Expr:
-    """Both brands are known and neither is a part of the other ("Acme", "Acme Inc.")."""
+    """Both brands are known, and none is a part of the other or named by its product ("Acme", "Acme Inc.")."""
     mine, theirs = pl.col("brand"), pl.col("brand_b")
     within = mine.str.contains(theirs, literal=True) | theirs.str.contains(mine, literal=True)
-    return (~within).fill_null(False)
+    words, other = (brand.str.extract_all(r"[\p{L}\p{M}\p{N}]+") for brand in (mine, theirs))
+    common = words.list.set_intersection(other).list.len() > 0
+    named = pl.col("title").str.contains(theirs, literal=True) | pl.col("title_b").str.contains(mine, literal=True)
+    return (~within & ~common & ~named.fill_null(False)).fill_null(False)
 
 
 def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
@@ -134,6 +184,8 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     identified = pl.col("same_gtin") | (pl.col("same_part") & ~pl.col("other_gtin"))
     # Team shirts differ in a word ("ladies", "long sleeve"), their descriptions in none.
     supported = (pl.col("agreement") >= rules.support).fill_null(False) | pl.col("shared_code")
+    # One seller who puts a word in the place of another ("S410 hunter", "S410 traditional") means another product.
+    supported &= ~(pl.col("same_offerer") & pl.col("reworded")).fill_null(False)
     supported |= (pl.col("pictures") + pl.col("recoloured")) > 0
     scored_near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement)
     near = scored_near & (supported | pl.col("same_words").fill_null(False)) & ~pl.col("other_brand")
@@ -146,6 +198,8 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         & ~pl.col("other_code")
         & ~pl.col("other_model")
     )
+    inside = pl.col("once") & pl.col("once_b") & (pl.col("origin") == pl.col("origin_b"))
+    barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
     variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
     return scored.with_columns(
         relation=pl.when(pl.col("same_group") & option_differs)
@@ -161,7 +215,14 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         .when(pl.col("same_group") & (pl.col("option_agreement") == 1) & ~against)
         .then(same_product)
         .when((alike_text & option_differs) | pl.col("same_group"))
-        .then(variant)
+        .then(variant),
+        open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
+        inside=inside,
+    ).with_columns(
+        relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
+        open=pl.col("open").fill_null(False),
+        proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
+        & ~pl.col("inside"),
     )
 
 
@@ -186,6 +247,13 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
             pl.col("title_score"),
             pl.format("titles {} alike without colour and measures", pl.col("title_score").round(2)),
         ),
+        "wording": (
+            pl.col("chosen") & ~pl.col("proven"),
+            pl.col("likeness"),
+            pl.format("wording {} alike", pl.col("likeness").round(2))
+            + pl.format(" (words {}, letters {}", pl.col("word_score").round(2), pl.col("letter_score").round(2))
+            + pl.when("shares_code").then(pl.lit(", a model code)")).otherwise(pl.lit(")")),
+        ),
         "table": (
             (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,
             pl.col("agreement").fill_null(0),
@@ -209,7 +277,7 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
             product_b="product_id_b",
             relation="relation",
             evidence=pl.lit(kind),
-            score=score.cast(pl.Float32).clip(0, 1),
+            score=score.cast(pl.Float32).fill_null(0).clip(0, 1),
             detail=detail,
         )
         for kind, (holds, score, detail) in kinds.items()

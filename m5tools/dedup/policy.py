@@ -102,6 +102,38 @@ class SameProductRules(_Rules):
     support: Share
 
 
+class WordingWeights(_Rules):
+    """What each part of the wording adds to likeness, or takes off."""
+
+    words: Share
+    letters: Share
+    contained: Share
+    whole: Share
+    code: Share
+    code_conflict: Share
+    number_conflict: Share
+    price: Share
+    fact: Share
+    fact_conflict: Share
+
+
+class WordingRules(_Rules):
+    """When the wording of two sellers means one product."""
+
+    rare_words: int = Field(ge=2, le=8, description="rarest words of a title that become keys, alone and by twos")
+    shared_by: int = Field(ge=2, description="titles above which such a key is not followed")
+    candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
+    weights: WordingWeights
+    usual_price_ratio: Share
+    most_facts: int = Field(ge=0, description="facts that count, at most")
+    short_title: Share
+    margin: Share
+    threshold: Share
+    precision: Share
+    fewest: int = Field(ge=10, description="best pairs from which the threshold is found in the data")
+    band: Share
+
+
 class VariantRules(_Rules):
     title: Share
     table: Share
@@ -119,9 +151,12 @@ class DuplicatePolicy(_Rules):
     table: TableRules
     same_offer: SameOfferRules
     same_product: SameProductRules
+    wording: WordingRules
     variant: VariantRules
     options: Words
     colours: Words
+    shades: dict[str, tuple[str, ...]]
+    value_colours: Words
     size_words: tuple[str, ...]
     brand_names: tuple[str, ...]
     part_names: tuple[str, ...]
@@ -135,8 +170,20 @@ class DuplicatePolicy(_Rules):
 
     @cached_property
     def colour_words(self) -> dict[str, str]:
-        """Every colour word → the colour."""
-        return {_plain(word): words[0] for words in self.colours for word in words}
+        """Every colour word → the colour; a shade → its colour."""
+        named = {_plain(word): words[0] for words in (*self.colours, *self.value_colours) for word in words}
+        return named | {_plain(word): colour for colour, words in self.shades.items() for word in words}
+
+    @cached_property
+    def shade_words(self) -> frozenset[str]:
+        """The words that are a shade of their colour, not the colour."""
+        return frozenset(_plain(word) for words in self.shades.values() for word in words)
+
+    @cached_property
+    def title_colours(self) -> tuple[str, ...]:
+        """The colour words that a title is searched for."""
+        only_values = {_plain(word) for words in self.value_colours for word in words}
+        return tuple(word for word in self.colour_words if word not in only_values)
 
     @cached_property
     def unit_kinds(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from m5tools.dataset import Dataset, part_name
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import codes, plain, stem
+from m5tools.dedup.titles import codes, plain, stem, words_of
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
@@ -34,7 +34,7 @@ class Gathered:
         """Write one part, whole or not at all."""
         name = part_name(part) if isinstance(part, int) else part
         with atomic.whole_file(self.scratch / kind / f"{name}.parquet") as temporary:
-            rows.write_parquet(temporary)
+            rows.write_parquet(temporary, compression="lz4")
 
     def offsets(self) -> list[int]:
         """The first row of each partition, and the number of products at the end."""
@@ -88,13 +88,17 @@ def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
 def _products(
     dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: DuplicatePolicy
 ) -> pl.DataFrame:
-    """Per product: row, product_id, source, offerer, title, stem, description, codes, brand, gtin, mpn, model,
-    group, content_hash, table_key, media_key, table_pairs, modalities, filled, files, description_chars."""
+    """Per product: row, product_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn, model,
+    group, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
+    description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it
+    lists each product once."""
     filled = attributes.drop_nulls("value").select(
-        "product_id", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
+        "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
     tables = filled.group_by("product_id").agg(
-        table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(), table_pairs=pl.len()
+        table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(),
+        listed=plain(pl.col("value").unique().sort().str.join(" ")),
+        table_pairs=pl.len(),
     )
     files = media.group_by("product_id").agg(
         media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
@@ -114,11 +118,15 @@ def _products(
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
         mpn=_compact(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
+        origin=pl.col("source").replace_strict(_origins(dataset), default=0, return_dtype=pl.UInt16),
+        once=pl.col("source").is_in(_listing_once(dataset)),
+        price="price",
+        currency="currency",
     )
     gathered = (
         texts.with_row_index("row")
         .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
-        .with_columns(stem=stem(pl.col("title"), policy))
+        .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
         .with_columns(codes=codes(pl.col("stem")))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
@@ -131,10 +139,25 @@ def _products(
     )
     return gathered.with_columns(
         description_chars=pl.col("description").str.len_chars().fill_null(0),
+        whole=words_of(
+            pl.concat_str(pl.col("title", "brand", "mpn", "description", "listed").fill_null(""), separator=" "), policy
+        ),
         modalities=pl.col("media_present")
         + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
         + (pl.col("table_pairs") > 0),
-    ).drop("media_present")
+    ).drop("media_present", "listed")
+
+
+def _listing_once(dataset: Dataset) -> list[str]:
+    """Sources of which every crawl was declared `unique_products`."""
+    crawls = dataset.manifest()["crawls"]
+    often = {crawl["source"] for crawl in crawls if not crawl.get("unique_products", False)}
+    return sorted({crawl["source"] for crawl in crawls} - often)
+
+
+def _origins(dataset: Dataset) -> dict[str, int]:
+    """Sources, numbered by name."""
+    return {name: i for i, name in enumerate(sorted({crawl["source"] for crawl in dataset.manifest()["crawls"]}))}
 
 
 def _listed(attributes: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

@@ -8,11 +8,14 @@ are hashed to 32 bits. Text number and shingle together make one uint64, which s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 U32 = np.ndarray[Any, np.dtype[np.uint32]]
 U64 = np.ndarray[Any, np.dtype[np.uint64]]
@@ -23,7 +26,11 @@ _U8 = np.ndarray[Any, np.dtype[np.uint8]]
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
-_PAIRS_AT_ONCE = 200_000
+_PAIRS_AT_ONCE = 65_536
+_LONGEST_CHARACTER = 4
+"""Bytes of UTF-8."""
+
+_BLANK = 0x20
 _THREE_BYTES = 0xE0
 """UTF-8 lead bytes from here on begin a character of three or four bytes: scripts without spaces, each its own word."""
 
@@ -45,8 +52,11 @@ class ShingleSets:
         return np.diff(self.offsets)
 
 
-def byte_shingles(texts: pl.Series) -> ShingleSets:
-    """Sets of 4-byte shingles, each text padded by blanks (so that a single letter has one); none of a null."""
+def byte_shingles(texts: pl.Series, within_words: bool = False) -> ShingleSets:
+    """Sets of 4-byte shingles, each text padded by blanks (so that a single letter has one); none of a null.
+
+    With `within_words` none has a blank inside, so the order of the words does not count.
+    """
     data, offsets = _buffers(("  " + texts + " ").fill_null(""))
     width = 4
     if data.size < width:
@@ -55,6 +65,8 @@ def byte_shingles(texts: pl.Series) -> ShingleSets:
     shingles = wide[:-3] | wide[1:-2] << np.uint64(8) | wide[2:-1] << np.uint64(16) | wide[3:] << np.uint64(24)
     text = np.repeat(np.arange(len(texts)), np.diff(offsets))[: shingles.size]
     inside = np.arange(shingles.size) + width <= offsets[text + 1]
+    if within_words:
+        inside &= (data[1:-2] != _BLANK) & (data[2:-1] != _BLANK)
     return _sets(shingles[inside], text[inside], len(texts))
 
 
@@ -78,6 +90,22 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
     return _sets(runs[whole] >> _HALF, text[whole], len(texts))
 
 
+def word_sets(texts: pl.Series) -> ShingleSets:
+    """Sets of hashed words; of scripts without spaces, of every two neighbouring characters. None of a null."""
+    data, offsets = _buffers(texts.fill_null(""))
+    starts, words = _words(data, offsets)
+    text = np.searchsorted(offsets, starts, side="right") - 1
+    wide = data[starts] >= _THREE_BYTES
+    joined = np.zeros(starts.size, bool)
+    joined[:-1] = wide[:-1] & wide[1:] & (text[:-1] == text[1:]) & (np.diff(starts) <= _LONGEST_CHARACTER)
+    pairs = words.copy()
+    first = np.flatnonzero(joined)
+    pairs[first] = _mixed(words[first] * _ODD + words[first + 1])
+    last_of_run = np.zeros(starts.size, bool)
+    last_of_run[1:] = joined[:-1] & ~joined[1:]
+    return _sets(pairs[~last_of_run] >> _HALF, text[~last_of_run], len(texts))
+
+
 def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
     """The Jaccard index of pairs of sets.
 
@@ -89,28 +117,28 @@ def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
     Returns:
         float32, length m; NaN where a side is empty, for nothing equals nothing.
     """
-    found = [
-        _jaccard(sets, a[start : start + _PAIRS_AT_ONCE], b[start : start + _PAIRS_AT_ONCE])
-        for start in range(0, len(a), _PAIRS_AT_ONCE)
-    ]
-    return np.concatenate([np.empty(0, np.float32), *found])
-
-
-def _jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
-    of_pairs = np.sort(np.concatenate([_members(sets, a), _members(sets, b)]))
-    twice = of_pairs[1:][of_pairs[1:] == of_pairs[:-1]]
-    shared = np.bincount((twice >> _HALF).astype(np.int64), minlength=len(a))
+    matrix = ones(sets)
+    shared = overlap(matrix, matrix, a, b)
     size_a, size_b = sets.sizes[a], sets.sizes[b]
     index = shared / np.maximum(size_a + size_b - shared, 1)
     return np.where((size_a > 0) & (size_b > 0), index, np.nan).astype(np.float32)
 
 
-def _members(sets: ShingleSets, chosen: U32) -> U64:
-    """The shingles of the chosen texts one after the other, each below the number of its choice."""
-    sizes = sets.sizes[chosen]
-    choice = np.repeat(np.arange(len(chosen), dtype=np.uint64), sizes)
-    first = np.repeat(sets.offsets[chosen] - (np.cumsum(sizes) - sizes), sizes)
-    return choice << _HALF | sets.shingles[first + np.arange(choice.size)]
+def ones(sets: ShingleSets) -> csr_array:
+    """Sets as a sparse matrix of ones: float32 [texts, 2³²]."""
+    from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
+
+    held = np.ones(sets.shingles.size, np.float32)
+    return csr_array((held, sets.shingles.astype(np.int64), sets.offsets), shape=(len(sets.sizes), 2**32))
+
+
+def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
+    """Products of rows, Σ left[a] · right[b] for every pair: float32, length m. Linear merges of sorted rows."""
+    found = [
+        np.asarray(left[a[i : i + _PAIRS_AT_ONCE]].multiply(right[b[i : i + _PAIRS_AT_ONCE]]).sum(axis=1)).ravel()
+        for i in range(0, len(a), _PAIRS_AT_ONCE)
+    ]
+    return np.concatenate([np.empty(0, np.float32), *found]).astype(np.float32)
 
 
 def _sets(shingles: U64, text: _I64, texts: int) -> ShingleSets:

@@ -1,8 +1,11 @@
 """The stage `dedup`: candidates from every kind of evidence, decided pair by pair, resolved into clusters.
 
-Rounds: `gather` (a unit per partition: keys, facts, pictures, bands) → `evidence` (a unit per kind of evidence and per
-ten bands: candidate pairs) → `decide` (a unit per partition: edges) → `clusters` (one unit). Memory is that of one
-band over all products, or of the candidates of one partition.
+Rounds: `gather` (a unit per partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many
+titles each word stands) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of
+evidence, per ten bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those
+by rare words the ones that share the most) → `weigh` (a unit per partition: all evidence about its pairs) → `rivals`
+(one unit: which of several alike products is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit).
+Memory is that of one band over all products, or of the candidates of one partition.
 """
 
 from __future__ import annotations
@@ -15,20 +18,28 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import Field
 
-from m5tools.dataset import Dataset, partition_of
+from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.dedup.band_join import joined, neighbours, union
 from m5tools.dedup.clusters import resolve
-from m5tools.dedup.decide import decide
+from m5tools.dedup.decide import decide, weigh
 from m5tools.dedup.identifiers import identifier_pairs
+from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import Gathered, gather
+from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
+from m5tools.dedup.rivals import chosen
 from m5tools.dedup.shown import FILES, file_pairs, in_common
 from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
+from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
+from m5tools.dedup.vocabulary import Vocabulary, counted, merged
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
 _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
+_VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
+"""Vocabulary → the tokens that it counts."""
+
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 
@@ -37,7 +48,7 @@ _KEYS = (
     "media_key", "table_pairs",
 )  # fmt: skip
 _CLUSTERED = (
-    "row", "product_id", "source", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
+    "row", "product_id", "source", "once", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
 )  # fmt: skip
 
 
@@ -52,7 +63,7 @@ class Dedup(Stage):
     """Finds which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters")
 
     config: DedupConfig
@@ -67,7 +78,7 @@ class Dedup(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("gather", "evidence", "decide", "clusters")
+        return ("gather", "vocabulary", "keys", "evidence", "nearest", "weigh", "rivals", "decide", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -78,8 +89,9 @@ class Dedup(Stage):
                 bands = self._bands()
                 runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
+                whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
-            case "clusters":
+            case "vocabulary" | "rivals" | "clusters":
                 return [Unit("all")]
             case _:
                 return [Unit(f"part-{i:05d}", {"partition": i}) for i in range(dataset.partitions)]
@@ -89,8 +101,18 @@ class Dedup(Stage):
         match round_name:
             case "gather":
                 return self._gather(work.dataset, gathered, unit.args["partition"])
+            case "vocabulary":
+                return self._count(gathered)
+            case "keys":
+                return self._keys(gathered, unit.args["partition"])
             case "evidence":
                 return self._evidence(gathered, **unit.args)
+            case "nearest":
+                return self._nearest(gathered, unit.args["partition"])
+            case "weigh":
+                return self._weigh(gathered, unit.args["partition"])
+            case "rivals":
+                return self._choose(gathered)
             case "decide":
                 return self._decide(work, gathered, unit.args["partition"])
             case _:
@@ -102,38 +124,91 @@ class Dedup(Stage):
         gathered.write("facts", partition, facts)
         for kind, rows in files.items():
             gathered.write(kind, partition, rows)
-        gathered.write(
-            "bands", partition, pl.concat([products.select("row"), band_keys(products, policy.text)], how="horizontal")
-        )
+        tokens = tokens_of(products, policy)
+        for kind, sets in _VOCABULARIES.items():
+            gathered.write(f"{kind}_counted", partition, counted(sets_of(tokens[sets])))
+        keys = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
+        gathered.write("bands", partition, pl.concat([products.select("row"), keys], how="horizontal"))
+        gathered.write("tokens", partition, tokens)
+        products = products.drop("whole")
         gathered.write("products", partition, products)
         return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
 
-    def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = ()) -> Counts:
+    def _count(self, gathered: Gathered) -> Counts:
+        for kind in _VOCABULARIES:
+            gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
+        return {}
+
+    def _keys(self, gathered: Gathered, partition: int) -> Counts:
+        part = f"{part_name(partition)}.parquet"
+        words = pl.read_parquet(gathered.scratch / "tokens" / part, columns=[TITLE_WORDS]).to_series()
+        sources = pl.read_parquet(gathered.scratch / "products" / part, columns=["row", "origin", "once"])
+        keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
+        keyed = keyed.join(sources, on="row", maintain_order="left")
+        for i in range(SLICES):
+            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
+        return {}
+
+    def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
         policy = self.policy
         if kind in FILES:
             found = file_pairs(kind, gathered.scan(kind).collect(), policy)
         elif kind in _WHOLE:
             found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
+        elif kind.startswith("rare-words"):
+            shared = rare_word_pairs(gathered.scan(f"rare_words_{slice}").collect(), policy)
+            gathered.write("shared_words", kind, shared)
+            return {}
         else:
             keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
             found = joined(neighbours(keyed, policy.join.window, policy.join.cap) for keyed in keys)
         gathered.write("pairs", kind, found.pairs)
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _decide(self, work: Work, gathered: Gathered, partition: int) -> Counts:
+    def _nearest(self, gathered: Gathered, partition: int) -> Counts:
+        first, beyond = gathered.offsets()[partition : partition + 2]
+        ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
+        shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
+        nearest = most_shared(shared, first, beyond, self.policy)
+        gathered.write("pairs", f"nearest-{part_name(partition)}", nearest)
+        return {}
+
+    def _weigh(self, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
-        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
-        pairs = union(found)
+        pairs = union(pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        products = gathered.scan("products").join(rows, on="row", how="semi").collect().sort("row")
+        products, tokens = (
+            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row")
+            for kind in ("products", "tokens")
+        )
+        products = pl.concat([products, tokens.drop("row")], how="horizontal")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
         pictured = in_common(gathered.scratch / "pairs", ours)
-        edges = decide(pairs, products, facts, pictured, self.policy)
+        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
+        weighed = weigh(pairs, products, facts, pictured, vocabularies, self.policy)
+        gathered.write("weighed", partition, weighed)
+        return {"pairs": pairs.height}
+
+    def _choose(self, gathered: Gathered) -> Counts:
+        columns = ("a", "b", "likeness", "origin", "origin_b", "once", "once_b", "shares_code", "proven")
+        weighed = pl.scan_parquet(gathered.files("weighed"), glob=False)
+        one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
+        pool = weighed.filter(pl.col("open") | one_to_one).select(columns).collect().sort("a", "b")
+        gathered.write("chosen", "all", pool.filter(chosen(pool, self.policy.wording)).select("a", "b"))
+        return {}
+
+    def _decide(self, work: Work, gathered: Gathered, partition: int) -> Counts:
+        weighed = pl.read_parquet(gathered.scratch / "weighed" / f"{part_name(partition)}.parquet")
+        edges = decide(weighed, pl.read_parquet(gathered.files("chosen"), glob=False))
         gathered.write("edges", partition, edges.select("row_a", "row_b", "relation", "score"))
         work.write("edges", partition, edges.drop("row_a", "row_b"))
         related = edges.unique(["row_a", "row_b"])["relation"]
-        return {"pairs": pairs.height, **{f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}}
+        return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
+
+    def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
+        titles = gathered.scan("products").select(pl.col("said").is_not_null().sum()).collect().item()
+        return Vocabulary(pl.read_parquet(gathered.files(kind), glob=False), titles)
 
     def _cluster(self, work: Work, gathered: Gathered) -> Counts:
         edges = pl.read_parquet(gathered.files("edges"), glob=False)

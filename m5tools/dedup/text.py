@@ -11,7 +11,7 @@ from rensa import RMinHash
 
 from m5tools.dedup.band_join import Joined, joined, neighbours
 from m5tools.dedup.policy import DuplicatePolicy, TextRules
-from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_shingles
+from m5tools.dedup.shingles import ShingleSets
 
 _SEED = 0x5EED
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -72,21 +72,21 @@ def description_bands(rules: TextRules) -> Bands:
     return bands_for(rules.description_similarity, rules.recall, rules.permutations)
 
 
-def band_keys(products: pl.DataFrame, rules: TextRules) -> pl.DataFrame:
+def band_keys(titles: ShingleSets, descriptions: ShingleSets, rules: TextRules) -> pl.DataFrame:
     """The band keys of products.
 
     Args:
-        products: columns `stem` and `description` (normalised, null where there is none).
+        titles: shingles of stems.
+        descriptions: shingles of descriptions.
         rules: similarities, recall and cost.
 
     Returns:
         uint64 columns `title_0` …, `description_0` …; null where there is no text.
     """
-    titles = _keys(byte_shingles(products["stem"]), title_bands(rules))
-    descriptions = _keys(word_shingles(products["description"]), description_bands(rules))
+    of_titles, of_descriptions = _keys(titles, title_bands(rules)), _keys(descriptions, description_bands(rules))
     return pl.DataFrame(
-        [s.alias(f"title_{i}") for i, s in enumerate(titles)]
-        + [s.alias(f"description_{i}") for i, s in enumerate(descriptions)]
+        [s.alias(f"title_{i}") for i, s in enumerate(of_titles)]
+        + [s.alias(f"description_{i}") for i, s in enumerate(of_descriptions)]
     )
 
 

@@ -20,6 +20,11 @@ SIZE = "size"
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
+_NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+_COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
+_NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
+_CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
+_DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SIGNIFICANT = 3
 """Digits of a measure that are compared: 15.6 inches and 396 mm are equal."""
@@ -45,7 +50,14 @@ def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     So "brown" agrees with "dark brown", which differs from "light brown".
     """
     words = text.str.extract_all(_colours(policy, shortest_han=1)).list.eval(pl.element().replace(policy.colour_words))
-    return words.list.concat(pl.concat_list(text.replace(policy.colour_words)))
+    whole = pl.when(~text.is_in(list(policy.colour_words)) | text.is_in(sorted(policy.shade_words))).then(text)
+    return words.list.concat(pl.concat_list(whole)).list.drop_nulls()
+
+
+def _named(word: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A colour word as a list: its colour and, where it is a shade, itself."""
+    shade = pl.when(word.is_in(sorted(policy.shade_words))).then(word)
+    return pl.concat_list(word.replace(policy.colour_words), shade).list.drop_nulls()
 
 
 def size_value(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
@@ -64,7 +76,7 @@ def read_measure(text: pl.Expr, policy: DuplicatePolicy) -> tuple[pl.Expr, pl.Ex
 
 def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
-    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), r"[^\p{L}\p{N}]+"):
+    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), _NO_WORD):
         title = title.str.replace_all(pattern, " ")
     rest = title.str.replace_all(r"\s+", " ").str.strip_chars()
     return pl.when(rest != "").then(rest)
@@ -73,6 +85,38 @@ def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
 def codes(stem: pl.Expr) -> pl.Expr:
     """The distinct words of a stem that hold a digit, sorted."""
     return stem.str.extract_all(r"[\p{L}]*\d[\p{L}\d]*").list.unique().list.sort().fill_null([])
+
+
+def words_of(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """A plain text as words with blanks between; model codes written in parts ("kd-g335") stand there whole as well."""
+    whole = _compact(text).list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.join(" ")
+    return pl.concat_str(text.str.replace_all(_NO_WORD, " "), whole, separator=" ")
+
+
+def model_codes(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    """What looks like a model number in a plain text: letters and digits mixed, or five digits and more; a list."""
+    words = text.str.extract_all(_NUMBERED).list.concat(_compact(text))
+    return words.list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.unique()
+
+
+def numbers(text: pl.Expr) -> pl.Expr:
+    """The distinct numbers in a plain text, a list."""
+    return text.str.extract_all(r"\d+(?:\.\d+)?").list.unique()
+
+
+def is_code(word: pl.Expr) -> pl.Expr:
+    """Whether a word looks like a model number and not like dimensions."""
+    return word.str.contains(_CODE) & ~word.str.contains(_DIMENSIONS)
+
+
+def _is_code(word: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+    units = tuple(u for u in policy.unit_kinds if u[-1].isalpha())
+    return is_code(word) & ~word.str.contains(rf"^\d+(?:{_alternatives(units)})$")
+
+
+def _compact(text: pl.Expr) -> pl.Expr:
+    """Words joined by hyphen, slash or dot, without these; a list."""
+    return text.str.extract_all(_COMPOUND).list.eval(pl.element().str.replace_all(r"[-/.]", ""))
 
 
 def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
@@ -89,7 +133,8 @@ def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame
     colours = (
         titles.select("row", value=pl.col("title").str.extract_all(_colours(policy)))
         .explode("value", empty_as_null=False)
-        .select("row", name=pl.lit(COLOUR), value=pl.col("value").replace(policy.colour_words))
+        .select("row", name=pl.lit(COLOUR), value=_named(pl.col("value"), policy))
+        .explode("value", empty_as_null=False)
     )
     sizes = (
         titles.select("row", value=pl.col("title").str.extract_all(_sizes(policy)))
@@ -120,9 +165,10 @@ def _alternatives(words: tuple[str, ...]) -> str:
 
 
 def _colours(policy: DuplicatePolicy, shortest_han: int = 2) -> str:
-    """Colour words; those in Chinese characters, which no spaces set apart, from so many characters on."""
-    han = tuple(w for w in policy.colour_words if _HAN.match(w))
-    spaced = tuple(w for w in policy.colour_words if not _HAN.match(w))
+    """Colour words of titles, or of values: there also Chinese ones of one character, and words such as "cream"."""
+    words = tuple(policy.colour_words) if shortest_han == 1 else policy.title_colours
+    han = tuple(w for w in words if _HAN.match(w))
+    spaced = tuple(w for w in words if not _HAN.match(w))
     long_enough = tuple(w for w in han if len(w) >= shortest_han)
     return "|".join([rf"\b(?:{_alternatives(spaced)})\b", *([_alternatives(long_enough)] if long_enough else [])])
 

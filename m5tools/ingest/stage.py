@@ -165,6 +165,8 @@ class Ingest(Stage):
             atomic.write_json(work.scratch / SAMPLE, asdict(drawn(ids, self.config.limit)))
             rows = min(rows, self.config.limit)
         mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
+        if self.mapping.unique_products:
+            mine["unique_products"] = True
         with work.dataset.changing() as manifest:
             for i, crawl in enumerate(manifest["crawls"]):
                 if crawl["crawl_id"] != self.crawl_id:

@@ -23,6 +23,7 @@ def _products(
             "row": pl.Series(range(count), dtype=pl.UInt32),
             "product_id": [f"{i:032x}" for i in range(count)],
             "gtin": pl.Series(gtins, dtype=pl.String),
+            "once": [False] * count,
             "source": sources or ["shop"] * count,
             "group": pl.Series(groups or [None] * count, dtype=pl.String),
             "modalities": [1] * count,
@@ -65,6 +66,13 @@ def test_groups_stay_apart_within_a_source_only() -> None:
     theirs = _products([None] * 3, groups=["g", None, "h"], sources=["shop", "shop", "mart"])
     assert _groups(edges, ours, "variant") == {frozenset((0, 1))}
     assert _groups(edges, theirs, "variant") == {frozenset((0, 1, 2))}
+
+
+def test_a_source_that_lists_each_product_once_has_one_in_a_cluster() -> None:
+    edges = [(0, 1, "same_product", 0.9), (1, 2, "same_product", 0.7)]
+    products = _products([None] * 3, sources=["shop", "mart", "shop"])
+    assert _groups(edges, products, "same_product") == {frozenset((0, 1, 2))}
+    assert _groups(edges, products.with_columns(once=True), "same_product") == {frozenset((0, 1))}
 
 
 def test_survivor_and_its_tie() -> None:

@@ -204,6 +204,64 @@ def test_options_of_other_languages(find: Find, one: dict[str, str], other: dict
     assert found.relation("a", "b") == relation
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "relation"),
+    [
+        ("Acme face cream", {"colour": "grey"}, "same_product"),
+        ("Acme serum scarlet", {"colour": "red"}, "same_product"),
+        ("Acme serum scarlet", {"colour": "crimson"}, "variant"),
+        ("Acme serum navy", {"farbe": "blau"}, "same_product"),
+        ("Acme serum red", {"colour": "cream"}, "variant"),
+    ],
+)
+def test_shades_and_words_that_are_no_colours(find: Find, one: str, other: dict[str, str], relation: str) -> None:
+    sold = {"gtin": "4006381333931", "brand": "Acme"}
+    found = find([Listing("a", one, **sold), Listing("b", "Acme skin care", attributes=other, **sold)])
+    assert found.relation("a", "b") == relation
+
+
+def test_one_seller_who_swaps_a_word_means_another_product(find: Find) -> None:
+    hats = [
+        Listing("hunter", "Stetson felt hat S4101 hunter", attributes=KETTLE),
+        Listing("traditional", "Stetson felt hat S4101 traditional", attributes=KETTLE),
+    ]
+    assert find(hats).relation("hunter", "traditional") != "same_product"
+
+
+RADIOS = [
+    Listing("a", "Jvc KD-G335 car receiver with equalizer", source="north"),
+    Listing("b", "KDG335 receiver for the car, by Jvc", source="south"),
+    Listing("c", "Jvc KD-G425 car receiver with changer", source="north"),
+    Listing("d", "Garden hose of ten turns", source="south"),
+]
+
+
+def test_a_model_number_joins_other_wording(find: Find) -> None:
+    assert find(RADIOS).relations == {frozenset("ab"): "same_product"}
+    edge = find(RADIOS, name="again").edges.filter(evidence="wording")
+    assert edge.height == 1
+    assert "a model code" in edge["detail"].item()
+
+
+def test_a_source_that_lists_once_has_one_partner_and_no_duplicates(make_dataset: Callable[..., Dataset]) -> None:
+    again = [
+        Listing("a2", "Jvc KD-G335 car receiver with equalizer", source="north", price=3.0),
+        Listing("b2", "Jvc KDG335 receiver for the car", source="south"),
+    ]
+    dataset = make_dataset(tables_of([*RADIOS, *again]))
+    with dataset.changing() as manifest:
+        manifest["crawls"] = [
+            {"source": source, "crawl_id": crawl, "media_root": None, "unique_products": True}
+            for source, crawl in (("north", "c1"), ("south", "c2"))
+        ]
+        manifest["stages"]["ingest/c2"] = manifest["stages"]["ingest/c1"]
+    run_stage(dataset, Dedup(DedupConfig()))
+    found = Found(dataset, {e.product_id: e.name for e in [*RADIOS, *again]}, {})
+    joined = found.groups("same_product")
+    assert len(joined) == 2
+    assert all(len(group) == 2 and len(group & {"a", "a2"}) == 1 for group in joined)
+
+
 def test_placeholders_are_no_facts(find: Find) -> None:
     vague = {"lid": "n/a", "type": "other", "color": "see description", "warranty": "unknown"}
     sold = {"gtin": "4006381333931", "brand": "Acme"}

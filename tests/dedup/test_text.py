@@ -68,7 +68,7 @@ def test_bands_find_what_datasketch_finds() -> None:
     first = [" ".join(rng.choice(words, 6)) for _ in range(300)]
     texts = pl.Series(first + [" ".join([*t.split()[:5], "extra"]) for t in first])
     rules = POLICY.text
-    keys = band_keys(pl.DataFrame({"stem": texts, "description": texts}), rules)
+    keys = band_keys(byte_shingles(texts), word_shingles(texts), rules)
     rows = pl.Series("row", range(len(texts)), dtype=pl.UInt32)
     bands = [c for c in keys.columns if c.startswith("title_")]
     found = set(union(neighbours(keys.select(rows, key=band), 50, 500).pairs for band in bands).rows())

@@ -1,0 +1,134 @@
+"""How alike two products are in wording, when every word counts by how much it tells (the IDF-weighted view).
+
+Other sellers word a title in their own way: they leave words out, add some, move the model number into the
+description, write it with a hyphen. So besides the cosines of words and of letters (runs of four, which forgive
+spelling and inflection) this asks how much of one title the other product says anywhere, and which model codes and
+numbers agree. Price is weak evidence: half the price is rarely the same product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.shingles import U32, ones, overlap
+from m5tools.dedup.tokens import (
+    NUMBERS,
+    TITLE_CODES,
+    TITLE_LETTERS,
+    TITLE_WORDS,
+    WHOLE_CODES,
+    WHOLE_WORDS,
+    sets_of,
+)
+from m5tools.dedup.vocabulary import Vocabulary
+
+_WORDS_BEYOND = 3
+"""Words beyond the title from which a product says something besides."""
+
+_TITLES_SHARE = 0.1
+"""Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
+
+_Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """How much each token tells, over the whole dataset.
+
+    Attributes:
+        words: of titles.
+        letters: runs of four letters of titles.
+        everything: words of all that is said.
+    """
+
+    words: Vocabulary
+    letters: Vocabulary
+    everything: Vocabulary
+
+
+def likeness(
+    products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies, policy: DuplicatePolicy
+) -> pl.DataFrame:
+    """The wording of pairs, side by side.
+
+    Args:
+        products: columns stem (plain), price, currency, and those of :func:`tokens_of`.
+        a: places in `products` of the one side, length m.
+        b: places of the other side.
+        vocabularies: of the whole dataset.
+        policy: weights.
+
+    Returns:
+        m rows: `likeness` (float32, about 0–1.2; null where a title is missing, or both are short and
+        little else is said: "USB cable" names no product) and what it is made of, `word_score`,
+        `letter_score`, `whole_score`, `contained` (share of a title's weight that the other product says, mean of
+        both sides), `shares_code`, `differs_code`, `differs_number`.
+    """
+    weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
+    title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
+    words, everything = vocabularies.words, vocabularies.everything.weighted(whole)
+    titles, letters = words.weighted(title_words), vocabularies.letters.weighted(sets_of(products[TITLE_LETTERS]))
+    shares, holds = words.shares(title_words), words.holds(whole)
+    contained = (overlap(shares, holds, a, b) + overlap(shares, holds, b, a)) / 2
+    shares_code, differs_code = _codes(products, a, b)
+    differs_number = _each_has_its_own(ones(sets_of(products[NUMBERS])), a, b)
+    word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in (titles, letters, everything))
+    score = (
+        weights.words * word_score
+        + weights.letters * letter_score
+        + weights.contained * contained
+        + weights.whole * whole_score
+        + weights.code * shares_code
+        - weights.code_conflict * differs_code
+        - weights.number_conflict * differs_number
+        + weights.price * (_price_ratio(products, a, b, usual) - usual)
+    )
+    length = products["stem"].str.len_chars().fill_null(0).to_numpy()
+    beyond = whole.sizes - title_words.sizes
+    telling = np.maximum(length[a], length[b]) >= policy.text.min_title_chars
+    telling |= (whole_score >= policy.wording.short_title) & (np.minimum(beyond[a], beyond[b]) >= _WORDS_BEYOND)
+    telling &= word_score + letter_score >= _TITLES_SHARE
+    return pl.DataFrame(
+        {
+            "likeness": pl.Series(
+                np.where(telling & (np.minimum(length[a], length[b]) > 0), score, np.nan),
+                dtype=pl.Float32,
+                nan_to_null=True,
+            ),
+            "word_score": word_score,
+            "letter_score": letter_score,
+            "whole_score": whole_score,
+            "contained": contained,
+            "shares_code": shares_code,
+            "differs_code": differs_code,
+            "differs_number": differs_number,
+        }
+    )
+
+
+def _codes(products: pl.DataFrame, a: U32, b: U32) -> tuple[_Bools, _Bools]:
+    """Whether a model code of one title stands anywhere at the other side; whether each title has one that does not."""
+    titles, anywhere = ones(sets_of(products[TITLE_CODES])), ones(sets_of(products[WHOLE_CODES]))
+    there, back = overlap(titles, anywhere, a, b), overlap(titles, anywhere, b, a)
+    own = np.asarray(titles.sum(axis=1)).ravel()
+    shares = (there > 0) | (back > 0)
+    return shares, (own[a] > there) & (own[b] > back) & ~shares
+
+
+def _each_has_its_own(sets: Any, a: U32, b: U32) -> _Bools:
+    shared, own = overlap(sets, sets, a, b), np.asarray(sets.sum(axis=1)).ravel()
+    return (own[a] > shared) & (own[b] > shared)
+
+
+def _price_ratio(products: pl.DataFrame, a: U32, b: U32, usual: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The lower price as a share of the higher one; where prices cannot be compared, what is usual."""
+    price, currency = products["price"].fill_null(0).to_numpy(), products["currency"].fill_null("")
+    code = currency.cast(pl.Categorical).to_physical().to_numpy()
+    low, high = np.minimum(price[a], price[b]), np.maximum(price[a], price[b])
+    comparable = (low > 0) & (code[a] == code[b])
+    return np.where(comparable, low / np.where(comparable, high, 1), usual).astype(np.float32)

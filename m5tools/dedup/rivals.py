@@ -1,0 +1,151 @@
+"""Which of several alike products is the one: candidates judged against their rivals, and a threshold from the data.
+
+How alike two wordings of one product are differs from shop to shop; how alike *different* products are can be seen in
+the data. For every pair that is the best of both its sides, the best rival of either side shows what likeness a product
+reaches with one that it is not. So the likeness of best pairs is a mixture of true ones and of ones like the rivals
+(as in target-decoy estimates of false discoveries; Elias & Gygi, Nature Methods 2007). The share of the latter is read
+where likeness is low, and the threshold is where the expected F1 is highest. No labels are needed.
+
+Where two sources list each product once, a product has one partner at most: pairs are taken from the most alike down,
+each product once. Elsewhere a product may stand many times; a pair is taken when it is not far behind the best of
+either side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from m5tools.dedup.policy import WordingRules
+
+_Scores = np.ndarray[Any, np.dtype[np.float64]]
+_Bools = np.ndarray[Any, np.dtype[np.bool_]]
+_Places = np.ndarray[Any, np.dtype[np.int64]]
+_STEPS = 512
+_SEEN = 0.1
+"""Share of rivals that must lie below a likeness before the share of false pairs is read there."""
+
+
+def threshold(best: _Scores, rivals: _Scores, precision: float) -> float:
+    """The likeness from which best pairs are taken: highest expected F1 at the expected precision that is wanted.
+
+    Args:
+        best: likeness of pairs that are the best of both sides.
+        rivals: likeness of the better rival of those that have one.
+        precision: least share of taken pairs that must be true; where none reaches it, nothing is taken (infinity).
+    """
+    steps = np.linspace(min(best.min(), rivals.min()), max(best.max(), rivals.max()), _STEPS)
+    above, rivals_above = (1 - np.searchsorted(np.sort(s), steps) / len(s) for s in (best, rivals))
+    seen = 1 - rivals_above >= _SEEN
+    false = min(1.0, float(np.min((1 - above[seen]) / (1 - rivals_above[seen]), initial=1.0)))
+    true = np.clip(above - false * rivals_above, 0, 1 - false)
+    expected = 2 * true / (above + 1 - false + 1e-12)
+    right = true >= precision * np.maximum(above, 1e-12)
+    if not right.any():
+        return float("inf")
+    return float(steps[int(np.argmax(np.where(right, expected, -1)))])
+
+
+def chosen(pairs: pl.DataFrame, rules: WordingRules) -> pl.Series:
+    """Which pairs are one product by wording.
+
+    Args:
+        pairs: sorted by a and b; columns a, b (rows), likeness (float), origin and origin_b (numbers of sources), once
+            and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes first
+            where a product has one partner).
+        rules: margin, band, thresholds.
+
+    Returns:
+        Boolean, one a pair.
+    """
+    found = np.zeros(pairs.height, bool)
+    declared = (pairs["once"] & pairs["once_b"]).to_numpy()
+    for where, once in ((declared, True), (~declared, False)):
+        mine = pairs.filter(pl.Series(where))
+        if mine.height:
+            likeness = mine["likeness"].fill_null(0).to_numpy().astype(float)
+            proven, codes = mine["proven"].to_numpy(), mine["shares_code"].to_numpy()
+            found[where] = _among(_ends(mine), likeness, proven, codes, once, rules)
+    return pl.Series("chosen", found)
+
+
+def _ends(pairs: pl.DataFrame) -> _Places:
+    """Both sides of pairs as places [2, pairs]: one place for a product and a source in which it seeks a partner."""
+    sides = [
+        pairs[row].to_numpy().astype(np.uint64) << np.uint64(16) | pairs[other].to_numpy().astype(np.uint64)
+        for row, other in (("a", "origin_b"), ("b", "origin"))
+    ]
+    return np.unique(np.concatenate(sides), return_inverse=True)[1].reshape(2, -1)
+
+
+def _among(ends: _Places, likeness: _Scores, proven: _Bools, codes: _Bools, once: bool, rules: WordingRules) -> _Bools:
+    rival = _best_rival(ends, likeness)
+    score = likeness + rules.margin * (likeness - rival)
+    lead = _best(ends, score)
+    best = (score >= lead[ends]).all(axis=0)
+    contested = best & (rival > 0)
+    count = np.count_nonzero(contested)
+    wanted = rules.threshold
+    if count >= rules.fewest:
+        found = threshold(likeness[best], rival[contested], rules.precision)
+        trust = count / (count + rules.fewest)
+        wanted = trust * found + (1 - trust) * rules.threshold
+    # A shared number alone is no code: the rest of the wording must carry the pair.
+    near = (likeness >= wanted) | proven | (codes & (likeness - rules.weights.code >= rules.threshold))
+    if once:
+        return _one_to_one(ends, score + 2.0 * proven, near)
+    close: _Bools = np.all(score >= lead[ends] - rules.band, axis=0)
+    return near & close
+
+
+def _best(ends: _Places, score: _Scores) -> _Scores:
+    """The highest score of each place."""
+    best: _Scores = np.full(int(ends.max()) + 1, -np.inf)
+    for side in ends:
+        np.maximum.at(best, side, score)
+    return best
+
+
+def _best_rival(ends: _Places, score: _Scores) -> _Scores:
+    """For each pair the highest score of another pair of either of its products; 0 where there is none."""
+    sides = np.concatenate([ends[0], ends[1]])
+    pair = np.tile(np.arange(score.size), 2)
+    order = np.lexsort((pair, -score[pair], sides))
+    sides, pair = sides[order], pair[order]
+    first = np.ones(sides.size, bool)
+    first[1:] = sides[1:] != sides[:-1]
+    second = np.zeros(sides.size, bool)
+    second[1:] = first[:-1] & ~first[1:]
+    count = int(ends.max()) + 1
+    best_pair, runner_up = np.full(count, -1), np.zeros(count)
+    best_pair[sides[first]] = pair[first]
+    runner_up[sides[second]] = score[pair[second]]
+    best = _best(ends, score)
+    rivals = [np.where(best_pair[side] == np.arange(score.size), runner_up[side], best[side]) for side in ends]
+    found: _Scores = np.maximum(np.maximum(rivals[0], rivals[1]), 0)
+    return found
+
+
+def _one_to_one(ends: _Places, score: _Scores, near: _Bools) -> _Bools:
+    """Pairs from the highest score down, each product once: in rounds of pairs that are the best of both sides.
+
+    Ties go to the pair that comes first, so every round takes at least one pair.
+    """
+    order = np.lexsort((np.arange(score.size), -score))
+    rank = np.empty(score.size, np.int64)
+    rank[order] = np.arange(score.size)
+    left = np.flatnonzero(near)
+    taken = np.zeros(score.size, bool)
+    count = int(ends.max()) + 1
+    while left.size:
+        first = np.full(count, score.size)
+        for side in ends:
+            np.minimum.at(first, side[left], rank[left])
+        best = (first[ends[0][left]] == rank[left]) & (first[ends[1][left]] == rank[left])
+        taken[left[best]] = True
+        gone = np.zeros(count, bool)
+        gone[ends[:, left[best]].ravel()] = True
+        left = left[~(gone[ends[0][left]] | gone[ends[1][left]])]
+    return taken

@@ -1,0 +1,76 @@
+"""Every text as sets of numbers, cut once per product and read back for each pair it is in."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
+from m5tools.dedup.titles import model_codes, numbers
+
+TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS = "title_words", "title_letters", "whole_words"
+TITLE_CODES, WHOLE_CODES, NUMBERS = "title_codes", "whole_codes", "numbers"
+STEM, DESCRIPTION = "stem_shingles", "description_shingles"
+LISTS = (
+    TITLE_WORDS,
+    TITLE_LETTERS,
+    WHOLE_WORDS,
+    TITLE_CODES,
+    WHOLE_CODES,
+    NUMBERS,
+    STEM,
+    DESCRIPTION,
+)
+
+
+def tokens_of(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+    """The sets of products.
+
+    Args:
+        products: columns row, title, said, stem, description, whole (all plain).
+        policy: shortest title; units that are no codes.
+
+    Returns:
+        Columns row and lists of uint32, distinct and ascending: words and letters of the title, words of everything
+        said, model codes of both, numbers of the title, shingles of stem (none where it is short) and description.
+    """
+    stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
+    cut = {
+        TITLE_WORDS: word_sets(products["said"]),
+        TITLE_LETTERS: byte_shingles(products["said"], within_words=True),
+        WHOLE_WORDS: word_sets(products["whole"]),
+        STEM: byte_shingles(products.select(stems).to_series()),
+        DESCRIPTION: word_shingles(products["description"]),
+    }
+    named = products.select(
+        model_codes(pl.col("title"), policy).alias(TITLE_CODES),
+        model_codes(pl.col("whole"), policy).alias(WHOLE_CODES),
+        numbers(pl.col("title")).alias(NUMBERS),
+    )
+    return products.select("row").with_columns(
+        *(_lists(sets).alias(name) for name, sets in cut.items()),
+        *(_hashed(named[name]).alias(name) for name in named.columns),
+    )
+
+
+def sets_of(lists: pl.Series) -> ShingleSets:
+    """A column of lists as sets; none of a null."""
+    column = pa.concat_arrays([lists.fill_null([]).to_arrow().cast(pa.large_list(pa.uint32()))])
+    offsets = np.asarray(column.offsets)
+    shingles = np.asarray(column.values)[offsets[0] : offsets[-1]] if len(column) else np.empty(0, np.uint32)
+    bounds = offsets - offsets[0] if len(offsets) else np.zeros(1)
+    return ShingleSets(shingles.astype(np.uint64), bounds.astype(np.int64))
+
+
+def _lists(sets: ShingleSets) -> pl.Series:
+    offsets, values = pa.array(sets.offsets, pa.int64()), pa.array(sets.shingles.astype(np.uint32), pa.uint32())
+    return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values)))
+
+
+def _hashed(texts: pl.Series) -> pl.Series:
+    numbered = pl.DataFrame({"text": texts}).with_row_index("place").explode("text").drop_nulls()
+    numbered = numbered.with_columns(pl.col("text").hash(0).mod(2**32).cast(pl.UInt32)).unique().sort("place", "text")
+    bounds = np.searchsorted(numbered["place"].to_numpy(), np.arange(len(texts) + 1))
+    return _lists(ShingleSets(numbered["text"].to_numpy().astype(np.uint64), bounds.astype(np.int64)))

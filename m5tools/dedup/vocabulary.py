@@ -1,0 +1,100 @@
+"""How much a word tells: in how many titles of the whole dataset each word and each run of four letters stands.
+
+Rare ones tell (a model number names one product), frequent ones do not ("black", "with"). Weights are inverse document
+frequencies, log((1 + n) / (1 + df)), so no list of words in any language is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from m5tools.dedup.shingles import F32, ShingleSets
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_Places = np.ndarray[Any, np.dtype[np.int64]]
+COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
+
+
+def counted(sets: ShingleSets) -> pl.DataFrame:
+    """In how many texts each token stands: columns token, titles (uint32), sorted by token."""
+    tokens, counts = np.unique(sets.shingles.astype(np.uint32), return_counts=True)
+    return pl.DataFrame({"token": tokens, "titles": counts.astype(np.uint32)}, schema=COUNTS)
+
+
+def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The counts of several parts of the dataset as one."""
+    return (
+        pl.concat([pl.DataFrame(schema=COUNTS), *parts])
+        .group_by("token")
+        .agg(pl.col("titles").sum())
+        .sort("token")
+        .cast(COUNTS)  # type: ignore[arg-type]
+    )
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of all titles.
+
+    Attributes:
+        counts: columns token (uint32, ascending) and titles.
+        titles: number of titles counted.
+    """
+
+    counts: pl.DataFrame
+    titles: int
+
+    @cached_property
+    def frequency(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        return self.counts["titles"].to_numpy()
+
+    @cached_property
+    def weights(self) -> F32:
+        """Per token; nearly 0 for one that every title holds."""
+        return np.log((1 + self.titles) / (1 + self.frequency.astype(np.float64))).astype(np.float32)
+
+    def places(self, sets: ShingleSets) -> tuple[_Places, _Places]:
+        """Place of every token in the vocabulary and the text it stands in; tokens of no title are left out."""
+        tokens = self.counts["token"].to_numpy()
+        texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
+        if not tokens.size:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        wanted = sets.shingles.astype(np.uint32)
+        places = np.minimum(np.searchsorted(tokens, wanted), tokens.size - 1)
+        known = tokens[places] == wanted
+        return places[known], texts[known]
+
+    def weighted(self, sets: ShingleSets) -> csr_array:
+        """Weights of texts, scaled to length 1: float32 [texts, tokens]. Every token counts one more than its weight,
+        so that titles of frequent words alone are not empty."""
+        return _scaled(*self._matrix(sets, self.weights + 1), power=2)
+
+    def shares(self, sets: ShingleSets) -> csr_array:
+        """What share of a text's weight each token holds: float32 [texts, tokens]; rows sum to 1."""
+        return _scaled(*self._matrix(sets, self.weights), power=1)
+
+    def holds(self, sets: ShingleSets) -> csr_array:
+        """Which tokens a text holds: 1 or nothing, float32 [texts, tokens]."""
+        return self._matrix(sets, np.ones(len(self.weights), np.float32))[0]
+
+    def _matrix(self, sets: ShingleSets, weights: F32) -> tuple[csr_array, _Places]:
+        from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
+
+        places, texts = self.places(sets)
+        bounds = np.searchsorted(texts, np.arange(len(sets.sizes) + 1))
+        shape = (len(sets.sizes), max(len(weights), 1))
+        return csr_array((weights[places], places.astype(np.int32), bounds), shape=shape), texts
+
+
+def _scaled(matrix: csr_array, texts: _Places, power: int) -> csr_array:
+    lengths = np.bincount(texts, matrix.data.astype(np.float64) ** power, matrix.shape[0]) ** (1 / power)
+    matrix.data = (matrix.data / np.maximum(lengths, 1e-9)[texts]).astype(np.float32)
+    return matrix

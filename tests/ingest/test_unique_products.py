@@ -1,0 +1,25 @@
+"""What a mapping says about its source's products is kept where later stages find it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import run_stage
+from m5tools.ingest.stage import Ingest, IngestConfig
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_source_that_lists_once_says_so_in_the_manifest(tmp_path: Path, declared: bool) -> None:
+    body = {"source": "shop", "format": "json_lines", "unique_products": declared}
+    body["fields"] = {"native_id": "id", "title": "title"}  # type: ignore[assignment]
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(body))
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"id": "1", "title": "Kettle"}) + "\n")
+    dataset = Dataset(tmp_path / "ds")
+    config = IngestConfig(source="shop", mapping=str(tmp_path / "shop.yaml"), files=(str(tmp_path / "rows.jsonl"),))
+    run_stage(dataset, Ingest(config))
+    assert dataset.manifest()["crawls"][0].get("unique_products", False) is declared
