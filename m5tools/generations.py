@@ -78,14 +78,18 @@ class Generations:
             return self.dataset.scan(self.table).clear().collect()
         return pl.read_parquet(parts, glob=False)
 
-    def known(self, base: str | None) -> pl.Series:
-        """Ids of the products that crawls up to a generation delivered, ascending."""
+    def known(self, base: str | None, partition: int) -> pl.Series:
+        """Ids of the products of a partition that crawls up to a generation delivered, ascending."""
         if base is None:
             return pl.Series("product_id", [], dtype=pl.String)
         crawls = self._crawls()
         home = self.dataset.folder("products")
-        parts = [f for crawl in crawls[: crawls.index(base) + 1] for f in sorted((home / crawl).glob("[!.]*.parquet"))]
-        rows = pl.scan_parquet(parts, glob=False).select(pl.col("product_id").unique().sort()).collect()
+        parts = [home / crawl / f"{part_name(partition)}.parquet" for crawl in crawls[: crawls.index(base) + 1]]
+        rows = (
+            pl.scan_parquet([part for part in parts if part.is_file()], glob=False)
+            .select(pl.col("product_id").unique().sort())
+            .collect()
+        )
         return rows["product_id"]
 
     def _holds(self, note: Mapping[str, Any]) -> bool:

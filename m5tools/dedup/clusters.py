@@ -16,7 +16,7 @@ import polars as pl
 
 from m5tools.vocabulary import Relation
 
-_LEVELS: dict[Relation, tuple[Relation, ...]] = {
+LEVELS: dict[Relation, tuple[Relation, ...]] = {
     Relation.SAME_OFFER: (Relation.SAME_OFFER,),
     Relation.SAME_PRODUCT: (Relation.SAME_OFFER, Relation.SAME_PRODUCT),
     Relation.VARIANT: (Relation.SAME_OFFER, Relation.SAME_PRODUCT, Relation.VARIANT),
@@ -38,18 +38,26 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Columns relation, cluster_id, product_id, is_survivor; sorted by relation and product id.
     """
+    strength = strength_of(edges).sort("score", "row_a", "row_b", descending=[True, False, False])
+    found = []
+    for relation, levels in LEVELS.items():
+        linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
+        labels = components(linked, names_of(products, relation), apart_of(strength, relation))
+        found.append(clusters_of(relation, labels, products))
+    return pl.concat(found)
+
+
+def strength_of(edges: pl.DataFrame) -> pl.DataFrame:
+    """What all evidence of a pair comes to: row_a, row_b, relation, score (whole steps)."""
     # Added as whole numbers: a sum of floats may end otherwise in its last bit, by how threads divide the rows.
     score = (pl.col("score").cast(pl.Float64) * _FINENESS).round().cast(pl.Int64).sum()
-    strength = edges.group_by("row_a", "row_b", "relation").agg(score)
-    strength = strength.sort("score", "row_a", "row_b", descending=[True, False, False])
+    return edges.group_by("row_a", "row_b", "relation").agg(score)
+
+
+def apart_of(strength: pl.DataFrame, relation: Relation) -> pl.DataFrame:
+    """The pairs that no cluster of a relation may hold both of: variants are not one product."""
     variants = strength.filter(pl.col("relation") == Relation.VARIANT)
-    found = []
-    for relation, levels in _LEVELS.items():
-        linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
-        apart = variants if relation is Relation.SAME_PRODUCT else variants.clear()
-        labels = components(linked, names_of(products, relation), apart)
-        found.append(_clusters(relation, labels, products))
-    return pl.concat(found)
+    return variants if relation is Relation.SAME_PRODUCT else variants.clear()
 
 
 def names_of(products: pl.DataFrame, relation: Relation) -> pl.DataFrame:
@@ -149,7 +157,7 @@ def _labels(linked: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"row": rows.astype(np.uint32), "label": smallest[component]})
 
 
-def _clusters(relation: Relation, labels: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+def clusters_of(relation: Relation, labels: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """Components by product id, the most complete product of each marked; ties go to the smallest id."""
     completeness = ["modalities", "table_pairs", "files", "description_chars"]
     members = (

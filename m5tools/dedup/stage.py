@@ -1,15 +1,17 @@
 """The stage `dedup`: candidates from every kind of evidence, decided pair by pair, resolved into clusters.
 
-Rounds: `gather` (a unit per partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many
-titles each word stands) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of
-evidence, per ten bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those
-by rare words the ones that share the most) → `weigh` (a unit per partition: all evidence about its pairs) → `rivals`
-(one unit: which of several alike products is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit).
-Memory is that of one band over all products, or of the candidates of one partition.
+Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
+partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many titles each word stands) →
+`keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and
+per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that
+share the most) → `weigh` (a unit per partition: all evidence about its pairs) → `rivals` (one unit: which of several
+alike products is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit). Memory is that of one
+band over all products, or of the candidates of one partition.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +20,9 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import Field
 
+from m5tools import atomic
 from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dedup.append import attach, no_bridges
 from m5tools.dedup.band_join import joined, neighbours, union
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.decide import decide, weigh
@@ -33,6 +37,7 @@ from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
 from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
 from m5tools.dedup.vocabulary import Vocabulary, counted, merged
+from m5tools.generations import Generations
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
@@ -40,6 +45,7 @@ _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tab
 _VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
 """Vocabulary → the tokens that it counts."""
 
+_GROUND = "ground.json"
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 
@@ -48,7 +54,8 @@ _KEYS = (
     "media_key", "table_pairs",
 )  # fmt: skip
 _CLUSTERED = (
-    "row", "product_id", "source", "once", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
+    "row", "product_id", "is_new", "source", "once", "gtin", "group", "modalities", "table_pairs", "files",
+    "description_chars",
 )  # fmt: skip
 
 
@@ -63,8 +70,8 @@ class Dedup(Stage):
     """Finds which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 4
-    writes: ClassVar[tuple[str, ...]] = ("edges", "clusters")
+    version: ClassVar[int] = 5
+    writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
 
     config: DedupConfig
 
@@ -78,7 +85,18 @@ class Dedup(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("gather", "vocabulary", "keys", "evidence", "nearest", "weigh", "rivals", "decide", "clusters")
+        return (
+            "ground",
+            "gather",
+            "vocabulary",
+            "keys",
+            "evidence",
+            "nearest",
+            "weigh",
+            "rivals",
+            "decide",
+            "clusters",
+        )
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -91,7 +109,7 @@ class Dedup(Stage):
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
-            case "vocabulary" | "rivals" | "clusters":
+            case "ground" | "vocabulary" | "rivals" | "clusters":
                 return [Unit("all")]
             case _:
                 return [Unit(f"part-{i:05d}", {"partition": i}) for i in range(dataset.partitions)]
@@ -99,8 +117,12 @@ class Dedup(Stage):
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         gathered = Gathered(work.scratch, work.dataset.partitions)
         match round_name:
+            case "ground":
+                base = None if work.terms.refresh else self._grown(work.dataset, "clusters").base()
+                atomic.write_json(work.scratch / _GROUND, {"base": base})
+                return {}
             case "gather":
-                return self._gather(work.dataset, gathered, unit.args["partition"])
+                return self._gather(work, gathered, unit.args["partition"])
             case "vocabulary":
                 return self._count(gathered)
             case "keys":
@@ -110,7 +132,7 @@ class Dedup(Stage):
             case "nearest":
                 return self._nearest(gathered, unit.args["partition"])
             case "weigh":
-                return self._weigh(gathered, unit.args["partition"])
+                return self._weigh(gathered, unit.args["partition"], _base(work))
             case "rivals":
                 return self._choose(gathered)
             case "decide":
@@ -118,9 +140,11 @@ class Dedup(Stage):
             case _:
                 return self._cluster(work, gathered)
 
-    def _gather(self, dataset: Dataset, gathered: Gathered, partition: int) -> Counts:
+    def _gather(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         policy = self.policy
-        products, facts, files = gather(dataset, partition, policy)
+        products, facts, files = gather(work.dataset, partition, policy)
+        known = self._grown(work.dataset, "clusters").known(_base(work), partition)
+        products = products.with_columns(is_new=~pl.col("product_id").is_in(known.implode()))
         gathered.write("facts", partition, facts)
         for kind, rows in files.items():
             gathered.write(kind, partition, rows)
@@ -173,10 +197,13 @@ class Dedup(Stage):
         gathered.write("pairs", f"nearest-{part_name(partition)}", nearest)
         return {}
 
-    def _weigh(self, gathered: Gathered, partition: int) -> Counts:
+    def _weigh(self, gathered: Gathered, partition: int, base: str | None) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
-        pairs = union(pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
+        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
+        pairs = union(found)
+        if base is not None:
+            pairs = _with_newcomers(pairs, gathered)
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
         products, tokens = (
             gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row")
@@ -202,7 +229,7 @@ class Dedup(Stage):
         weighed = pl.read_parquet(gathered.scratch / "weighed" / f"{part_name(partition)}.parquet")
         edges = decide(weighed, pl.read_parquet(gathered.files("chosen"), glob=False))
         gathered.write("edges", partition, edges.select("row_a", "row_b", "relation", "score"))
-        work.write("edges", partition, edges.drop("row_a", "row_b"))
+        work.write("edges", self._grown(work.dataset, "edges").part(partition), edges.drop("row_a", "row_b"))
         related = edges.unique(["row_a", "row_b"])["relation"]
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
@@ -213,14 +240,39 @@ class Dedup(Stage):
     def _cluster(self, work: Work, gathered: Gathered) -> Counts:
         edges = pl.read_parquet(gathered.files("edges"), glob=False)
         products = gathered.scan("products").select(_CLUSTERED).collect().sort("row")
-        clusters = resolve(edges, products)
-        home = clusters.select(partition_of(pl.col("product_id"), gathered.partitions)).to_series()
-        for i in range(gathered.partitions):
-            work.write("clusters", i, clusters.filter(home == i))
+        grown = {table: self._grown(work.dataset, table) for table in self.writes}
+        base = _base(work)
+        if base is None:
+            clusters, bridges = resolve(edges, products), no_bridges()
+        else:
+            clusters, bridges = attach(edges, products, grown["clusters"].read(base))
+        for table, rows in (("clusters", clusters), ("bridges", bridges)):
+            home = rows.select(partition_of(pl.col("product_id"), gathered.partitions)).to_series()
+            for i in range(gathered.partitions):
+                work.write(table, grown[table].part(i), rows.filter(home == i))
+        work.write_note(*grown["clusters"].note())
+        for file in (file for table in self.writes for file in grown[table].files(base)):
+            work.keeps(work.dataset.output(file))
         counted = clusters.unique(["relation", "cluster_id"])["relation"]
-        return {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
+        found = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
+        return found if base is None else {**found, "bridges": bridges.height}
+
+    def _grown(self, dataset: Dataset, table: str) -> Generations:
+        return Generations(dataset, table, [self.version, self.outside()])
 
     def _bands(self) -> list[str]:
         text = self.policy.text
         titles = [f"title_{i}" for i in range(title_bands(text).count)]
         return titles + [f"description_{i}" for i in range(description_bands(text).count)]
+
+
+def _base(work: Work) -> str | None:
+    """The generation that this run goes on from, as its first unit found it."""
+    base: str | None = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))["base"]
+    return base
+
+
+def _with_newcomers(pairs: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:
+    """Pairs that hold a newcomer; about all others it was decided before."""
+    new = gathered.scan("products").filter("is_new").select("row").collect()["row"].implode()
+    return pairs.filter(pl.col("a").is_in(new) | pl.col("b").is_in(new))

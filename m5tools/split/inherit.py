@@ -33,3 +33,20 @@ def inherited(products: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
         )
         .drop("group", "wanted", "torn")
     )
+
+
+def across(products: pl.DataFrame, bridges: pl.DataFrame) -> pl.DataFrame:
+    """Mark the newcomers of which an edge that was not followed leads into another split.
+
+    Args:
+        products: columns product_id, split, is_new, bridge.
+        bridges: columns product_id (of the newcomer), other_id.
+    """
+    of = products.select("product_id", "split")
+    torn = (
+        bridges.join(of, on="product_id")
+        .join(of, left_on="other_id", right_on="product_id", suffix="_other")
+        .filter(pl.col("split") != pl.col("split_other"))["product_id"]
+    )
+    told = pl.col("is_new") & pl.col("product_id").is_in(torn.unique().sort().implode())
+    return products.with_columns(bridge=pl.col("bridge") | told)

@@ -23,7 +23,7 @@ from m5tools.generations import Generations
 from m5tools.split import assign
 from m5tools.split.contamination import contaminated, shared, traces
 from m5tools.split.groups import by_category, groups
-from m5tools.split.inherit import inherited
+from m5tools.split.inherit import across, inherited
 from m5tools.split.roles import ROLES, roles
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Barred, RetrievalRole, Split
@@ -64,14 +64,14 @@ class SplitStage(Stage):
     """Assigns every product to train, val or test."""
 
     name: ClassVar[str] = "split"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("splits", "roles")
 
     config: SplitConfig
 
     def inputs(self) -> tuple[Input, ...]:
         traced = _TRACED if self.config.decontaminate else ("products",)
-        return (*(Input(table) for table in traced), Input("clusters"))
+        return (*(Input(table) for table in traced), Input("clusters"), Input("bridges"))
 
     def outside(self) -> Any:
         """What the evaluation sets hold, by their finished stages."""
@@ -140,7 +140,8 @@ class SplitStage(Stage):
         related = groups(products["product_id"], clusters)
         grown = Generations(dataset, "splits", self._terms())
         base = None if work.terms.refresh else grown.base()
-        splits = self._placed(products, clusters, related, grown.read(base)).with_columns(group=related)
+        splits = self._placed(products, clusters, related, grown.read(base))
+        splits = across(splits, dataset.read("bridges")).with_columns(group=related)
         met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
         parts = roles(
             splits.with_columns(barred=self._barred(met)),
@@ -152,7 +153,7 @@ class SplitStage(Stage):
         home = parts.select(partition_of(pl.col("product_id"), dataset.partitions)).to_series()
         for i in range(dataset.partitions):
             here = parts.filter(home == i)
-            work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split"))
+            work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split", "bridge"))
             work.write("roles", i, here.select("product_id", "barred", *ROLES))
         work.write_note(*grown.note())
         for file in grown.files(base):
@@ -167,7 +168,7 @@ class SplitStage(Stage):
         config = self.config
         by_products = config.hold_out == "products"
         placed = products.join(old, on="product_id", how="left", maintain_order="left").with_columns(
-            is_new=pl.col("split").is_null(), bridge=pl.lit(False)
+            is_new=pl.col("split").is_null(), bridge=pl.col("bridge").fill_null(False)
         )
         if not old.is_empty():
             placed = inherited(placed, related)

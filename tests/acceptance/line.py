@@ -20,7 +20,13 @@ def simulate(folder: Path, products: int, seed: int) -> Path:
 
 
 def command(
-    crawl: Path, dataset: Path, *, workers: int = 2, files: str = "*.jsonl", media: Path | None = None
+    crawl: Path,
+    dataset: Path,
+    *,
+    workers: int = 2,
+    files: str = "*.jsonl",
+    media: Path | None = None,
+    crawl_id: str | None = None,
 ) -> list[str]:
     """The line of the recipe `demo` on a crawl.
 
@@ -30,12 +36,15 @@ def command(
         workers: worker processes.
         files: pattern of the records in `crawl`.
         media: what media paths start from, where that is not `crawl`.
+        crawl_id: the crawl's name, where it is not the source's.
     """
-    changes = {
+    changes: dict[str, object] = {
         "dataset": dataset,
         "ingest.sources.0.files": f"['{crawl}/{files}']",
         "ingest.sources.0.media_root": media or crawl,
     }
+    if crawl_id is not None:
+        changes["ingest.sources.0.crawl_id"] = crawl_id
     sets = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     return [*M5, "run", "demo", *sets, "--workers", str(workers)]
 

@@ -43,7 +43,10 @@ def test_clusters_are_counted_across_partitions(make_dataset: Callable[..., Data
 def test_a_cluster_across_splits_is_a_leak(make_dataset: Callable[..., Dataset], product: Make) -> None:
     rows = [product(i) for i in range(20)]
     clusters = [*cluster("same_product", rows[:3]), *cluster("same_product", rows[3:6]), *cluster("variant", rows[6:8])]
-    splits = [{"product_id": row["product_id"], "split": "test" if i == 5 else "train"} for i, row in enumerate(rows)]
+    splits = [
+        {"product_id": row["product_id"], "split": "test" if i == 5 else "train", "bridge": False}
+        for i, row in enumerate(rows)
+    ]
     found = audit(make_dataset({"products": rows, "clusters": clusters, "splits": splits[:-1]}, partitions=4)).splits
     assert isinstance(found, Splits)
     assert isinstance(found.leaks, tuple)
@@ -58,7 +61,11 @@ def test_a_cluster_across_splits_is_a_leak(make_dataset: Callable[..., Dataset],
 
 def test_without_clusters_the_leak_check_waits(make_dataset: Callable[..., Dataset], product: Make) -> None:
     rows = [product(0)]
-    found = audit(make_dataset({"products": rows, "splits": [{"product_id": rows[0]["product_id"], "split": "val"}]}))
+    found = audit(
+        make_dataset(
+            {"products": rows, "splits": [{"product_id": rows[0]["product_id"], "split": "val", "bridge": False}]}
+        )
+    )
     assert isinstance(found.splits, Splits)
     assert found.splits.leaks == NotYet("m5 dedup")
     assert found.duplicates == NotYet("m5 dedup")

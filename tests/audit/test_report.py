@@ -69,7 +69,7 @@ def finished(make_dataset: Callable[..., Dataset], product: Make, states: Make, 
                 {"product_a": min(ids[:2]), "product_b": max(ids[:2]), "relation": "variant", "evidence": HOSTILE[0],
                  "score": 1.0, "detail": HOSTILE[0]}
             ],
-            "splits": [{"product_id": i, "split": "train"} for i in ids],
+            "splits": [{"product_id": i, "split": "train", "bridge": False} for i in ids],
             "cut_products": [
                 {"product_id": i, "split": "train", "present": 31, "state": five, "reason": five,
                  "withheld_by": [HOSTILE[0], "", "", "", ""]} for i in ids[5:]

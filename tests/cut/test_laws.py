@@ -117,7 +117,9 @@ def world(count: int) -> dict[str, list[dict[str, Any]]]:
             {"product_id": product, "crawl_id": "c1", "source": "s", "content_hash": product, "origin_file": "a",
              "origin_offset": 0, "category": category}
         )  # fmt: skip
-        tables["splits"].append({"product_id": product, "split": draw.choice(["train", "train", "val", "test"])})
+        tables["splits"].append(
+            {"product_id": product, "split": draw.choice(["train", "train", "val", "test"]), "bridge": False}
+        )
         for modality in MODALITIES:
             state, reason = STATES[int(4 * draw.random() ** 4)]
             tags = [t for t in TAGS if t.startswith(modality.value) and draw.random() < 0.2]

@@ -45,7 +45,7 @@ def world(tags: dict[tuple[int, str], list[str]], absent: set[tuple[int, str]] =
             {"relation": "same_product", "cluster_id": IDS[4], "product_id": IDS[4], "is_survivor": False},
             {"relation": "same_product", "cluster_id": IDS[4], "product_id": IDS[5], "is_survivor": True},
         ],
-        "splits": [{"product_id": p, "split": "test" if i == 5 else "train"} for i, p in enumerate(IDS)],
+        "splits": [{"product_id": p, "split": "test" if i == 5 else "train", "bridge": False} for i, p in enumerate(IDS)],
         "roles": [{"product_id": p} for p in IDS],
     }  # fmt: skip
 

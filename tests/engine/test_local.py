@@ -80,7 +80,7 @@ class Toy(Stage):
         if log:
             with log.open("a") as file:
                 file.write(f"{unit.key}\n")
-        rows = pl.DataFrame({"product_id": [f"{i:032x}"], "split": ["train"]})
+        rows = pl.DataFrame({"product_id": [f"{i:032x}"], "split": ["train"], "bridge": [False]})
         return {"rows": work.write("splits", i, rows), "items": 1, "failed": failed, "blamed": len(work.blamed)}
 
     def _act(self, work: Work) -> None:

@@ -66,7 +66,7 @@ def _generations(dataset: Dataset) -> set[str]:
 
 @pytest.fixture
 def shop(make_dataset: Callable[..., Dataset]) -> Dataset:
-    dataset = make_dataset({"products": _products(range(300), "c1"), "clusters": _joined([0, 1])}, 3)
+    dataset = make_dataset({"products": _products(range(300), "c1"), "clusters": _joined([0, 1]), "bridges": []}, 3)
     run_stage(dataset, SplitStage(_CONFIG))
     return dataset
 
@@ -101,7 +101,7 @@ def test_a_newcomer_between_two_splits_is_barred_and_moves_nobody(shop: Dataset)
 
 def test_categories_stay_whole_when_a_crawl_is_appended(make_dataset: Callable[..., Dataset]) -> None:
     config = SplitConfig(val=0.2, test=0.2, hold_out="categories")
-    dataset = make_dataset({"products": _products(range(400), "c1", 20), "clusters": []}, 3)
+    dataset = make_dataset({"products": _products(range(400), "c1", 20), "clusters": [], "bridges": []}, 3)
     run_stage(dataset, SplitStage(config))
     before = _splits(dataset)
     _deliver(dataset, _products(range(400, 800), "c2", 40), [])

@@ -85,7 +85,7 @@ def _tables(count: int, clusters: dict[str, list[list[int]]]) -> dict[str, list[
         for group in every
         for i in group
     ]
-    return {"products": products, "clusters": rows}
+    return {"products": products, "clusters": rows, "bridges": []}
 
 
 def test_relations_chain_into_one_group(make_dataset: Callable[..., Dataset]) -> None:

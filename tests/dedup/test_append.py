@@ -1,0 +1,89 @@
+"""Newcomers join old clusters; old members, survivors and names never move; bridges are told."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m5tools.dedup.append import attach
+from m5tools.dedup.clusters import resolve
+from tests.dedup.test_clusters import _EDGE, _products
+
+Edges = list[tuple[int, int, str, float]]
+
+
+def _grown(
+    old_edges: Edges, new_edges: Edges, old: int, count: int
+) -> tuple[pl.DataFrame, pl.DataFrame, set[tuple[int, int]]]:
+    """Clusters before, rows added after, bridges; products below `old` came first."""
+    products = _products([None] * count)
+    before = resolve(pl.DataFrame(old_edges, schema=_EDGE, orient="row"), products.filter(pl.col("row") < old))
+    added, bridges = attach(
+        pl.DataFrame(new_edges, schema=_EDGE, orient="row"), products.with_columns(is_new=pl.col("row") >= old), before
+    )
+    return before, added, {(int(a, 16), int(b, 16)) for a, b in bridges.iter_rows()}
+
+
+def _rows(clusters: pl.DataFrame, relation: str) -> set[tuple[int, int, bool]]:
+    """Cluster, product, survivor."""
+    mine = clusters.filter(relation=relation)
+    return {
+        (int(c, 16), int(p, 16), s) for c, p, s in mine.select("cluster_id", "product_id", "is_survivor").iter_rows()
+    }
+
+
+def test_a_newcomer_joins_an_old_cluster_under_its_name() -> None:
+    _, added, bridges = _grown([(0, 1, "same_product", 0.9)], [(1, 4, "same_product", 0.8)], 4, 5)
+    assert _rows(added, "same_product") == {(0, 4, False)}
+    assert _rows(added, "variant") == {(0, 4, False)}
+    assert _rows(added, "same_offer") == set()
+    assert not bridges
+
+
+def test_an_old_product_that_stood_alone_leads() -> None:
+    _, added, _ = _grown([], [(3, 4, "variant", 0.8), (4, 5, "variant", 0.9)], 4, 6)
+    assert _rows(added, "variant") == {(3, 3, True), (3, 4, False), (3, 5, False)}
+
+
+def test_newcomers_among_themselves_are_clusters_as_ever() -> None:
+    _, added, _ = _grown([(0, 1, "same_offer", 1.0)], [(4, 5, "same_product", 0.8)], 4, 6)
+    assert _rows(added, "same_product") == {(4, 4, True), (4, 5, False)}
+
+
+def test_the_strongest_edge_wins_and_the_other_is_a_bridge() -> None:
+    old = [(0, 1, "same_product", 0.9), (2, 3, "same_product", 0.9)]
+    _, added, bridges = _grown(old, [(0, 4, "same_product", 0.7), (2, 4, "same_product", 0.8)], 4, 5)
+    assert _rows(added, "same_product") == {(2, 4, False)}
+    assert bridges == {(4, 0)}
+
+
+def test_the_narrowest_relation_comes_first_so_that_clusters_nest() -> None:
+    _, added, bridges = _grown([], [(0, 4, "same_offer", 0.5), (1, 4, "same_product", 0.9)], 4, 5)
+    for relation in ("same_offer", "same_product", "variant"):
+        assert _rows(added, relation) == {(0, 0, True), (0, 4, False)}
+    assert bridges == {(4, 1)}
+
+
+_PAIRS = st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda p: p[0] < p[1])
+_EDGES = st.lists(
+    st.tuples(_PAIRS, st.sampled_from(["same_offer", "same_product", "variant"]), st.sampled_from([0.25, 0.5, 0.75, 1.0])),
+    max_size=25, unique_by=lambda e: e[0],
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(drawn=_EDGES, old=st.integers(1, 11))
+def test_appending_never_moves_what_was_there(drawn: list[tuple[tuple[int, int], str, float]], old: int) -> None:
+    edges = [(a, b, relation, score) for (a, b), relation, score in drawn]
+    ours = [edge for edge in edges if edge[1] < old]
+    before, added, bridges = _grown(ours, [edge for edge in edges if edge[1] >= old], old, 12)
+    after = pl.concat([before, added])
+    assert after.unique(["relation", "product_id"]).height == after.height, "one cluster a relation and product"
+    survivors = after.filter("is_survivor").group_by("relation", "cluster_id").len()
+    assert set(survivors["len"]) <= {1}
+    assert survivors.height == after.unique(["relation", "cluster_id"]).height
+    if not any(relation == "variant" for _, relation, _ in drawn):  # variants are kept apart in one relation of three
+        wider = {p: c for c, p, _ in _rows(after, "same_product")}
+        assert {p: wider[c] for c, p, _ in _rows(after, "same_offer")}.items() <= wider.items(), "clusters nest"
+    assert all(newcomer >= old for newcomer, _ in bridges)
