@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from m5tools.dedup.hamming import near, plan
+from m5tools.joins.hamming import near, plan
 from m5tools.measure import pdq
 from m5tools.measure.image import grey
 from m5tools.media import image

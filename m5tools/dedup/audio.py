@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.band_join import neighbours
 from m5tools.dedup.policy import JoinRules, SoundRules
+from m5tools.joins.bands import neighbours
 
 COLUMNS: Final = ("fingerprint",)
 """Of `signals_audio`."""

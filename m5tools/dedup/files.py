@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from m5tools.dedup.band_join import Joined, neighbours, union
 from m5tools.dedup.policy import JoinRules
+from m5tools.joins.bands import Joined, neighbours, union
 
 
 @dataclass(frozen=True)

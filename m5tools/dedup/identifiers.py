@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.band_join import Joined, joined, neighbours
 from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.joins.bands import Joined, joined, neighbours
 
 
 def identifier_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:

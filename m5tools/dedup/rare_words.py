@@ -13,10 +13,10 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.band_join import union
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.shingles import ShingleSets
 from m5tools.dedup.vocabulary import Vocabulary
+from m5tools.joins.bands import union
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _FINENESS = 1024

@@ -10,9 +10,9 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import audio, image, video
-from m5tools.dedup.band_join import Joined
 from m5tools.dedup.files import listed, recorded_pairs
 from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.joins.bands import Joined
 from m5tools.vocabulary import Modality, State
 
 FILES: Final = {

@@ -23,7 +23,6 @@ from pydantic import Field
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.dedup.append import attach, no_bridges
-from m5tools.dedup.band_join import joined, neighbours, union
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.decide import decide, weigh
 from m5tools.dedup.identifiers import identifier_pairs
@@ -38,6 +37,7 @@ from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, t
 from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
 from m5tools.dedup.vocabulary import Vocabulary, counted, merged
 from m5tools.generations import Generations
+from m5tools.joins.bands import joined, neighbours, union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools import wording
-from m5tools.dedup.band_join import Joined, neighbours
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.titles import COLOUR, SIZE, colour_values, measure, plain, read_measure, size_value, title_facts
+from m5tools.joins.bands import Joined, neighbours
 
 FACTS = {
     "row": pl.UInt32,

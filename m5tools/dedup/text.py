@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from rensa import RMinHash
 
-from m5tools.dedup.band_join import Joined, joined, neighbours
 from m5tools.dedup.policy import DuplicatePolicy, TextRules
 from m5tools.dedup.shingles import ShingleSets
+from m5tools.joins.bands import Joined, joined, neighbours
 
 _SEED = 0x5EED
 _ODD = np.uint64(0x9E3779B97F4A7C15)

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.band_join import neighbours
-from m5tools.dedup.hamming import near
 from m5tools.dedup.policy import ClipRules, JoinRules, PictureRules
+from m5tools.joins.bands import neighbours
+from m5tools.joins.hamming import near
 
 HASH: Final = 32
 COLUMNS: Final = ("frame_pdq", "frame_pdq_quality", "glance_pdq")

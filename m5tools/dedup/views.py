@@ -11,9 +11,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.band_join import neighbours
-from m5tools.dedup.hamming import BITS, Words, apart, near
 from m5tools.dedup.policy import JoinRules, PictureRules
+from m5tools.joins.bands import neighbours
+from m5tools.joins.hamming import BITS, Words, apart, near
 
 HASH: Final = BITS // 8
 _WORDS: Final = HASH // 8

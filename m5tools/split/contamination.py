@@ -2,8 +2,8 @@
 
 Every product leaves *traces*: identifiers, its title and description, runs of words of its description, its attribute
 table, the bytes of its pictures, clips and sounds. A product is contaminated where a trace of it, or half of its runs
-of words, are traces of the evaluation set too. What many products share on either side (a boilerplate, a placeholder,
-a hub) is nobody's trace.
+of words, are traces of the evaluation set too; near copies of pictures and clips are traces as well (`copies.py`).
+What many products share on either side (a boilerplate, a placeholder, a hub) is nobody's trace.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from m5tools.errors import UsageError
 from m5tools.generations import Generations
 from m5tools.split import assign
 from m5tools.split.contamination import contaminated, shared, traces
+from m5tools.split.copies import copied, looks
 from m5tools.split.groups import by_category, groups
 from m5tools.split.inherit import across, inherited
 from m5tools.split.roles import ROLES, roles
@@ -32,7 +33,7 @@ from m5tools.wording import category_key
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 _TRACED: Final = ("products", "attributes", "media", "fetched")
-_MEASURED: Final = ("signals_image",)
+_MEASURED: Final = ("signals_image", "signals_video")
 
 
 class SplitConfig(StageConfig):
@@ -70,7 +71,7 @@ class SplitStage(Stage):
     config: SplitConfig
 
     def inputs(self) -> tuple[Input, ...]:
-        traced = _TRACED if self.config.decontaminate else ("products",)
+        traced = (*_TRACED, *_MEASURED) if self.config.decontaminate else ("products",)
         return (*(Input(table) for table in traced), Input("clusters"), Input("bridges"))
 
     def outside(self) -> Any:
@@ -100,12 +101,16 @@ class SplitStage(Stage):
         match round_name:
             case "evaluation":
                 other = self._evaluation_sets()[unit.args["which"]]
-                found = traces(other, unit.args["partition"])
+                partition = unit.args["partition"]
+                found = traces(other, partition)
                 _keep(work.scratch / "evaluation", unit.key, found)
+                _keep(work.scratch / "evaluation_looks", unit.key, looks(other, partition, turned=False))
                 return {"evaluation_products": found["product_id"].n_unique()}
             case "compare":
-                met = shared(traces(work.dataset, unit.args["partition"]), _kept(work.scratch / "evaluation"))
-                _keep(work.scratch / "shared", unit.key, met)
+                partition = unit.args["partition"]
+                met = shared(traces(work.dataset, partition), _kept(work.scratch / "evaluation"))
+                near = copied(looks(work.dataset, partition, turned=True), _kept(work.scratch / "evaluation_looks"))
+                _keep(work.scratch / "shared", unit.key, pl.concat([met, near], how="diagonal"))
                 return {}
             case _:
                 return self._assign(work)

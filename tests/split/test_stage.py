@@ -35,7 +35,9 @@ def _variants(*names: object) -> list[dict[str, Any]]:
 
 
 def _tables(products: list[dict[str, Any]], clusters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    empty: dict[str, Any] = {name: [] for name in ("attributes", "media", "fetched", "bridges")}
+    empty: dict[str, Any] = {
+        name: [] for name in ("attributes", "media", "fetched", "bridges", "signals_image", "signals_video")
+    }
     return {"products": products, "clusters": clusters or [], **empty}
 
 

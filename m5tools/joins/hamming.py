@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.band_join import PAIR, Joined
+from m5tools.joins.bands import PAIR, Joined
 
 Hashes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]

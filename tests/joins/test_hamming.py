@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from m5tools.dedup.hamming import near, plan
+from m5tools.joins.hamming import near, plan
 
 Hashes = npt.NDArray[np.uint8]
 COUNT = 2_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.band_join import neighbours, union
+from m5tools.joins.bands import neighbours, union
 
 
 def _keyed(keys: list[int | None]) -> pl.DataFrame:
