@@ -58,7 +58,7 @@ def test_products_with_an_offer_in_training_are_not_asked_for(dataset: Dataset, 
     instances = dict(planted.join(products, on="native_id").select("product_id", "instance").iter_rows())
     trained = sorted(instances)[::2]
     split = pl.when(pl.col("product_id").is_in(trained)).then(pl.lit("train")).otherwise(pl.lit("test"))
-    dataset.write("splits", "part-00000", products.select("product_id", split=split))
+    dataset.write("splits", "part-00000", products.select("product_id", split=split, bridge=pl.lit(False)))
     found = truth.other_sellers(dataset, crawl / "truth.parquet")
     seen = {instances[i] for i in trained}
     assert found

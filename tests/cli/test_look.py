@@ -227,7 +227,7 @@ def test_check_passes_what_is_whole(m5: M5, shop: Path) -> None:
 def test_check_names_the_damaged_file_of_a_dataset(m5: M5, copy: Path) -> None:
     damaged = sorted((copy / "tables" / "products").rglob("*.parquet"))[0]
     flip(damaged)
-    gone = sorted((copy / "edges").glob("*.parquet"))[0]
+    gone = sorted((copy / "edges").rglob("*.parquet"))[0]
     gone.unlink()
     said = m5("check", copy)
     assert said.code == 1
