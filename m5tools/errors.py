@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 
 class M5Error(Exception):
@@ -39,7 +40,10 @@ _NOT_OUR_BUG = frozenset(
 
 def told_by_the_system(error: OSError) -> str | None:
     """One line for what only the user can mend (no permission, a full disk, a file in the way), else None."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if error.filename is None and full:  # Arrow's writers name no file
+        return f"{os.strerror(error.errno or 0).lower()}; free some space"
     if error.errno not in _NOT_OUR_BUG or error.filename is None:
         return None
-    remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "name another place or change it"
+    remedy = "free some space" if full else "name another place or change it"
     return f"{error.filename}: {(error.strerror or '').lower()}; {remedy}"

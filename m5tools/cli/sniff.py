@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,8 +64,15 @@ def _command(found: Sniffed, named: list[str], saved: Path | None) -> str:
     names = [*found.files] if found.others or any(inside(name) is not None for name in named) else named
     files = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
     settings = {"source": "NAME", "mapping": str(saved or found.layout or "FILE"), "files": files}
+    if "\ncompanions:" in found.mapping:
+        settings["root"] = _folder(found.files)
     words = (f"--set {shlex.quote(f'{key}={value}')}" for key, value in settings.items())
     return f"m5 ingest --dataset DATASET {' '.join(words)}"
+
+
+def _folder(files: tuple[str, ...]) -> str:
+    """The folder that holds all files, below which companions are looked for."""
+    return os.path.commonpath([Path(file).resolve().parent for file in files])
 
 
 def plain(text: str) -> str:

@@ -27,7 +27,10 @@ from m5tools.fetch.hosts import Clock, Late, Refused
 from m5tools.vocabulary import Modality, Reason, State
 
 AHEAD_A_CONNECTION: Final = 4
-"""Locations that the lane of one host asks ahead, for each of its connections."""
+"""Locations that the lane of one host asks ahead, for each of its connections …"""
+
+AHEAD_AT_LEAST: Final = 128
+"""… and so many at least: one that trickles holds up none of these. Small bodies wait in memory, 256 KiB each at most."""
 
 AHEAD_OF_MANY_HOSTS: Final = 512
 """Locations that the lane of small hosts asks ahead: a host that hangs holds up no more than that."""
@@ -99,7 +102,8 @@ async def _ask(
     async with Client(config, clock, spill, pieces) as client, asyncio.TaskGroup() as lanes:
         for (number,), share in rows.group_by("lane", maintain_order=True):
             packing = packs.Lane(dataset, visit, f"{unit}-{number:02d}", config.deciding, config.locations_a_pack)
-            ahead = AHEAD_A_CONNECTION * config.per_host if number else AHEAD_OF_MANY_HOSTS
+            of_one = max(AHEAD_A_CONNECTION * config.per_host, AHEAD_AT_LEAST)
+            ahead = of_one if number else AHEAD_OF_MANY_HOSTS
             lanes.create_task(_lane(client, share.to_dicts(), packing, ahead, count))
 
 

@@ -46,7 +46,7 @@ def _paths(value: Any, item: str | None, choices: str | None, levels: re.Pattern
     # A list of whole paths: its items are written with arrows, which no name holds.
     if len(names) > 0 and all(isinstance(name, str) and _ARROWS.search(html.unescape(name)) for name in names):
         return [path for name in names for path in _written(str(name), choices, levels)]
-    return [[str(name).strip() for name in names if name not in (None, "")]]
+    return [[html.unescape(str(name)).strip() for name in names if name not in (None, "")]]
 
 
 def _name(one: Any, item: str | None) -> Any:

@@ -82,7 +82,7 @@ def sniff(*files: str | os.PathLike[str]) -> Sniffed:
     if not looks:
         if folders:
             return _folder(folders[0])
-        raise UsageError(f"{', '.join(names)}: no file that can be read as records")
+        raise UsageError(f"{', '.join(names)}: no file that can be read as records; tar archives must be unpacked")
     groups: dict[object, list[Look]] = {}
     for seen in looks:
         groups.setdefault(_group(seen), []).append(seen)

@@ -113,6 +113,32 @@ def test_the_command_that_sniff_proposes_can_be_copied(m5: M5, crawl: Path, tmp_
     assert f"--set {shlex.quote(f'files={file}')}" in m5("sniff", file).out
 
 
+def test_the_command_for_a_layout_with_companions_names_their_folder(m5: M5, tmp_path: Path) -> None:
+    names = [
+        "Handle",
+        "Title",
+        "Body (HTML)",
+        "Vendor",
+        "Option1 Name",
+        "Option1 Value",
+        "Variant SKU",
+        "Variant Price",
+    ]
+    rows = [
+        [*names, "Image Src", "Status"],
+        ["mug", "Mug", "<p>A</p>", "Acme", "Color", "Red", "M-R", "12.00", "a.jpg", "active"],
+        ["mug", "", "", "", "", "Blue", "M-B", "13.00", "b.jpg", ""],
+    ]
+    table = tmp_path / "shop.csv"
+    table.write_text("".join(",".join(row) + "\n" for row in rows))
+    (command,) = (shlex.split(line)[1:] for line in m5("sniff", table).out.splitlines() if line.startswith("next:"))
+    assert "mapping=shopify" in command
+    command[command.index("DATASET")] = str(tmp_path / "ds")
+    made = m5(*command[1:])
+    assert made.code == 0, made.err
+    assert m5tools.open(tmp_path / "ds").read("products")["title"].to_list() == ["Mug", "Mug"]
+
+
 # show -----------------------------------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,9 @@ class Toy(Stage):
             print("said by Python", file=sys.stderr)
         if self.config.act == "bug":
             raise ZeroDivisionError("a bug")
+        if self.config.act == "full disk":
+            with pa.OSFile("/dev/full", "wb") as file:
+                file.write(bytes(1 << 16))
         if self.config.act.startswith("threads "):
             Path(self.config.act[8:]).write_text(f"{pl.thread_pool_size()} {pa.cpu_count()}")
         if self.config.act in ("mistake", "slow"):
@@ -267,6 +270,12 @@ def test_a_bug_gives_its_traceback_and_a_mistake_its_message(tmp_path: Path) -> 
         run_stage(Dataset(tmp_path / "a"), Toy(ToyConfig(act="bug")))
     with pytest.raises(StageFailed, match="straighten it"):
         run_stage(Dataset(tmp_path / "b"), Toy(ToyConfig(act="mistake")), 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_arrow_finds_full_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match="no space left on device; free some space"):
+        run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig(act="full disk")))
 
 
 def test_too_many_failures_fail_the_stage(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def read(value: Any) -> list[str]:
         "Home & Garden » TV/Video » LED - 4K", "Home & Garden › TV/Video › LED - 4K", "Home & Garden → TV/Video → LED - 4K",
         "Home & Garden :: TV/Video :: LED - 4K", "Home & Garden | TV/Video | LED - 4K", "Home & Garden / TV/Video / LED - 4K",
         "Home & Garden/TV\\/Video/LED - 4K", "Home & Garden\\TV\\/Video\\LED - 4K", PATH, json.dumps(PATH),
+        ["Home &amp; Garden", *PATH[1:]],
         [{"name": level} for level in PATH], [{"id": 1, "title": level, "url": "/x"} for level in PATH],
         ["Home & Garden > TV/Video", "Home & Garden > TV/Video > LED - 4K"], [["Home"], PATH],
         "Home & Garden > TV/Video | Home & Garden > TV/Video > LED - 4K", "Sale > All; Home & Garden > TV/Video > LED - 4K",

@@ -20,6 +20,7 @@ TEXTS = {
     "cp932": "これは日本語の商品説明です。カメラ",
     "cp949": "한국 상품 설명입니다",
     "cp950": "景點編號與景點中文名稱",
+    "cp1251": "Чайник электрический 500мл – для кухни и дачи",
     "cp1252": "Crème brûlée für Größe – señor",
     "utf-16-le": "Crème 韩国",
     "utf-16-be": "Crème 韩国",
@@ -35,6 +36,22 @@ def test_encodings_are_told_by_what_they_say(tmp_path: Path, encoding: str) -> N
     (row,) = read(CsvTable(), tmp_path / "a.csv")
     assert row.record == {"id": "1", "title": TEXTS[encoding]}
     assert row.raw in text.encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "É à Größe ÄÖÜ, «à la crème brûlée» ½ €"),
+        ("cp1253", "Ηλεκτρικός βραστήρας για την κουζίνα, ανοξείδωτος ατσάλινος"),
+        ("cp1255", "קומקום חשמלי למטבח ולמשרד עם פילטר"),
+        ("cp1256", "غلاية كهربائية للمطبخ والمكتب مع مرشح"),
+        ("koi8_r", "Чайник электрический для кухни и дачи"),
+        ("cp1250", "Łyżka żółta, źdźbło; příliš žluťoučký kůň"),
+        ("cp1254", "Çaydanlık ışıklı göstergeli, şık tasarım"),
+    ],
+)
+def test_other_languages_are_not_taken_for_cyrillic(encoding: str, text: str) -> None:
+    assert encoding_of(text.encode(encoding), whole=True) != "cp1251"
 
 
 @pytest.mark.parametrize("language", TEXTS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,8 @@ from m5tools.ingest.readers.detect import format_of, format_of_bytes
         ("PAR1 and so on", "parquet"),
         ("", None),
         ("\0" * 99, None),
+        ("".join(map(chr, range(1, 128))) * 9, None),
+        ("1\x01a\x02b\x03c\n" * 9, "csv"),
     ],
 )
 def test_a_format_is_told_by_the_first_bytes(text: str, name: str | None) -> None:
@@ -42,3 +46,9 @@ def test_wide_texts_too(encoding: str) -> None:
 def test_packed_files_too_and_whatever_their_name(tmp_path: Path) -> None:
     (tmp_path / "feed.csv").write_bytes(gzip.compress(b"<rss><channel/></rss>"))
     assert format_of(str(tmp_path / "feed.csv"), "feed.csv") == "xml"
+
+
+def test_a_tar_archive_is_no_table(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "crawl.csv", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("a.csv"), io.BytesIO())
+    assert format_of(str(tmp_path / "crawl.csv"), "crawl.csv") is None

@@ -86,6 +86,13 @@ def test_a_wrong_checksum_is_told_behind_the_last_row(tmp_path: Path) -> None:
     assert "its checksum differs" in rows[-1].message
 
 
+def test_what_macos_adds_to_an_archive_is_no_input(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.jsonl", LINES)
+        archive.writestr("__MACOSX/._a.jsonl", b"\0\5\x16\7\0\2\0\0Mac OS X\n\n")
+    assert records(read(JsonLines(), tmp_path / "a.zip")) == PRODUCTS
+
+
 def test_files_of_any_file_system_are_read() -> None:
     for name, data in (("a.jsonl", LINES), ("b.jsonl.gz", gzip.compress(LINES)), ("c.zip", zipped(LINES))):
         with fsspec.open(f"memory://crawl/in/{name}", "wb") as file:

@@ -215,6 +215,10 @@ def test_names() -> None:
     assert place_of("Größe", "option") is not None
     assert place_of("brand.name", "title") is None
     assert place_of("seller.name", "seller") is not None
+    for name in ("Price (USD)", "preis_eur", "Regular price [€]", "prix €", "offers.price_usd"):
+        assert place_of(name, "price") is not None, name
+    for name in ("price_max", "Price (net)", "weight (USD)", "price.eur.max"):
+        assert place_of(name, "price") is None, name
 
 
 def test_empty_records_propose_nothing() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import yaml
 
 from m5tools import resources
+from m5tools.ingest.normalize.currency import CODES, is_sign
 
 # Names are compared without case, accents, spaces and punctuation.
 _ROLES: Final = {"main": ("main", "primary", "cover", "base"), "thumbnail": ("thumb", "thumbnail", "small")}
@@ -24,6 +25,7 @@ TEXT: Final = "#text"
 _ITSELF: Final = frozenset({"text", "value"})
 # A price has a currency inside; other things inside of something are of that, not of the product.
 _PARTS: Final = {"currency": "price"}
+_CURRENCY: Final = re.compile(r"(?P<name>.+?)[\s_(\[-]+(?P<currency>[A-Za-z]{3}|[^\w\s()\[\]]{1,3})[)\]]?")
 _LANGUAGE = re.compile(r"^(?P<name>.+?)[._\-\s(:]+(?P<language>[a-z]{2})(?:[_-][A-Za-z]{2})?\)?$")
 
 
@@ -54,6 +56,8 @@ def place_of(name: str, target: str) -> int | None:
     whole = places.get(bare(name))
     if whole is not None:
         return whole
+    if target == "price" and (plain := _without_currency(name)) != name:
+        return place_of(plain, target)
     inner = called_after(name)
     if inner != name and (found := place_of(inner, target)) is not None:
         return found
@@ -78,6 +82,13 @@ def called_after(path: str) -> str:
     """
     outer, _, last = path.rpartition(".")
     return outer if outer and (bare(last) in _ITSELF or last.startswith("$")) else path
+
+
+def _without_currency(name: str) -> str:
+    """A name without the currency that ends it: `Price (USD)`, `preis_eur`, `price [€]`."""
+    match = _CURRENCY.fullmatch(name)
+    ended = match is not None and (match["currency"].upper() in CODES or is_sign(match["currency"]))
+    return match["name"] if match is not None and ended else name
 
 
 def language_of(name: str) -> tuple[str, str | None]:

@@ -13,6 +13,10 @@ from m5tools.ingest.readers.opening import HEAD_BYTES, head_of, whole_files
 _BOM: Final = b"\xef\xbb\xbf"
 _BEFORE_A_TEXT: Final = b" \t\n\r\x0b\f\x1e"
 _MOST_LINES: Final = 0.9
+_MOST_CONTROLS: Final = 0.02
+# Control characters that no text holds and no export delimits with: compressed data is one fourteenth of them.
+_NOT_IN_TEXTS: Final = bytes([*range(0x04, 0x09), *range(0x0E, 0x1B)])
+_TAR: Final = slice(257, 262)
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -27,6 +31,8 @@ def format_of(path: str, name: str) -> str | None:
 
 def format_of_bytes(head: bytes) -> str | None:
     """The same, from the first bytes of the unpacked input."""
+    if head[_TAR] == b"ustar":
+        return None
     if head.startswith(b"PAR1"):
         return "parquet"
     if is_wide(head):
@@ -39,6 +45,8 @@ def format_of_bytes(head: bytes) -> str | None:
         return "json_lines" if holds_json_lines(head) or alone else "json"
     if text.startswith(b"<"):
         return None if _HTML.search(text[:1_024]) else "xml"
+    if len(text) - len(text.translate(None, _NOT_IN_TEXTS)) > _MOST_CONTROLS * len(text):
+        return None
     return "csv" if text and (text.count(0) * 100 < len(text) or _is_damaged_text(text)) else None
 
 

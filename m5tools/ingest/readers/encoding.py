@@ -1,14 +1,16 @@
 """The encoding of a text, found out from its first bytes.
 
 In this order: a byte-order mark; UTF-16 without one, by its zero bytes; UTF-8; the East Asian encodings that shops
-still export, where nearly all other characters are ones these languages use every day; else Windows-1252, in which
-almost every byte means something, so that it is the guess of last resort.
+still export, where nearly all other characters are ones these languages use every day; Windows-1251, where nearly all
+of them stand in words that are Cyrillic throughout; else Windows-1252, in which almost every byte means something, so
+that it is the guess of last resort.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Callable
 from typing import IO, Any, Final, cast
 
@@ -22,6 +24,8 @@ _MARKS: Final = (
 _LONGEST_CHARACTER: Final = 4
 _BLOCK: Final = 1 << 20
 _NEARLY_ALL: Final = 0.95
+_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_WRITTEN_AS_WORDS_ARE: Final = re.compile(r"[Ѐ-ӿ]?(?:[а-џґ]+|[А-ЯЀ-ЏҐ]+)")
 
 
 def encoding_of(head: bytes, *, whole: bool) -> str:
@@ -42,7 +46,8 @@ def encoding_of(head: bytes, *, whole: bool) -> str:
         text = _decoded(head, name, whole)
         if text is not None and is_usual([c for c in text if c > "\x7f"]):
             return name
-    return "cp1252"
+    cyrillic = _decoded(head, "cp1251", whole)
+    return "cp1251" if cyrillic is not None and _is_cyrillic(cyrillic) else "cp1252"
 
 
 def is_wide(head: bytes) -> bool:
@@ -95,6 +100,21 @@ def _in_first_level(encoding: str, first: int, last: int) -> Callable[[list[str]
 def _is_korean(other: list[str]) -> bool:
     """Chinese text, read as Korean, is hangul in part only."""
     return sum("\uac00" <= c <= "\ud7a3" for c in other) >= _NEARLY_ALL * len(other)
+
+
+def _is_cyrillic(text: str) -> bool:
+    """Whether words with letters beyond ASCII are Cyrillic throughout.
+
+    Read as Windows-1251, letters of other languages stand among ASCII letters (é), or change case in a word (Greek,
+    Arabic, KOI8-R), or lack the last ones of the alphabet (Hebrew).
+    """
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    cyrillic = "".join(word for word in words if _WRITTEN_AS_WORDS_ARE.fullmatch(word))
+    return (
+        len(cyrillic) >= _NEARLY_ALL * sum(map(len, words))
+        and sum(map(str.islower, cyrillic)) > 0.5 * len(cyrillic)
+        and sum(c in "ыьэюяії" for c in cyrillic) > 0.005 * len(cyrillic)
+    )
 
 
 _USUAL: Final[dict[str, Callable[[list[str]], bool]]] = {

@@ -27,6 +27,7 @@ from m5tools.ingest.readers.row import Chunk, readable, refuse_folder
 HEAD_BYTES = 1 << 20
 _BUFFER = 1 << 18
 _ENCRYPTED = 1
+_ADDED_BY_MACOS: Final = "__MACOSX/"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 _CODECS: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
@@ -48,7 +49,7 @@ def whole_files(path: str, name: str) -> list[Chunk]:
         if file.read(4) not in _ZIP:
             return [Chunk(path, name)]
         with zipfile.ZipFile(file) as archive:
-            files = [m for m in archive.infolist() if not m.is_dir()]
+            files = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith(_ADDED_BY_MACOS)]
     members = sorted(m.filename for m in files)
     if not members:
         raise UsageError(f"{name}: the archive holds no file; leave it out")
