@@ -30,7 +30,7 @@ AHEAD_A_CONNECTION: Final = 4
 """Locations that the lane of one host asks ahead, for each of its connections …"""
 
 AHEAD_AT_LEAST: Final = 128
-"""… and so many at least: one that trickles holds up none of these. Small bodies wait in memory, 256 KiB each at most."""
+"""… and so many at least: one that trickles holds up none of these. What waits in memory is 256 KiB each at most."""
 
 AHEAD_OF_MANY_HOSTS: Final = 512
 """Locations that the lane of small hosts asks ahead: a host that hangs holds up no more than that."""

@@ -31,7 +31,7 @@ from m5tools.media import guard, source
 from m5tools.stage import Work
 from m5tools.vocabulary import Reason, State
 
-from .server import Request, Server, picture, reply, serving
+from .server import Request, Route, Server, picture, reply, serving
 
 Make = Callable[..., Dataset]
 SETTINGS: dict[str, Any] = {"allow_networks": ("127.0.0.0/8",), "retry_wait_s": 0.0}
@@ -87,6 +87,19 @@ def pictures(server: Server, count: int) -> list[str]:
     """So many routes, every third of which has the bytes of another; gives their URLs."""
     server.routes |= {f"/{i}/main.png": reply(picture(i - i % 3 // 2), ETag=f'"{i}"') for i in range(count)}
     return [server.url(f"/{i}/main.png") for i in range(count)]
+
+
+def far_away(server: Server) -> None:
+    """Every answer takes as long as from a server that is far away: longer than a pack to close."""
+
+    def late(answer: bytes) -> Route:
+        async def send(request: Request, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.05)
+            writer.write(answer)
+
+        return send
+
+    server.routes |= {path: late(answer) for path, answer in server.routes.items() if isinstance(answer, bytes)}
 
 
 def test_urls_become_assets_in_packs(make_dataset: Make, server: Server) -> None:
@@ -354,6 +367,7 @@ run_stage(Dataset(sys.argv[1]), Fetch(config))
 
 def test_a_killed_run_does_not_ask_again_for_what_a_pack_holds(make_dataset: Make, server: Server) -> None:
     urls = pictures(server, 40)
+    far_away(server)
     undisturbed = make_dataset({"media": listing(urls)}, name="undisturbed")
     run_stage(undisturbed, fetch(locations_a_pack=4, per_host=2))
     server.requests.clear()
