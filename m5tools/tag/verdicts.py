@@ -68,7 +68,7 @@ def worded(policy: Policy, found: pl.DataFrame) -> pl.DataFrame:
 
 def _holds(condition: Condition) -> pl.Expr:
     """A comparison; a null signal passes none (unknown is not bad)."""
-    # In the signal's own precision: 2 of 5 is 0.4 as float32, but more than 0.4 as float64. Times 1: booleans are numbers.
+    # In the precision of the signal: 2 of 5 is 0.4 as float32, but more than 0.4 as float64. Times 1 for booleans.
     value = pl.col(condition.signal) * 1
     comparisons: dict[Comparison, pl.Expr] = {
         "below": value < condition.threshold,
