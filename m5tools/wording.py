@@ -17,6 +17,15 @@ import xxhash
 WORD: Final = r"[\p{L}\p{M}\p{N}]+(?:[.,]\p{N}+)*"
 """A word is letters and digits of any script; `15.6` and `0,5` stay whole."""
 
+_UNSPACED: Final = r"\p{Han}\p{Hiragana}\p{Katakana}ー"
+COUNTED_WORD: Final = (
+    r"\p{Han}{1,3}|\p{Hiragana}+|[\p{Katakana}ー]+|"
+    rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+(?:[.,]\p{{N}}+)*"
+)
+"""A word, where words are only counted. Chinese and Japanese put no space between them, so a run of `WORD` may be a
+whole title; there a change of script begins another word, and so does every fourth Chinese character (few words are
+longer)."""
+
 LONGEST_RUN: Final = 3
 SHORTEST_PHRASE: Final = 12
 """UTF-8 bytes, not characters: four Chinese characters say as much as a dozen Latin letters."""

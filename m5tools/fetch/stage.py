@@ -37,7 +37,7 @@ class Fetch(Stage):
     """See the module."""
 
     name: ClassVar[str] = "fetch"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("fetched", "assets")
     stops_by_itself: ClassVar[bool] = True
 

@@ -36,6 +36,9 @@ def signals(sound: Sound) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns of `signals_audio` (without id, state, reason and origin) and of `previews_audio` (without id)."""
     samples = sound.samples
     energy, whole = _energy(samples, sound.rate)
+    offset = float(np.add.reduce(samples)) / len(samples)
+    # A constant offset is nothing to hear, and recorders with a bad one are common; a smaller one hides no silence.
+    audible = energy if offset**2 < _power(SILENCE_DBFS) else _energy(samples - np.float32(offset), sound.rate)[0]
     peaks = _stretches(samples)
     low, low_rate = lowered(samples, sound.rate)
     spectrum = fingerprint.spectra(low, low_rate)
@@ -47,8 +50,8 @@ def signals(sound: Sound) -> tuple[dict[str, Any], dict[str, Any]]:
         "channels": sound.channels,
         "level_dbfs": 10 * math.log10(max(whole, _power(FLOOR_DBFS))),
         "loudness_lufs": loudness(blocks, sound.rate),
-        "silence_share": int(np.count_nonzero(energy < _power(SILENCE_DBFS))) / len(energy),
-        "dc": float(np.add.reduce(samples)) / len(samples),
+        "silence_share": int(np.count_nonzero(audible < _power(SILENCE_DBFS))) / len(audible),
+        "dc": offset,
         "bandwidth_hz": bandwidth(blocks, sound.rate),
         "speech_share": speech_share(spectrum),
         "fingerprint": fingerprint.landmarks(spectrum.bands),

@@ -22,7 +22,9 @@ QUIET: Final = 1e-3  # −30 dB of the loudest frame
 
 
 def speech_share(spectra: Spectra) -> float:
-    """The share of frames that are voiced and within 30 dB of the loudest, 0–1."""
+    """The share of frames that are voiced and within 30 dB of the loudest, 0–1; 0 below 800 Hz, too low for a pitch."""
+    if spectra.rate < 2 * HIGHEST_PITCH_HZ:
+        return 0.0
     power = spectra.power[::EVERY]
     total = np.add.reduce(power, axis=1)
     loudest = float(total.max())

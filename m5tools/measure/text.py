@@ -66,7 +66,7 @@ def signals(
     measured = rows.select(
         "product_id",
         title_chars=title.str.len_chars(),
-        title_words=title.str.count_matches(wording.WORD),
+        title_words=title.str.count_matches(wording.COUNTED_WORD),
         title_says_nothing=wording.title_says_nothing(pl.col("titled"), placeholders),
         title_repetition_share=_repeated_words(title),
         description_chars=description.str.len_chars(),

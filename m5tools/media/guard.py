@@ -190,7 +190,11 @@ _MAGIC: Final[tuple[tuple[bytes, Modality | None, str], ...]] = (
 )
 _RIFF: Final = {b"WEBP": (_I, "image/webp"), b"AVI ": (_V, "video/x-msvideo"), b"WAVE": (_A, "audio/wav")}
 _AUDIO_BRANDS: Final = (b"M4A ", b"M4B ", b"M4P ")
-_IMAGE_BRANDS: Final = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"mif1": "image/heif"}
+_IMAGE_BRANDS: Final = {
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "image/heic"),
+    **dict.fromkeys((b"mif1", b"msf1"), "image/heif"),
+}
 
 
 def sniff(head: bytes) -> tuple[Modality | None, str]:
@@ -236,7 +240,7 @@ def _mp4_brand(head: bytes) -> tuple[Modality, str]:
 
 def _text(head: bytes) -> tuple[Modality | None, str]:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
-    if start.startswith((b"<svg", b"<?xml")) and b"<svg" in start:
+    if start.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in start and b"<html" not in start:
         return _I, "image/svg+xml"
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<!--")):
         return None, "text/html"

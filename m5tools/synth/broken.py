@@ -18,6 +18,7 @@ _PAGE: Final = (
     '{{"error": "{text}", "status": {status}, "request": "{number:x}"}}',
     "{status} page: {text}\n",
 )
+_NOISE: Final = 0.2
 _TEXTS: Final = ("Not Found", "Access Denied", "Forbidden", "Gone", "Too Many Requests", "Service Unavailable")
 _STATUSES: Final = (200, 403, 404, 410, 429, 503)
 
@@ -38,12 +39,15 @@ def spoiled(content: bytes, fault: Reason, wanted: Modality, rng: np.random.Gene
     if fault is Reason.TRUNCATED:
         return content[: int(len(content) * rng.uniform(0.05, 0.95))]
     if fault is Reason.UNDECODABLE:
-        return rng.bytes(int(rng.integers(200, 6000))) if rng.random() < 0.4 else _hollow(content, rng)
+        return _hollow(content, rng)
     return content
 
 
 def _something_else(wanted: Modality, rng: np.random.Generator) -> bytes:
-    """An error page, an error in JSON or XML, a PDF; where no picture is wanted, also an empty pixel."""
+    """An error page, an error in JSON or XML, a PDF, noise of no known type; where no picture is wanted, also an empty
+    pixel."""
+    if rng.random() < _NOISE:
+        return b"\x07" + rng.bytes(int(rng.integers(200, 6000)))  # no signature begins with this byte
     kind = int(rng.integers(len(_PAGE) + (1 if wanted is Modality.IMAGE else 2)))
     if kind > len(_PAGE):
         return _PIXEL

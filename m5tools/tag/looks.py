@@ -21,6 +21,8 @@ LOOKS: Final = ("alike_titles", "alike_categories", "alike_brands")
 FLAT_SHARE: Final = 0.5
 NEAR: Final = 31
 """Bits of 256 in which PDQ hashes of one picture may differ, as its authors have it."""
+POINTS: Final = 64
+"""PDQ looks at 64 × 64 points: where a picture has fewer, the points between make different pictures one look."""
 DOUBTED: Final = 3
 """Titles from which on it is looked whether pictures that share a word look the same: fewer make no crowd."""
 _WORDS: Final = 8
@@ -28,11 +30,12 @@ _SCHEMA: Final = {"asset_id": pl.String} | dict.fromkeys(LOOKS, pl.UInt32)
 
 
 def alike(dataset: Dataset) -> pl.DataFrame:
-    """`asset_id`, `alike_titles`, `alike_categories`, `alike_brands` of each flat picture: different titles, categories
-    and brands of the products that show it or one that looks the same."""
+    """`asset_id`, `alike_titles`, `alike_categories`, `alike_brands` of each flat picture of 64 × 64 pixels and more:
+    different titles, categories and brands of the products that show it or one that looks the same."""
+    large = pl.min_horizontal("width", "height") >= POINTS
     flat = (
         dataset.scan("signals_image")
-        .filter(pl.col("state") == State.PRESENT.value, pl.col("flat_share") >= FLAT_SHARE)
+        .filter(pl.col("state") == State.PRESENT.value, pl.col("flat_share") >= FLAT_SHARE, large)
         .select("asset_id", "pdq")
         .drop_nulls()
         .collect()

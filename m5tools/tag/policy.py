@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from m5tools import documents, resources, schema
@@ -35,10 +35,10 @@ class Condition(_Model):
     """One comparison of a signal with a threshold; exactly one of the four."""
 
     signal: str
-    below: float | None = None
-    above: float | None = None
-    at_least: float | None = None
-    at_most: float | None = None
+    below: FiniteFloat | None = None
+    above: FiniteFloat | None = None
+    at_least: FiniteFloat | None = None
+    at_most: FiniteFloat | None = None
 
     @model_validator(mode="after")
     def _one_comparison(self) -> Condition:

@@ -45,7 +45,7 @@ class Tag(Stage):
     """See the module."""
 
     name: ClassVar[str] = "tag"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 7
     writes: ClassVar[tuple[str, ...]] = ("tags", "modalities")
 
     config: TagConfig

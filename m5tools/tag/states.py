@@ -35,7 +35,9 @@ def files(listed: pl.DataFrame, outcomes: Mapping[Modality, pl.DataFrame]) -> pl
         decoded = outcomes[modality].select("asset_id", decoded="state", why="reason")
         mine = listed.filter(pl.col("modality") == modality.value)
         kinds.append(_decoded(mine, decoded))
-    own_sound = kinds[MEDIA.index(Modality.AUDIO)].select("product_id").unique()
+    sounds = MEDIA.index(Modality.AUDIO)
+    kinds[sounds] = _faulty_where_silent(kinds[sounds])
+    own_sound = kinds[sounds].select("product_id").unique()
     clips = listed.filter(pl.col("modality") == Modality.VIDEO.value).join(own_sound, on="product_id", how="anti")
     tracks = outcomes[Modality.AUDIO].filter("track")
     tracks = tracks.select("asset_id", decoded="state", why="reason")
@@ -54,6 +56,15 @@ def _decoded(listed: pl.DataFrame, decoded: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(
         state=pl.when(here).then(state).otherwise("state").cast(pl.UInt8),
         reason=pl.when(here).then(reason).otherwise("reason").cast(pl.UInt8),
+    )
+
+
+def _faulty_where_silent(listed: pl.DataFrame) -> pl.DataFrame:
+    """A film without a sound track is no fault of the film; listed as a sound file it is one."""
+    silent = pl.col("state") == State.ABSENT.value
+    return listed.with_columns(
+        state=pl.when(silent).then(State.FAILED.value).otherwise("state").cast(pl.UInt8),
+        reason=pl.when(silent).then(Reason.WRONG_TYPE.value).otherwise("reason").cast(pl.UInt8),
     )
 
 

@@ -68,7 +68,8 @@ def worded(policy: Policy, found: pl.DataFrame) -> pl.DataFrame:
 
 def _holds(condition: Condition) -> pl.Expr:
     """A comparison; a null signal passes none (unknown is not bad)."""
-    value = pl.col(condition.signal).cast(pl.Float64)
+    # In the precision of the signal: 2 of 5 is 0.4 as float32, but more than 0.4 as float64. Times 1 for booleans.
+    value = pl.col(condition.signal) * 1
     comparisons: dict[Comparison, pl.Expr] = {
         "below": value < condition.threshold,
         "above": value > condition.threshold,

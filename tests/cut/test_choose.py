@@ -81,6 +81,8 @@ def test_a_floor_leaves_no_small_category(rows: list[tuple[str, str | None, int]
     left = kept(choose.floor(fewest), frame)
     sizes = left.drop_nulls("category").group_by("category").len()["len"]
     assert sizes.is_empty() or int(sizes.min()) >= fewest  # type: ignore[arg-type]
+    large = pl.len().over("category") >= fewest
+    assert left.drop_nulls("category").equals(frame.drop_nulls("category").filter(large))
     assert left.filter(pl.col("category").is_null()).height == frame.filter(pl.col("category").is_null()).height
 
 

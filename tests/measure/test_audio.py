@@ -38,6 +38,18 @@ def test_hiss_is_silence_and_a_quiet_recording_is_not() -> None:
     assert signals(sound(sine(np.sqrt(2) * 10 ** (-45 / 20))))[0]["silence_share"] == 0
 
 
+def test_a_constant_offset_is_nothing_to_hear() -> None:
+    silent = signals(sound(np.full(32_000, 0.3, np.float32)))[0]
+    assert (silent["silence_share"], silent["dc"]) == (1, pytest.approx(0.3))
+    assert signals(sound(sine(0.3) + np.float32(0.3)))[0]["silence_share"] == 0
+
+
+@pytest.mark.parametrize("rate", [1, 50, 200, 799])
+@pytest.mark.filterwarnings("error")
+def test_a_rate_below_any_voice_holds_no_speech(rate: int) -> None:
+    assert signals(sound(sine(0.5), rate))[0]["speech_share"] == 0
+
+
 def test_a_pause_counts_by_its_share() -> None:
     half = np.concatenate([sine(0.3), np.zeros(32_000, np.float32)])
     assert signals(sound(half))[0]["silence_share"] == pytest.approx(0.5, abs=0.02)

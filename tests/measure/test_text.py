@@ -27,6 +27,15 @@ def test_lengths_and_shares() -> None:
     assert found["digit_share"] == pytest.approx(4 / 27)
 
 
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [("洗面奶", 1), ("面霜", 1), ("不锈钢水壶带盖子", 3), ("ステンレス製の水筒", 4), ("シャンプー", 1), ("AHC黄金面霜", 3), ("iPhone 15手机壳", 3),
+     ("스테인리스 물병", 2), ("1,7 L", 2)],
+)  # fmt: skip
+def test_words_are_counted_where_no_space_parts_them(title: str, words: int) -> None:
+    assert row(title)["title_words"] == words
+
+
 def test_a_product_without_text_has_zeros_and_nulls() -> None:
     found = row(None)
     assert (found["title_chars"], found["title_words"], found["emails"], found["phones"]) == (0, 0, 0, 0)

@@ -56,6 +56,18 @@ def test_videos_are_known_by_their_bytes(kind: str, mime: str) -> None:
     assert sniff(data[:4096]) == (Modality.VIDEO, f"video/{mime}")
 
 
+@pytest.mark.parametrize("brand", ["heic", "heix", "heim", "hevc", "mif1", "msf1", "avif"])
+def test_photographs_of_telephones_are_pictures_whatever_their_brand(brand: str) -> None:
+    head = b"\x00\x00\x00\x18ftyp" + brand.encode() + b"\x00\x00\x00\x00mif1heic"
+    assert sniff(head)[0] is Modality.IMAGE
+
+
+@pytest.mark.parametrize("start", ["<svg ", "<!-- by a program -->\n<svg ", "<!DOCTYPE svg PUBLIC '-//W3C'>\n<svg "])
+def test_drawings_are_known_behind_a_comment(start: str) -> None:
+    assert sniff(f"{start}width='9'></svg>".encode()) == (Modality.IMAGE, "image/svg+xml")
+    assert sniff(f"<!-- a page -->\n<html><body>{start}".encode()) == (None, "text/html")
+
+
 @pytest.mark.parametrize(
     ("head", "mime"),
     [

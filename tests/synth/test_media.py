@@ -63,7 +63,7 @@ def content(crawl: Path, path: str) -> bytes:
     found = file.read_bytes()
     if not found:
         raise Unreadable(Reason.EMPTY)
-    if found.lstrip().startswith((b"<!DOC", b"<html", b"<?xml", b"%PDF", b"GIF8")) or found.isascii():
+    if found.lstrip().startswith((b"<!DOC", b"<html", b"<?xml", b"%PDF", b"GIF8", b"\x07")) or found.isascii():
         raise Unreadable(Reason.WRONG_TYPE)
     return found
 
@@ -104,7 +104,8 @@ def clip(data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
 
 def track(data: bytes) -> np.ndarray:
     try:
-        wave: np.ndarray = soundfile.read(io.BytesIO(data))[0]
+        # No more than an hour: of some Ogg files libsndfile says 2 ** 32 frames too many, and reads what is there.
+        wave: np.ndarray = soundfile.read(io.BytesIO(data), 60 * 60 * 48_000)[0]
     except soundfile.LibsndfileError as error:
         raise Unreadable(Reason.UNDECODABLE) from error
     return wave

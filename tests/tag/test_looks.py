@@ -103,3 +103,8 @@ def test_different_pictures_that_share_a_part_of_their_hashes_are_not_one_look(
 def test_no_picture_at_all(make_dataset: Callable[..., Dataset]) -> None:
     empty = make_dataset({table: [] for table in ("products", "media", "fetched", "corpus_assets", "signals_image")})
     assert alike(empty).is_empty()
+
+
+def test_pictures_of_fewer_points_than_the_hash_looks_at_have_no_look(make_dataset: Callable[..., Dataset]) -> None:
+    rows = listing({f"{side}": encoded(drawing(0), side, 90) for side in (32, 40, 63, 64, 200)})
+    assert alike(make_dataset(rows))["asset_id"].to_list() == ["200", "64"]

@@ -26,6 +26,7 @@ def test_the_shipped_policy_has_a_dozen_tags() -> None:
         ({"when": [{"signal": "sharpnes", "below": 1}]}, "no number 'sharpnes'"),
         ({"when": [{"signal": "sharpness"}]}, "exactly one of"),
         ({"when": [{"signal": "sharpness", "below": 1, "above": 2}]}, "exactly one of"),
+        ({"when": [{"signal": "sharpness", "below": float("nan")}]}, "finite number"),
         ({"when": []}, "at least 1 item"),
         ({"tag": "Blank", "when": [{"signal": "sharpness", "below": 1}]}, "match pattern"),
     ],

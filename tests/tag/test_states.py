@@ -79,3 +79,21 @@ def test_failed_comes_before_pending_before_absent(products: list[Any]) -> None:
         assert told[f"p{p}", "image"][0][0] == best.value
         assert told[f"p{p}", "text"][0][0] == (State.PRESENT if title or words else State.ABSENT).value
         assert told[f"p{p}", "table"][0][0] == (State.PRESENT if filled else State.ABSENT).value
+
+
+def test_a_silent_film_listed_as_sound_too_is_a_fault_there() -> None:
+    """One asset, listed under both: the film's sound track is absent, the sound file is of the wrong type."""
+    none, absent = Reason.NONE.value, (State.ABSENT.value, Reason.NOT_LISTED.value, True)
+    listed = pl.DataFrame(
+        {"product_id": ["both", "both", "film"], "modality": ["video", "audio", "video"], "position": [0, 0, 0],
+         "asset_id": ["a", "a", "a"], "state": [State.PRESENT.value] * 3, "reason": [none] * 3},
+        schema_overrides={"position": pl.Int32, "state": pl.UInt8, "reason": pl.UInt8},
+    )  # fmt: skip
+    kinds = {"asset_id": pl.String, "state": pl.UInt8, "reason": pl.UInt8, "track": pl.Boolean}
+    decoded = {Modality.VIDEO: [("a", State.PRESENT.value, none, False)], Modality.AUDIO: [("a", *absent)]}
+    outcomes = {m: pl.DataFrame(decoded.get(m, []), kinds, orient="row") for m in MEDIA}
+    found = states.files(listed, outcomes).filter(pl.col("modality") == "audio").sort("product_id")
+    assert found.select("product_id", "state", "reason").rows() == [
+        ("both", State.FAILED.value, Reason.WRONG_TYPE.value),
+        ("film", State.ABSENT.value, Reason.NOT_LISTED.value),
+    ]
