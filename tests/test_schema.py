@@ -26,8 +26,8 @@ def test_every_law_has_a_stage_a_key_and_meanings() -> None:
 
 
 def test_missing_columns_become_null_and_order_is_the_laws() -> None:
-    rows = pa.table({"split": ["train"], "product_id": ["a" * 32]})
-    assert schema.conform("splits", rows).column_names == ["product_id", "split"]
+    rows = pa.table({"bridge": [False], "split": ["train"], "product_id": ["a" * 32]})
+    assert schema.conform("splits", rows).column_names == ["product_id", "split", "bridge"]
     image = schema.conform("signals_image", pa.table({"asset_id": ["x"], "state": [0], "reason": [0]}))
     assert image["width"].to_pylist() == [None]
     assert image["state"].type == pa.uint8()
