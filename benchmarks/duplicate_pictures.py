@@ -1,6 +1,6 @@
 """Which edited copies of pictures are found, and which other pictures are taken for copies, by `measure` and `dedup`.
 
-Usage: python benchmarks/duplicate_pictures.py DATA [SET …]
+Usage: python -m benchmarks.duplicate_pictures DATA [SET …]
 
 Up to 60 real pictures of each set are re-encoded, shrunk, framed, mirrored, made grey, cropped and given a badge; all
 of a set go through the real signals and the real search at once. Told are the share of copies found (by hash and
@@ -11,7 +11,6 @@ one garment in another colour, and anything else; of neardup_ukbench, the pairs 
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy.typing as npt
 import polars as pl
 from PIL import Image, ImageDraw
 
+from benchmarks.picture_copies import cropped, framed, jpeg, shrunk
 from m5tools.dedup.image import COLUMNS, copies
 from m5tools.dedup.policy import load_policy
 from m5tools.measure.image import DECODED, look, rows
@@ -33,28 +33,6 @@ SETS = {
     "tuxpaint_stamps": "**/*.png", "clothing_categories": "**/*.jpg", "grocery_fresh": "**/*Iconic.jpg",
     "icecat_spryker": "**/big_*", "neardup_ukbench": "base_images/*.jpg", "magento_luma": "**/*.jpg",
 }  # fmt: skip
-
-
-def jpeg(rgb: Rgb, quality: int = 90) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
-def shrunk(rgb: Rgb, side: int) -> Rgb:
-    small = Image.fromarray(rgb)
-    small.thumbnail((side, side))
-    return np.asarray(small)
-
-
-def framed(rgb: Rgb, share: float) -> Rgb:
-    down, across = (int(n * share) for n in rgb.shape[:2])
-    return np.pad(rgb, ((down, down), (across, across), (0, 0)), constant_values=255)
-
-
-def cropped(rgb: Rgb, share: float) -> Rgb:
-    down, across = (int(n * share) for n in rgb.shape[:2])
-    return np.ascontiguousarray(rgb[down : len(rgb) - down, across : rgb.shape[1] - across])
 
 
 def grey(rgb: Rgb) -> Rgb:

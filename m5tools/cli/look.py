@@ -62,7 +62,7 @@ def status(dataset: DatasetOption) -> None:
 
     from m5tools.dataset import open_dataset
     from m5tools.engine.progress import words
-    from m5tools.stage import remake, stale_upstream
+    from m5tools.freshness import remake, stale_upstream
 
     found = open_dataset(dataset)
     stages = found.manifest()["stages"]

@@ -26,7 +26,8 @@ from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.stage import Counts, Stage, Terms, Unit, fresh_inputs
+from m5tools.freshness import fresh_inputs
+from m5tools.stage import Counts, Stage, Terms, Unit
 
 POLL_S = 0.5
 DISCARDED = ".gone-"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
-from m5tools.stage import remake
+from m5tools.freshness import remake
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from m5tools.dataset import Dataset
 from m5tools.errors import StaleError
-from m5tools.stage import Work, fresh_inputs, remake, stale_upstream
+from m5tools.freshness import fresh_inputs, remake, stale_upstream
+from m5tools.stage import Work
 from m5tools.tag.stage import Tag
 from m5tools.vocabulary import State
 from m5tools.wording import category_key

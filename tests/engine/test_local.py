@@ -28,8 +28,9 @@ from m5tools.engine.pool import Pool, _Worker
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import verify
 from m5tools.errors import StageFailed, StaleError, UsageError
+from m5tools.freshness import stale_upstream
 from m5tools.journal import Journal
-from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work, stale_upstream
+from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 
 class ToyConfig(StageConfig):

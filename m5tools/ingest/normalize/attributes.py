@@ -15,13 +15,14 @@ from m5tools.ingest.normalize.distinct import Texts
 from m5tools.ingest.normalize.names import told_by
 from m5tools.ingest.normalize.numbers import Decimal
 from m5tools.ingest.normalize.plain import FORMS, SINGLE, Plain, plain
-from m5tools.ingest.normalize.quantity import Locale, Quantity, quantity
+from m5tools.ingest.normalize.quantity import quantity
+from m5tools.ingest.normalize.stated import Locale, Quantity
 
 
 def attributes(frame: pl.DataFrame, decimals: pl.Series | None = None) -> pl.DataFrame:
     """Add `name`, `value`, `number`, `unit`, `numbers` and `form` to `name_raw` and `value_raw`.
 
-    `numbers` are all numbers of a value, `form` says what they are to each other (see `quantity.Form`); `number` is the
+    `numbers` are all numbers of a value, `form` says what they are to each other (see `stated.Form`); `number` is the
     one of a value that is a single exact quantity. A value that is not wholly read stays text: all four are null.
 
     Args:

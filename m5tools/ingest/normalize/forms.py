@@ -11,8 +11,8 @@ from m5tools.ingest.normalize import grammar
 from m5tools.ingest.normalize.marking import is_markable, marked
 from m5tools.ingest.normalize.measures import Measures, may_be_negative, split
 from m5tools.ingest.normalize.numbers import number
-from m5tools.ingest.normalize.quantity import Form, Locale, Quantity
 from m5tools.ingest.normalize.sides import sides
+from m5tools.ingest.normalize.stated import Form, Locale, Quantity
 from m5tools.ingest.normalize.units import COUNT, PIECES, Unit, convert, unit_of
 from m5tools.ingest.normalize.wording import plainly
 

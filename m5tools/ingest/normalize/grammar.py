@@ -11,7 +11,7 @@ from typing import Final
 from m5tools.ingest.normalize import phrases
 from m5tools.ingest.normalize.marking import CLOSE, GAP, OPEN
 from m5tools.ingest.normalize.numbers import LITERAL
-from m5tools.ingest.normalize.quantity import Form
+from m5tools.ingest.normalize.stated import Form
 
 _FRACTION: Final = r"(?:\d{1,4}(?:\s+|\s?-\s?))?\d{1,2}\s?[/⁄]\s?\d{1,2}"
 _AMOUNT: Final = rf"(?:{_FRACTION}|{LITERAL})"

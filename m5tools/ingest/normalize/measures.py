@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from m5tools.ingest.normalize import grammar
 from m5tools.ingest.normalize.numbers import number
-from m5tools.ingest.normalize.quantity import Locale
+from m5tools.ingest.normalize.stated import Locale
 from m5tools.ingest.normalize.units import COUNT, PIECES, Unit, convert, unit_of
 
 _PARTS_OF: Final = frozenset({2, 3, 4, 5, 8, 10, 16, 32, 64})

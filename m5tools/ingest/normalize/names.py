@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from m5tools.ingest.normalize import units
-from m5tools.ingest.normalize.quantity import Locale
+from m5tools.ingest.normalize.stated import Locale
 
 # Names under which shops list codes, models and generations (5G): what stands there is a name written in digits.
 _CODES: Final = re.compile(

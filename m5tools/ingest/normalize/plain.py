@@ -15,7 +15,7 @@ import polars as pl
 
 from m5tools.ingest.normalize import units
 from m5tools.ingest.normalize.phrases import BEGINNINGS
-from m5tools.ingest.normalize.quantity import LONGEST, Form
+from m5tools.ingest.normalize.stated import LONGEST, Form
 
 # Three digits behind a point may be thousands, and a leading zero a code: those are for the grammar.
 _NUMBER: Final = r"((?:0|[1-9][0-9]{0,6})(?:\.[0-9]{1,2}|\.[0-9]{4,6})?)"

@@ -8,7 +8,7 @@ from typing import Final
 from m5tools.ingest.normalize import phrases
 from m5tools.ingest.normalize.marking import marked
 from m5tools.ingest.normalize.measures import Measures, split
-from m5tools.ingest.normalize.quantity import Form, Quantity
+from m5tools.ingest.normalize.stated import Form, Quantity
 
 _LETTER: Final = re.compile(
     rf"(?:^|(\s*[x×*/,;|]\s*|\s+))\(?({phrases.NAMED_SIDES})\)?\s?[.:=]?\s?(?=\.?\d)", re.IGNORECASE

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from m5tools.ingest.normalize.phrases import CURRENTS
-from m5tools.ingest.normalize.quantity import Locale
+from m5tools.ingest.normalize.stated import Locale
 
 # A dash that touches a number only is its sign, or as good as a hyphen where it is the sign of a range.
 _MINUS: Final = re.compile(r"(?:^|(?<=[\s~(]))[–—‒−](?=\.?\d)")

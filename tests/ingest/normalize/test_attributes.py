@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m5tools.ingest.normalize.attributes import attributes
-from m5tools.ingest.normalize.quantity import Locale, quantity
+from m5tools.ingest.normalize.quantity import quantity
+from m5tools.ingest.normalize.stated import Locale
 
 
 def read(pairs: list[tuple[str, str | None]], decimals: list[str | None] | None = None) -> list[tuple[object, ...]]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m5tools.ingest.normalize import units
-from m5tools.ingest.normalize.quantity import Locale, quantity
+from m5tools.ingest.normalize.quantity import quantity
+from m5tools.ingest.normalize.stated import Locale
 
 READ = {
     "single": {
