@@ -1,7 +1,7 @@
 """What is out of date, and which command mends it.
 
-A finished stage keeps the fingerprints of what it read. Where one of these no longer is that of the stage that wrote it,
-the stage is stale, and so is all that was made from it.
+A finished stage keeps the fingerprints of what it read. Where one of these is no longer that of the stage that wrote
+it, the stage is stale, and so is all that was made from it.
 """
 
 from __future__ import annotations
