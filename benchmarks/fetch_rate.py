@@ -64,8 +64,8 @@ if __name__ == "__main__":
 
 
 def pictures(count: int, seed: int) -> list[bytes]:
-    """So many different JPEGs: the real ones, then crops of them."""
-    files = sorted(f for f in DATA.rglob("*.jpg") if f.stat().st_size > 8_000)
+    """So many different JPEGs: the real ones, then crops of them; a damaged file among them would be refused."""
+    files = sorted(f for f in DATA.rglob("*.jpg") if f.stat().st_size > 8_000 and f.read_bytes()[:2] == b"\xff\xd8")
     draw, made = random.Random(seed), []
     while len(made) < count:
         file = files[len(made) % len(files)]
