@@ -85,24 +85,39 @@ def texts(count: int, shared: bool = False) -> pl.DataFrame:
 def dataset_of(folder: Path, rows: pl.DataFrame) -> Dataset:
     """A dataset whose products say nothing but these texts, each of another seller."""
     dataset = Dataset(folder)
-    ids = [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(rows.height)]
+    with dataset.changing() as manifest:
+        partitions = max(4, rows.height // ROWS_A_PARTITION)
+        manifest |= {"format": FORMAT, "partitions": partitions, "crawls": [], "stages": {}}  # type: ignore[typeddict-item]
+    deliver(dataset, "c1", rows, 0)
+    return dataset
+
+
+def deliver(dataset: Dataset, crawl: str, rows: pl.DataFrame, known: int) -> None:
+    """Another crawl of texts, as the stages up to `measure` would have left it.
+
+    Args:
+        dataset: where to.
+        crawl: its name.
+        rows: title and description.
+        known: how many products there are, after which these are numbered.
+    """
+    ids = [hashlib.sha256(str(known + i).encode()).hexdigest()[:32] for i in range(rows.height)]
     products = rows.with_columns(
-        product_id=pl.Series(ids), crawl_id=pl.lit("c1"), source=pl.lit("shop"), content_hash=pl.Series(ids),
-        seller=pl.Series([f"seller {i % 997}" for i in range(rows.height)]),
+        product_id=pl.Series(ids), crawl_id=pl.lit(crawl), source=pl.lit("shop"), content_hash=pl.Series(ids),
+        seller=pl.Series([f"seller {(known + i) % 997}" for i in range(rows.height)]),
         category=pl.lit([], dtype=pl.List(pl.String)),
         origin_file=pl.lit("made"), origin_offset=pl.int_range(rows.height),
     )  # fmt: skip
-    partitions = max(4, rows.height // ROWS_A_PARTITION)
-    home = products.select(partition_of(pl.col("product_id"), partitions)).to_series()
+    home = products.select(partition_of(pl.col("product_id"), dataset.partitions)).to_series()
     stages: dict[str, StageEntry] = {}
     for table in TABLES:
         law = schema.law(table)
-        for i in range(partitions):
-            part = f"c1/part-{i:05d}" if "crawl_id" in law.key else f"part-{i:05d}"
+        for i in range(dataset.partitions):
+            part = f"{crawl}/part-{i:05d}" if "crawl_id" in law.key else f"part-{i:05d}"
             mine = products.filter(home == i).sort("product_id") if table == "products" else None
             data = schema.empty(table) if mine is None else filled(table, mine)
             dataset.write(table, part, data)
-        entry = "ingest/c1" if law.stage == "ingest" else law.stage
+        entry = f"ingest/{crawl}" if law.stage == "ingest" else law.stage
         stages[entry] = StageEntry(
             stage=law.stage,
             version=1,
@@ -115,9 +130,8 @@ def dataset_of(folder: Path, rows: pl.DataFrame) -> Dataset:
             writes=[],
         )
     with dataset.changing() as manifest:
-        crawls = [{"source": "shop", "crawl_id": "c1", "media_root": None}]
-        manifest |= {"format": FORMAT, "partitions": partitions, "crawls": crawls, "stages": stages}  # type: ignore[typeddict-item]
-    return dataset
+        manifest["crawls"].append({"source": "shop", "crawl_id": crawl, "media_root": None})
+        manifest["stages"] |= stages
 
 
 def filled(table: str, rows: pl.DataFrame) -> pa.Table:

@@ -1,13 +1,16 @@
 """The stage `compare`: candidate pairs from every kind of evidence, each laid side by side.
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
-partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many titles each word stands) →
-`keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and
-per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that
-share the most) → `compare` (a unit per partition: all evidence about its pairs) → `close` (one unit: the generation is
-whole). Memory is that of one band over all products, or of the candidates of one partition.
+partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
+:mod:`m5tools.dedup.sought`) → `vocabulary` (one unit: in how many titles each word stands) → `keys` (a unit per
+partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the
+rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that share the most) →
+`recall` (a unit per partition: the old products that stand in some pair are read again) → `compare` (a unit per
+partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one band over
+all products, or of the candidates of one partition.
 
-What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
+Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
+are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
 """
 
 from __future__ import annotations
@@ -22,34 +25,35 @@ import polars as pl
 from pydantic import Field
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dataset import Dataset, Manifest
+from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, nearest
 from m5tools.dedup.comparison import comparisons
-from m5tools.dedup.identifiers import identifier_pairs
 from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
-from m5tools.dedup.products import Gathered, gather, listing_once
-from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
-from m5tools.dedup.shown import FILES, file_pairs, in_common
-from m5tools.dedup.table import table_pairs
-from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
-from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
-from m5tools.dedup.vocabulary import Vocabulary, counted, merged
+from m5tools.dedup.products import Gathered, gather, listed_media, listing_once, numbered
+from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
+from m5tools.dedup.shown import FILES, files_of, in_common
+from m5tools.dedup.sought import (
+    TITLES,
+    VOCABULARIES,
+    band_columns,
+    counts_of,
+    index_terms,
+    keys_of,
+    known_keys,
+    with_sources,
+)  # fmt: skip
+from m5tools.dedup.text import description_bands, title_bands
+from m5tools.dedup.tokens import sets_of, tokens_of
+from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged
 from m5tools.generations import Generations
-from m5tools.joins.bands import joined, neighbours, union
+from m5tools.joins.bands import union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-
-_WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
-"""Vocabulary → the tokens that it counts."""
 
 _GROUND = "ground.json"
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
-
-_KEYS = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "model", "table_key",
-    "media_key", "table_pairs",
-)  # fmt: skip
+_WHOLE = ("identifiers", "equal_texts", "tables")
 _COMPARED = (
     "product_id", "crawl_id", "source", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
 )  # fmt: skip
@@ -66,8 +70,8 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 1
-    writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared")
+    version: ClassVar[int] = 2
+    writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "word_counts")
 
     config: CompareConfig
 
@@ -81,7 +85,7 @@ class Compare(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "gather", "vocabulary", "keys", "evidence", "nearest", "compare", "close")
+        return ("ground", "gather", "vocabulary", "keys", "evidence", "nearest", "recall", "compare", "close")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -106,115 +110,154 @@ class Compare(Stage):
         gathered = Gathered(work.scratch, work.dataset.partitions)
         match round_name:
             case "ground":
-                base = None if work.terms.refresh else comparisons_of(work.dataset, self.policy).base()
-                atomic.write_json(work.scratch / _GROUND, {"base": base})
-                return {}
+                return self._begin(work)
             case "gather":
                 return self._gather(work, gathered, unit.args["partition"])
             case "vocabulary":
-                return self._count(gathered)
+                return self._count(work, gathered)
             case "keys":
                 return self._keys(gathered, unit.args["partition"])
             case "evidence":
-                return self._evidence(gathered, **unit.args)
+                return self._evidence(work, gathered, **unit.args)
             case "nearest":
-                return self._nearest(gathered, unit.args["partition"])
+                pairs = nearest(gathered, unit.args["partition"], self.policy)
+                gathered.write("pairs", f"nearest-{unit.key}", pairs)
+                return {}
+            case "recall":
+                return self._recall(work, gathered, unit.args["partition"])
             case "compare":
                 return self._compare(work, gathered, unit.args["partition"])
             case _:
                 return self._close(work)
 
+    def _begin(self, work: Work) -> Counts:
+        grown = comparisons_of(work.dataset, self.policy)
+        base = None if work.terms.refresh else grown.base()
+        if self._index(work.dataset).base() != base:
+            base = None
+        listed = (work.dataset.folder("media") / crawl for crawl in grown.since(base))
+        parts = [part for folder in listed for part in folder.glob("[!.]*.parquet")]
+        shows = any(pl.scan_parquet(part).select(pl.len()).collect().item() for part in parts)
+        atomic.write_json(work.scratch / _GROUND, {"base": base, "shows": shows})
+        return {}
+
     def _gather(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        policy, grown = self.policy, comparisons_of(work.dataset, self.policy)
+        policy, dataset, grown = self.policy, work.dataset, comparisons_of(work.dataset, self.policy)
         base = _base(work)
-        products, facts, files = gather(work.dataset, partition, policy)
         known = grown.known(base, partition)
-        products = products.with_columns(is_new=~pl.col("product_id").is_in(known.implode()))
-        gathered.write("facts", partition, facts)
-        for kind, rows in files.items():
-            gathered.write(kind, partition, rows)
+        listed = numbered(dataset, partition).with_columns(
+            is_new=~pl.col("product_id").is_in(known.implode()), is_read=pl.col("crawl_id").is_in(grown.since(base))
+        )
+        products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
         tokens = tokens_of(products, policy)
-        for kind, sets in _VOCABULARIES.items():
-            gathered.write(f"{kind}_counted", partition, counted(sets_of(tokens[sets])))
-        keys = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
-        gathered.write("bands", partition, pl.concat([products.select("row"), keys], how="horizontal"))
+        keys = keys_of(products, tokens, policy)
+        new = products.select("row", "said").join(listed.filter("is_new"), on="row", how="semi")
+        counts = counts_of(tokens.join(new, on="row", how="semi", maintain_order="left"), new["said"].count())
+        for kind, counted in counts.items():
+            gathered.write(f"{kind}_counted", partition, counted)
+        gathered.write("facts", partition, facts)
         gathered.write("tokens", partition, tokens)
         gathered.write("products", partition, products.drop("whole"))
-        delivered = products.filter(pl.col("crawl_id").is_in(grown.since(base)))
-        work.write("compared", grown.part(partition), delivered.select(_COMPARED))
-        return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
+        work.write("sought", grown.part(partition), keys.drop("row"))
+        work.write("compared", grown.part(partition), products.select(_COMPARED))
 
-    def _count(self, gathered: Gathered) -> Counts:
-        for kind in _VOCABULARIES:
-            gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
+        every = pl.concat([known_keys(dataset, partition, listed.filter(~pl.col("is_read"))), keys]).sort("row")
+        every = with_sources(every, dataset.manifest()).with_columns(listed["is_new"])
+        gathered.write("sought", partition, every.select(pl.exclude("title_words", "^.*_bands$")))
+        gathered.write("title_words", partition, every.select("row", "title_words", "origin", "once"))
+        gathered.write("bands", partition, band_columns(every, self._bands()))
+        files = self._files(dataset, partition, every) if _shows(work) else {}
+        for kind, rows in files.items():
+            gathered.write(kind, partition, rows)
+        return {"products": products.height, **{kind: files[kind].height if kind in files else 0 for kind in FILES}}
+
+    def _files(self, dataset: Dataset, partition: int, products: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        media = listed_media(dataset, dataset.scan("media", partition=partition))
+        shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
+        return {kind: files_of(dataset, shown, kind, self.policy) for kind in FILES}
+
+    def _count(self, work: Work, gathered: Gathered) -> Counts:
+        grown = comparisons_of(work.dataset, self.policy).of("word_counts")
+        before, found = grown.read(_base(work)), []
+        for kind in (*VOCABULARIES, TITLES):
+            new = merged(map(pl.read_parquet, gathered.files(f"{kind}_counted")))
+            found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
+            gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
+        work.write("word_counts", grown.part(0), pl.concat(found))
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        part = f"{part_name(partition)}.parquet"
-        words = pl.read_parquet(gathered.scratch / "tokens" / part, columns=[TITLE_WORDS]).to_series()
-        sources = pl.read_parquet(gathered.scratch / "products" / part, columns=["row", "origin", "once"])
-        keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
-        keyed = keyed.join(sources, on="row", maintain_order="left")
+        words = pl.read_parquet(gathered.part("title_words", partition))
+        keyed = rare_keys(sets_of(words["title_words"]), self._vocabulary(gathered, "words"), self.policy)
+        keyed = keyed.join(words.drop("title_words"), on="row", maintain_order="left")
         for i in range(SLICES):
             gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
         return {}
 
-    def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
-        policy = self.policy
-        if kind in FILES:
-            found = file_pairs(kind, gathered.scan(kind).collect(), policy)
-        elif kind in _WHOLE:
-            found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
-        elif kind.startswith("rare-words"):
-            shared = rare_word_pairs(gathered.scan(f"rare_words_{slice}").collect(), policy)
-            gathered.write("shared_words", kind, shared)
+    def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
+        asked = gathered.newcomers() if _base(work) is not None else None
+        if kind.startswith("rare-words"):
+            gathered.write("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
             return {}
+        if kind in FILES:
+            found = by_files(gathered, kind, asked, _shows(work), self.policy)
+        elif kind in _WHOLE:
+            found = by_keys(gathered, kind, asked, self.policy)
         else:
-            keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
-            found = joined(neighbours(keyed, policy.join.window, policy.join.cap) for keyed in keys)
+            found = by_bands(gathered, bands, asked, self.policy)
         gathered.write("pairs", kind, found.pairs)
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _nearest(self, gathered: Gathered, partition: int) -> Counts:
+    def _recall(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
-        ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
-        shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
-        nearest = most_shared(shared, first, beyond, self.policy)
-        gathered.write("pairs", f"nearest-{part_name(partition)}", nearest)
+        ends = pl.concat(pl.scan_parquet(file).select("a", "b") for file in gathered.files("pairs"))
+        rows = pl.concat([ends.select(row=side) for side in ("a", "b")]).filter(
+            pl.col("row").is_between(first, beyond, closed="left")
+        )
+        paired = rows.select((pl.col("row") - first).cast(pl.UInt32)).unique().collect()
+        read = pl.read_parquet(gathered.part("products", partition), columns=["row"])
+        asked = numbered(work.dataset, partition).join(paired, on="row", how="semi").join(read, on="row", how="anti")
+        products, facts = gather(work.dataset, partition, asked.sort("row"), self.policy)
+        gathered.write("recalled_facts", partition, facts)
+        gathered.write("recalled_tokens", partition, tokens_of(products, self.policy))
+        gathered.write("recalled_products", partition, products.drop("whole"))
         return {}
 
     def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        grown, base = comparisons_of(work.dataset, self.policy), _base(work)
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
         found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
-        if base is not None:
-            pairs = _with_newcomers(pairs, gathered)
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        products, tokens = (
-            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row")
-            for kind in ("products", "tokens")
+        products, tokens, facts = (
+            pl.concat([gathered.scan(kind), gathered.scan(f"recalled_{kind}")])
+            .join(rows, on="row", how="semi")
+            .collect()
+            .sort("row", maintain_order=True)
+            for kind in ("products", "tokens", "facts")
         )
         products = pl.concat([products, tokens.drop("row")], how="horizontal")
-        facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
         shown = in_common(gathered.scratch / "pairs", ours)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
+        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
         compared = comparisons(pairs, products, facts, shown, vocabularies, self.policy)
-        work.write("comparisons", grown.part(partition), compared)
+        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""
         grown = comparisons_of(work.dataset, self.policy)
         work.write_note(*grown.note())
+        work.write_note(*self._index(work.dataset).note())
         for file in (file for table in self.writes for file in grown.of(table).files(_base(work))):
             work.keeps(work.dataset.output(file))
         return {}
 
+    def _index(self, dataset: Dataset) -> Generations:
+        return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
+
     def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        titles = gathered.scan("products").select(pl.col("said").is_not_null().sum()).collect().item()
-        return Vocabulary(pl.read_parquet(gathered.files(kind), glob=False), titles)
+        counts, titles = (pl.read_parquet(gathered.files(name), glob=False) for name in (kind, TITLES))
+        return Vocabulary(counts, int(titles["titles"].sum()))
 
     def _bands(self) -> list[str]:
         text = self.policy.text
@@ -229,11 +272,15 @@ def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:
 
 def _base(work: Work) -> str | None:
     """The generation that this run goes on from, as its first unit found it."""
-    base: str | None = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))["base"]
+    base: str | None = _ground(work)["base"]
     return base
 
 
-def _with_newcomers(pairs: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:
-    """Pairs that hold a newcomer; all others were compared before."""
-    new = gathered.scan("products").filter("is_new").select("row").collect()["row"].implode()
-    return pairs.filter(pl.col("a").is_in(new) | pl.col("b").is_in(new))
+def _shows(work: Work) -> bool:
+    """Whether the crawls since then list files at all."""
+    return bool(_ground(work)["shows"])
+
+
+def _ground(work: Work) -> dict[str, Any]:
+    ground: dict[str, Any] = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))
+    return ground

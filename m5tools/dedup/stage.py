@@ -25,7 +25,7 @@ from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import decide, judged
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
-from m5tools.dedup.products import listing_once, sources
+from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.rivals import chosen
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
@@ -130,10 +130,9 @@ class Dedup(Stage):
         one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
         wanted = told.filter(pl.col("open") | one_to_one).select(*_PAIR, *columns)
         pool = _numbered(wanted, work).collect().sort("a", "b")
-        number = {source: i for i, source in enumerate(sources(work.dataset.manifest()))}
+        manifest = work.dataset.manifest()
         pool = pool.with_columns(
-            pl.col(f"source_{side}").replace_strict(number, default=0, return_dtype=pl.UInt16).alias(name)
-            for side, name in (("a", "origin"), ("b", "origin_b"))
+            origin=origins(pl.col("source_a"), manifest), origin_b=origins(pl.col("source_b"), manifest)
         )
         _write(work, _CHOSEN, pool.filter(chosen(pool, self.policy.wording)).select(_PAIR))
         return {}

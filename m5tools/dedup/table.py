@@ -76,10 +76,10 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Comp
     )
 
 
-def table_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
-    """Products with equal tables of some size."""
+def table_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
+    """Products with equal tables of some size; where some rows are asked about, pairs with one of these."""
     keyed = products.filter(pl.col("table_pairs") >= policy.table.min_pairs).sort("stem", "row", nulls_last=True)
-    return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap)
+    return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap, asked)
 
 
 def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:

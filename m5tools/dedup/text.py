@@ -49,19 +49,20 @@ def bands_for(similarity: float, recall: float, permutations: int) -> Bands:
     return best
 
 
-def equal_text_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
+def equal_text_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
     """Products with equal titles, and those whose offerer and whole content are equal.
 
     Args:
         products: columns row, offerer, title, description, table_key, media_key, stem.
         policy: window and cap of the join by title. Equal content is an equivalence, so it is chained without a cap
             and the chain loses nothing.
+        asked: rows of which each pair holds one; None: all.
     """
     alike = products.sort("table_key", "media_key", "row", nulls_last=True)
-    by_title = neighbours(alike.select("row", key="title"), policy.join.window, policy.join.cap)
+    by_title = neighbours(alike.select("row", key="title"), policy.join.window, policy.join.cap, asked)
     filled = alike.filter(pl.any_horizontal(pl.col("title", "description", "table_key", "media_key").is_not_null()))
     content = pl.struct("offerer", "title", "description", "table_key", "media_key").hash()
-    return joined((by_title, neighbours(filled.select("row", key=content), 1, None)))
+    return joined((by_title, neighbours(filled.select("row", key=content), 1, None, asked)))
 
 
 def title_bands(rules: TextRules) -> Bands:

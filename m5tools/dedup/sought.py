@@ -1,0 +1,95 @@
+"""The index that candidates are sought in: keys of every product, and in how many titles each word stands.
+
+It is stored by generations, so that a later crawl is matched against it and only the texts of new products are read and
+cut. Some columns are hashes by Polars, which another version of it may compute otherwise: see :func:`index_terms`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+
+from m5tools import schema
+from m5tools.dataset import Dataset, Manifest
+from m5tools.dedup.policy import ComparePolicy
+from m5tools.dedup.products import listing_once, origins
+from m5tools.dedup.text import band_keys
+from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of
+from m5tools.dedup.vocabulary import COUNTS, counted
+
+VOCABULARIES: Final = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
+"""Vocabulary → the tokens that it counts."""
+TITLES: Final = "titles"
+
+
+def index_terms(made_by: Any) -> Any:
+    """Under which terms the index can be gone on from: those of the comparisons, and how hashes come out."""
+    return [made_by, pl.Series(["m5"]).hash().item()]
+
+
+def keys_of(products: pl.DataFrame, tokens: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
+    """What products are sought by.
+
+    Args:
+        products: gathered columns, in order of rows.
+        tokens: theirs, in the same order.
+        policy: bands.
+
+    Returns:
+        row and the columns of the table `sought`.
+    """
+    bands = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
+    listed = (
+        pl.when(pl.col(f"{text}_0").is_not_null()).then(pl.concat_list(f"^{text}_\\d+$")).alias(f"{text}_bands")
+        for text in ("title", "description")
+    )
+    hashed = pl.when(pl.col("description").is_not_null()).then(pl.col("description").hash())
+    return pl.concat(
+        [
+            products.with_columns(hashed.alias("description"), pl.col("table_pairs").cast(pl.Int32)),
+            tokens.select(title_words=pl.col(TITLE_WORDS).fill_null([])),
+            bands.select(*listed),
+        ],
+        how="horizontal",
+    ).select("row", *schema.law("sought").names)
+
+
+def known_keys(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:
+    """What products of earlier crawls are sought by, from the index.
+
+    Args:
+        dataset: the dataset.
+        partition: which.
+        asked: product_id, crawl_id and row of these products.
+
+    Returns:
+        As :func:`keys_of`.
+    """
+    index = dataset.scan("sought", partition=partition)
+    known = asked.lazy().select("row", "product_id", "crawl_id")
+    return index.join(known, on=["product_id", "crawl_id"]).select("row", *schema.law("sought").names).collect()
+
+
+def with_sources(keys: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
+    """Adds `origin` (the source as a number) and `once` (whether it lists each product once)."""
+    return keys.with_columns(
+        origin=origins(pl.col("source"), manifest), once=pl.col("source").is_in(listing_once(manifest))
+    )
+
+
+def band_columns(keys: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The bands of `keys` as columns of their own: row, `title_0` … `description_0` …"""
+    return keys.select(
+        "row",
+        *(
+            pl.col(f"{text}_bands").list.get(int(place)).alias(f"{text}_{place}")
+            for text, _, place in (name.partition("_") for name in names)
+        ),
+    )
+
+
+def counts_of(tokens: pl.DataFrame, titled: int) -> dict[str, pl.DataFrame]:
+    """In how many products each token stands, by vocabulary, and in `titles` how many have one."""
+    counts = {kind: counted(sets_of(tokens[column])) for kind, column in VOCABULARIES.items()}
+    return counts | {TITLES: pl.DataFrame({"token": [0], "titles": [titled]}, schema=COUNTS)}
