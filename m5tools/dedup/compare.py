@@ -5,7 +5,7 @@ partition: texts of products that came or changed, cut; keys of all products, th
 :mod:`m5tools.dedup.sought`) → `vocabulary` (one unit: in how many titles each word stands) → `keys` (a unit per
 partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the
 rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that share the most) →
-`recall` (a unit per partition: the old products that stand in some pair are read again) → `compare` (a unit per
+`recall` (a unit per partition: what is stored of old products that stand in some pair) → `compare` (a unit per
 partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one band over
 all products, or of the candidates of one partition.
 
@@ -33,6 +33,7 @@ from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, gather, listed_media, listing_once, numbered
 from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
 from m5tools.dedup.shown import FILES, files_of, in_common
+from m5tools.dedup.sides import SIDE, known_sides, known_words, sides_of
 from m5tools.dedup.sought import (
     TITLES,
     VOCABULARIES,
@@ -44,7 +45,7 @@ from m5tools.dedup.sought import (
     with_sources,
 )  # fmt: skip
 from m5tools.dedup.text import description_bands, title_bands
-from m5tools.dedup.tokens import sets_of, tokens_of
+from m5tools.dedup.tokens import TITLE_WORDS, sets_of, tokens_of
 from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged
 from m5tools.generations import Generations
 from m5tools.joins.bands import union
@@ -71,7 +72,7 @@ class Compare(Stage):
 
     name: ClassVar[str] = "compare"
     version: ClassVar[int] = 2
-    writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "word_counts")
+    writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
 
     config: CompareConfig
 
@@ -150,22 +151,23 @@ class Compare(Stage):
         )
         products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
         tokens = tokens_of(products, policy)
-        keys = keys_of(products, tokens, policy)
         new = products.select("row", "said").join(listed.filter("is_new"), on="row", how="semi")
         counts = counts_of(tokens.join(new, on="row", how="semi", maintain_order="left"), new["said"].count())
         for kind, counted in counts.items():
             gathered.write(f"{kind}_counted", partition, counted)
+        keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
         gathered.write("facts", partition, facts)
-        gathered.write("tokens", partition, tokens)
-        gathered.write("products", partition, products.drop("whole"))
-        work.write("sought", grown.part(partition), keys.drop("row"))
-        work.write("compared", grown.part(partition), products.select(_COMPARED))
+        gathered.write("sides", partition, keys.join(sides, on="row", maintain_order="left").select("row", *SIDE))
+        for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
+            work.write(table, grown.part(partition), rows.drop("row"))
 
-        every = pl.concat([known_keys(dataset, partition, listed.filter(~pl.col("is_read"))), keys]).sort("row")
+        old = listed.filter(~pl.col("is_read"))
+        every = pl.concat([known_keys(dataset, partition, old), keys]).sort("row")
         every = with_sources(every, dataset.manifest()).with_columns(listed["is_new"])
-        gathered.write("sought", partition, every.select(pl.exclude("title_words", "^.*_bands$")))
-        gathered.write("title_words", partition, every.select("row", "title_words", "origin", "once"))
+        gathered.write("sought", partition, every.select(pl.exclude("^.*_bands$")))
         gathered.write("bands", partition, band_columns(every, self._bands()))
+        words = pl.concat([known_words(dataset, partition, old), tokens.select("row", TITLE_WORDS)]).sort("row")
+        gathered.write("title_words", partition, words)
         files = self._files(dataset, partition, every) if _shows(work) else {}
         for kind, rows in files.items():
             gathered.write(kind, partition, rows)
@@ -187,9 +189,10 @@ class Compare(Stage):
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        words = pl.read_parquet(gathered.part("title_words", partition))
-        keyed = rare_keys(sets_of(words["title_words"]), self._vocabulary(gathered, "words"), self.policy)
-        keyed = keyed.join(words.drop("title_words"), on="row", maintain_order="left")
+        words = pl.read_parquet(gathered.part("title_words", partition))[TITLE_WORDS]
+        sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"])
+        keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
+        keyed = keyed.join(sources, on="row", maintain_order="left")
         for i in range(SLICES):
             gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
         return {}
@@ -215,12 +218,11 @@ class Compare(Stage):
             pl.col("row").is_between(first, beyond, closed="left")
         )
         paired = rows.select((pl.col("row") - first).cast(pl.UInt32)).unique().collect()
-        read = pl.read_parquet(gathered.part("products", partition), columns=["row"])
+        read = pl.read_parquet(gathered.part("sides", partition), columns=["row"])
         asked = numbered(work.dataset, partition).join(paired, on="row", how="semi").join(read, on="row", how="anti")
-        products, facts = gather(work.dataset, partition, asked.sort("row"), self.policy)
+        sides, facts = known_sides(work.dataset, partition, asked)
+        gathered.write("recalled_sides", partition, sides)
         gathered.write("recalled_facts", partition, facts)
-        gathered.write("recalled_tokens", partition, tokens_of(products, self.policy))
-        gathered.write("recalled_products", partition, products.drop("whole"))
         return {}
 
     def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
@@ -229,17 +231,16 @@ class Compare(Stage):
         found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        products, tokens, facts = (
+        sides, facts = (
             pl.concat([gathered.scan(kind), gathered.scan(f"recalled_{kind}")])
             .join(rows, on="row", how="semi")
             .collect()
             .sort("row", maintain_order=True)
-            for kind in ("products", "tokens", "facts")
+            for kind in ("sides", "facts")
         )
-        products = pl.concat([products, tokens.drop("row")], how="horizontal")
         shown = in_common(gathered.scratch / "pairs", ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
-        compared = comparisons(pairs, products, facts, shown, vocabularies, self.policy)
+        compared = comparisons(pairs, sides, facts, shown, vocabularies, self.policy)
         work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 

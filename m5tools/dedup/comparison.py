@@ -35,7 +35,7 @@ def comparisons(
 
     Args:
         pairs: rows a < b, distinct.
-        products: gathered columns and tokens of (at least) the products in them.
+        products: row and the columns of `m5tools.dedup.sides.SIDE` of (at least) the products in them.
         facts: their facts.
         shown: pairs of products that show or play the same.
         vocabularies: of the whole dataset.
@@ -56,8 +56,7 @@ def _side_by_side(
     products = products.with_columns(
         part=branded("mpn", policy), named=branded("model", policy), words=pl.col("stem").str.split(" ")
     ).with_row_index("place")
-    # Only whether descriptions are equal is asked; a million pairs would carry two million of them along.
-    told = products.select(pl.exclude(*LISTS, "said")).with_columns(pl.col("description").hash())
+    told = products.select(pl.exclude(*LISTS)).with_columns(pl.col("description").hash())
     both = (
         compare(pairs, facts)
         .join(shown.select("a", "b", *_SHOWN), on=["a", "b"], how="left", maintain_order="left")

@@ -6,6 +6,7 @@ cut. Some columns are hashes by Polars, which another version of it may compute 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import polars as pl
@@ -18,6 +19,11 @@ from m5tools.dedup.text import band_keys
 from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of
 from m5tools.dedup.vocabulary import COUNTS, counted
 
+KEYS: Final = (
+    "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "gtin", "brand", "mpn",
+    "model", "table_key", "media_key", "table_pairs",
+)  # fmt: skip
+"""What is sought by, but bands."""
 VOCABULARIES: Final = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
 """Vocabulary → the tokens that it counts."""
 TITLES: Final = "titles"
@@ -48,7 +54,6 @@ def keys_of(products: pl.DataFrame, tokens: pl.DataFrame, policy: ComparePolicy)
     return pl.concat(
         [
             products.with_columns(hashed.alias("description"), pl.col("table_pairs").cast(pl.Int32)),
-            tokens.select(title_words=pl.col(TITLE_WORDS).fill_null([])),
             bands.select(*listed),
         ],
         how="horizontal",
@@ -66,9 +71,16 @@ def known_keys(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.Data
     Returns:
         As :func:`keys_of`.
     """
-    index = dataset.scan("sought", partition=partition)
+    return stored(dataset, "sought", partition, asked, schema.law("sought").names)
+
+
+def stored(dataset: Dataset, table: str, partition: int, asked: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    """What a table by generations holds of products, each in the version that is asked for: row and columns."""
+    rows = pl.DataFrame(pl.from_arrow(schema.empty(table))).lazy()
+    if asked.height:
+        rows = pl.scan_parquet(dataset.parts(table, partition=partition), glob=False)
     known = asked.lazy().select("row", "product_id", "crawl_id")
-    return index.join(known, on=["product_id", "crawl_id"]).select("row", *schema.law("sought").names).collect()
+    return rows.join(known, on=["product_id", "crawl_id"]).select("row", *columns).sort("row").collect()
 
 
 def with_sources(keys: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
