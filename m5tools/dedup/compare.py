@@ -42,11 +42,12 @@ from m5tools.dedup.sought import (
     index_terms,
     keys_of,
     known_keys,
+    replaced,
     with_sources,
 )  # fmt: skip
 from m5tools.dedup.text import description_bands, title_bands
 from m5tools.dedup.tokens import TITLE_WORDS, sets_of, tokens_of
-from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged
+from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.generations import Generations
 from m5tools.joins.bands import union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -151,13 +152,14 @@ class Compare(Stage):
         )
         products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
         tokens = tokens_of(products, policy)
-        new = products.select("row", "said").join(listed.filter("is_new"), on="row", how="semi")
-        counts = counts_of(tokens.join(new, on="row", how="semi", maintain_order="left"), new["said"].count())
-        for kind, counted in counts.items():
-            gathered.write(f"{kind}_counted", partition, counted)
         keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
+        came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
+        changed = listed.filter("is_read", ~pl.col("is_new"))
+        gone = known_sides(dataset, partition, replaced(dataset, partition, changed, grown.since(base)))[0]
+        for kind, counted in counts_of(came, gone).items():
+            gathered.write(f"{kind}_counted", partition, counted)
         gathered.write("facts", partition, facts)
-        gathered.write("sides", partition, keys.join(sides, on="row", maintain_order="left").select("row", *SIDE))
+        gathered.write("sides", partition, came)
         for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
             work.write(table, grown.part(partition), rows.drop("row"))
 
@@ -182,7 +184,7 @@ class Compare(Stage):
         grown = comparisons_of(work.dataset, self.policy).of("word_counts")
         before, found = grown.read(_base(work)), []
         for kind in (*VOCABULARIES, TITLES):
-            new = merged(map(pl.read_parquet, gathered.files(f"{kind}_counted")))
+            new = summed(map(pl.read_parquet, gathered.files(f"{kind}_counted")))
             found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
             gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
         work.write("word_counts", grown.part(0), pl.concat(found))

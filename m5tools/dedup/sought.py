@@ -17,7 +17,7 @@ from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.text import band_keys
 from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of
-from m5tools.dedup.vocabulary import COUNTS, counted
+from m5tools.dedup.vocabulary import COUNTS, counted, summed, taken_back
 
 KEYS: Final = (
     "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "gtin", "brand", "mpn",
@@ -101,7 +101,40 @@ def band_columns(keys: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     )
 
 
-def counts_of(tokens: pl.DataFrame, titled: int) -> dict[str, pl.DataFrame]:
-    """In how many products each token stands, by vocabulary, and in `titles` how many have one."""
-    counts = {kind: counted(sets_of(tokens[column])) for kind, column in VOCABULARIES.items()}
-    return counts | {TITLES: pl.DataFrame({"token": [0], "titles": [titled]}, schema=COUNTS)}
+def replaced(dataset: Dataset, partition: int, changed: pl.DataFrame, since: list[str]) -> pl.DataFrame:
+    """Products that changed, in the version that the index holds: row, product_id, crawl_id.
+
+    Args:
+        dataset: the dataset.
+        partition: which.
+        changed: row and product_id of these products.
+        since: crawls that the index does not hold yet.
+    """
+    if changed.is_empty():
+        return changed.select("row", "product_id", "crawl_id")
+    order = pl.Enum([crawl["crawl_id"] for crawl in dataset.manifest()["crawls"]])
+    versions = pl.scan_parquet(dataset.parts("sought", partition=partition), glob=False)
+    return (
+        versions.select("product_id", pl.col("crawl_id").cast(order))
+        .filter(~pl.col("crawl_id").cast(pl.String).is_in(since))
+        .join(changed.lazy().select("row", "product_id"), on="product_id")
+        .group_by("row", "product_id")
+        .agg(pl.col("crawl_id").max().cast(pl.String))
+        .sort("row")
+        .collect()
+    )
+
+
+def counts_of(came: pl.DataFrame, gone: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """In how many more products each token stands, by vocabulary, and in `titles` how many more have one.
+
+    Args:
+        came: title and sets of tokens of products that came or changed.
+        gone: those of the latter before they changed.
+    """
+    counts = {
+        kind: summed([counted(sets_of(came[column])), taken_back(counted(sets_of(gone[column])))])
+        for kind, column in VOCABULARIES.items()
+    }
+    titled = came["title"].count() - gone["title"].count()
+    return counts | {TITLES: pl.DataFrame({"token": [0], "titles": [titled]}, schema=COUNTS | {"titles": pl.Int32})}

@@ -31,13 +31,19 @@ def counted(sets: ShingleSets) -> pl.DataFrame:
 
 def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The counts of several parts of the dataset as one."""
-    return (
-        pl.concat([pl.DataFrame(schema=COUNTS), *parts])
-        .group_by("token")
-        .agg(pl.col("titles").sum())
-        .sort("token")
-        .cast(COUNTS)  # type: ignore[arg-type]
-    )
+    return summed(parts).filter(pl.col("titles") > 0).cast(COUNTS)  # type: ignore[arg-type]
+
+
+def summed(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Sums of counts, some of them taken back (below 0): token, titles (int32); those that come to 0 are left out."""
+    signed = [part.cast({"titles": pl.Int32}) for part in (pl.DataFrame(schema=COUNTS), *parts)]
+    sums = pl.concat(signed).group_by("token").agg(pl.col("titles").sum())
+    return sums.filter(pl.col("titles") != 0).sort("token")
+
+
+def taken_back(counts: pl.DataFrame) -> pl.DataFrame:
+    """Counts as they are taken from others."""
+    return counts.with_columns(-pl.col("titles").cast(pl.Int32))
 
 
 @dataclass(frozen=True)
