@@ -61,11 +61,11 @@ def sets_of(lists: pl.Series) -> ShingleSets:
     offsets = np.asarray(column.offsets)
     shingles = np.asarray(column.values)[offsets[0] : offsets[-1]] if len(column) else np.empty(0, np.uint32)
     bounds = offsets - offsets[0] if len(offsets) else np.zeros(1)
-    return ShingleSets(shingles.astype(np.uint64), bounds.astype(np.int64))
+    return ShingleSets(shingles, bounds.astype(np.int64))
 
 
 def _lists(sets: ShingleSets) -> pl.Series:
-    offsets, values = pa.array(sets.offsets, pa.int64()), pa.array(sets.shingles.astype(np.uint32), pa.uint32())
+    offsets, values = pa.array(sets.offsets, pa.int64()), pa.array(sets.shingles, pa.uint32())
     return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values)))
 
 
@@ -73,4 +73,4 @@ def _hashed(texts: pl.Series) -> pl.Series:
     numbered = pl.DataFrame({"text": texts}).with_row_index("place").explode("text").drop_nulls()
     numbered = numbered.with_columns(pl.col("text").hash(0).mod(2**32).cast(pl.UInt32)).unique().sort("place", "text")
     bounds = np.searchsorted(numbered["place"].to_numpy(), np.arange(len(texts) + 1))
-    return _lists(ShingleSets(numbered["text"].to_numpy().astype(np.uint64), bounds.astype(np.int64)))
+    return _lists(ShingleSets(numbered["text"].to_numpy(), bounds.astype(np.int64)))

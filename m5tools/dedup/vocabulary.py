@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _Places = np.ndarray[Any, np.dtype[np.int64]]
+_ODD = np.uint32(0x9E3779B1)
+_SLOTS_A_TOKEN = 4
 COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
 
 
 def counted(sets: ShingleSets) -> pl.DataFrame:
     """In how many texts each token stands: columns token, titles (uint32), sorted by token."""
-    tokens, counts = np.unique(sets.shingles.astype(np.uint32), return_counts=True)
+    tokens, counts = np.unique(sets.shingles, return_counts=True)
     return pl.DataFrame({"token": tokens, "titles": counts.astype(np.uint32)}, schema=COUNTS)
 
 
@@ -63,14 +65,26 @@ class Vocabulary:
 
     def places(self, sets: ShingleSets) -> tuple[_Places, _Places]:
         """Place of every token in the vocabulary and the text it stands in; tokens of no title are left out."""
-        tokens = self.counts["token"].to_numpy()
+        tokens, wanted = self.counts["token"].to_numpy(), sets.shingles
         texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
         if not tokens.size:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        wanted = sets.shingles.astype(np.uint32)
-        places = np.minimum(np.searchsorted(tokens, wanted), tokens.size - 1)
+        shift, table = self._table
+        places = table[wanted * _ODD >> shift]
+        others = np.flatnonzero(tokens[places] != wanted)
+        places[others] = np.minimum(np.searchsorted(tokens, wanted[others]), tokens.size - 1)
         known = tokens[places] == wanted
         return places[known], texts[known]
+
+    @cached_property
+    def _table(self) -> tuple[np.uint32, np.ndarray[Any, np.dtype[np.int64]]]:
+        """A hash table with one place a slot, and the shift of its hash: most tokens are found without a search."""
+        tokens = self.counts["token"].to_numpy()
+        bits = (_SLOTS_A_TOKEN * tokens.size).bit_length()
+        shift = np.uint32(32 - bits)
+        table = np.zeros(1 << bits, np.int64)
+        table[tokens * _ODD >> shift] = np.arange(tokens.size)
+        return shift, table
 
     def weighted(self, sets: ShingleSets) -> csr_array:
         """Weights of texts, scaled to length 1: float32 [texts, tokens]. Every token counts one more than its weight,
