@@ -97,9 +97,10 @@ def _products(
     )
     tables = filled.group_by("product_id").agg(
         table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(),
-        listed=plain(pl.col("value").unique().sort().str.join(" ")),
+        listed=pl.col("value").unique().sort().str.join(" "),
         table_pairs=pl.len(),
     )
+    tables = tables.with_columns(plain(pl.col("listed")))
     files = media.group_by("product_id").agg(
         media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
         files=pl.len(),

@@ -85,14 +85,15 @@ def band_keys(titles: ShingleSets, descriptions: ShingleSets, rules: TextRules) 
     Returns:
         uint64 columns `title_0` …, `description_0` …; null where there is no text.
     """
-    of_titles, of_descriptions = _keys(titles, title_bands(rules)), _keys(descriptions, description_bands(rules))
+    of_titles, of_descriptions = keys_of(titles, title_bands(rules)), keys_of(descriptions, description_bands(rules))
     return pl.DataFrame(
         [s.alias(f"title_{i}") for i, s in enumerate(of_titles)]
         + [s.alias(f"description_{i}") for i, s in enumerate(of_descriptions)]
     )
 
 
-def _keys(sets: ShingleSets, bands: Bands) -> list[pl.Series]:
+def keys_of(sets: ShingleSets, bands: Bands) -> list[pl.Series]:
+    """The key of each set in each band: uint64, null for an empty set."""
     values = digests(sets, bands.count * bands.width).reshape(bands.count, bands.width, -1)
     keys = np.zeros((bands.count, values.shape[2]), np.uint64)
     for i in range(bands.width):

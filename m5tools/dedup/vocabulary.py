@@ -27,8 +27,8 @@ COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
 
 def counted(sets: ShingleSets) -> pl.DataFrame:
     """In how many texts each token stands: columns token, titles (uint32), sorted by token."""
-    tokens, counts = np.unique(sets.shingles, return_counts=True)
-    return pl.DataFrame({"token": tokens, "titles": counts.astype(np.uint32)}, schema=COUNTS)
+    tokens = pl.DataFrame({"token": sets.shingles}, schema={"token": pl.UInt32})
+    return tokens.group_by("token").agg(titles=pl.len().cast(pl.UInt32)).sort("token")
 
 
 def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
