@@ -257,7 +257,9 @@ def main() -> None:
 
 def told(runs: dict[str, list[Run]], near: set[tuple[int, int]], count: int) -> None:
     print(f"{'side':12}{'wall':>9}{'work':>9}{'texts/s':>9}{'processor':>11}{'peak':>10}{'recall':>9}{'precision':>11}")
-    middle = {s: [statistics.median(getattr(r, f) for r in runs[s]) for f in ("wall", "work", "processor")] for s in runs}
+    middle = {
+        s: [statistics.median(getattr(r, f) for r in runs[s]) for f in ("wall", "work", "processor")] for s in runs
+    }
     for side, done in runs.items():
         pairs = found(done[-1].groups)
         wall, work, processor = middle[side]

@@ -25,7 +25,7 @@ from m5tools.dedup.tokens import (
     WHOLE_WORDS,
     sets_of,
 )
-from m5tools.dedup.vocabulary import Vocabulary
+from m5tools.dedup.vocabulary import Vocabulary, cosines, shares
 
 _WORDS_BEYOND = 3
 """Words beyond the title from which a product says something besides."""
@@ -66,14 +66,18 @@ def likenesses(
         (the lower price as a share of the higher; null where they cannot be compared), `both_titled`, `long_title` (one
         of both is long enough to name a product), `says_more` (both say something beside their titles).
     """
-    title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
-    words, everything = vocabularies.words, vocabularies.everything.weighted(whole)
-    titles, letters = words.weighted(title_words), vocabularies.letters.weighted(sets_of(products[TITLE_LETTERS]))
-    shares, holds = words.shares(title_words), words.holds(whole)
-    contained = (overlap(shares, holds, a, b) + overlap(shares, holds, b, a)) / 2
+    title_words, letters, whole = (sets_of(products[name]) for name in (TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS))
+    words = vocabularies.words.weights_of(title_words)
+    share, anywhere = shares(title_words, words), ones(whole)
+    contained = (overlap(share, anywhere, a, b) + overlap(share, anywhere, b, a)) / 2
+    weighted = (
+        cosines(title_words, words),
+        cosines(letters, vocabularies.letters.weights_of(letters)),
+        cosines(whole, vocabularies.everything.weights_of(whole)),
+    )
+    word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in weighted)
     shares_code, differs_code = _codes(products, a, b)
     differs_number = _each_has_its_own(ones(sets_of(products[NUMBERS])), a, b)
-    word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in (titles, letters, everything))
     length = products["stem"].str.len_chars().fill_null(0).to_numpy()
     beyond = whole.sizes - title_words.sizes
     return pl.DataFrame(

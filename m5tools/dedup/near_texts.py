@@ -39,7 +39,7 @@ def near_texts(
     similarity: float = 0.8,
     recall: float = 0.99,
     words: int = 5,
-    permutations: int = 128,
+    permutations: int = 64,
 ) -> NearTexts:
     """Find the texts that are nearly equal.
 

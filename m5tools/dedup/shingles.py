@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,10 +145,14 @@ def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
 
 def ones(sets: ShingleSets) -> csr_array:
     """Sets as a sparse matrix of ones: float32 [texts, 2³²]."""
+    return held(sets, np.ones(sets.shingles.size, np.float32))
+
+
+def held(sets: ShingleSets, values: F32) -> csr_array:
+    """Sets as a sparse matrix with a value for each shingle: float32 [texts, 2³²]."""
     from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
 
-    held = np.ones(sets.shingles.size, np.float32)
-    return csr_array((held, sets.shingles.astype(np.int64), sets.offsets), shape=(len(sets.sizes), 2**32))
+    return csr_array((values, sets.shingles.astype(np.int64), sets.offsets), shape=(len(sets.sizes), 2**32))
 
 
 def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
@@ -169,7 +174,7 @@ def _in_blocks(texts: pl.Series, cut: Callable[[_U8, _I64], tuple[U64, _I64]]) -
     first = np.searchsorted(offsets[:-1], np.arange(0, data.size, _BLOCK_BYTES))
     bounds = np.unique(np.concatenate([[0], first, [len(texts)]]))
     shingles, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
-    for i, j in zip(bounds[:-1], bounds[1:], strict=True):
+    for i, j in pairwise(bounds):
         members, text = cut(data[offsets[i] : offsets[j]], offsets[i : j + 1] - offsets[i])
         held = np.sort(text.astype(np.uint64) << _HALF | members)
         held = held[_firsts(held)]

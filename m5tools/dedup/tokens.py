@@ -8,11 +8,12 @@ import pyarrow as pa
 
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
-from m5tools.dedup.titles import model_codes, numbers
+from m5tools.dedup.titles import codes, is_code, model_codes, numbers
 
 TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS = "title_words", "title_letters", "whole_words"
 TITLE_CODES, WHOLE_CODES, NUMBERS = "title_codes", "whole_codes", "numbers"
 STEM, DESCRIPTION = "stem_shingles", "description_shingles"
+STEM_WORDS, STEM_NUMBERED, STEM_CODES = "stem_words", "stem_numbered", "stem_codes"
 LISTS = (
     TITLE_WORDS,
     TITLE_LETTERS,
@@ -22,6 +23,9 @@ LISTS = (
     NUMBERS,
     STEM,
     DESCRIPTION,
+    STEM_WORDS,
+    STEM_NUMBERED,
+    STEM_CODES,
 )
 
 
@@ -34,7 +38,8 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
 
     Returns:
         Columns row and lists of uint32, distinct and ascending: words and letters of the title, words of everything
-        said, model codes of both, numbers of the title, shingles of stem (none where it is short) and description.
+        said, model codes of both, numbers of the title, shingles of stem (none where it is short) and description,
+        words of the stem, those that hold a digit, and those of these that look like a model number.
     """
     stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
     cut = {
@@ -48,7 +53,9 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
         model_codes(pl.col("title"), policy).alias(TITLE_CODES),
         model_codes(pl.col("whole"), policy).alias(WHOLE_CODES),
         numbers(pl.col("title")).alias(NUMBERS),
-    )
+        pl.col("stem").str.split(" ").alias(STEM_WORDS),
+        codes(pl.col("stem")).alias(STEM_NUMBERED),
+    ).with_columns(pl.col(STEM_NUMBERED).list.eval(pl.element().filter(is_code(pl.element()))).alias(STEM_CODES))
     return products.select("row").with_columns(
         *(_lists(sets).alias(name) for name, sets in cut.items()),
         *(_hashed(named[name]).alias(name) for name in named.columns),
