@@ -4,10 +4,10 @@
 
 PYTHON is that of an environment with `pip install "datatrove[processing,io]==0.10.1" datasketch==2.0.0 polars`.
 
-The shingles are *runs of five words as datatrove's English tokenizer cuts them, digits kept*: texts of real sentences are
-put into lower case, everything but ASCII letters and digits becomes a blank, datatrove's words are joined by blanks, and
-texts that its tokenizer would then cut anew are left out. All sides cut the same words from what remains. Every fifth text
-is another one edited: a word more, a word replaced, two swapped, or up to 14 words dropped.
+The shingles are *runs of five words as datatrove's English tokenizer cuts them, digits kept*: texts of real sentences
+are put into lower case, everything but ASCII letters and digits becomes a blank, datatrove's words are joined by
+blanks, and texts that its tokenizer would then cut anew are left out. All sides cut the same words from what remains.
+Every fifth text is another one edited: a word more, a word replaced, two swapped, or up to 14 words dropped.
 
 Each side is one process that reads JSON lines and writes the lines of the texts it keeps; runs alternate. `work` is its
 time without the start of the interpreter and imports (datatrove's workers start anew in every stage, as it is made);
@@ -31,7 +31,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from scipy.sparse import csr_array
 
 from benchmarks.duplicates_rate import texts as product_texts
@@ -113,7 +112,6 @@ print(json.dumps({"work": work, "groups": {x: root(x) for x in {*parent, *(root(
 
 OURS = """
 import json, sys, time
-import polars as pl
 from m5tools.dedup.near_texts import near_texts
 folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
 began = time.perf_counter()
@@ -141,7 +139,7 @@ class Run:
 
 
 def corpus(count: int, python: str) -> list[str]:
-    rows = product_texts(2 * count)
+    rows = product_texts(range(2 * count))
     plain = [re.sub(r"[^a-z0-9]+", " ", f"{t} {d}".lower()).strip() for t, d in rows.iter_rows()]
     cut = subprocess.run([python, "-c", CUT], input="\n".join(plain), capture_output=True, text=True, check=True)
     words = [line.split() for line in cut.stdout.split("\n") if line.count(" ") > 20]

@@ -13,7 +13,7 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dedup.identifiers import branded
-from m5tools.dedup.likeness import Vocabularies, likenesses
+from m5tools.dedup.likeness import Vocabularies, likenesses, title_cosines
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import U32, ShingleSets, jaccard, ones, overlap
 from m5tools.dedup.table import compare
@@ -46,11 +46,25 @@ def comparisons(
         policy: how values are read.
 
     Returns:
-        One row a pair, with the columns of the table `comparisons`.
+        One row for each pair in which something speaks, with the columns of the table `comparisons`.
     """
-    seen = _side_by_side(pairs, products, facts, shown, policy)
-    alike = likenesses(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), vocabularies, policy)
-    return _flagged(pl.concat([seen, alike], how="horizontal")).select(schema.law("comparisons").names)
+    seen = _flagged(_side_by_side(pairs, products, facts, shown, policy))
+    titles = title_cosines(products, *_places(seen), vocabularies)
+    seen = pl.concat([seen, titles], how="horizontal").filter(_speaks(policy))
+    a, b = _places(seen)
+    alike = likenesses(products, a, b, vocabularies, policy)
+    told = pl.concat([seen, alike, _texts(products, a, b)], how="horizontal")
+    told = told.with_columns(shared_code=pl.col("common_code") | pl.col("same_model"))
+    return told.select(schema.law("comparisons").names)
+
+
+def _speaks(policy: ComparePolicy) -> pl.Expr:
+    """Whether anything at all speaks for a pair. Many are candidates by a rare word that means nothing: most of what is
+    asked of a pair is asked of the others only."""
+    worded = pl.col("word_score") + pl.col("letter_score") >= policy.rare_words.titles_alike
+    named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_model")
+    agreeing = pl.col("agreeing") + pl.col("options_agreeing") + pl.col("values_agreeing").fill_null(0) > 0
+    return worded | named | agreeing | (pl.col("equal_parts") > 0) | pl.any_horizontal(pl.col(_SHOWN) > 0)
 
 
 def _side_by_side(
@@ -66,19 +80,17 @@ def _side_by_side(
         .join(shown.select("a", "b", *_SHOWN), on=["a", "b"], how="left", maintain_order="left")
         .with_columns(pl.col(_SHOWN).fill_null(0))
     )
-    a, b = (places(products["row"], pairs[side]) for side in ("a", "b"))
-    titles, descriptions = sets_of(products[STEM]), sets_of(products[DESCRIPTION])
+    a, b = (_place(products["row"], pairs[side]) for side in ("a", "b"))
     one, other = told[a], told[b].select(pl.all().name.suffix("_b"))
-    return pl.concat([tables, one, other], how="horizontal").with_columns(
-        place=pl.Series(a),
-        place_b=pl.Series(b),
-        title_score=pl.Series(jaccard(titles, a, b), nan_to_null=True),
-        description_score=pl.Series(jaccard(descriptions, a, b), nan_to_null=True),
-        **_words(products, a, b),
-    )
+    places = pl.DataFrame({"place": a, "place_b": b})
+    return pl.concat([tables, one, other, places], how="horizontal")
 
 
-def places(rows: pl.Series, wanted: pl.Series) -> U32:
+def _places(seen: pl.DataFrame) -> tuple[U32, U32]:
+    return seen["place"].to_numpy(), seen["place_b"].to_numpy()
+
+
+def _place(rows: pl.Series, wanted: pl.Series) -> U32:
     """Where rows stand among others, each of which is there."""
     if rows.is_empty():
         return np.empty(0, np.uint32)
@@ -89,17 +101,22 @@ def places(rows: pl.Series, wanted: pl.Series) -> U32:
     return found
 
 
-def _words(products: pl.DataFrame, a: U32, b: U32) -> dict[str, pl.Series]:
-    """How the words of two stems agree, and those of them with a digit."""
+def _texts(products: pl.DataFrame, a: U32, b: U32) -> pl.DataFrame:
+    """How titles and descriptions agree, the words of two stems, and those of them with a digit."""
+    titles, descriptions = sets_of(products[STEM]), sets_of(products[DESCRIPTION])
     words, numbered, named = (sets_of(products[name]) for name in (STEM_WORDS, STEM_NUMBERED, STEM_CODES))
     mine, theirs, common = _each_and_both(words, a, b)
     own, others, shared = _each_and_both(numbered, a, b)
-    return {
-        "same_words": pl.Series((mine > 0) & (mine == common) & (theirs == common)),
-        "reworded": pl.Series((mine > common) & (theirs > common)),
-        "other_code": pl.Series((own > shared) & (others > shared)),
-        "common_code": pl.Series(_each_and_both(named, a, b)[2] > 0),
-    }
+    return pl.DataFrame(
+        {
+            "title_score": pl.Series(jaccard(titles, a, b), nan_to_null=True),
+            "description_score": pl.Series(jaccard(descriptions, a, b), nan_to_null=True),
+            "same_words": (mine > 0) & (mine == common) & (theirs == common),
+            "reworded": (mine > common) & (theirs > common),
+            "other_code": (own > shared) & (others > shared),
+            "common_code": _each_and_both(named, a, b)[2] > 0,
+        }
+    )
 
 
 def _each_and_both(sets: ShingleSets, a: U32, b: U32) -> tuple[Any, Any, Any]:
@@ -109,7 +126,7 @@ def _each_and_both(sets: ShingleSets, a: U32, b: U32) -> tuple[Any, Any, Any]:
 
 
 def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
-    """Adds the flags of texts and identifiers, and the names of the table's columns."""
+    """Adds the flags of identifiers and equal parts, and the names of the table's columns."""
     flagged = seen.with_columns(
         same_group=(pl.col("group") == pl.col("group_b")).fill_null(False),
         same_gtin=(pl.col("gtin") == pl.col("gtin_b")).fill_null(False),
@@ -118,7 +135,7 @@ def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
         other_part=(pl.col("part") != pl.col("part_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
         other_brand=_other_brand(seen),
         other_model=(pl.col("named") != pl.col("named_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
-        shared_code=pl.col("common_code") | (pl.col("named") == pl.col("named_b")).fill_null(False),
+        same_model=(pl.col("named") == pl.col("named_b")).fill_null(False),
         equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
         same_offerer=pl.col("offerer") == pl.col("offerer_b"),
         same_content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),

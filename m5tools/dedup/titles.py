@@ -23,6 +23,7 @@ SIZE = "size"
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+_PUNCTUATION = r"[^\p{L}\p{M}\p{N} ]+"
 _COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
 _NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
@@ -109,7 +110,7 @@ def codes(stem: pl.Expr) -> pl.Expr:
 def words_of(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain text as words with blanks between; model codes written in parts ("kd-g335") stand there whole as well."""
     whole = _compact(text).list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.join(" ")
-    return pl.concat_str(text.str.replace_all(_NO_WORD, " "), whole, separator=" ")
+    return pl.concat_str(text.str.replace_all(_PUNCTUATION, " "), whole, separator=" ")
 
 
 def model_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:

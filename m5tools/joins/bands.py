@@ -39,7 +39,7 @@ def neighbours(keyed: pl.DataFrame, window: int, cap: int | None) -> Joined:
         window: with how many following rows of its bucket each row is paired; 1 chains the bucket.
         cap: largest bucket that is followed; None where equality of keys proves the relation, so no bucket misleads.
     """
-    rows = keyed.drop_nulls("key").unique(["key", "row"], maintain_order=True)
+    rows = keyed.drop_nulls("key").filter(pl.col("key").is_duplicated()).unique(["key", "row"], maintain_order=True)
     rows = rows.with_columns(size=pl.len().over("key")).filter(pl.col("size") > 1)
     hubs = rows.filter(pl.col("size") > cap) if cap is not None else rows.clear()
     if cap is not None:
