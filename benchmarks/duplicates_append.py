@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.duplicates_rate import dataset_of, deliver, texts
+from benchmarks.duplicates_rate import dataset_of, deliver
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import LocalEngine
@@ -64,21 +64,22 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=100_000)
     parser.add_argument("--append", type=int, nargs="+", default=[1_000, 10_000])
     arguments = parser.parse_args()
+    old = arguments.products
     for count in arguments.append:
-        rows = texts(arguments.products + count)
+        later = range(old, old + count)
         with tempfile.TemporaryDirectory(prefix="m5-") as made:
-            grown = dataset_of(Path(made) / "grown", rows.head(arguments.products))
-            run(grown, "the first crawl", arguments.products)
-            deliver(grown, "c2", rows.tail(count), arguments.products)
+            grown = dataset_of(Path(made) / "grown", old)
+            run(grown, "the first crawl", old)
+            deliver(grown, "c2", later)
             appended = run(grown, "appended", count)
-            whole = dataset_of(Path(made) / "whole", rows.head(arguments.products))
-            deliver(whole, "c2", rows.tail(count), arguments.products)
-            full = run(whole, "both crawls in a full run", rows.height)
+            whole = dataset_of(Path(made) / "whole", old)
+            deliver(whole, "c2", later)
+            full = run(whole, "both crawls in a full run", old + count)
             newcomers = grown.read("products").filter(crawl_id="c2")["product_id"]
             mine, theirs = edges_of(grown, newcomers), edges_of(whole, newcomers)
             both = mine.join(theirs, on=mine.columns, how="semi").height
         print(
-            f"    {full / appended:.1f} times less than the full run, for {rows.height / count:.0f} times less products"
+            f"    {full / appended:.1f} times less than the full run, for {(old + count) / count:.0f} times less products"
         )
         print(f"    edges of newcomers: {mine.height:,}, full run {theirs.height:,}, in both {both:,}", flush=True)
 

@@ -15,7 +15,7 @@ from m5tools import atomic, wording
 from m5tools.dataset import Dataset, Manifest, part_name
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import codes, plain, stem, words_of
+from m5tools.dedup.titles import plain, stem, words_of
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
@@ -115,7 +115,7 @@ def _products(
     media: pl.DataFrame,
     policy: ComparePolicy,
 ) -> pl.DataFrame:
-    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn,
+    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, mpn,
     model, group, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
     description_chars, whole. `whole` is everything said in words."""
     filled = attributes.drop_nulls("value").select(
@@ -123,9 +123,10 @@ def _products(
     )
     tables = filled.group_by("product_id").agg(
         table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(),
-        listed=plain(pl.col("value").unique().sort().str.join(" ")),
+        listed=pl.col("value").unique().sort().str.join(" "),
         table_pairs=pl.len(),
     )
+    tables = tables.with_columns(plain(pl.col("listed")))
     files = media.group_by("product_id").agg(
         media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
         files=pl.len(),
@@ -157,7 +158,6 @@ def _products(
         texts.sort("row")
         .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
         .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
-        .with_columns(codes=codes(pl.col("stem")))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
         .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), model=_compact(pl.col("model")))

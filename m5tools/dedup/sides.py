@@ -15,7 +15,7 @@ from m5tools.dedup.sought import KEYS, stored
 from m5tools.dedup.table import FACTS
 from m5tools.dedup.tokens import LISTS, TITLE_WORDS
 
-SIDE: Final = (*KEYS, "content_hash", "price", "currency", "codes", *LISTS)
+SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS)
 """Columns of one side of a pair, beside its row."""
 _FACT: Final = [name for name in FACTS if name != "row"]
 

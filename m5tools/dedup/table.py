@@ -37,8 +37,8 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Comp
         contents or size. Placeholders ("other", "see description") are no facts. What a title says stands in only where
         the table is silent.
     """
-    attributes = attributes.filter(~wording.says_nothing(pl.col("value")))
-    number, unit, text = pl.col("number"), pl.col("unit"), plain(pl.col("value"))
+    attributes = attributes.filter(~wording.says_nothing(pl.col("value"))).with_columns(text=plain(pl.col("value")))
+    number, unit, text = pl.col("number"), pl.col("unit"), pl.col("text")
     kind = unit.replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String)
     read_number, read_unit = read_measure(text, policy)
     named = attributes.with_columns(

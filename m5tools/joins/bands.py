@@ -43,7 +43,7 @@ def neighbours(keyed: pl.DataFrame, window: int, cap: int | None, asked: pl.Seri
     rows = keyed.drop_nulls("key")
     if asked is not None:
         rows = met(rows, asked)
-    rows = rows.unique(["key", "row"], maintain_order=True)
+    rows = rows.filter(pl.col("key").is_duplicated()).unique(["key", "row"], maintain_order=True)
     rows = rows.with_columns(size=pl.len().over("key")).filter(pl.col("size") > 1)
     hubs = rows.filter(pl.col("size") > cap) if cap is not None else rows.clear()
     if cap is not None:
