@@ -32,6 +32,7 @@ from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, listing_once
 from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
 from m5tools.dedup.shown import FILES, in_common
+from m5tools.dedup.sides import facts_of
 from m5tools.dedup.sought import TITLES, VOCABULARIES, index_terms
 from m5tools.dedup.text import description_bands, title_bands
 from m5tools.dedup.tokens import TITLE_WORDS, sets_of
@@ -165,17 +166,11 @@ class Compare(Stage):
         ours = pl.col("a").is_between(first, beyond, closed="left")
         found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
-        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        sides, facts = (
-            pl.concat([gathered.scan(kind), gathered.scan(f"recalled_{kind}")])
-            .join(rows, on="row", how="semi")
-            .collect()
-            .sort("row", maintain_order=True)
-            for kind in ("sides", "facts")
-        )
+        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
+        sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = in_common(gathered.scratch / "pairs", ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
-        compared = comparisons(pairs, sides, facts, shown, vocabularies, self.policy)
+        compared = comparisons(pairs, sides.drop("facts"), facts_of(sides), shown, vocabularies, self.policy)
         work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 

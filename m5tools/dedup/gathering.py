@@ -78,11 +78,10 @@ def gather_partition(
     keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
     came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
     changed = listed.filter("is_read", ~pl.col("is_new"))
-    gone, _ = known_sides(dataset, partition, replaced(dataset, partition, changed, since))
+    gone = known_sides(dataset, partition, replaced(dataset, partition, changed, since))
     for kind, counted in counts_of(came, gone).items():
         gathered.write(f"{kind}_counted", partition, counted)
-    gathered.write("facts", partition, facts)
-    gathered.write("sides", partition, came)
+    gathered.keep("sides", partition, came)
     for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
         work.write(table, grown.part(partition), rows.drop("row"))
 
@@ -113,8 +112,6 @@ def recall_partition(work: Work, gathered: Gathered, partition: int) -> None:
     ends = pl.concat(pairs.select(row=side) for side in ("a", "b"))
     paired = ends.filter(pl.col("row").is_between(first, beyond, closed="left")).unique()
     rows = paired.select((pl.col("row") - first).cast(pl.UInt32)).collect()
-    came = pl.read_parquet(gathered.part("sides", partition), columns=["row"])
+    came = gathered.kept("sides", partition).select("row")
     old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
-    sides, facts = known_sides(work.dataset, partition, old)
-    gathered.write("recalled_sides", partition, sides)
-    gathered.write("recalled_facts", partition, facts)
+    gathered.keep("recalled", partition, known_sides(work.dataset, partition, old))
