@@ -15,7 +15,6 @@ are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`,
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,41 +23,27 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import Field
 
-from m5tools import atomic
 from m5tools.dataset import Dataset, Manifest
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, nearest
 from m5tools.dedup.comparison import comparisons
+from m5tools.dedup.gathering import Ground, gather_partition, list_files, recall_partition
 from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
-from m5tools.dedup.products import Gathered, gather, listed_media, listing_once, numbered
+from m5tools.dedup.products import Gathered, listing_once
 from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
-from m5tools.dedup.shown import FILES, files_of, in_common
-from m5tools.dedup.sides import SIDE, known_sides, known_words, sides_of
-from m5tools.dedup.sought import (
-    TITLES,
-    VOCABULARIES,
-    band_columns,
-    counts_of,
-    index_terms,
-    keys_of,
-    known_keys,
-    replaced,
-    with_sources,
-)  # fmt: skip
+from m5tools.dedup.shown import FILES, in_common
+from m5tools.dedup.sides import facts_of
+from m5tools.dedup.sought import TITLES, VOCABULARIES, index_terms
 from m5tools.dedup.text import description_bands, title_bands
-from m5tools.dedup.tokens import TITLE_WORDS, sets_of, tokens_of
+from m5tools.dedup.tokens import TITLE_WORDS, sets_of
 from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.generations import Generations
 from m5tools.joins.bands import union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
-_GROUND = "ground.json"
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
-_COMPARED = (
-    "product_id", "crawl_id", "source", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
-)  # fmt: skip
 
 
 class CompareConfig(StageConfig):
@@ -114,7 +99,8 @@ class Compare(Stage):
             case "ground":
                 return self._begin(work)
             case "gather":
-                return self._gather(work, gathered, unit.args["partition"])
+                grown = comparisons_of(work.dataset, self.policy)
+                return gather_partition(work, gathered, unit.args["partition"], grown, self._bands(), self.policy)
             case "vocabulary":
                 return self._count(work, gathered)
             case "keys":
@@ -126,7 +112,8 @@ class Compare(Stage):
                 gathered.write("pairs", f"nearest-{unit.key}", pairs)
                 return {}
             case "recall":
-                return self._recall(work, gathered, unit.args["partition"])
+                recall_partition(work, gathered, unit.args["partition"])
+                return {}
             case "compare":
                 return self._compare(work, gathered, unit.args["partition"])
             case _:
@@ -137,52 +124,12 @@ class Compare(Stage):
         base = None if work.terms.refresh else grown.base()
         if self._index(work.dataset).base() != base:
             base = None
-        listed = (work.dataset.folder("media") / crawl for crawl in grown.since(base))
-        parts = [part for folder in listed for part in folder.glob("[!.]*.parquet")]
-        shows = any(pl.scan_parquet(part).select(pl.len()).collect().item() for part in parts)
-        atomic.write_json(work.scratch / _GROUND, {"base": base, "shows": shows})
+        Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
         return {}
-
-    def _gather(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        policy, dataset, grown = self.policy, work.dataset, comparisons_of(work.dataset, self.policy)
-        base = _base(work)
-        known = grown.known(base, partition)
-        listed = numbered(dataset, partition).with_columns(
-            is_new=~pl.col("product_id").is_in(known.implode()), is_read=pl.col("crawl_id").is_in(grown.since(base))
-        )
-        products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
-        tokens = tokens_of(products, policy)
-        keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
-        came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
-        changed = listed.filter("is_read", ~pl.col("is_new"))
-        gone = known_sides(dataset, partition, replaced(dataset, partition, changed, grown.since(base)))[0]
-        for kind, counted in counts_of(came, gone).items():
-            gathered.write(f"{kind}_counted", partition, counted)
-        gathered.write("facts", partition, facts)
-        gathered.write("sides", partition, came)
-        for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
-            work.write(table, grown.part(partition), rows.drop("row"))
-
-        old = listed.filter(~pl.col("is_read"))
-        every = pl.concat([known_keys(dataset, partition, old), keys]).sort("row")
-        every = with_sources(every, dataset.manifest()).with_columns(listed["is_new"])
-        gathered.write("sought", partition, every.select(pl.exclude("^.*_bands$")))
-        gathered.write("bands", partition, band_columns(every, self._bands()))
-        words = pl.concat([known_words(dataset, partition, old), tokens.select("row", TITLE_WORDS)]).sort("row")
-        gathered.write("title_words", partition, words)
-        files = self._files(dataset, partition, every) if _shows(work) else {}
-        for kind, rows in files.items():
-            gathered.write(kind, partition, rows)
-        return {"products": products.height, **{kind: files[kind].height if kind in files else 0 for kind in FILES}}
-
-    def _files(self, dataset: Dataset, partition: int, products: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        media = listed_media(dataset, dataset.scan("media", partition=partition))
-        shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
-        return {kind: files_of(dataset, shown, kind, self.policy) for kind in FILES}
 
     def _count(self, work: Work, gathered: Gathered) -> Counts:
         grown = comparisons_of(work.dataset, self.policy).of("word_counts")
-        before, found = grown.read(_base(work)), []
+        before, found = grown.read(Ground.of(work.scratch).base), []
         for kind in (*VOCABULARIES, TITLES):
             new = summed(map(pl.read_parquet, gathered.files(f"{kind}_counted")))
             found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
@@ -200,12 +147,13 @@ class Compare(Stage):
         return {}
 
     def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
-        asked = gathered.newcomers() if _base(work) is not None else None
+        ground = Ground.of(work.scratch)
+        asked = gathered.newcomers() if ground.base is not None else None
         if kind.startswith("rare-words"):
             gathered.write("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
             return {}
         if kind in FILES:
-            found = by_files(gathered, kind, asked, _shows(work), self.policy)
+            found = by_files(gathered, kind, asked, ground.shows, self.policy)
         elif kind in _WHOLE:
             found = by_keys(gathered, kind, asked, self.policy)
         else:
@@ -213,36 +161,16 @@ class Compare(Stage):
         gathered.write("pairs", kind, found.pairs)
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _recall(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        first, beyond = gathered.offsets()[partition : partition + 2]
-        ends = pl.concat(pl.scan_parquet(file).select("a", "b") for file in gathered.files("pairs"))
-        rows = pl.concat([ends.select(row=side) for side in ("a", "b")]).filter(
-            pl.col("row").is_between(first, beyond, closed="left")
-        )
-        paired = rows.select((pl.col("row") - first).cast(pl.UInt32)).unique().collect()
-        read = pl.read_parquet(gathered.part("sides", partition), columns=["row"])
-        asked = numbered(work.dataset, partition).join(paired, on="row", how="semi").join(read, on="row", how="anti")
-        sides, facts = known_sides(work.dataset, partition, asked)
-        gathered.write("recalled_sides", partition, sides)
-        gathered.write("recalled_facts", partition, facts)
-        return {}
-
     def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
         found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
-        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        sides, facts = (
-            pl.concat([gathered.scan(kind), gathered.scan(f"recalled_{kind}")])
-            .join(rows, on="row", how="semi")
-            .collect()
-            .sort("row", maintain_order=True)
-            for kind in ("sides", "facts")
-        )
+        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
+        sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = in_common(gathered.scratch / "pairs", ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
-        compared = comparisons(pairs, sides, facts, shown, vocabularies, self.policy)
+        compared = comparisons(pairs, sides.drop("facts"), facts_of(sides), shown, vocabularies, self.policy)
         work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 
@@ -251,7 +179,7 @@ class Compare(Stage):
         grown = comparisons_of(work.dataset, self.policy)
         work.write_note(*grown.note())
         work.write_note(*self._index(work.dataset).note())
-        for file in (file for table in self.writes for file in grown.of(table).files(_base(work))):
+        for file in (file for table in self.writes for file in grown.of(table).files(Ground.of(work.scratch).base)):
             work.keeps(work.dataset.output(file))
         return {}
 
@@ -271,19 +199,3 @@ class Compare(Stage):
 def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:
     """The comparisons made under a policy."""
     return Generations(dataset, "comparisons", [Compare.version, policy.model_dump(mode="json")])
-
-
-def _base(work: Work) -> str | None:
-    """The generation that this run goes on from, as its first unit found it."""
-    base: str | None = _ground(work)["base"]
-    return base
-
-
-def _shows(work: Work) -> bool:
-    """Whether the crawls since then list files at all."""
-    return bool(_ground(work)["shows"])
-
-
-def _ground(work: Work) -> dict[str, Any]:
-    ground: dict[str, Any] = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))
-    return ground

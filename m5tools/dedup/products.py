@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, Manifest, part_name
@@ -53,6 +54,29 @@ class Gathered:
             pl.scan_parquet(self.part(kind, i)).with_columns((pl.col("row") + first[i]).cast(pl.UInt32))
             for i in range(self.partitions)
         )
+
+    def keep(self, kind: str, partition: int, rows: pl.DataFrame) -> None:
+        """Write one part, sorted by row, so that single rows can be taken: as it lies in memory, to be mapped."""
+        with atomic.whole_file(self.scratch / kind / f"{part_name(partition)}.arrow") as temporary:
+            rows.write_ipc(temporary, compression="uncompressed")
+
+    def kept(self, kind: str, partition: int) -> pl.DataFrame:
+        """A part that :meth:`keep` wrote, mapped into memory."""
+        file = pa.memory_map(str(self.scratch / kind / f"{part_name(partition)}.arrow"))
+        return pl.DataFrame(pl.from_arrow(pa.ipc.open_file(file).read_all()))
+
+    def take(self, kind: str, wanted: pl.Series) -> pl.DataFrame:
+        """Rows of a kind, numbered over the dataset; what else the parts hold is not read.
+
+        Every partition takes rows from nearly all others: to read these whole would cost their square.
+        """
+        found, first = [], self.offsets()
+        for i in range(self.partitions):
+            local = wanted.filter(wanted.is_between(first[i], first[i + 1], closed="left")) - first[i]
+            part = self.kept(kind, i)
+            places = local.to_frame("row").join(part.select("row").with_row_index("place"), on="row")["place"].sort()
+            found.append(part[places].with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
+        return pl.concat(found)
 
     def newcomers(self) -> pl.Series:
         """Rows of the products that no earlier crawl delivered."""

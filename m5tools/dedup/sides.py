@@ -15,7 +15,7 @@ from m5tools.dedup.sought import KEYS, stored
 from m5tools.dedup.table import FACTS
 from m5tools.dedup.tokens import LISTS, TITLE_WORDS
 
-SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS)
+SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS, "facts")
 """Columns of one side of a pair, beside its row."""
 _FACT: Final = [name for name in FACTS if name != "row"]
 
@@ -43,8 +43,8 @@ def known_words(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.Dat
     return stored(dataset, "sides", partition, asked, [TITLE_WORDS])
 
 
-def known_sides(dataset: Dataset, partition: int, asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Products of earlier crawls as they are compared, and their facts.
+def known_sides(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:
+    """Products of earlier crawls as they are compared.
 
     Args:
         dataset: the dataset.
@@ -52,10 +52,14 @@ def known_sides(dataset: Dataset, partition: int, asked: pl.DataFrame) -> tuple[
         asked: product_id, crawl_id and row of these products.
 
     Returns:
-        row and the columns of `SIDE`; and row with those of a fact.
+        row and the columns of `SIDE`.
     """
     keys = stored(dataset, "sought", partition, asked, KEYS)
     sides = stored(dataset, "sides", partition, asked, schema.law("sides").names).drop("product_id", "crawl_id")
-    both = keys.join(sides, on="row", maintain_order="left")
-    facts = sides.select("row", "facts").explode("facts", empty_as_null=False).drop_nulls().unnest("facts")
-    return both.select("row", *SIDE), facts.cast(FACTS)  # type: ignore[arg-type]
+    return keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
+
+
+def facts_of(sides: pl.DataFrame) -> pl.DataFrame:
+    """The facts of products, one a row."""
+    facts = sides.select("row", "facts").explode("facts", empty_as_null=False).drop_nulls("facts").unnest("facts")
+    return facts.cast(FACTS)  # type: ignore[arg-type]

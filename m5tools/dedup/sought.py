@@ -90,7 +90,7 @@ def with_sources(keys: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
     )
 
 
-def band_columns(keys: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def band_columns(keys: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     """The bands of `keys` as columns of their own: row, `title_0` … `description_0` …"""
     return keys.select(
         "row",
