@@ -116,8 +116,8 @@ def shares(sets: ShingleSets, weights: F32) -> csr_array:
 
 
 def _totals(sets: ShingleSets, values: F32) -> F64:
-    totals: F64 = np.bincount(np.repeat(np.arange(len(sets.sizes)), sets.sizes), values, len(sets.sizes))
-    return totals
+    texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
+    return np.asarray(np.bincount(texts, values, len(sets.sizes)), np.float64)
 
 
 def _scaled(sets: ShingleSets, values: F32, lengths: F64) -> csr_array:
