@@ -19,6 +19,7 @@ from m5tools.dedup.shingles import F32, U32, ShingleSets, held
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+F64 = np.ndarray[Any, np.dtype[np.float64]]
 _Places = np.ndarray[Any, np.dtype[np.int64]]
 _ODD = np.uint32(0x9E3779B1)
 _SLOTS_A_TOKEN = 4
@@ -104,21 +105,26 @@ class Vocabulary:
 
 
 def cosines(sets: ShingleSets, weights: F32) -> csr_array:
-    """Weights of texts, scaled to length 1: float32 [texts, 2³²]. Every token counts one more than its weight, so that
+    """Weights of texts, scaled to length 1, see :func:`held`. Every token counts one more than its weight, so that
     titles of frequent words alone are not empty; a token of no title counts for nothing.
 
     Args:
         weights: see :meth:`Vocabulary.weights_of`.
     """
-    return _scaled(sets, np.maximum(weights + 1, 0), power=2)
+    values = np.maximum(weights + 1, 0)
+    return _scaled(sets, values, np.sqrt(_totals(sets, values * values)))
 
 
 def shares(sets: ShingleSets, weights: F32) -> csr_array:
-    """What share of a text's weight each token holds: float32 [texts, 2³²]; rows sum to 1."""
-    return _scaled(sets, np.maximum(weights, 0), power=1)
+    """What share of a text's weight each token holds: rows sum to 1, see :func:`held`."""
+    values = np.maximum(weights, 0)
+    return _scaled(sets, values, _totals(sets, values))
 
 
-def _scaled(sets: ShingleSets, weights: F32, power: int) -> csr_array:
+def _totals(sets: ShingleSets, values: F32) -> F64:
     texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
-    lengths = np.bincount(texts, weights.astype(np.float64) ** power, len(sets.sizes)) ** (1 / power)
-    return held(sets, (weights / np.maximum(lengths, 1e-9)[texts]).astype(np.float32))
+    return np.asarray(np.bincount(texts, values, len(sets.sizes)), np.float64)
+
+
+def _scaled(sets: ShingleSets, values: F32, lengths: F64) -> csr_array:
+    return held(sets, values * np.repeat((1 / np.maximum(lengths, 1e-9)).astype(np.float32), sets.sizes))
