@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.files import Files
 from m5tools.dedup.policy import JoinRules, SoundRules
 from m5tools.joins.bands import neighbours
 
@@ -25,18 +26,18 @@ _STEP: Final = pl.Series([-1, 0, 1], dtype=pl.Int32)
 """Frames by which a copy's peaks may be off."""
 
 
-def same_sounds(files: pl.DataFrame, rules: SoundRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
+def same_sounds(files: Files, rules: SoundRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
     """Pairs of files that hold one recording.
 
     Args:
-        files: columns file (0 … n−1) and fingerprint.
+        files: their fingerprints.
         rules: least share and number of landmarks that agree.
         join: how far a triple is followed.
 
     Returns:
         Columns a < b and share (of the landmarks of the one with fewer that agree); and the number of hubs.
     """
-    marks = _landmarks(files, rules.min_landmarks)
+    marks = pl.concat(_landmarks(part, rules.min_landmarks) for part in files.read(*COLUMNS)).sort("file")
     if marks.is_empty():
         return pl.DataFrame(schema=SAME), 0
     candidates = neighbours(_triples(marks), join.window, join.cap)

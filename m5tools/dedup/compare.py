@@ -162,7 +162,7 @@ class Compare(Stage):
     def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
         policy = self.policy
         if kind in FILES:
-            found = file_pairs(kind, gathered.scan(kind).collect(), policy)
+            found = file_pairs(kind, gathered.parts(kind), policy, gathered.scratch)
         elif kind in _WHOLE:
             found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
         elif kind.startswith("rare-words"):

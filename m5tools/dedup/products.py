@@ -46,13 +46,17 @@ class Gathered:
 
     def scan(self, kind: str) -> pl.LazyFrame:
         """All parts of one kind, `row` counted over the dataset."""
+        return pl.concat(self.parts(kind))
+
+    def parts(self, kind: str) -> list[pl.LazyFrame]:
+        """The parts of one kind, one by one, `row` counted over the dataset."""
         first = self.offsets()
-        return pl.concat(
+        return [
             pl.scan_parquet(self.scratch / kind / f"{part_name(i)}.parquet").with_columns(
                 (pl.col("row") + first[i]).cast(pl.UInt32)
             )
             for i in range(self.partitions)
-        )
+        ]
 
     def files(self, kind: str) -> list[Path]:
         """The parts of one kind, in a fixed order; what a killed writer left is none of them."""

@@ -5,7 +5,7 @@ hashes at distance d together with probability near (1 − d/256)ᵏ; k grows wi
 bucket holds about one stranger, and the number of tables follows from the recall. Bits are drawn over the whole hash:
 those of PDQ that lie side by side belong to neighbouring frequencies, and slices of a hash would tell unequally much.
 
-A table costs a masked multiplication, a sort of 64-bit words and a pass over its buckets; every pair is verified. A table
+A table costs a masked multiplication, a sort of 64-bit words and a pass over its buckets; every pair is verified. It
 holds 8 bytes a hash and some blocks of constant size, whatever the pool; the hashes are only read, so they may lie in a
 mapped file.
 """

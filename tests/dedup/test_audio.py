@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from m5tools.dedup.audio import same_sounds
+from m5tools.dedup.files import in_order
 from m5tools.measure.audio import signals
 from m5tools.media import audio
 from m5tools.media.audio import Sound, encode_ogg
@@ -41,10 +42,8 @@ def reencoded(samples: npt.NDArray[np.float32]) -> bytes:
 
 
 def pairs(*marks: bytes | None) -> set[tuple[int, int]]:
-    files = pl.DataFrame(
-        {"file": range(len(marks)), "fingerprint": marks}, {"file": pl.UInt32, "fingerprint": pl.Binary}
-    )
-    return set(same_sounds(files, POLICY.sound, POLICY.join)[0].select("a", "b").iter_rows())
+    files = pl.DataFrame({"fingerprint": marks}, {"fingerprint": pl.Binary})
+    return set(same_sounds(in_order(files), POLICY.sound, POLICY.join)[0].select("a", "b").iter_rows())
 
 
 def test_a_re_encoded_copy_and_a_cut_one() -> None:
