@@ -67,7 +67,7 @@ def file_pairs(kind: str, assets: Sequence[pl.LazyFrame], policy: ComparePolicy,
         kind: of `FILES`.
         assets: parts of what `files_of` returns.
         policy: its parts on pictures, clips, sounds and joins.
-        scratch: a folder for hashes.
+        scratch: a folder for hashes and landmarks.
     """
     if kind == "pictures":
         return Joined(*image.picture_pairs(assets, policy, scratch))
@@ -75,7 +75,7 @@ def file_pairs(kind: str, assets: Sequence[pl.LazyFrame], policy: ComparePolicy,
     if kind == "clips":
         related, hubs = video.same_clips(known.files, policy.picture, policy.clip, policy.join, scratch)
     else:
-        related, hubs = audio.same_sounds(known.files, policy.sound, policy.join)
+        related, hubs = audio.same_sounds(known.files, policy.sound, policy.join, scratch)
     found = recorded_pairs(related, known.by, policy.picture.hub_titles, policy.join, _SHARE[kind])
     return replace(found, hubs=found.hubs + hubs)
 
