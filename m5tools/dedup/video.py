@@ -17,9 +17,9 @@ import polars as pl
 
 from m5tools.dedup.files import Files
 from m5tools.dedup.policy import ClipRules, JoinRules, PictureRules
-from m5tools.dedup.views import HASH, binary, distinct, mapped
+from m5tools.dedup.views import HASH, binary, distinct
 from m5tools.joins.bands import Joined, neighbours
-from m5tools.joins.hamming import Words, near
+from m5tools.joins.hamming import near
 
 COLUMNS: Final = ("frame_pdq", "frame_pdq_quality", "glance_pdq")
 """Of `signals_video`."""
@@ -47,8 +47,9 @@ def same_clips(
         Columns a < b and share (of the frames of the shorter that agree in order); and the number of hubs.
     """
     with tempfile.TemporaryDirectory(prefix="hashes-", dir=scratch) as folder:
-        moments, words = _written(files, pictures.min_quality, Path(folder) / "words")
-        hashes, place, _ = distinct(words, Path(folder) / "distinct")
+        written = Path(folder) / "written"
+        moments = _written(files, pictures.min_quality, written)
+        hashes, place, _ = distinct(written, Path(folder) / "distinct")
         asked = np.zeros(len(hashes), bool)
         asked[place[moments["is_frame"].to_numpy()]] = True
         near_ones = near(hashes.view(np.uint8).reshape(-1, HASH), pictures.distance, pictures.recall, join.cap, asked)
@@ -56,16 +57,16 @@ def same_clips(
     return _related(shown, near_ones, rules, join)
 
 
-def _written(files: Files, least_quality: int, file: Path) -> tuple[pl.DataFrame, Words]:
-    """What is known of each clip: file, time in tenths of a second, is_frame (of a second, and not blank); and the hash
-    of each moment, on disk."""
+def _written(files: Files, least_quality: int, file: Path) -> pl.DataFrame:
+    """What is known of each clip: file, time in tenths of a second, is_frame (of a second, and not blank). Their
+    hashes are written to a file."""
     kept = []
     with file.open("wb") as hashes:
         for part in files.read(*COLUMNS):
             moments = _moments(part, least_quality)
             binary(moments["hash"]).tofile(hashes)
             kept.append(moments.drop("hash"))
-    return pl.concat(kept), mapped(file)
+    return pl.concat(kept)
 
 
 def _related(shown: pl.DataFrame, close: Joined, rules: ClipRules, join: JoinRules) -> tuple[pl.DataFrame, int]:

@@ -48,12 +48,12 @@ class Pool:
 
     Attributes:
         files: uint32 [m].
-        words: uint64 [m, 4].
+        hashes: the file that holds them, 32 bytes each.
         asked: bool [m]; only pairs with one of these count.
     """
 
     files: Numbers
-    words: Words
+    hashes: Path
     asked: Flags
 
 
@@ -71,10 +71,10 @@ def pooled(files: Files, ways: Sequence[Way], folder: Path) -> Pool:
                     told["file"].to_numpy().astype(np.uint32).tofile(numbers)
                     np.ascontiguousarray(hashes[:, place]).tofile(words)
                     np.full(told.height, way.asked).tofile(asked)
-    return Pool(_mapped(names[0], np.uint32), mapped(names[1]), _mapped(names[2], np.bool_))
+    return Pool(_mapped(names[0], np.uint32), names[1], _mapped(names[2], np.bool_))
 
 
-def mapped(file: Path) -> Words:
+def _hashes(file: Path) -> Words:
     """The hashes in a file: uint64 [m, 4]."""
     return _mapped(file, np.uint64).reshape(-1, _WORDS)
 
@@ -101,7 +101,7 @@ def near_files(pool: Pool, rules: PictureRules, join: JoinRules, folder: Path) -
     Returns:
         Columns a, b (files, a < b) and distance, one row for each pair of hashes; and the number of hubs.
     """
-    words, place, repeated = distinct(pool.words, folder / "distinct")
+    words, place, repeated = distinct(pool.hashes, folder / "distinct")
     asked = np.zeros(len(words), bool)
     for block in _blocks(len(place)):
         asked[place[block][pool.asked[block]]] = True
@@ -128,18 +128,23 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
 
 
-def distinct(words: Words, file: Path) -> tuple[Words, Numbers, Flags]:
-    """The distinct hashes, written to a file and mapped, which of these each hash is, and which are met several times.
+def distinct(hashes: Path, file: Path) -> tuple[Words, Numbers, Flags]:
+    """The distinct hashes of a file, written to another.
 
-    By 64 mixed bits: in one of forty pools of a thousand million hashes would two that differ fall together.
+    Returns:
+        These, mapped (uint64 [k, 4]); which of them each hash is (uint32 [m]); which are met several times (bool [k]).
+
+    They are told apart by 64 mixed bits: in one of forty pools of a thousand million hashes would two that differ fall
+    together.
     """
+    words = _hashes(hashes)
     key, ranges = np.empty(len(words), np.uint64), np.empty(len(words), np.uint8)
     for some in _blocks(len(words)):
         key[some] = _mixed(words[some])
         ranges[some] = key[some] // np.uint64(2**64 // _RANGES)
     place = np.empty(len(words), np.uint32)
     repeated, count = [np.empty(0, bool)], 0
-    with file.open("wb") as distinct:
+    with file.open("wb") as written:
         for i in range(_RANGES):
             rows = np.flatnonzero(ranges == i)
             rows = rows[np.argsort(key[rows], kind="stable")]
@@ -150,9 +155,9 @@ def distinct(words: Words, file: Path) -> tuple[Words, Numbers, Flags]:
             starts = np.flatnonzero(new)
             repeated.append(np.diff(starts, append=len(rows)) > 1)
             for some in _blocks(len(starts)):
-                words[rows[starts[some]]].tofile(distinct)
+                words[rows[starts[some]]].tofile(written)
             count += len(starts)
-    return mapped(file), place, np.concatenate(repeated)
+    return _hashes(file), place, np.concatenate(repeated)
 
 
 def _mixed(words: Words) -> Words:
