@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import tempfile
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy.typing as npt
 import polars as pl
 
 from m5tools.dedup.audio import same_sounds
+from m5tools.dedup.files import in_order
 from m5tools.dedup.policy import load_policy
 from m5tools.dedup.video import COLUMNS, same_clips
 from m5tools.measure import audio as audio_signals
@@ -164,7 +166,9 @@ def sounds(root: Path) -> None:
     least = POLICY.sound.min_landmarks
     print(f"{len(names)} sounds, {sum(enough[: len(names)])} with {least} landmarks or more; of these")
     able = enough[: len(names)] + heard[len(names) :]
-    told(names, SOUND_EDITS, len(names), same_sounds(marks, POLICY.sound, POLICY.join)[0], able)
+    with tempfile.TemporaryDirectory() as scratch:
+        found, _ = same_sounds(in_order(marks), POLICY.sound, POLICY.join, Path(scratch))
+    told(names, SOUND_EDITS, len(names), found, able)
 
 
 def clips(root: Path) -> None:
@@ -195,7 +199,9 @@ def clips(root: Path) -> None:
         frames["frame_pdq_quality"].list.eval(pl.element() >= POLICY.picture.min_quality).list.sum().fill_null(0) > 0
     ).to_list()
     print(f"{len(names)} clips, {sum(good[: len(names)])} that show something; of these")
-    told(names, CLIP_EDITS, len(names), same_clips(frames, POLICY.picture, POLICY.clip, POLICY.join)[0], good)
+    with tempfile.TemporaryDirectory() as scratch:
+        found, _ = same_clips(in_order(frames), POLICY.picture, POLICY.clip, POLICY.join, Path(scratch))
+    told(names, CLIP_EDITS, len(names), found, good)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ one garment in another colour, and anything else; of neardup_ukbench, the pairs 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -21,6 +22,7 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from benchmarks.picture_copies import cropped, framed, jpeg, shrunk
+from m5tools.dedup.files import in_order
 from m5tools.dedup.image import COLUMNS, copies
 from m5tools.dedup.policy import load_policy
 from m5tools.measure.image import DECODED, look, rows
@@ -86,7 +88,8 @@ def found(files: Sequence[bytes]) -> dict[tuple[int, int], tuple[int, bool, bool
     """Pairs of places → distance, alike, grey."""
     policy = load_policy("duplicates")
     signals = measured(files).with_row_index("kept")
-    pairs, _ = copies(signals.drop("file").rename({"kept": "file"}), policy.picture, policy.join)
+    with tempfile.TemporaryDirectory() as scratch:
+        pairs, _ = copies(in_order(signals.drop("file", "kept")), policy.picture, policy.join, Path(scratch))
     place = signals["file"].to_list()
     return {(place[a], place[b]): (d, alike, made_grey) for a, b, d, alike, made_grey in pairs.iter_rows()}
 

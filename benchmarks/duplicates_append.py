@@ -78,9 +78,7 @@ def main() -> None:
             newcomers = grown.read("products").filter(crawl_id="c2")["product_id"]
             mine, theirs = edges_of(grown, newcomers), edges_of(whole, newcomers)
             both = mine.join(theirs, on=mine.columns, how="semi").height
-        print(
-            f"    {full / appended:.1f} times less than the full run, for {(old + count) / count:.0f} times less products"
-        )
+        print(f"    {full / appended:.1f} times less than the full run, for {1 + old / count:.0f} times less products")
         print(f"    edges of newcomers: {mine.height:,}, full run {theirs.height:,}, in both {both:,}", flush=True)
 
 

@@ -9,52 +9,104 @@ no landmarks and matches nothing.
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from m5tools.dedup.files import Files
 from m5tools.dedup.policy import JoinRules, SoundRules
-from m5tools.joins.bands import neighbours
+from m5tools.dedup.views import binary
+from m5tools.joins.bands import joined, neighbours
 
 COLUMNS: Final = ("fingerprint",)
 """Of `signals_audio`."""
 SAME = {"a": pl.UInt32, "b": pl.UInt32, "share": pl.Float32}
 _PAIRS_AT_ONCE: Final = 4_096
+_SLICES: Final = 16
+_HALF: Final = np.uint64(32)
 _STEP: Final = pl.Series([-1, 0, 1], dtype=pl.Int32)
 """Frames by which a copy's peaks may be off."""
 
 
-def same_sounds(files: pl.DataFrame, rules: SoundRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
+def same_sounds(files: Files, rules: SoundRules, join: JoinRules, scratch: Path) -> tuple[pl.DataFrame, int]:
     """Pairs of files that hold one recording.
 
+    Landmarks lie on disk, and so do triples, of which a sixteenth is sorted at a time.
+
     Args:
-        files: columns file (0 … n−1) and fingerprint.
+        files: their fingerprints.
         rules: least share and number of landmarks that agree.
         join: how far a triple is followed.
+        scratch: a folder for them.
 
     Returns:
         Columns a < b and share (of the landmarks of the one with fewer that agree); and the number of hubs.
     """
-    marks = _landmarks(files, rules.min_landmarks)
-    if marks.is_empty():
-        return pl.DataFrame(schema=SAME), 0
-    candidates = neighbours(_triples(marks), join.window, join.cap)
-    sizes = marks.group_by("file").len("size")
-    found = [
-        _agreeing(candidates.pairs.slice(start, _PAIRS_AT_ONCE), marks, sizes, rules)
-        for start in range(0, max(1, candidates.pairs.height), _PAIRS_AT_ONCE)
-    ]
+    with tempfile.TemporaryDirectory(prefix="landmarks-", dir=scratch) as name:
+        folder = Path(name)
+        heard = _written(files, rules.min_landmarks, folder)
+        if heard.is_empty():
+            return pl.DataFrame(schema=SAME), 0
+        candidates = joined(neighbours(_read(folder / f"triples-{i}"), join.window, join.cap) for i in range(_SLICES))
+        words = np.memmap(folder / "landmarks", "<u4", "r")
+        found = []
+        for start in range(0, max(1, candidates.pairs.height), _PAIRS_AT_ONCE):
+            pairs = candidates.pairs.slice(start, _PAIRS_AT_ONCE)
+            found.append(_agreeing(pairs, _marks(pairs, heard, words), heard.select("file", "size"), rules))
     return pl.concat(found).sort("a", "b").cast(SAME), candidates.hubs  # type: ignore[arg-type]
 
 
-def _landmarks(files: pl.DataFrame, fewest: int) -> pl.DataFrame:
-    """Landmarks of sounds that have enough of them: file, bands of the two peaks, frames between, time of the first."""
-    heard = files.select("file", "fingerprint").drop_nulls().filter(pl.col("fingerprint").bin.size() >= 4 * fewest)
-    counts = (heard["fingerprint"].bin.size() // 4).to_numpy()
-    words = np.frombuffer(b"".join(heard["fingerprint"]), "<u4").astype(np.int64)
+def _written(files: Files, fewest: int, folder: Path) -> pl.DataFrame:
+    """Write the landmarks of sounds that have enough of them, and their triples by key; tell where those of each sound
+    begin and how many they are: file, first, size; sorted."""
+    heard = [pl.DataFrame(schema={"file": pl.UInt32, "size": pl.UInt32})]
+    with ExitStack() as open_files:
+        landmarks = open_files.enter_context((folder / "landmarks").open("wb"))
+        triples = [open_files.enter_context((folder / f"triples-{i}").open("wb")) for i in range(_SLICES)]
+        for part in files.read(*COLUMNS):
+            told = part.drop_nulls().filter(pl.col("fingerprint").bin.size() >= 4 * fewest)
+            sizes = told.select("file", size=pl.col("fingerprint").bin.size() // 4)
+            words = binary(told["fingerprint"]).view("<u4")
+            words.tofile(landmarks)
+            heard.append(sizes.cast({"size": pl.UInt32}))
+            keyed = _triples(_landmarks(sizes, words))
+            key, row = (keyed[column].to_numpy().astype(np.uint64) for column in ("key", "row"))
+            for i, file in enumerate(triples):
+                here = key % _SLICES == i
+                (key[here] << _HALF | row[here]).tofile(file)
+    every = pl.concat(heard)
+    return every.with_columns(first=pl.col("size").cast(pl.Int64).cum_sum() - pl.col("size")).sort("file")
+
+
+def _read(file: Path) -> pl.DataFrame:
+    """Distinct keys and rows, sorted."""
+    packed = np.unique(np.fromfile(file, np.uint64))
+    return pl.DataFrame({"key": (packed >> _HALF).astype(np.uint32), "row": packed.astype(np.uint32)})
+
+
+def _marks(pairs: pl.DataFrame, heard: pl.DataFrame, words: npt.NDArray[np.uint32]) -> pl.DataFrame:
+    """The landmarks of the sounds of some pairs."""
+    sounds = heard.join(pl.concat([pairs["a"], pairs["b"]]).unique().alias("file").to_frame(), on="file", how="semi")
+    size = sounds["size"].to_numpy().astype(np.int64)
+    first = np.repeat(sounds["first"].to_numpy() - (np.cumsum(size) - size), size)
+    return _landmarks(sounds, words[first + np.arange(len(first))])
+
+
+def _landmarks(sounds: pl.DataFrame, words: npt.NDArray[np.uint32]) -> pl.DataFrame:
+    """Landmarks of sounds: file, bands of the two peaks, frames between, time of the first.
+
+    Args:
+        sounds: columns file and size.
+        words: uint32, the landmarks of each, one behind the other.
+    """
+    words = words.astype(np.int64)
     columns = {
-        "file": np.repeat(heard["file"].to_numpy(), counts),
+        "file": np.repeat(sounds["file"].to_numpy(), sounds["size"].to_numpy()),
         "band": words >> 27,
         "later": words >> 22 & 31,
         "between": words >> 16 & 63,

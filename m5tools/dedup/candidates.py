@@ -45,13 +45,13 @@ def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool
     """
     if not shows:
         return nothing_shown(kind)
-    files = gathered.scan(kind).collect()
-    if asked is None:
-        return file_pairs(kind, files, policy)
-    if not files["row"].is_in(asked.implode()).any():
+    if (
+        asked is not None
+        and gathered.scan(kind).filter(pl.col("row").is_in(asked.implode())).head(1).collect().is_empty()
+    ):
         return nothing_shown(kind)
-    found = file_pairs(kind, files, policy)
-    return replace(found, pairs=wanted(found.pairs, asked))
+    found = file_pairs(kind, gathered.parts(kind), policy, gathered.scratch)
+    return found if asked is None else replace(found, pairs=wanted(found.pairs, asked))
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:

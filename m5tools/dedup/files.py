@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,30 +12,67 @@ from m5tools.joins.bands import Joined, neighbours, union
 
 
 @dataclass(frozen=True)
+class Files:
+    """Files by number, 0 … n−1 in order of the asset ids; what is known of them is read a part at a time.
+
+    Attributes:
+        parts: rows of listed files, some of them in several parts.
+        numbers: for each part the number of the file of each row (uint32), null where it was met before.
+    """
+
+    parts: Sequence[pl.LazyFrame]
+    numbers: Sequence[pl.Series]
+
+    def read(self, *columns: str) -> Iterator[pl.DataFrame]:
+        """Some columns of each file, with its number as `file`."""
+        for part, numbers in zip(self.parts, self.numbers, strict=True):
+            yield part.select(columns).collect().with_columns(numbers.alias("file")).drop_nulls("file")
+
+
+def in_order(frame: pl.DataFrame) -> Files:
+    """Files that are listed once each, numbered as they stand."""
+    return Files([frame.lazy()], [pl.Series(range(frame.height), dtype=pl.UInt32)])
+
+
+@dataclass(frozen=True)
 class Listed:
     """The files that products list.
 
     Attributes:
-        files: one row a file: file (0 … n−1 in order of the asset ids) and what is known of it.
-        by: columns file, row (the product), stem (its title without colour and measures; null where it has none), look
-            (a number that files of equal looks share).
+        files: what is known of each.
+        by: columns file, row (the product), stem (a number for its title without colour and measures; null where it has
+            none), look (a number that files of equal looks share).
     """
 
-    files: pl.DataFrame
+    files: Files
     by: pl.DataFrame
 
 
-def listed(assets: pl.DataFrame, look: str = "asset_id") -> Listed:
+def listed(parts: Sequence[pl.LazyFrame], look: str | None = None) -> Listed:
     """Number the files.
 
     Args:
-        assets: columns row, stem, asset_id and what is known of the asset.
-        look: the column in which files of equal looks agree.
+        parts: columns row, stem, asset_id and what is known of the asset.
+        look: the column in which files of equal looks agree; None: each has its own.
     """
-    files = assets.drop("row", "stem").unique("asset_id", keep="any").sort("asset_id").with_row_index("file")
-    looks = files.select("asset_id", "file", look=pl.col(look).rank("dense"))
-    by = assets.select("row", "stem", "asset_id").join(looks, on="asset_id")
-    return Listed(files, by.select("file", "row", "stem", "look").unique().sort("file", "row"))
+    every = [part.select("row", "stem", "asset_id").collect() for part in parts]
+    heights = [part.height for part in every]
+    by = pl.concat(every).select(
+        "row",
+        pl.col("stem").rank("dense"),
+        file=(pl.col("asset_id").rank("dense") - 1).cast(pl.UInt32),
+        again=pl.col("asset_id").is_first_distinct().not_(),
+    )
+    del every
+    number = by.select(pl.when(pl.col("again").not_()).then("file")).to_series()
+    starts = [sum(heights[:i]) for i in range(len(heights))]
+    files = Files(parts, [number.slice(start, height) for start, height in zip(starts, heights, strict=True)])
+    by = by.select("file", "row", "stem").unique()
+    if look is None:
+        return Listed(files, by.with_columns(look="file").sort("file", "row"))
+    said = pl.when(pl.col(look).is_not_null()).then(pl.col(look).hash())
+    looks = pl.concat(part.select("file", look=said) for part in files.read(look))
+    return Listed(files, by.join(looks, on="file").sort("file", "row"))
 
 
 def without_worn(related: pl.DataFrame, by: pl.DataFrame, most: int) -> tuple[pl.DataFrame, pl.DataFrame, int]:

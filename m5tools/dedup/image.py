@@ -14,15 +14,18 @@ picture, a grey copy is the same one.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.files import candidates, listed, met, without_worn
+from m5tools.dedup.files import Files, candidates, listed, met, without_worn
 from m5tools.dedup.policy import ComparePolicy, JoinRules, PictureRules
-from m5tools.dedup.views import binary, near_files, together, views
+from m5tools.dedup.views import Way, binary, near_files, pooled
 
 COLUMNS: Final = (
     "pdq", "pdq_trimmed", "pdq_turned", "pdq_fitted", "pdq_centres", "pdq_corners", "colours", "tones",
@@ -37,15 +40,28 @@ _COPY = {"a": pl.UInt32, "b": pl.UInt32, "distance": pl.UInt8, "alike": pl.Boole
 _CORNERS: Final = 4
 _ORIENTATIONS: Final = 8
 _RIMS: Final = 4
+_POOLS: Final = (
+    (
+        Way("pdq", [0], True),
+        Way("pdq_trimmed", [0], True),
+        Way("pdq_turned", range(1, _ORIENTATIONS), False),
+        Way("pdq_centres", range(_RIMS), False),
+    ),
+    (Way("pdq_fitted", [0], True),),
+    *((Way("pdq_corners", [corner], True),) for corner in range(_CORNERS)),
+)
+"""Ways to look that are compared with each other."""
 _CHUNK: Final = 2**16
 
 
-def picture_pairs(pictures: pl.DataFrame, policy: ComparePolicy) -> tuple[pl.DataFrame, int]:
+def picture_pairs(pictures: Sequence[pl.LazyFrame], policy: ComparePolicy, scratch: Path) -> tuple[pl.DataFrame, int]:
     """Products that show the same picture.
 
     Args:
-        pictures: columns row, asset_id, stem and `COLUMNS`; placeholders and blanks already left out.
+        pictures: parts of one table, read one at a time: columns row, asset_id, stem and `COLUMNS`; placeholders and
+            blanks already left out.
         policy: its `picture` and `join` parts.
+        scratch: a folder for hashes.
 
     Returns:
         Columns a, b, `pictures` (share of the smaller set of pictures that is matched one to one by the other),
@@ -54,44 +70,41 @@ def picture_pairs(pictures: pl.DataFrame, policy: ComparePolicy) -> tuple[pl.Dat
         hubs.
     """
     known = listed(pictures, "pdq")
-    related, hubs = copies(known.files, policy.picture, policy.join)
+    related, hubs = copies(known.files, policy.picture, policy.join, scratch)
     related, by, worn = without_worn(related, known.by, policy.picture.hub_titles)
     pairs = candidates(related, by, policy.join)
     return _matched(pairs.pairs, related, by), hubs + worn + pairs.hubs
 
 
-def copies(files: pl.DataFrame, rules: PictureRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
+def copies(files: Files, rules: PictureRules, join: JoinRules, scratch: Path) -> tuple[pl.DataFrame, int]:
     """Pairs of files that show one picture.
 
     Args:
-        files: columns file (0 … n−1, ascending) and `COLUMNS`.
+        files: their `COLUMNS`.
         rules: distance, recall and overlaps.
         join: how far an equal hash is followed.
+        scratch: a folder for hashes.
 
     Returns:
         Columns a < b, distance (the least over all ways to look), `alike` (in colour too), `grey` (alike, one of them
         without colour); and the number of hubs.
     """
-    pools = [
-        together(
-            *(views(files, column, [0], asked=True) for column in ("pdq", "pdq_trimmed")),
-            views(files, "pdq_turned", range(1, _ORIENTATIONS), asked=False),
-            views(files, "pdq_centres", range(_RIMS), asked=False),
-        ),
-        views(files, "pdq_fitted", [0], asked=True),
-        *(views(files, "pdq_corners", [corner], asked=True) for corner in range(_CORNERS)),
-    ]
-    found = [near_files(pool, rules, join) for pool in pools]
+    found = []
+    for ways in _POOLS:
+        with tempfile.TemporaryDirectory(prefix="hashes-", dir=scratch) as folder:
+            found.append(near_files(pooled(files, ways, Path(folder)), rules, join, Path(folder)))
     every = pl.concat([pl.DataFrame(schema=_COPY).select("a", "b", "distance"), *(pairs for pairs, _ in found)])
     closest = every.group_by("a", "b").agg(pl.col("distance").min()).sort("a", "b")
     return _coloured(closest, files, rules), sum(hubs for _, hubs in found)
 
 
-def _coloured(pairs: pl.DataFrame, files: pl.DataFrame, rules: PictureRules) -> pl.DataFrame:
+def _coloured(pairs: pl.DataFrame, files: Files, rules: PictureRules) -> pl.DataFrame:
     """Adds `alike` and `grey`."""
-    colours, tones = _histograms(files["colours"], 64), _histograms(files["tones"], 16)
+    paired = pl.concat([pairs["a"], pairs["b"]]).unique().alias("file").to_frame()
+    told = pl.concat(part.join(paired, on="file", how="semi") for part in files.read("colours", "tones")).sort("file")
+    colours, tones = _histograms(told["colours"], 64), _histograms(told["tones"], 16)
     neutral = _neutral(colours) >= rules.neutral_share
-    a, b = (pairs[side].to_numpy().astype(np.intp) for side in ("a", "b"))
+    a, b = (np.searchsorted(told["file"].to_numpy(), pairs[side].to_numpy()) for side in ("a", "b"))
     by_colour, by_tone = overlap(colours, a, b), overlap(tones, a, b)
     alike = (by_colour >= rules.colour_overlap) & (by_tone >= rules.tone_overlap)
     # Where one side has no colour, tones alone tell whether it is the other made grey.

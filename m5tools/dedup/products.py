@@ -49,11 +49,15 @@ class Gathered:
 
     def scan(self, kind: str) -> pl.LazyFrame:
         """All parts of one kind, `row` counted over the dataset."""
+        return pl.concat(self.parts(kind))
+
+    def parts(self, kind: str) -> list[pl.LazyFrame]:
+        """The parts of one kind, one by one, `row` counted over the dataset."""
         first = self.offsets()
-        return pl.concat(
+        return [
             pl.scan_parquet(self.part(kind, i)).with_columns((pl.col("row") + first[i]).cast(pl.UInt32))
             for i in range(self.partitions)
-        )
+        ]
 
     def keep(self, kind: str, partition: int, rows: pl.DataFrame) -> None:
         """Write one part, sorted by row, so that single rows can be taken: as it lies in memory, to be mapped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -59,15 +60,22 @@ def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: ComparePo
     return own.join(telling, on="asset_id").sort("row", "asset_id")
 
 
-def file_pairs(kind: str, assets: pl.DataFrame, policy: ComparePolicy) -> Joined:
-    """Pairs of products by one kind of files, with the columns that say how much they have in common."""
+def file_pairs(kind: str, assets: Sequence[pl.LazyFrame], policy: ComparePolicy, scratch: Path) -> Joined:
+    """Pairs of products by one kind of files, with the columns that say how much they have in common.
+
+    Args:
+        kind: of `FILES`.
+        assets: parts of what `files_of` returns.
+        policy: its parts on pictures, clips, sounds and joins.
+        scratch: a folder for hashes and landmarks.
+    """
     if kind == "pictures":
-        return Joined(*image.picture_pairs(assets, policy))
+        return Joined(*image.picture_pairs(assets, policy, scratch))
     known = listed(assets)
     if kind == "clips":
-        related, hubs = video.same_clips(known.files, policy.picture, policy.clip, policy.join)
+        related, hubs = video.same_clips(known.files, policy.picture, policy.clip, policy.join, scratch)
     else:
-        related, hubs = audio.same_sounds(known.files, policy.sound, policy.join)
+        related, hubs = audio.same_sounds(known.files, policy.sound, policy.join, scratch)
     found = recorded_pairs(related, known.by, policy.picture.hub_titles, policy.join, _SHARE[kind])
     return replace(found, hubs=found.hubs + hubs)
 

@@ -8,16 +8,19 @@ second. Frames that show nothing have no say.
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.files import Files
 from m5tools.dedup.policy import ClipRules, JoinRules, PictureRules
-from m5tools.joins.bands import neighbours
+from m5tools.dedup.views import HASH, binary, distinct
+from m5tools.joins.bands import Joined, neighbours
 from m5tools.joins.hamming import near
 
-HASH: Final = 32
 COLUMNS: Final = ("frame_pdq", "frame_pdq_quality", "glance_pdq")
 """Of `signals_video`."""
 SAME = {"a": pl.UInt32, "b": pl.UInt32, "share": pl.Float32}
@@ -29,24 +32,45 @@ _PAIRS_AT_ONCE: Final = 512
 
 
 def same_clips(
-    files: pl.DataFrame, pictures: PictureRules, rules: ClipRules, join: JoinRules
+    files: Files, pictures: PictureRules, rules: ClipRules, join: JoinRules, scratch: Path
 ) -> tuple[pl.DataFrame, int]:
     """Pairs of files that show one clip.
 
     Args:
-        files: columns file (0 … n−1), `COLUMNS`.
+        files: their `COLUMNS`.
         pictures: distance, recall and least quality of a frame's hash.
         rules: least share and number of frames that agree.
         join: how far an equal hash is followed.
+        scratch: a folder for hashes.
 
     Returns:
         Columns a < b and share (of the frames of the shorter that agree in order); and the number of hubs.
     """
-    moments = _moments(files, pictures.min_quality)
-    distinct = moments.group_by("hash").agg(pl.col("is_frame").any()).sort("hash").with_row_index("place")
-    hashes = np.frombuffer(b"".join(distinct["hash"]), np.uint8).reshape(-1, HASH)
-    close = near(hashes, pictures.distance, pictures.recall, join.cap, distinct["is_frame"].to_numpy())
-    shown = moments.join(distinct.select("hash", "place"), on="hash").drop("hash").sort("place", "file", "time")
+    with tempfile.TemporaryDirectory(prefix="hashes-", dir=scratch) as folder:
+        written = Path(folder) / "written"
+        moments = _written(files, pictures.min_quality, written)
+        hashes, place, _ = distinct(written, Path(folder) / "distinct")
+        asked = np.zeros(len(hashes), bool)
+        asked[place[moments["is_frame"].to_numpy()]] = True
+        near_ones = near(hashes.view(np.uint8).reshape(-1, HASH), pictures.distance, pictures.recall, join.cap, asked)
+    shown = moments.with_columns(place=pl.Series(place)).sort("place", "file", "time")
+    return _related(shown, near_ones, rules, join)
+
+
+def _written(files: Files, least_quality: int, file: Path) -> pl.DataFrame:
+    """What is known of each clip: file, time in tenths of a second, is_frame (of a second, and not blank). Their
+    hashes are written to a file."""
+    kept = []
+    with file.open("wb") as hashes:
+        for part in files.read(*COLUMNS):
+            moments = _moments(part, least_quality)
+            binary(moments["hash"]).tofile(hashes)
+            kept.append(moments.drop("hash"))
+    return pl.concat(kept)
+
+
+def _related(shown: pl.DataFrame, close: Joined, rules: ClipRules, join: JoinRules) -> tuple[pl.DataFrame, int]:
+    """Clips that are one, of those that share a hash or have near ones."""
     clips = shown.select("place", "file").unique(maintain_order=True)
     same = neighbours(clips.select(key="place", row="file"), join.window, join.cap)
     some = clips.group_by("place", maintain_order=True).head(join.window)
@@ -67,7 +91,7 @@ def same_clips(
 
 
 def _moments(files: pl.DataFrame, least_quality: int) -> pl.DataFrame:
-    """What is known of each clip: file, time in tenths of a second, hash, is_frame (of a second, and not blank)."""
+    """The moments of some clips, with their hashes."""
     frames = (
         files.select("file", hash="frame_pdq", quality="frame_pdq_quality")
         .explode("hash", "quality")

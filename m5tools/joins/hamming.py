@@ -5,7 +5,9 @@ hashes at distance d together with probability near (1 − d/256)ᵏ; k grows wi
 bucket holds about one stranger, and the number of tables follows from the recall. Bits are drawn over the whole hash:
 those of PDQ that lie side by side belong to neighbouring frequencies, and slices of a hash would tell unequally much.
 
-A table costs a masked multiplication, a sort of 64-bit words and a pass over its buckets; every pair is verified.
+A table costs a masked multiplication, a sort of 64-bit words and a pass over its buckets; every pair is verified. It
+holds 8 bytes a hash and some blocks of constant size, whatever the pool; the hashes are only read, so they may lie in a
+mapped file.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ WINDOW: Final = 64
 """How many hashes behind it in its bucket each is compared with."""
 _FEWEST_BITS: Final = 12
 _SEED: Final = 7
+_BLOCK: Final = 2**20
+"""Hashes, or pairs of them, that are worked on together: some 64 MB."""
 _AT_ONCE: Final = 2**22
-"""Pairs that are verified together: 256 MB."""
+"""Pairs found that are held before doubles are dropped."""
 _LOW: Final = np.uint64(2**32 - 1)
 _HALF: Final = np.uint64(32)
 
@@ -53,17 +57,18 @@ def near(hashes: Hashes, distance: int, recall: float, cap: int, asked: npt.NDAr
     width, tables = plan(count, distance, recall)
     words = np.ascontiguousarray(hashes).view(np.uint64).reshape(count, BITS // 64)
     draw = np.random.default_rng(_SEED)
-    found: list[Words] = []
+    found = _Found()
     hubs = hub_rows = 0
     for _ in range(tables):
-        packed, starts, sizes = _buckets(words, *_mask(draw, width))
-        large = sizes > cap
-        if (here := int(large.sum())) >= hubs:
-            hubs, hub_rows = here, max(hub_rows if here == hubs else 0, int(sizes[large].sum()))
-        found.append(_verified(words, packed, starts[~large], sizes[~large], distance, asked))
-        if sum(map(len, found)) > _AT_ONCE:
-            found = [np.unique(np.concatenate(found))]
-    pairs = np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+        crowds = crowded = 0
+        for rows, starts, sizes in _buckets(_packed(words, *_mask(draw, width))):
+            large = sizes > cap
+            crowds += int(large.sum())
+            crowded += int(sizes[large].sum())
+            found.add(_verified(words, rows, starts[~large], sizes[~large], distance, asked))
+        if crowds >= hubs:
+            hubs, hub_rows = crowds, max(hub_rows if crowds == hubs else 0, crowded)
+    pairs = found.distinct()
     columns = {"a": (pairs >> _HALF).astype(np.uint32), "b": (pairs & _LOW).astype(np.uint32)}
     return Joined(pl.DataFrame(columns, schema=PAIR), hubs, hub_rows)
 
@@ -78,8 +83,29 @@ def plan(count: int, distance: int, recall: float) -> tuple[int, int]:
 
 def apart(words: Words, a: Rows, b: Rows) -> npt.NDArray[np.int64]:
     """Distance of the hashes at places a and b: int64 [m]."""
-    distances: npt.NDArray[np.int64] = np.bitwise_count(words[a] ^ words[b]).sum(axis=1, dtype=np.int64)
+    distances = np.empty(len(a), np.int64)
+    for start in range(0, len(a), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        np.bitwise_count(words[a[some]] ^ words[b[some]]).sum(axis=1, dtype=np.int64, out=distances[some])
     return distances
+
+
+class _Found:
+    """Pairs, doubles among them dropped whenever they have doubled in number."""
+
+    def __init__(self) -> None:
+        self._parts: list[Words] = [np.empty(0, np.uint64)]
+        self._distinct = 0
+
+    def add(self, pairs: Words) -> None:
+        if len(pairs):
+            self._parts.append(pairs)
+        if sum(map(len, self._parts)) > 2 * self._distinct + _AT_ONCE:
+            self._distinct = len(self.distinct())
+
+    def distinct(self) -> Words:
+        self._parts = [np.unique(np.concatenate(self._parts))]
+        return self._parts[0]
 
 
 def _mask(draw: np.random.Generator, width: int) -> tuple[Words, Words]:
@@ -90,23 +116,38 @@ def _mask(draw: np.random.Generator, width: int) -> tuple[Words, Words]:
     return np.packbits(bits).view(np.uint64), factors
 
 
-def _buckets(words: Words, mask: Words, factors: Words) -> tuple[Words, Rows, Rows]:
-    """Rows in order of their key, and where each bucket of two or more starts and how long it is.
+def _packed(words: Words, mask: Words, factors: Words) -> Words:
+    """Key and row of each hash in one word, in order of the keys.
 
-    Key and row share one word, since sorting words takes a fifth of the time of sorting places by a key. Two keys that
-    fall together by chance are strangers like any other.
+    Sorting words takes a fifth of the time of sorting places by a key. Two keys that fall together by chance are
+    strangers like any other.
     """
-    key = np.zeros(len(words), np.uint64)
-    for place in range(words.shape[1]):
-        part = words[:, place] & mask[place]
-        key = (key ^ part) * factors[place]
-        key ^= key >> _HALF
-    packed = (key & ~_LOW) | np.arange(len(words), dtype=np.uint64)
+    packed = np.arange(len(words), dtype=np.uint64)
+    for start in range(0, len(words), _BLOCK):
+        block = words[start : start + _BLOCK]
+        key = np.zeros(len(block), np.uint64)
+        for place in range(words.shape[1]):
+            key = (key ^ block[:, place] & mask[place]) * factors[place]
+            key ^= key >> _HALF
+        packed[start : start + _BLOCK] |= key & ~_LOW
     packed.sort()
-    edges = np.flatnonzero(np.diff(packed >> _HALF, prepend=~packed[:1] >> _HALF))
-    sizes = np.diff(edges, append=len(packed))
-    several = sizes > 1
-    return packed & _LOW, edges[several], sizes[several]
+    return packed
+
+
+def _buckets(packed: Words) -> Iterator[tuple[Words, Rows, Rows]]:
+    """Rows in order of their key, and where each bucket of two or more starts among them and how long it is; some
+    buckets at a time."""
+    start = 0
+    while start < len(packed):
+        end = min(start + _BLOCK, len(packed))
+        last = packed[end - 1] | _LOW
+        end += int(np.searchsorted(packed[end:], last, side="right"))
+        keys = packed[start:end] >> _HALF
+        edges = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
+        sizes = np.diff(edges, append=len(keys))
+        several = sizes > 1
+        yield packed[start:end] & _LOW, edges[several], sizes[several]
+        start = end
 
 
 def _verified(
@@ -129,7 +170,7 @@ def _verified(
 
 
 def _couples(starts: Rows, sizes: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Places of each member of a bucket and of those up to `WINDOW` behind it, some millions at a time."""
+    """Places of each member of a bucket and of those up to `WINDOW` behind it, some at a time."""
     members = np.repeat(starts + sizes, sizes)
     first = np.repeat(starts, sizes) + _counted(sizes)
     behind = np.minimum(members - first - 1, WINDOW)
@@ -137,7 +178,7 @@ def _couples(starts: Rows, sizes: Rows) -> Iterator[tuple[Rows, Rows]]:
     begin = 0
     while begin < len(first):
         done = total[begin - 1] if begin else 0
-        end = max(begin + 1, int(np.searchsorted(total, done + _AT_ONCE, side="right")))
+        end = max(begin + 1, int(np.searchsorted(total, done + _BLOCK, side="right")))
         ones = np.repeat(first[begin:end], behind[begin:end])
         yield ones, ones + 1 + _counted(behind[begin:end])
         begin = end

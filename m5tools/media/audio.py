@@ -91,11 +91,11 @@ def _sndfile(data: bytes, max_s: float, limits: Limits) -> Sound:
 
 def _ffmpeg(data: bytes, max_s: float, limits: Limits) -> Sound:
     with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-        # Noise that begins like some kind of subtitles is no container of anything.
-        if not container.streams or (not container.streams.audio and sniff(data[:4096])[0] is None):
-            raise DecodeError(Reason.UNDECODABLE, "nothing can be found in the container")
         if not container.streams.audio:
-            raise NoSoundTrack
+            # Only what begins like a film can be a silent one: FFmpeg takes noise for this and that container.
+            if container.streams.video and sniff(data[:4096])[0] is Modality.VIDEO:
+                raise NoSoundTrack
+            raise DecodeError(Reason.UNDECODABLE, "no sound can be found in the container")
         stream = container.streams.audio[0]
         stream.codec_context.thread_count = 1
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels

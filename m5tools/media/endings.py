@@ -1,6 +1,9 @@
 """Whether a media file ends before its own container says it should, told from the structure alone.
 
-A file whose structure breaks off in the middle was damaged, not cut: what follows the break says nothing.
+A cut file is the beginning of a whole one: its structure is right as far as it goes, and runs out. Where the structure
+breaks before the end the file was damaged, and what follows the break says nothing. Noise reads like the beginning of
+something now and then, most easily of a part so long that it reaches past the end: such a part must be of a kind that
+the format has, and begin as that kind does.
 """
 
 from __future__ import annotations
@@ -8,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
-"""JPEG markers without a length (ITU-T T.81, B.1.1.3)."""
+from m5tools.media.picture_endings import gif_is_cut, jpeg_is_cut, png_is_cut
 
 
 def is_cut(data: bytes) -> bool | None:
@@ -23,33 +25,6 @@ def is_cut(data: bytes) -> bool | None:
 def _riff_is_cut(data: bytes) -> bool:
     claimed = int.from_bytes(data[4:8], "little") + 8
     return claimed < 0x8000_0000 and claimed > len(data) + 1  # streamed files claim a length of all ones
-
-
-def _jpeg_is_cut(data: bytes) -> bool:
-    """Walk the segments to the picture's data, and look for the end of image behind it: a thumbnail has its own."""
-    at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            return False
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _ALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        if length < 2 or marker < 0xC0:
-            return False
-        at += 2 + length
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", at) < 0
-    return True
-
-
-def _png_is_cut(data: bytes) -> bool:
-    return b"IEND" not in data[-4096:]
-
-
-def _gif_is_cut(data: bytes) -> bool:
-    return not data.rstrip(b"\x00").endswith(b";")
 
 
 def _flac_is_cut(data: bytes) -> bool | None:
@@ -127,9 +102,9 @@ _FORMATS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[bytes], bool | No
     (lambda data: data[:4] == b"RIFF", _riff_is_cut),
     (lambda data: data[4:8] == b"ftyp", _mp4_is_cut),
     (lambda data: data[:4] == b"\x1a\x45\xdf\xa3", _ebml_is_cut),
-    (lambda data: data[:2] == b"\xff\xd8", _jpeg_is_cut),
-    (lambda data: data[:8] == b"\x89PNG\r\n\x1a\n", _png_is_cut),
-    (lambda data: data[:3] == b"GIF", _gif_is_cut),
+    (lambda data: data[:2] == b"\xff\xd8", jpeg_is_cut),
+    (lambda data: data[:8] == b"\x89PNG\r\n\x1a\n", png_is_cut),
+    (lambda data: data[:3] == b"GIF", gif_is_cut),
     (lambda data: data[:4] == b"fLaC", _flac_is_cut),
     (lambda data: data[:4] == b"OggS", _ogg_is_cut),
 )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from m5tools.media.guard import LIMITS, DecodeError, Limits, check, guarded, quiet, sniff
+from m5tools.media.guard import LIMITS, DecodeError, Limits, check, guarded, quiet
 from m5tools.media.image import Rgb, upright
 from m5tools.vocabulary import Modality, Reason
 
@@ -84,12 +84,9 @@ def decode(
     """
     check(data, Modality.VIDEO, limits)
     with guarded(data), av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
-        if not container.streams:
-            raise DecodeError(Reason.UNDECODABLE, "nothing can be found in the container")
         if not container.streams.video:
-            # Noise that begins like some kind of subtitles is no container of anything.
-            noise = sniff(data[:4096])[0] is None and not container.streams.audio
-            reason = Reason.UNDECODABLE if noise else Reason.WRONG_TYPE
+            # Noise, which FFmpeg takes for this and that container, is no sound.
+            reason = Reason.WRONG_TYPE if container.streams.audio else Reason.UNDECODABLE
             raise DecodeError(reason, "the container holds no video")
         stream = container.streams.video[0]
         context = stream.codec_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from m5tools.dedup.audio import same_sounds
+from m5tools.dedup.files import Files, in_order
 from m5tools.measure.audio import signals
 from m5tools.media import audio
 from m5tools.media.audio import Sound, encode_ogg
@@ -41,10 +43,10 @@ def reencoded(samples: npt.NDArray[np.float32]) -> bytes:
 
 
 def pairs(*marks: bytes | None) -> set[tuple[int, int]]:
-    files = pl.DataFrame(
-        {"file": range(len(marks)), "fingerprint": marks}, {"file": pl.UInt32, "fingerprint": pl.Binary}
-    )
-    return set(same_sounds(files, POLICY.sound, POLICY.join)[0].select("a", "b").iter_rows())
+    files = pl.DataFrame({"fingerprint": marks}, {"fingerprint": pl.Binary})
+    with tempfile.TemporaryDirectory() as scratch:
+        found, _ = same_sounds(in_order(files), POLICY.sound, POLICY.join, Path(scratch))
+    return set(found.select("a", "b").iter_rows())
 
 
 def test_a_re_encoded_copy_and_a_cut_one() -> None:
@@ -83,3 +85,17 @@ def test_recordings_at_two_bit_rates(real_data: Path) -> None:
     sounds = [audio.decode(file.read_bytes(), rate=None, max_s=20) for file in files]
     marks = [measured(sound.samples, sound.rate) for sound in sounds]
     assert pairs(*marks) == {(0, 1), (2, 3), (4, 5), (6, 7)}
+
+
+def test_parts_make_no_difference(tmp_path: Path) -> None:
+    whole = [melody(seed) for seed in range(4)]
+    marks = [*map(measured, whole), None, *map(reencoded, whole)]
+    frame = pl.DataFrame({"fingerprint": marks}, {"fingerprint": pl.Binary})
+    found, hubs = same_sounds(in_order(frame), POLICY.sound, POLICY.join, tmp_path)
+    assert found.select("a", "b").rows() == [(n, n + 5) for n in range(4)]
+    numbers = pl.Series(range(9), dtype=pl.UInt32)
+    cuts = [(0, 2), (2, 0), (2, 7)]
+    files = Files([frame.slice(*cut).lazy() for cut in cuts], [numbers.slice(*cut) for cut in cuts])
+    again, hubs_again = same_sounds(files, POLICY.sound, POLICY.join, tmp_path)
+    assert again.equals(found)
+    assert hubs_again == hubs

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.files import listed, recorded_pairs, without_worn
+from m5tools.dedup.files import Listed, recorded_pairs, without_worn
+from m5tools.dedup.files import listed as listed_in_parts
 
 from .shop import POLICY
 
@@ -17,10 +18,16 @@ def related(*rows: tuple[int, int, float]) -> pl.DataFrame:
     return pl.DataFrame(rows, {"a": pl.UInt32, "b": pl.UInt32, "share": pl.Float32}, orient="row")
 
 
+def listed(frame: pl.DataFrame, look: str | None = None) -> Listed:
+    return listed_in_parts([frame.lazy()], look)
+
+
 def test_files_are_numbered_by_their_ids_whatever_the_order() -> None:
     frame = assets((3, "c", "x"), (1, "a", "y"), (2, "a", "z"), (2, "b", None))
     plain, turned = listed(frame), listed(frame.reverse())
-    assert plain.files.select("file", "asset_id").rows() == [(0, "a"), (1, "b"), (2, "c")]
+    for known in (plain, turned):
+        files = pl.concat(known.files.read("asset_id")).sort("file")
+        assert files.select("file", "asset_id").rows() == [(0, "a"), (1, "b"), (2, "c")]
     assert plain.by.equals(turned.by)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import polars as pl
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from m5tools.dedup.image import COLUMNS, copies, picture_pairs
+from m5tools.dedup.files import in_order
+from m5tools.dedup.image import COLUMNS, copies
+from m5tools.dedup.image import picture_pairs as pairs_of_parts
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.measure.image import signals
 from m5tools.media.image import decode
 
@@ -22,6 +26,11 @@ def pictures(rows: list[tuple[int, bytes]]) -> pl.DataFrame:
         [{"row": r, "stem": f"thing {r}", "asset_id": a, **{c: s[c] for c in COLUMNS}} for r, a, s in told]
     )
     return frame.with_columns(pl.col("row").cast(pl.UInt32))
+
+
+def picture_pairs(frame: pl.DataFrame, policy: ComparePolicy) -> tuple[pl.DataFrame, int]:
+    with tempfile.TemporaryDirectory() as scratch:
+        return pairs_of_parts([frame.lazy()], policy, Path(scratch))
 
 
 def badged(image: Image.Image) -> Image.Image:
@@ -132,6 +141,23 @@ def test_the_order_of_rows_changes_nothing() -> None:
         assert picture_pairs(frame.sample(fraction=1, shuffle=True, seed=seed), POLICY)[0].equals(plain)
 
 
+def test_parts_make_no_difference(tmp_path: Path) -> None:
+    """A file that several parts list is one file, wherever its row lies."""
+    rows = [(n, encoded(drawing(n % 4), 60 + n)) for n in range(12)]
+    frame = pictures(rows)
+    again = frame.with_columns(row=pl.col("row") + 12, stem=pl.format("another {}", "stem"))
+    every = pl.concat([frame, again])
+    whole = picture_pairs(every, POLICY)
+    assert whole[0].height > 12
+    for sizes in ([7, 10, 7], [24, 0, 0], [0, 1, 23]):
+        starts = [sum(sizes[:i]) for i in range(3)]
+        parts = [every.slice(start, size).lazy() for start, size in zip(starts, sizes, strict=True)]
+        found, hubs = pairs_of_parts(parts, POLICY, tmp_path)
+        assert found.equals(whole[0])
+        assert hubs == whole[1]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_null_hashes_match_nothing() -> None:
     frame = pictures([(0, encoded(drawing(1))), (1, encoded(drawing(2)))])
     nulls = frame.with_columns(pl.lit(None, pl.Binary).alias(column) for column in COLUMNS if column.startswith("pdq"))
@@ -145,13 +171,13 @@ def test_no_pictures() -> None:
 
 
 @pytest.mark.real_data
-def test_real_copies_and_real_colour_variants(real_data: Path) -> None:
+def test_real_copies_and_real_colour_variants(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "neardup_ukbench"
     names = ["base_images/ukbench00120.jpg", "mixed_images/ukbench00120_hflip.jpg", "ukbench00120_gray.jpg",
              "mixed_images/ukbench00120_resize.jpg", "base_images/ukbench01380.jpg"]  # fmt: skip
     shirts = sorted((real_data / "magento_luma").rglob("mp03-*_main.jpg"))
     files = [folder / name for name in names] + shirts
     frame = pictures([(n, file.read_bytes()) for n, file in enumerate(files)]).drop("row", "stem")
-    found, _ = copies(frame.sort("asset_id").with_row_index("file"), POLICY.picture, POLICY.join)
+    found, _ = copies(in_order(frame.sort("asset_id")), POLICY.picture, POLICY.join, tmp_path)
     assert found.filter("alike").select("a", "b").rows() == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     assert found.filter(~pl.col("alike")).height == len(shirts) * (len(shirts) - 1) // 2

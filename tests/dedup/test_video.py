@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from m5tools.dedup.files import Files
 from m5tools.dedup.video import COLUMNS, same_clips
 
 from .shop import POLICY
@@ -40,7 +44,10 @@ def table(*rows: dict[str, object]) -> pl.DataFrame:
 
 
 def pairs(*rows: dict[str, object]) -> list[tuple[int, int, float]]:
-    found, _ = same_clips(table(*rows), POLICY.picture, POLICY.clip, POLICY.join)
+    frame = table(*rows)
+    files = Files([frame.lazy()], [frame["file"]])
+    with tempfile.TemporaryDirectory() as scratch:
+        found, _ = same_clips(files, POLICY.picture, POLICY.clip, POLICY.join, Path(scratch))
     return [(a, b, round(share, 2)) for a, b, share in found.iter_rows()]
 
 

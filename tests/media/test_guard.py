@@ -157,3 +157,12 @@ def test_noise_that_begins_like_subtitles_is_undecodable() -> None:
         with pytest.raises(DecodeError) as caught:
             decode(noise)
         assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_noise_behind_a_frame_of_mpeg_audio_is_no_silent_film() -> None:
+    head = sound_file(tone(), "MP3")[:12]
+    taken_for_h263 = (587, 1658, 1670, 1881)
+    for seed in (*taken_for_h263, *range(100)):
+        data = head + np.random.default_rng(seed).bytes(3_000)
+        assert sniff(data) == (Modality.AUDIO, "audio/mpeg")
+        assert reason_of(Modality.AUDIO, data) is Reason.UNDECODABLE
