@@ -199,9 +199,11 @@ def _parts_of(dataset: Path) -> Iterator[None]:
 
 
 def _named(column: str, value: Any) -> Any:
-    """Codes of states and reasons as words."""
+    """Codes of states and reasons as words; who lists something, by source and product."""
     from m5tools.vocabulary import Reason, State
 
+    if column == "listed_by":
+        return " and ".join(f"{who['source']} {who['product_id']}" for who in value)
     codes: type[State] | type[Reason] | None = {"state": State, "reason": Reason}.get(column)  # type: ignore[assignment]
     if codes is None or isinstance(value, str):
         return value
