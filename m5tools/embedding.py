@@ -34,9 +34,7 @@ def encoded(model: str, items: Sequence[Any]) -> NDArray[np.float32]:
     """
     if not items:
         return np.empty((0, 1), np.float32)
-    vectors = _model(model).encode(
-        list(items), batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False
-    )
+    vectors = _model(model).encode(list(items), batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False)
     return np.asarray(vectors, np.float32)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, joined, neighbours
 
 
-def identifier_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
     """Products that share a group, a GTIN, or a brand with part number or model.
 
     Args:
@@ -25,7 +25,7 @@ def identifier_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
     return joined(neighbours(alike.select("row", key=key), window, cap) for key in keys)
 
 
-def branded(number: str, policy: DuplicatePolicy) -> pl.Expr:
+def branded(number: str, policy: ComparePolicy) -> pl.Expr:
     """Brand with the part number or model in that column; null where one is missing or the number names nothing."""
     telling = (pl.col(number).str.len_chars() >= policy.identifier.min_mpn_chars) & pl.col(number).str.contains(r"\d")
     return pl.when(telling).then(pl.concat_str("brand", number, separator="\x1f"))

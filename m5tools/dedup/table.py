@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools import wording
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.titles import COLOUR, SIZE, colour_values, measure, plain, read_measure, size_value, title_facts
 from m5tools.joins.bands import Joined, neighbours
 
@@ -23,7 +23,7 @@ FACTS = {
 }
 
 
-def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The comparable facts of products.
 
     Args:
@@ -76,26 +76,25 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Dupl
     )
 
 
-def table_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+def table_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
     """Products with equal tables of some size."""
     keyed = products.filter(pl.col("table_pairs") >= policy.table.min_pairs).sort("stem", "row", nulls_last=True)
     return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap)
 
 
-def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """The tables of pairs, side by side.
 
     Args:
         pairs: columns a, b.
         facts: of all products in them.
-        policy: how many shared names count in full.
 
     Returns:
-        `pairs` with `shared` and `agreeing` (names that are no option, uint32); `agreement` (float32, null when a side
-        has no such name): the share of shared names that agree or, where shops name them differently, of values that
-        both tables hold; `option_agreement` (float32: options that agree among those of the side that lists more);
-        `options_agreeing`, `options_differ` and `measures_differ` (uint32); `one_lists_options` (one side lists some,
-        the other none); `difference` (text: "colour: red / blue").
+        `pairs` with `shared` and `agreeing` (names that are no option, uint32); `values_agreeing` and `values_fewest`
+        (values under such names that both tables hold, and those of the side with fewer, for shops name them
+        differently; null when a side has none); `options_agreeing`, `options_differ` and `measures_differ` (uint32);
+        `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
+        (one side lists some, the other none); `difference` (text: "colour: red / blue").
     """
     both = (
         pairs.select("a", "b")
@@ -123,13 +122,9 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         measures_differ=(~option & differs & pl.col("measured") & pl.col("measured_b")).sum(),
         difference=told.filter(differs).sort().str.join("; "),
     )
-    full = policy.table.full_agreement
-    by_name = pl.col("agreeing") / pl.max_horizontal("shared", full)
-    said = pl.col("said").list.set_intersection("said_b").list.len()
-    by_value = said / pl.max_horizontal(pl.min_horizontal(pl.col("said").list.len(), pl.col("said_b").list.len()), full)
     options = facts.filter("option").group_by("row").agg(options=pl.len())
-    most_options = pl.max_horizontal("options", "options_b")
     values = facts.filter(~pl.col("option")).explode("values").group_by("row").agg(said=pl.col("values").unique())
+    both_say = pl.col("said").is_not_null() & pl.col("said_b").is_not_null()
     return (
         pairs.join(summed, on=["a", "b"], how="left", maintain_order="left")
         .join(values, left_on="a", right_on="row", how="left", maintain_order="left")
@@ -137,11 +132,12 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         .join(options, left_on="a", right_on="row", how="left", maintain_order="left")
         .join(options, left_on="b", right_on="row", how="left", maintain_order="left", suffix="_b")
         .with_columns(
-            agreement=pl.when(pl.col("said").is_not_null() & pl.col("said_b").is_not_null())
-            .then(pl.max_horizontal(by_name.fill_null(0), by_value))
-            .cast(pl.Float32),
+            values_agreeing=pl.when(both_say).then(pl.col("said").list.set_intersection("said_b").list.len()),
+            values_fewest=pl.when(both_say).then(
+                pl.min_horizontal(pl.col("said").list.len(), pl.col("said_b").list.len())
+            ),
             one_lists_options=pl.col("options").is_null() != pl.col("options_b").is_null(),
-            option_agreement=(pl.col("options_agreeing") / most_options).cast(pl.Float32).fill_null(0),
+            options_most=pl.max_horizontal("options", "options_b"),
         )
         .with_columns(
             pl.col("shared", "agreeing", "options_agreeing", "options_differ", "measures_differ").fill_null(0),

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
 from m5tools.dedup.titles import model_codes, numbers
 
@@ -25,7 +25,7 @@ LISTS = (
 )
 
 
-def tokens_of(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The sets of products.
 
     Args:

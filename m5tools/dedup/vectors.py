@@ -112,9 +112,7 @@ def _index(vectors: Vectors) -> Any:
     if count <= EXACT:
         index = faiss.IndexFlatIP(size)
     else:
-        index = faiss.IndexIVFFlat(
-            faiss.IndexFlatIP(size), size, int(_CELLS * count**0.5), faiss.METRIC_INNER_PRODUCT
-        )
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, int(_CELLS * count**0.5), faiss.METRIC_INNER_PRODUCT)
         index.cp.seed, index.nprobe = _SEED, _PROBED
         index.train(vectors)
     index.add(vectors)
