@@ -59,8 +59,9 @@ def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) 
 
     Returns:
         The same rows with `once` and `once_b` (whether the sources of both sides are such), `relation` (by the rules,
-        null for nothing) and `rule` (which of them, in words), `open` (wording may decide), `proven` and `likeness` (of the wording, float32, about 0–1.2;
-        null where a title is missing, or both are short and little else is said: "USB cable" names no product).
+        null for nothing) and `rule` (which of them, in words), `open` (wording may decide), `proven` and `likeness` (of
+        the wording, float32, about 0–1.2; null where a title is missing, or both are short and little else is said:
+        "USB cable" names no product); and what :mod:`m5tools.dedup.why` tells of pairs that no rule relates.
     """
     told = compared.with_columns(
         once=pl.col("source_a").is_in(list(once)),

@@ -88,6 +88,14 @@ class RareWordRules(_Rules):
     candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
 
 
+class EmbeddingRules(_Rules):
+    """Which vectors of titles lead to candidates, and are one more evidence (extra `embed`)."""
+
+    model: str = Field(description="path or name of a sentence-transformers model")
+    neighbours: int = Field(10, ge=1, description="nearest titles of each source that a product is compared with …")
+    similarity: Share = Field(0.8, description="… where their cosine is so high")
+
+
 class SameOfferRules(_Rules):
     min_equal_parts: int = Field(ge=1, le=4)
 
@@ -159,6 +167,7 @@ class ComparePolicy(_Rules):
     sound: SoundRules
     table: TableRules
     rare_words: RareWordRules
+    embedding: EmbeddingRules | None = None
     options: Words
     colours: Words
     shades: dict[str, tuple[str, ...]]

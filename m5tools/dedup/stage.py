@@ -139,8 +139,8 @@ class Dedup(Stage):
         found = chosen(pool, self.policy.wording)
         _write(work, _CHOSEN, pool.filter(found.taken).select(_PAIR))
         # What `m5 show` tells of pairs that were not taken.
-        wanted = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
-        work.write_note(work.dataset.folder("edges") / self._grown(work.dataset, "edges").latest / WANTED, wanted)
+        told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
+        work.write_note(work.dataset.folder("edges") / self._grown(work.dataset, "edges").latest / WANTED, told_from)
         return {}
 
     def _decide(self, work: Work, partition: int) -> Counts:

@@ -1,8 +1,8 @@
 """Titles as vectors of a language model: candidates that share no word, and one more evidence of a pair.
 
 Only where the policy names a model (extra `embed`); without one there is no such evidence: null, never zero. A product
-is compared with those whose titles are nearest in each source, so that the near neighbours which every catalogue lists on
-purpose do not stand in the way of another shop's.
+is compared with those whose titles are nearest in each source, so that the near neighbours which every catalogue lists
+on purpose do not stand in the way of another shop's.
 """
 
 from __future__ import annotations
@@ -102,18 +102,17 @@ def _matrix(vectors: pl.DataFrame) -> Vectors:
 
 
 def _index(vectors: Vectors) -> Any:
-    """A faiss index of inner products: exact for few, of cells for many; trained on one thread, so that a run repeats."""
+    """A faiss index of inner products: exact for few, of cells for many; on one thread, so that a run repeats."""
     try:
         import faiss
     except ImportError as error:
         raise UsageError("candidates by vectors need the extra 'embed': pip install 'm5tools[embed]'") from error
     faiss.omp_set_num_threads(1)
     count, size = vectors.shape
-    if count <= EXACT:
-        index = faiss.IndexFlatIP(size)
-    else:
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, int(_CELLS * count**0.5), faiss.METRIC_INNER_PRODUCT)
-        index.cp.seed, index.nprobe = _SEED, _PROBED
-        index.train(vectors)
-    index.add(vectors)
-    return index
+    cells: Any = faiss.IndexFlatIP(size)
+    if count > EXACT:
+        cells = faiss.IndexIVFFlat(cells, size, int(_CELLS * count**0.5), faiss.METRIC_INNER_PRODUCT)
+        cells.cp.seed, cells.nprobe = _SEED, _PROBED
+        cells.train(vectors)
+    cells.add(vectors)
+    return cells
