@@ -1,7 +1,8 @@
 """The stage `compare`: candidate pairs from every kind of evidence, each laid side by side.
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
-partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many titles each word stands) →
+partition: keys, facts, pictures, bands, tokens) → `vectors` (a unit per partition, where the policy names a model) →
+`vocabulary` (one unit: in how many titles each word stands) →
 `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and
 per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that
 share the most) → `compare` (a unit per partition: all evidence about its pairs) → `close` (one unit: the generation is
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import polars as pl
@@ -23,6 +24,7 @@ from pydantic import Field
 
 from m5tools import atomic
 from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dedup import vectors
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.identifiers import identifier_pairs
 from m5tools.dedup.likeness import Vocabularies
@@ -34,8 +36,9 @@ from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
 from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
 from m5tools.dedup.vocabulary import Vocabulary, counted, merged
+from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
-from m5tools.joins.bands import joined, neighbours, union
+from m5tools.joins.bands import Joined, joined, neighbours, union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
@@ -81,10 +84,15 @@ class Compare(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "gather", "vocabulary", "keys", "evidence", "nearest", "compare", "close")
+        embedded = ("vectors",) if self.policy.embedding else ()
+        return ("ground", "gather", *embedded, "vocabulary", "keys", "evidence", "nearest", "compare", "close")
 
     def outside(self) -> Any:
-        return self.policy.model_dump(mode="json")
+        return _terms(self.policy)
+
+    def examine(self, dataset: Dataset) -> None:
+        if self.policy.embedding:
+            vectors.examine()
 
     def noted(self, manifest: Manifest) -> Any:
         return listing_once(manifest)
@@ -95,6 +103,7 @@ class Compare(Stage):
                 bands = self._bands()
                 runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
+                whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
             case "ground" | "vocabulary" | "close":
@@ -111,6 +120,8 @@ class Compare(Stage):
                 return {}
             case "gather":
                 return self._gather(work, gathered, unit.args["partition"])
+            case "vectors":
+                return self._embed(gathered, unit.args["partition"])
             case "vocabulary":
                 return self._count(gathered)
             case "keys":
@@ -144,6 +155,14 @@ class Compare(Stage):
         work.write("compared", grown.part(partition), delivered.select(_COMPARED))
         return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
 
+    def _embed(self, gathered: Gathered, partition: int) -> Counts:
+        assert self.policy.embedding is not None
+        titles = pl.read_parquet(
+            gathered.scratch / "products" / f"{part_name(partition)}.parquet", columns=["row", "title"]
+        )
+        gathered.write("vectors", partition, vectors.title_vectors(titles, self.policy.embedding))
+        return {}
+
     def _count(self, gathered: Gathered) -> Counts:
         for kind in _VOCABULARIES:
             gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
@@ -165,6 +184,10 @@ class Compare(Stage):
             found = file_pairs(kind, gathered.scan(kind).collect(), policy)
         elif kind in _WHOLE:
             found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
+        elif kind == "vectors":
+            assert policy.embedding is not None
+            sources = gathered.scan("products").select("row", "origin", "once").collect()
+            found = Joined(vectors.vector_pairs(gathered.scan("vectors").collect(), sources, policy.embedding))
         elif kind.startswith("rare-words"):
             shared = rare_word_pairs(gathered.scan(f"rare_words_{slice}").collect(), policy)
             gathered.write("shared_words", kind, shared)
@@ -201,6 +224,9 @@ class Compare(Stage):
         shown = in_common(gathered.scratch / "pairs", ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
         compared = comparisons(pairs, products, facts, shown, vocabularies, self.policy)
+        if self.policy.embedding:
+            known = gathered.scan("vectors").join(rows, on="row", how="semi").collect()
+            compared = compared.with_columns(vectors.similarity(known, pairs["a"], pairs["b"]))
         work.write("comparisons", grown.part(partition), compared)
         return {"pairs": pairs.height}
 
@@ -224,7 +250,19 @@ class Compare(Stage):
 
 def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:
     """The comparisons made under a policy."""
-    return Generations(dataset, "comparisons", [Compare.version, policy.model_dump(mode="json")])
+    return Generations(dataset, "comparisons", [Compare.version, _terms(policy)])
+
+
+def _terms(policy: ComparePolicy) -> Any:
+    """What comparisons depend on outside the dataset."""
+    said = policy.model_dump(mode="json")
+    return said if policy.embedding is None else [said, _content(policy.embedding.model)]
+
+
+@cache
+def _content(model: str) -> str:
+    """What a model holds: read once in a process, for every unit asks."""
+    return fingerprint(model)
 
 
 def _base(work: Work) -> str | None:

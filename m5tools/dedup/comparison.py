@@ -42,7 +42,7 @@ def comparisons(
         policy: how values are read.
 
     Returns:
-        One row a pair, with the columns of the table `comparisons`.
+        One row a pair, with the columns of the table `comparisons`; `embedding_score` is null.
     """
     seen = _side_by_side(pairs, products, facts, shown, policy)
     alike = likenesses(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), vocabularies, policy)
@@ -98,6 +98,7 @@ def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
         says_something=pl.col("title").is_not_null() | pl.col("description").is_not_null(),
     )
     return flagged.with_columns(
+        pl.lit(None, pl.Float32).alias("embedding_score"),
         pl.col("reworded", "same_words").fill_null(False),
         identifier=pl.when("same_gtin")
         .then(pl.lit("gtin ") + pl.col("gtin"))

@@ -75,6 +75,7 @@ def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) 
 def _likeness(compared: pl.DataFrame, policy: DecisionPolicy) -> pl.Series:
     """How alike the wording of pairs is."""
     weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
+    meant = policy.wording.usual_embedding
     words, letters, whole = (compared[name].to_numpy() for name in ("word_score", "letter_score", "whole_score"))
     score = (
         weights.words * words
@@ -85,6 +86,7 @@ def _likeness(compared: pl.DataFrame, policy: DecisionPolicy) -> pl.Series:
         - weights.code_conflict * compared["differs_code"].to_numpy()
         - weights.number_conflict * compared["differs_number"].to_numpy()
         + weights.price * (compared["price_ratio"].fill_null(usual).to_numpy() - usual)
+        + weights.embedding * (compared["embedding_score"].fill_null(meant).to_numpy() - meant)
     )
     telling = (whole >= policy.wording.short_title) & compared["says_more"].to_numpy()
     telling |= compared["long_title"].to_numpy()
@@ -239,6 +241,11 @@ def evidence(related: pl.DataFrame) -> pl.DataFrame:
             pl.format("wording {} alike", pl.col("likeness").round(2))
             + pl.format(" (words {}, letters {}", pl.col("word_score").round(2), pl.col("letter_score").round(2))
             + pl.when("shares_code").then(pl.lit(", a model code)")).otherwise(pl.lit(")")),
+        ),
+        "embedding": (
+            pl.col("embedding_score").is_not_null(),
+            pl.col("embedding_score"),
+            pl.format("vectors of the titles {} alike", pl.col("embedding_score").round(2)),
         ),
         "table": (
             (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,

@@ -93,7 +93,7 @@ class EmbeddingRules(_Rules):
 
     model: str = Field(description="path or name of a sentence-transformers model")
     neighbours: int = Field(10, ge=1, description="nearest titles of each source that a product is compared with …")
-    similarity: Share = Field(0.8, description="… where their cosine is so high")
+    similarity: Share = Field(0.6, description="… where their cosine is so high")
 
 
 class SameOfferRules(_Rules):
@@ -135,6 +135,7 @@ class WordingWeights(_Rules):
     price: Share
     fact: Share
     fact_conflict: Share
+    embedding: Share = Field(0.3, description="of the cosine of the titles' vectors, where the policy names a model")
 
 
 class WordingRules(_Rules):
@@ -142,6 +143,7 @@ class WordingRules(_Rules):
 
     weights: WordingWeights
     usual_price_ratio: Share
+    usual_embedding: Share = Field(0.5, description="cosine of the titles' vectors that says nothing")
     most_facts: int = Field(ge=0, description="facts that count, at most")
     short_title: Share
     margin: Share

@@ -12,6 +12,7 @@ from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.products import gather
 from m5tools.dedup.shingles import jaccard
 from m5tools.dedup.tokens import DESCRIPTION, STEM, sets_of, tokens_of
+from m5tools.dedup.vectors import similarity, title_vectors
 
 _FEW = 8
 """Words that are named."""
@@ -53,6 +54,14 @@ def _near(both: pl.DataFrame, policy: DuplicatePolicy) -> Iterator[str]:
         else:
             recall = f"of such pairs {policy.text.recall:.0%} are found"
             yield f"{what} are {likeness:.2f} alike {apart}(Jaccard index), from {least:g} on {recall}: this was not"
+    if policy.embedding is not None:
+        titled = both.drop("row").with_row_index("row")
+        ends = (pl.Series([row], dtype=pl.UInt32) for row in (0, 1))
+        cosine = similarity(title_vectors(titled, policy.embedding), *ends).item()
+        if cosine is not None:
+            rules = policy.embedding
+            near = f"sought are the {rules.neighbours} nearest of each source, from {rules.similarity:g} on"
+            yield f"vectors of the titles are {cosine:.2f} alike, {near}"
     said = [set(text.split()) for text in both["said"].fill_null("")]
     common = sorted(said[0] & said[1])
     if common:

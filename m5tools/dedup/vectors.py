@@ -7,6 +7,7 @@ on purpose do not stand in the way of another shop's.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,20 @@ _SEED: Final = 1234
 _AT_ONCE: Final = 65_536
 
 
+def examine() -> None:
+    """Refuse to begin without the extra.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    missing = [name for name in ("sentence_transformers", "faiss") if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"the policy names a model (embedding), which needs {' and '.join(missing)} of the extra 'embed': "
+            "pip install 'm5tools[embed]'"
+        )
+
+
 def title_vectors(products: pl.DataFrame, rules: EmbeddingRules) -> pl.DataFrame:
     """The vectors of titles.
 
@@ -40,12 +55,13 @@ def title_vectors(products: pl.DataFrame, rules: EmbeddingRules) -> pl.DataFrame
         rules: which model.
 
     Returns:
-        Columns row and vector (array of float32, length 1); products without a title are left out.
+        Columns row and vector (list of float32, length 1); products without a title are left out.
     """
     titled = products.select("row", "title").drop_nulls()
     distinct = titled["title"].unique().sort()
     vectors = encoded(rules.model, distinct.to_list())
-    told = pl.DataFrame({"title": distinct, "vector": pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))})
+    lists = pl.Series("vector", vectors, dtype=pl.Array(pl.Float32, vectors.shape[1])).arr.to_list()
+    told = pl.DataFrame([distinct, lists])
     return titled.join(told, on="title", maintain_order="left").select("row", "vector")
 
 
@@ -80,6 +96,8 @@ def vector_pairs(vectors: pl.DataFrame, products: pl.DataFrame, rules: Embedding
 def similarity(vectors: pl.DataFrame, a: pl.Series, b: pl.Series) -> pl.Series:
     """The cosines of pairs of rows, float32; null where a side has no vector.
 
+    To four digits, for what batches and threads of a model change lies behind them.
+
     Args:
         vectors: as :func:`title_vectors` makes them, of (at least) the products in the pairs.
         a, b: rows.
@@ -93,20 +111,18 @@ def similarity(vectors: pl.DataFrame, a: pl.Series, b: pl.Series) -> pl.Series:
     for part in told.iter_slices(_AT_ONCE):
         one, other = matrix[part["a"].to_numpy()], matrix[part["b"].to_numpy()]
         cosines[part["pair"].to_numpy()] = np.einsum("nd,nd->n", one, other)
-    return pl.Series("embedding_score", cosines, nan_to_null=True)
+    return pl.Series("embedding_score", cosines.round(4), nan_to_null=True)
 
 
 def _matrix(vectors: pl.DataFrame) -> Vectors:
-    matrix: Vectors = vectors["vector"].to_numpy()
-    return np.ascontiguousarray(matrix.reshape(vectors.height, -1))
+    values: Vectors = vectors["vector"].explode().to_numpy()
+    return np.ascontiguousarray(values.reshape(vectors.height, -1)) if vectors.height else np.empty((0, 1), np.float32)
 
 
 def _index(vectors: Vectors) -> Any:
     """A faiss index of inner products: exact for few, of cells for many; on one thread, so that a run repeats."""
-    try:
-        import faiss
-    except ImportError as error:
-        raise UsageError("candidates by vectors need the extra 'embed': pip install 'm5tools[embed]'") from error
+    import faiss
+
     faiss.omp_set_num_threads(1)
     count, size = vectors.shape
     cells: Any = faiss.IndexFlatIP(size)
