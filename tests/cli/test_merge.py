@@ -58,7 +58,7 @@ def curated(m5: M5, tmp_path: Path) -> Callable[..., Dataset]:
             }
             for seller in sellers
         ]
-        stages = [{"stage": name} for name in ("fetch", "survey", "measure", "tag", "dedup")]
+        stages = [{"stage": name} for name in ("fetch", "survey", "measure", "tag", "compare", "dedup")]
         recipe = {
             "dataset": str(tmp_path / "dataset"),
             "stages": [
