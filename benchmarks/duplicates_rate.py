@@ -1,27 +1,30 @@
-"""How fast duplicates of texts are found: `compare` and `dedup` on titles and descriptions, datatrove beside them.
+"""What finding duplicates costs: the stages `compare` and `dedup` whole, on titles and descriptions.
 
-    M5_REAL_DATA=… python -m benchmarks.duplicates_rate --products 30000 [--datatrove PYTHON] [--shared 100000]
+    M5_REAL_DATA=… python -m benchmarks.duplicates_rate --products 30000 300000 3000000 [--shared 100000] [--runs 2]
 
 Texts are made of real titles and real sentences of descriptions, about 490 characters each; every fifth product lists
-another one anew with a word more. `--datatrove` is the Python of an environment that has datatrove 0.10.1: its four
-MinHash stages run on the same texts (title and description in one) with as many tasks and workers. `--shared` adds a
-run over so many rows with one description, which must cost as much a row. Processor time is that of all processes that
-were waited for; datatrove's workers are not, so both sides are compared by wall time, in one run on one machine.
+an earlier one anew with a word more, mostly in another partition. `--shared` adds a run over so many rows with one
+description, which must cost as much a row. Datasets are made partition by partition, so any number fits in memory.
+
+Processor time is that of all processes, of a round as far as it was seen ten times a second; `peak` is the largest
+single process. `2 cores` is twice the products by processor time: what two cores reach that do nothing else.
+Near-duplicates of texts alone are measured beside datatrove and datasketch by `benchmarks.text_duplicates`.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import re
 import resource
-import subprocess
-import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -29,95 +32,105 @@ import pyarrow as pa
 
 from benchmarks.records import sources
 from m5tools import schema
-from m5tools.dataset import FORMAT, Dataset, StageEntry, partition_of
+from m5tools.dataset import FORMAT, Dataset, StageEntry
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
-from m5tools.engine.local import run_stage
+from m5tools.engine.local import LocalEngine
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
 from m5tools.ingest.stage import ROWS_A_PARTITION
 
 LENGTH = 490
+RELISTED = 5
 TABLES = ("products", "attributes", "media", "fetched", "signals_image", "corpus_assets")
-
-DATATROVE = """
-import json, sys
-from datatrove.executor import LocalPipelineExecutor
-from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
-from datatrove.pipeline.dedup.minhash import MinhashConfig
-from datatrove.pipeline.readers import JsonlReader
-from datatrove.pipeline.writers import JsonlWriter
-from datatrove.utils.hashing import HashConfig
-folder, tasks = sys.argv[1], int(sys.argv[2])
-WORKERS = tasks
-config = MinhashConfig(hash_config=HashConfig(precision=64), num_buckets=14, hashes_per_bucket=8, n_grams=5)
-if __name__ == "__main__":
-    read = lambda: JsonlReader(f"{folder}/texts")
-    def run(steps, tasks):
-        LocalPipelineExecutor(pipeline=steps, tasks=tasks, workers=min(tasks, WORKERS), skip_completed=False).run()
-    run([read(), MinhashDedupSignature(output_folder=f"{folder}/signatures", config=config)], tasks)
-    run([MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)], 14)
-    run([MinhashDedupCluster(f"{folder}/buckets", f"{folder}/remove", config=config)], 1)
-    run([read(), MinhashDedupFilter(f"{folder}/remove"), JsonlWriter(f"{folder}/kept")], tasks)
-"""
+PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
-def texts(count: int, shared: bool = False) -> pl.DataFrame:
-    """Titles and descriptions."""
+@cache
+def phrases() -> tuple[list[str], list[str]]:
+    """Real titles, and real sentences of descriptions."""
     records = list(sources())
-    titles = [r["title"] for r in records if r["title"]]
     sentences = [s for r in records for s in re.split(r"(?<=[.!?])\s+", r["description"] or "") if 20 < len(s) < 200]
-    rng = random.Random(7)
-    made: list[tuple[str, str]] = []
-    same = " ".join(rng.sample(sentences, 6))
-    for i in range(count):
-        if i % 5 == 4 and not shared:
-            title, description = made[rng.randrange(len(made))]
-            made.append((title + " new", description))
-            continue
-        words = rng.choice(titles).split()
-        other = rng.choice(titles).split()
-        title = " ".join([*words[: 1 + len(words) // 2], *other[len(other) // 2 :], str(rng.randrange(10**5))])
-        description = same
-        while not shared and len(title) + len(description) < LENGTH + len(same):
-            description += " " + rng.choice(sentences)
-        made.append((title, same if shared else description[len(same) + 1 :]))
-    return pl.DataFrame(made, schema=["title", "description"], orient="row")
+    return [r["title"] for r in records if r["title"]], sentences
 
 
-def dataset_of(folder: Path, rows: pl.DataFrame) -> Dataset:
+def text(number: int, shared: bool) -> tuple[str, str]:
+    """Title and description of one product, which depend on its number alone."""
+    titles, sentences = phrases()
+    rng = random.Random(number)
+    if number % RELISTED == RELISTED - 1 and not shared:
+        title, description = text(rng.randrange(number), shared)
+        return title + " new", description
+    words, other = rng.choice(titles).split(), rng.choice(titles).split()
+    title = " ".join([*words[: 1 + len(words) // 2], *other[len(other) // 2 :], str(rng.randrange(10**5))])
+    if shared:
+        return title, " ".join(sentences[:6])
+    said: list[str] = []
+    length = len(title)
+    while length < LENGTH:
+        sentence = rng.choice(sentences)
+        if length + len(sentence) / 2 > LENGTH:
+            break
+        said.append(sentence)
+        length += 1 + len(sentence)
+    return title, " ".join(said)
+
+
+def texts(numbers: Sequence[int], shared: bool = False) -> pl.DataFrame:
+    """Titles and descriptions of products."""
+    made = [text(i, shared) for i in numbers]
+    return pl.DataFrame(made, schema={"title": pl.String, "description": pl.String}, orient="row")
+
+
+def dataset_of(folder: Path, count: int, shared: bool = False) -> Dataset:
     """A dataset whose products say nothing but these texts, each of another seller."""
     dataset = Dataset(folder)
-    ids = [hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(rows.height)]
-    products = rows.with_columns(
-        product_id=pl.Series(ids), crawl_id=pl.lit("c1"), source=pl.lit("shop"), content_hash=pl.Series(ids),
-        seller=pl.Series([f"seller {i % 997}" for i in range(rows.height)]),
-        category=pl.lit([], dtype=pl.List(pl.String)),
-        origin_file=pl.lit("made"), origin_offset=pl.int_range(rows.height),
-    )  # fmt: skip
-    partitions = max(4, rows.height // ROWS_A_PARTITION)
-    home = products.select(partition_of(pl.col("product_id"), partitions)).to_series()
-    stages: dict[str, StageEntry] = {}
-    for table in TABLES:
-        law = schema.law(table)
-        for i in range(partitions):
-            part = f"c1/part-{i:05d}" if "crawl_id" in law.key else f"part-{i:05d}"
-            mine = products.filter(home == i).sort("product_id") if table == "products" else None
-            data = schema.empty(table) if mine is None else filled(table, mine)
-            dataset.write(table, part, data)
-        entry = "ingest/c1" if law.stage == "ingest" else law.stage
-        stages[entry] = StageEntry(
-            stage=law.stage,
-            version=1,
-            config={},
-            settings={},
-            run="0" * 16,
-            inputs={},
-            fingerprint=entry,
-            counts={},
-            writes=[],
-        )
     with dataset.changing() as manifest:
-        crawls = [{"source": "shop", "crawl_id": "c1", "media_root": None}]
-        manifest |= {"format": FORMAT, "partitions": partitions, "crawls": crawls, "stages": stages}  # type: ignore[typeddict-item]
+        partitions = max(4, count // ROWS_A_PARTITION)
+        manifest |= {"format": FORMAT, "partitions": partitions, "crawls": [], "stages": {}}  # type: ignore[typeddict-item]
+    deliver(dataset, "c1", range(count), shared)
     return dataset
+
+
+def deliver(dataset: Dataset, crawl: str, numbers: range, shared: bool = False) -> None:
+    """Another crawl of texts, as the stages up to `measure` would have left it.
+
+    Args:
+        dataset: where to.
+        crawl: its name.
+        numbers: of its products.
+        shared: they all have one description.
+    """
+    for i in range(dataset.partitions):
+        mine = [number for number in numbers if number % dataset.partitions == i]
+        ids = pl.Series([product_id(number, i, dataset.partitions) for number in mine], dtype=pl.String)
+        products = texts(mine, shared).with_columns(
+            product_id=ids, crawl_id=pl.lit(crawl), source=pl.lit("shop"), content_hash=ids,
+            seller=pl.Series([f"seller {number % 997}" for number in mine], dtype=pl.String),
+            category=pl.lit([], dtype=pl.List(pl.String)),
+            origin_file=pl.lit("made"), origin_offset=pl.Series(mine, dtype=pl.Int64),
+        )  # fmt: skip
+        for table in TABLES:
+            law = schema.law(table)
+            part = f"{crawl}/part-{i:05d}" if "crawl_id" in law.key else f"part-{i:05d}"
+            rows = filled(table, products.sort("product_id")) if table == "products" else schema.empty(table)
+            dataset.write(table, part, rows)
+    stages: dict[str, StageEntry] = {}
+    for law in map(schema.law, TABLES):
+        entry = f"ingest/{crawl}" if law.stage == "ingest" else law.stage
+        stages[entry] = StageEntry(
+            stage=law.stage, version=1, config={}, settings={}, run="0" * 16, inputs={}, fingerprint=entry, counts={},
+            writes=[],
+        )  # fmt: skip
+    with dataset.changing() as manifest:
+        manifest["crawls"].append({"source": "shop", "crawl_id": crawl, "media_root": None})
+        manifest["stages"] |= stages
+
+
+def product_id(number: int, partition: int, partitions: int) -> str:
+    """An id that falls into a partition."""
+    drawn = hashlib.sha256(str(number).encode()).hexdigest()[:32]
+    first, beyond = (-(-(2**16) * i // partitions) for i in (partition, partition + 1))
+    return f"{first + int(drawn[:4], 16) % (beyond - first):04x}{drawn[4:]}"
 
 
 def filled(table: str, rows: pl.DataFrame) -> pa.Table:
@@ -136,70 +149,97 @@ def spent() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def timed(name: str, count: int, run: object) -> float:
+@dataclass
+class Round:
+    """What one round took so far."""
+
+    name: str
+    began: float
+    wall: float = 0
+    processor: float = 0
+    peak: int = 0
+
+
+@dataclass
+class Rounds(Silent):
+    """Watches this process and its workers, and lays what they use at the door of the round that is on."""
+
+    done: list[Round] = field(default_factory=list)
+    _used: dict[int, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._look()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def round_started(self, entry: str, round_name: str, units: int, done: int) -> None:
+        self._look()
+        self.done.append(Round(f"{entry} {round_name}", time.perf_counter()))
+
+    def _watch(self) -> None:
+        while True:
+            self._look()
+            time.sleep(0.1)
+
+    def _look(self) -> None:
+        with self._lock:
+            for entry in Path("/proc").iterdir():
+                if not entry.name.isdigit():
+                    continue
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                pid, parent = int(entry.name), int(fields[1])
+                if os.getpid() not in (pid, parent):
+                    continue
+                used = (int(fields[11]) + int(fields[12])) / TICK
+                if self.done:
+                    now = self.done[-1]
+                    now.processor += used - self._used.get(pid, 0)
+                    now.peak = max(now.peak, int(fields[21]) * PAGE)
+                    now.wall = time.perf_counter() - now.began
+                self._used[pid] = used
+
+
+def measured(folder: Path, count: int, name: str, workers: int, shared: bool = False) -> None:
+    dataset = dataset_of(folder, count, shared)
+    said = dataset.scan("products").select(pl.col("title", "description").str.len_chars()).mean().collect()
+    length = said.select(pl.sum_horizontal(pl.all())).item()
+    rounds, counts = Rounds(), dict[str, int]()
     wall, processor = time.perf_counter(), spent()
-    run()  # type: ignore[operator]
-    wall, processor = time.perf_counter() - wall, spent() - processor
-    peak = max(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
-    print(
-        f"{name:34}{count:>9,}{wall:>9.1f} s{processor:>9.1f} s{count / wall:>10,.0f}/s"
-        f"{2 * count / processor:>10,.0f}/s{peak:>7.1f} GB", flush=True,
-    )  # fmt: skip
-    return wall
-
-
-def ours(folder: Path, rows: pl.DataFrame, name: str, workers: int) -> float:
-    dataset = dataset_of(folder, rows)
-    counts: dict[str, int] = {}
-
-    def both() -> None:
+    with Pool(workers) as pool:
         for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
-            counts.update(run_stage(dataset, stage, workers=workers).counts)
-
-    took = timed(name, rows.height, both)
-    print("   ", {k: v for k, v in counts.items() if v}, flush=True)
-    return took
-
-
-def theirs(folder: Path, rows: pl.DataFrame, python: str, workers: int) -> float:
-    (folder / "texts").mkdir(parents=True)
-    lines = [json.dumps({"id": str(i), "text": f"{t}. {d}"}) for i, (t, d) in enumerate(rows.iter_rows())]
-    for i in range(workers):
-        (folder / "texts" / f"{i}.jsonl").write_text("\n".join(lines[i::workers]) + "\n")
-    script = folder / "run.py"
-    script.write_text(DATATROVE)
-    command = [python, str(script), str(folder), str(workers)]
-    return timed(
-        "datatrove, four MinHash stages", rows.height, lambda: subprocess.run(command, check=True, capture_output=True)
+            counts |= LocalEngine(pool, rounds).run(dataset, stage).counts
+    wall, processor = time.perf_counter() - wall, spent() - processor
+    peak = max(one.peak for one in rounds.done) / 2**30
+    print(
+        f"{f'{name} ({length:.0f} characters)':34}{count:>10,}{wall:>9.1f} s{processor:>9.1f} s{count / wall:>10,.0f}/s"
+        f"{2 * count / processor:>10,.0f}/s{peak:>8.2f} GB"
     )
+    for one in rounds.done:
+        print(
+            f"    {one.name:30}{'':10}{one.wall:>9.1f} s{one.processor:>9.1f} s"
+            f"{one.processor / count * 1e6:>8.1f} µs a product{one.peak / 2**30:>12.2f} GB"
+        )
+    print("   ", {k: v for k, v in counts.items() if v}, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--products", type=int, nargs="+", default=[30_000])
-    parser.add_argument("--datatrove", help="Python of an environment with datatrove")
     parser.add_argument("--shared", type=int, default=0)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
-    print(f"{'':34}{'products':>9}{'wall':>11}{'processor':>11}{'by wall':>12}{'2 cores':>12}{'peak':>10}")
-    with tempfile.TemporaryDirectory(prefix="m5-") as made:
-        for run in range(arguments.runs):
-            for count in arguments.products:
-                rows = texts(count)
-                length = rows.select(
-                    (pl.col("title").str.len_chars() + pl.col("description").str.len_chars()).mean()
-                ).item()
-                mine = ours(
-                    Path(made) / f"ours-{count}-{run}", rows, f"m5 dedup ({length:.0f} characters)", arguments.workers
-                )
-                if arguments.datatrove:
-                    other = theirs(Path(made) / f"theirs-{count}-{run}", rows, arguments.datatrove, arguments.workers)
-                    print(f"    {other / mine:.1f} times our wall time", flush=True)
-            if arguments.shared:
-                rows = texts(arguments.shared, shared=True)
-                ours(Path(made) / f"shared-{run}", rows, "m5 dedup, one description", arguments.workers)
-    sys.stdout.flush()
+    print(f"{'':34}{'products':>10}{'wall':>11}{'processor':>11}{'by wall':>12}{'2 cores':>12}{'peak':>11}")
+    for _ in range(arguments.runs):
+        for count in arguments.products:
+            with tempfile.TemporaryDirectory(prefix="m5-") as made:
+                measured(Path(made), count, "texts", arguments.workers)
+        if arguments.shared:
+            with tempfile.TemporaryDirectory(prefix="m5-") as made:
+                measured(Path(made), arguments.shared, "one description", arguments.workers, shared=True)
 
 
 if __name__ == "__main__":

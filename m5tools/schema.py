@@ -28,6 +28,7 @@ _PRIMITIVES: dict[str, pa.DataType] = {
     "uint8": pa.uint8(),
     "int32": pa.int32(),
     "int64": pa.int64(),
+    "uint32": pa.uint32(),
     "uint64": pa.uint64(),
     "float32": pa.float32(),
     "float64": pa.float64(),

@@ -87,7 +87,7 @@ def components(linked: pl.DataFrame, names: pl.DataFrame, apart: pl.DataFrame) -
     Returns:
         Columns row and label (smallest row of the component), of all rows in `linked`.
     """
-    labels = _labels(linked)
+    labels = connected(linked)
     named = labels.join(names, on="row")
     counted = named.group_by("label", "realm").agg(names=pl.col("name").n_unique())
     mixed = counted.filter(pl.col("names") > 1)
@@ -106,7 +106,7 @@ def components(linked: pl.DataFrame, names: pl.DataFrame, apart: pl.DataFrame) -
     for row, realm, name in suspects.select("row", "realm", "name").iter_rows():
         by_row.setdefault(row, {})[realm] = name
     kept = _strongest(weak, by_row, torn)
-    return _labels(pl.concat([sound.select("row_a", "row_b"), kept]))
+    return connected(pl.concat([sound.select("row_a", "row_b"), kept]))
 
 
 def _strongest(edges: pl.DataFrame, names: dict[int, dict[str, str]], apart: pl.DataFrame) -> pl.DataFrame:
@@ -142,8 +142,8 @@ def _strongest(edges: pl.DataFrame, names: dict[int, dict[str, str]], apart: pl.
     return pl.DataFrame(kept, schema={"row_a": pl.UInt32, "row_b": pl.UInt32}, orient="row")
 
 
-def _labels(linked: pl.DataFrame) -> pl.DataFrame:
-    """Every linked row with the smallest row of its component."""
+def connected(linked: pl.DataFrame) -> pl.DataFrame:
+    """Connected components of edges row_a, row_b: every row in them and `label`, the smallest of its component."""
     ends = linked.select("row_a", "row_b").to_numpy()
     rows, places = np.unique(ends, return_inverse=True)
     places = places.reshape(ends.shape)

@@ -1,19 +1,21 @@
 """The stage `compare`: candidate pairs from every kind of evidence, each laid side by side.
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
-partition: keys, facts, pictures, bands, tokens) → `vectors` (a unit per partition, where the policy names a model) →
-`vocabulary` (one unit: in how many titles each word stands) →
-`keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and
-per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that
-share the most) → `compare` (a unit per partition: all evidence about its pairs) → `close` (one unit: the generation is
-whole). Memory is that of one band over all products, or of the candidates of one partition.
+partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
+:mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
+`vocabulary` (one unit: in how many titles each word stands) → `keys` (a unit per partition: the rarest words of titles) →
+`evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) → `nearest` (a
+unit per partition: of those by rare words the ones that share the most) → `recall` (a unit per partition: what is
+stored of old products that stand in some pair) → `compare` (a unit per partition: all evidence about its pairs) →
+`close` (one unit: the generation is whole). Memory is that of one band over all products, or of the candidates of one
+partition.
 
-What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
+Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
+are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -22,40 +24,29 @@ from typing import Any, ClassVar
 import polars as pl
 from pydantic import Field
 
-from m5tools import atomic
-from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dataset import Dataset, Manifest
 from m5tools.dedup import vectors
+from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
-from m5tools.dedup.identifiers import identifier_pairs
+from m5tools.dedup.gathering import Ground, gather_partition, list_files, recall_partition
 from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
-from m5tools.dedup.products import Gathered, gather, listing_once
-from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
-from m5tools.dedup.shown import FILES, file_pairs, in_common
-from m5tools.dedup.table import table_pairs
-from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
-from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
-from m5tools.dedup.vocabulary import Vocabulary, counted, merged
+from m5tools.dedup.products import Gathered, listing_once
+from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
+from m5tools.dedup.shown import FILES, in_common
+from m5tools.dedup.sides import facts_of
+from m5tools.dedup.sought import TITLES, VOCABULARIES, index_terms
+from m5tools.dedup.text import description_bands, title_bands
+from m5tools.dedup.tokens import TITLE_WORDS, sets_of
+from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
-from m5tools.joins.bands import Joined, joined, neighbours, union
+from m5tools.joins.bands import union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
-_WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
-"""Vocabulary → the tokens that it counts."""
-
-_GROUND = "ground.json"
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
-
-_KEYS = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "model", "table_key",
-    "media_key", "table_pairs",
-)  # fmt: skip
-_COMPARED = (
-    "product_id", "crawl_id", "source", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
-)  # fmt: skip
+_WHOLE = ("identifiers", "equal_texts", "tables")
 
 
 class CompareConfig(StageConfig):
@@ -69,8 +60,8 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 1
-    writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared")
+    version: ClassVar[int] = 2
+    writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
 
     config: CompareConfig
 
@@ -84,8 +75,8 @@ class Compare(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        embedded = ("vectors",) if self.policy.embedding else ()
-        return ("ground", "gather", *embedded, "vocabulary", "keys", "evidence", "nearest", "compare", "close")
+        found = ("vocabulary", "keys", "evidence", "nearest", "recall", "compare", "close")
+        return ("ground", "gather", *(("vectors",) if self.policy.embedding else ()), *found)
 
     def outside(self) -> Any:
         return _terms(self.policy)
@@ -115,132 +106,114 @@ class Compare(Stage):
         gathered = Gathered(work.scratch, work.dataset.partitions)
         match round_name:
             case "ground":
-                base = None if work.terms.refresh else comparisons_of(work.dataset, self.policy).base()
-                atomic.write_json(work.scratch / _GROUND, {"base": base})
-                return {}
+                return self._begin(work)
             case "gather":
-                return self._gather(work, gathered, unit.args["partition"])
+                grown = comparisons_of(work.dataset, self.policy)
+                return gather_partition(work, gathered, unit.args["partition"], grown, self._bands(), self.policy)
             case "vectors":
                 return self._embed(gathered, unit.args["partition"])
             case "vocabulary":
-                return self._count(gathered)
+                return self._count(work, gathered)
             case "keys":
                 return self._keys(gathered, unit.args["partition"])
             case "evidence":
-                return self._evidence(gathered, **unit.args)
+                return self._evidence(work, gathered, **unit.args)
             case "nearest":
-                return self._nearest(gathered, unit.args["partition"])
+                pairs = nearest(gathered, unit.args["partition"], self.policy)
+                gathered.write("pairs", f"nearest-{unit.key}", pairs)
+                return {}
+            case "recall":
+                recall_partition(work, gathered, unit.args["partition"])
+                return {}
             case "compare":
                 return self._compare(work, gathered, unit.args["partition"])
             case _:
                 return self._close(work)
 
-    def _gather(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        policy, grown = self.policy, comparisons_of(work.dataset, self.policy)
-        base = _base(work)
-        products, facts, files = gather(work.dataset, partition, policy)
-        known = grown.known(base, partition)
-        products = products.with_columns(is_new=~pl.col("product_id").is_in(known.implode()))
-        gathered.write("facts", partition, facts)
-        for kind, rows in files.items():
-            gathered.write(kind, partition, rows)
-        tokens = tokens_of(products, policy)
-        for kind, sets in _VOCABULARIES.items():
-            gathered.write(f"{kind}_counted", partition, counted(sets_of(tokens[sets])))
-        keys = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
-        gathered.write("bands", partition, pl.concat([products.select("row"), keys], how="horizontal"))
-        gathered.write("tokens", partition, tokens)
-        gathered.write("products", partition, products.drop("whole"))
-        delivered = products.filter(pl.col("crawl_id").is_in(grown.since(base)))
-        work.write("compared", grown.part(partition), delivered.select(_COMPARED))
-        return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
+    def _begin(self, work: Work) -> Counts:
+        grown = comparisons_of(work.dataset, self.policy)
+        base = None if work.terms.refresh else grown.base()
+        if self._index(work.dataset).base() != base:
+            base = None
+        Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
+        return {}
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
         assert self.policy.embedding is not None
-        titles = pl.read_parquet(
-            gathered.scratch / "products" / f"{part_name(partition)}.parquet", columns=["row", "title"]
-        )
+        titles = pl.read_parquet(gathered.part("sought", partition), columns=["row", "title"])
         gathered.write("vectors", partition, vectors.title_vectors(titles, self.policy.embedding))
         return {}
 
-    def _count(self, gathered: Gathered) -> Counts:
-        for kind in _VOCABULARIES:
-            gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
+    def _count(self, work: Work, gathered: Gathered) -> Counts:
+        grown = comparisons_of(work.dataset, self.policy).of("word_counts")
+        before, found = grown.read(Ground.of(work.scratch).base), []
+        for kind in (*VOCABULARIES, TITLES):
+            new = summed(map(pl.read_parquet, gathered.files(f"{kind}_counted")))
+            found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
+            gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
+        work.write("word_counts", grown.part(0), pl.concat(found))
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        part = f"{part_name(partition)}.parquet"
-        words = pl.read_parquet(gathered.scratch / "tokens" / part, columns=[TITLE_WORDS]).to_series()
-        sources = pl.read_parquet(gathered.scratch / "products" / part, columns=["row", "origin", "once"])
+        words = pl.read_parquet(gathered.part("title_words", partition))[TITLE_WORDS]
+        sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"])
         keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
         keyed = keyed.join(sources, on="row", maintain_order="left")
         for i in range(SLICES):
             gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
         return {}
 
-    def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
-        policy = self.policy
-        if kind in FILES:
-            found = file_pairs(kind, gathered.scan(kind).collect(), policy)
-        elif kind in _WHOLE:
-            found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
-        elif kind == "vectors":
-            assert policy.embedding is not None
-            sources = gathered.scan("products").select("row", "origin", "once").collect()
-            found = Joined(vectors.vector_pairs(gathered.scan("vectors").collect(), sources, policy.embedding))
-        elif kind.startswith("rare-words"):
-            shared = rare_word_pairs(gathered.scan(f"rare_words_{slice}").collect(), policy)
-            gathered.write("shared_words", kind, shared)
+    def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
+        ground = Ground.of(work.scratch)
+        asked = gathered.newcomers() if ground.base is not None else None
+        if kind.startswith("rare-words"):
+            gathered.write("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
             return {}
+        if kind in FILES:
+            found = by_files(gathered, kind, asked, ground.shows, self.policy)
+        elif kind in _WHOLE:
+            found = by_keys(gathered, kind, asked, self.policy)
+        elif kind == "vectors":
+            found = by_vectors(gathered, asked, self.policy)
         else:
-            keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
-            found = joined(neighbours(keyed, policy.join.window, policy.join.cap) for keyed in keys)
+            found = by_bands(gathered, bands, asked, self.policy)
         gathered.write("pairs", kind, found.pairs)
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _nearest(self, gathered: Gathered, partition: int) -> Counts:
-        first, beyond = gathered.offsets()[partition : partition + 2]
-        ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
-        shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
-        nearest = most_shared(shared, first, beyond, self.policy)
-        gathered.write("pairs", f"nearest-{part_name(partition)}", nearest)
-        return {}
-
     def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        grown, base = comparisons_of(work.dataset, self.policy), _base(work)
         first, beyond = gathered.offsets()[partition : partition + 2]
         ours = pl.col("a").is_between(first, beyond, closed="left")
         found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
-        if base is not None:
-            pairs = _with_newcomers(pairs, gathered)
-        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        products, tokens = (
-            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row")
-            for kind in ("products", "tokens")
-        )
-        products = pl.concat([products, tokens.drop("row")], how="horizontal")
-        facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
+        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
+        sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = in_common(gathered.scratch / "pairs", ours)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
-        compared = comparisons(pairs, products, facts, shown, vocabularies, self.policy)
+        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
         if self.policy.embedding:
-            known = gathered.scan("vectors").join(rows, on="row", how="semi").collect()
-            compared = compared.with_columns(vectors.similarity(known, pairs["a"], pairs["b"]))
-        work.write("comparisons", grown.part(partition), compared)
+            known = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
+            cosines = vectors.similarity(known, pairs["a"], pairs["b"])
+        else:
+            cosines = vectors.no_similarity(pairs.height)
+        told = pairs.with_columns(cosines)
+        compared = comparisons(told, sides.drop("facts"), facts_of(sides), shown, vocabularies, self.policy)
+        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""
         grown = comparisons_of(work.dataset, self.policy)
         work.write_note(*grown.note())
-        for file in (file for table in self.writes for file in grown.of(table).files(_base(work))):
+        work.write_note(*self._index(work.dataset).note())
+        for file in (file for table in self.writes for file in grown.of(table).files(Ground.of(work.scratch).base)):
             work.keeps(work.dataset.output(file))
         return {}
 
+    def _index(self, dataset: Dataset) -> Generations:
+        return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
+
     def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        titles = gathered.scan("products").select(pl.col("said").is_not_null().sum()).collect().item()
-        return Vocabulary(pl.read_parquet(gathered.files(kind), glob=False), titles)
+        counts, titles = (pl.read_parquet(gathered.files(name), glob=False) for name in (kind, TITLES))
+        return Vocabulary(counts, int(titles["titles"].sum()))
 
     def _bands(self) -> list[str]:
         text = self.policy.text
@@ -263,15 +236,3 @@ def _terms(policy: ComparePolicy) -> Any:
 def _content(model: str) -> str:
     """What a model holds: read once in a process, for every unit asks."""
     return fingerprint(model)
-
-
-def _base(work: Work) -> str | None:
-    """The generation that this run goes on from, as its first unit found it."""
-    base: str | None = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))["base"]
-    return base
-
-
-def _with_newcomers(pairs: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:
-    """Pairs that hold a newcomer; all others were compared before."""
-    new = gathered.scan("products").filter("is_new").select("row").collect()["row"].implode()
-    return pairs.filter(pl.col("a").is_in(new) | pl.col("b").is_in(new))

@@ -12,17 +12,18 @@ from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, joined, neighbours
 
 
-def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
+def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
     """Products that share a group, a GTIN, or a brand with part number or model.
 
     Args:
         products: columns row, group, gtin, brand, mpn, model, table_key, stem.
         policy: window and cap of the joins.
+        asked: rows of which each pair holds one; None: all.
     """
     alike = products.sort("table_key", "stem", "row", nulls_last=True)
     keys = (pl.col("group"), pl.col("gtin"), *(branded(number, policy) for number in ("mpn", "model")))
     window, cap = policy.join.window, policy.join.cap
-    return joined(neighbours(alike.select("row", key=key), window, cap) for key in keys)
+    return joined(neighbours(alike.select("row", key=key), window, cap, asked) for key in keys)
 
 
 def branded(number: str, policy: ComparePolicy) -> pl.Expr:

@@ -25,7 +25,7 @@ from m5tools.dedup.tokens import (
     WHOLE_WORDS,
     sets_of,
 )
-from m5tools.dedup.vocabulary import Vocabulary
+from m5tools.dedup.vocabulary import Vocabulary, cosines, shares
 
 _WORDS_BEYOND = 3
 """Words beyond the title from which a product says something besides."""
@@ -48,10 +48,20 @@ class Vocabularies:
     everything: Vocabulary
 
 
+def title_cosines(products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies) -> pl.DataFrame:
+    """How alike titles are: `word_score` and `letter_score`, cosines, float32; one row a pair of places."""
+    words, letters = sets_of(products[TITLE_WORDS]), sets_of(products[TITLE_LETTERS])
+    by_word = cosines(words, vocabularies.words.weights_of(words))
+    by_letter = cosines(letters, vocabularies.letters.weights_of(letters))
+    return pl.DataFrame(
+        {"word_score": overlap(by_word, by_word, a, b), "letter_score": overlap(by_letter, by_letter, a, b)}
+    )
+
+
 def likenesses(
     products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies, policy: ComparePolicy
 ) -> pl.DataFrame:
-    """The wording of pairs, side by side.
+    """The wording of pairs, side by side, beyond the cosines of their titles.
 
     Args:
         products: columns stem (plain), price, currency, and those of :func:`tokens_of`.
@@ -61,25 +71,22 @@ def likenesses(
         policy: shortest title that says something.
 
     Returns:
-        m rows: `word_score`, `letter_score`, `whole_score` (cosines, float32), `contained` (share of a title's weight
-        that the other product says, mean of both sides), `shares_code`, `differs_code`, `differs_number`, `price_ratio`
+        m rows: `whole_score` (cosine, float32), `contained` (share of a title's weight that the other product says,
+        mean of both sides), `shares_code`, `differs_code`, `differs_number`, `price_ratio`
         (the lower price as a share of the higher; null where they cannot be compared), `both_titled`, `long_title` (one
         of both is long enough to name a product), `says_more` (both say something beside their titles).
     """
     title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
-    words, everything = vocabularies.words, vocabularies.everything.weighted(whole)
-    titles, letters = words.weighted(title_words), vocabularies.letters.weighted(sets_of(products[TITLE_LETTERS]))
-    shares, holds = words.shares(title_words), words.holds(whole)
-    contained = (overlap(shares, holds, a, b) + overlap(shares, holds, b, a)) / 2
+    share, anywhere = shares(title_words, vocabularies.words.weights_of(title_words)), ones(whole)
+    contained = (overlap(share, anywhere, a, b) + overlap(share, anywhere, b, a)) / 2
+    weighted = cosines(whole, vocabularies.everything.weights_of(whole))
+    whole_score = overlap(weighted, weighted, a, b)
     shares_code, differs_code = _codes(products, a, b)
     differs_number = _each_has_its_own(ones(sets_of(products[NUMBERS])), a, b)
-    word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in (titles, letters, everything))
     length = products["stem"].str.len_chars().fill_null(0).to_numpy()
     beyond = whole.sizes - title_words.sizes
     return pl.DataFrame(
         {
-            "word_score": word_score,
-            "letter_score": letter_score,
             "whole_score": whole_score,
             "contained": contained,
             "shares_code": shares_code,

@@ -1,4 +1,4 @@
-"""What deduplication looks at, per product, gathered once per partition: normalised texts, keys, facts and pictures.
+"""What is compared, per product, gathered partition by partition: normalised texts, keys and facts.
 
 Rows are numbered by product id over the whole dataset (ids fall into partitions in ascending order), so a pair of rows
 a < b is a pair of ids product_a < product_b, whatever files or partitions the products came in.
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, Manifest, part_name
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import codes, plain, stem, words_of
+from m5tools.dedup.titles import plain, stem, words_of
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
@@ -40,76 +40,130 @@ class Gathered:
         """The first row of each partition, and the number of products at the end."""
         first = [0]
         for i in range(self.partitions):
-            file = self.scratch / "products" / f"{part_name(i)}.parquet"
-            first.append(first[-1] + pl.scan_parquet(file).select(pl.len()).collect().item())
+            first.append(first[-1] + pl.scan_parquet(self.part("sought", i)).select(pl.len()).collect().item())
         return first
+
+    def part(self, kind: str, partition: int) -> Path:
+        """One part of a kind."""
+        return self.scratch / kind / f"{part_name(partition)}.parquet"
 
     def scan(self, kind: str) -> pl.LazyFrame:
         """All parts of one kind, `row` counted over the dataset."""
         first = self.offsets()
         return pl.concat(
-            pl.scan_parquet(self.scratch / kind / f"{part_name(i)}.parquet").with_columns(
-                (pl.col("row") + first[i]).cast(pl.UInt32)
-            )
+            pl.scan_parquet(self.part(kind, i)).with_columns((pl.col("row") + first[i]).cast(pl.UInt32))
             for i in range(self.partitions)
         )
+
+    def keep(self, kind: str, partition: int, rows: pl.DataFrame) -> None:
+        """Write one part, sorted by row, so that single rows can be taken: as it lies in memory, to be mapped."""
+        with atomic.whole_file(self.scratch / kind / f"{part_name(partition)}.arrow") as temporary:
+            rows.write_ipc(temporary, compression="uncompressed")
+
+    def kept(self, kind: str, partition: int) -> pl.DataFrame:
+        """A part that :meth:`keep` wrote, mapped into memory."""
+        file = pa.memory_map(str(self.scratch / kind / f"{part_name(partition)}.arrow"))
+        return pl.DataFrame(pl.from_arrow(pa.ipc.open_file(file).read_all()))
+
+    def take(self, kind: str, wanted: pl.Series) -> pl.DataFrame:
+        """Rows of a kind, numbered over the dataset; what else the parts hold is not read.
+
+        Every partition takes rows from nearly all others: to read these whole would cost their square.
+        """
+        found, first = [], self.offsets()
+        for i in range(self.partitions):
+            local = wanted.filter(wanted.is_between(first[i], first[i + 1], closed="left")) - first[i]
+            part = self.kept(kind, i)
+            places = local.to_frame("row").join(part.select("row").with_row_index("place"), on="row")["place"].sort()
+            found.append(part[places].with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
+        return pl.concat(found)
+
+    def newcomers(self) -> pl.Series:
+        """Rows of the products that no earlier crawl delivered."""
+        return self.scan("sought").filter("is_new").select("row").collect()["row"]
 
     def files(self, kind: str) -> list[Path]:
         """The parts of one kind, in a fixed order; what a killed writer left is none of them."""
         return sorted((self.scratch / kind).glob("[!.]*.parquet"))
 
 
+def numbered(dataset: Dataset, partition: int) -> pl.DataFrame:
+    """The products of a partition: row (in order of their ids), product_id, crawl_id (the latest that delivered it)."""
+    listed = dataset.read("products", partition=partition, columns=("product_id", "crawl_id"))
+    return listed.sort("product_id").with_row_index("row")
+
+
 def gather(
-    dataset: Dataset, partition: int, policy: ComparePolicy
-) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
-    """Products, facts and files of one partition.
+    dataset: Dataset, partition: int, asked: pl.DataFrame, policy: ComparePolicy
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Products and facts of a partition.
+
+    Args:
+        dataset: the dataset.
+        partition: which.
+        asked: the products that are wanted, rows of :func:`numbered`.
+        policy: how values are read.
 
     Returns:
-        `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`;
-        pictures, clips and sounds that can tell products apart by their kind, see :func:`files_of`.
+        `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`.
     """
-    attributes = dataset.read("attributes", partition=partition)
-    media = _media(dataset, partition)
-    products = _products(dataset, partition, attributes, media, policy)
-    rows = products.select("product_id", "row")
-    facts = product_facts(products, attributes.join(rows, on="product_id"), policy)
-    shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
-    return products, facts, {kind: files_of(dataset, shown, kind, policy) for kind in FILES}
+    attributes = _delivered(dataset, "attributes", partition, asked).collect()
+    media = listed_media(dataset, _delivered(dataset, "media", partition, asked))
+    products = _products(dataset, partition, asked, attributes, media, policy)
+    facts = product_facts(products, attributes.join(asked.select("product_id", "row"), on="product_id"), policy)
+    return products, facts
 
 
-def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
-    """Listed files of a partition with what became of them: product_id, modality, location_id, asset_id, state."""
-    media = dataset.read("media", partition=partition, columns=("product_id", "modality", "location_id"))
+def _delivered(dataset: Dataset, table: str, partition: int, asked: pl.DataFrame) -> pl.LazyFrame:
+    """What a table says about products, read from the parts of the crawls that delivered them."""
+    crawls = set(asked["crawl_id"])
+    parts = [part for part in dataset.parts(table, partition=partition) if part.parent.name in crawls]
+    rows = pl.scan_parquet(parts, glob=False) if parts else dataset.scan(table, partition=partition).clear()
+    names = asked.lazy().select("product_id", "crawl_id")
+    return rows.join(names, on=["product_id", "crawl_id"], how="semi", maintain_order="left")
+
+
+def listed_media(dataset: Dataset, media: pl.LazyFrame) -> pl.DataFrame:
+    """Listed files with what became of them: product_id, modality, location_id, asset_id, state."""
+    listed = media.select("product_id", "modality", "location_id").collect()
     fetched = dataset.scan("fetched").select("location_id", "asset_id", "state")
-    known = fetched.join(media.lazy().select("location_id").unique(), on="location_id", how="semi").collect()
-    return media.join(known, on="location_id", how="left")
+    known = fetched.join(listed.lazy().select("location_id").unique(), on="location_id", how="semi").collect()
+    return listed.join(known, on="location_id", how="left")
 
 
 def _products(
-    dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: ComparePolicy
+    dataset: Dataset,
+    partition: int,
+    asked: pl.DataFrame,
+    attributes: pl.DataFrame,
+    media: pl.DataFrame,
+    policy: ComparePolicy,
 ) -> pl.DataFrame:
-    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn,
-    model, group, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
-    description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it
-    lists each product once."""
+    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, mpn,
+    model, group, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
+    description_chars, whole. `whole` is everything said in words."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
     tables = filled.group_by("product_id").agg(
         table_key=pl.col("pair").unique().sort().str.join(_JOINT).hash(),
-        listed=plain(pl.col("value").unique().sort().str.join(" ")),
+        listed=pl.col("value").unique().sort().str.join(" "),
         table_pairs=pl.len(),
     )
+    tables = tables.with_columns(plain(pl.col("listed")))
     files = media.group_by("product_id").agg(
         media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
         files=pl.len(),
         media_present=pl.col("modality").filter(pl.col("state") == State.PRESENT).n_unique(),
     )
-    manifest = dataset.manifest()
-    number = {source: i for i, source in enumerate(sources(manifest))}
-    read = dataset.read("products", partition=partition).sort("product_id")
+    read = (
+        _delivered(dataset, "products", partition, asked)
+        .collect()
+        .join(asked.select("product_id", "row"), on="product_id")
+    )
     makers, models = (_listed(attributes, names) for names in (policy.brand_names, policy.part_names))
     texts = read.select(
+        "row",
         "product_id",
         "crawl_id",
         "content_hash",
@@ -121,16 +175,13 @@ def _products(
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
         mpn=_compact(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
-        origin=pl.col("source").replace_strict(number, default=0, return_dtype=pl.UInt16),
-        once=pl.col("source").is_in(listing_once(manifest)),
         price="price",
         currency="currency",
     )
     gathered = (
-        texts.with_row_index("row")
+        texts.sort("row")
         .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
         .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
-        .with_columns(codes=codes(pl.col("stem")))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
         .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), model=_compact(pl.col("model")))
@@ -158,9 +209,10 @@ def listing_once(manifest: Manifest) -> list[str]:
     return sorted({crawl["source"] for crawl in crawls} - often)
 
 
-def sources(manifest: Manifest) -> list[str]:
-    """All sources, by name."""
-    return sorted({crawl["source"] for crawl in manifest["crawls"]})
+def origins(source: pl.Expr, manifest: Manifest) -> pl.Expr:
+    """Sources as numbers, in order of their names."""
+    number = {name: i for i, name in enumerate(sorted({crawl["source"] for crawl in manifest["crawls"]}))}
+    return source.replace_strict(number, default=0, return_dtype=pl.UInt16)
 
 
 def _listed(attributes: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

@@ -1,13 +1,17 @@
 """Sets of shingles of a whole text column, cut straight from its Arrow buffers, and their exact Jaccard index.
 
-No Python per row: shingles of all texts are taken at every byte position at once, those that would cross the border of
+No Python per row: shingles of many texts are taken at every byte position at once, those that would cross the border of
 a text are masked out. A 4-byte shingle fits 32 bits, so title shingles are compared exactly, not by hash; runs of words
-are hashed to 32 bits. Text number and shingle together make one uint64, which sorts fast.
+are hashed to 32 bits. Text number and shingle together make one uint64, which sorts fast. Columns are cut block by
+block, so that what is worked on stays in the processor's cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,17 +26,21 @@ U64 = np.ndarray[Any, np.dtype[np.uint64]]
 F32 = np.ndarray[Any, np.dtype[np.float32]]
 _I64 = np.ndarray[Any, np.dtype[np.int64]]
 _U8 = np.ndarray[Any, np.dtype[np.uint8]]
+_Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
-_LOW = np.uint64(0xFFFFFFFF)
-_PAIRS_AT_ONCE = 65_536
+_SHINGLE_BYTES = 4
+_BLOCK_BYTES = 2**17
+_PAIRS_AT_ONCE = 8_192
+_FIRST_COLUMN = 2**31
 _LONGEST_CHARACTER = 4
 """Bytes of UTF-8."""
 
 _BLANK = 0x20
 _THREE_BYTES = 0xE0
 """UTF-8 lead bytes from here on begin a character of three or four bytes: scripts without spaces, each its own word."""
+_FOUR_BYTES = 0xF0
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,11 @@ class ShingleSets:
     """One set of shingles per text.
 
     Attributes:
-        shingles: uint64 below 2³², distinct and ascending within a text.
+        shingles: uint32, distinct and ascending within a text.
         offsets: int64, length n + 1; text i owns shingles[offsets[i]:offsets[i + 1]].
     """
 
-    shingles: U64
+    shingles: U32
     offsets: _I64
 
     @property
@@ -57,17 +65,22 @@ def byte_shingles(texts: pl.Series, within_words: bool = False) -> ShingleSets:
 
     With `within_words` none has a blank inside, so the order of the words does not count.
     """
-    data, offsets = _buffers(("  " + texts + " ").fill_null(""))
-    width = 4
-    if data.size < width:
-        return _sets(np.empty(0, np.uint64), np.empty(0, np.int64), len(texts))
-    wide = data.astype(np.uint64)
-    shingles = wide[:-3] | wide[1:-2] << np.uint64(8) | wide[2:-1] << np.uint64(16) | wide[3:] << np.uint64(24)
-    text = np.repeat(np.arange(len(texts)), np.diff(offsets))[: shingles.size]
-    inside = np.arange(shingles.size) + width <= offsets[text + 1]
-    if within_words:
-        inside &= (data[1:-2] != _BLANK) & (data[2:-1] != _BLANK)
-    return _sets(shingles[inside], text[inside], len(texts))
+
+    def cut(data: _U8, offsets: _I64) -> tuple[U64, _I64]:
+        if data.size < _SHINGLE_BYTES:
+            return np.empty(0, np.uint64), np.empty(0, np.int64)
+        inside = np.ones(data.size, bool)
+        for left in range(1, _SHINGLE_BYTES):
+            crossing = offsets[1:] - left
+            inside[crossing[crossing >= 0]] = False
+        inside = inside[: 1 - _SHINGLE_BYTES]
+        if within_words:
+            inside &= (data[1:-2] != _BLANK) & (data[2:-1] != _BLANK)
+        shingles = np.ndarray(inside.shape, "<u4", np.ascontiguousarray(data), strides=(1,))
+        text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        return shingles[inside].astype(np.uint64), text[: inside.size][inside]
+
+    return _in_blocks("  " + texts + " ", cut)
 
 
 def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
@@ -76,34 +89,41 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
     A word is a run of ASCII letters and digits and two-byte characters; each character of three bytes or more is a
     word of its own, so that Chinese, Japanese, Korean and Thai need no spaces.
     """
-    data, offsets = _buffers(texts.fill_null(""))
-    starts, hashes = _words(data, offsets)
-    text = np.searchsorted(offsets, starts, side="right") - 1
-    counts = np.bincount(text, minlength=len(texts))
-    place = np.arange(hashes.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    left = np.repeat(counts, counts) - place
-    runs = hashes.copy()
-    for step in range(1, words):
-        follows = left > step
-        runs[follows] = _mixed(runs[follows] * _ODD + hashes[np.flatnonzero(follows) + step])
-    whole = (left >= words) | (place == 0)
-    return _sets(runs[whole] >> _HALF, text[whole], len(texts))
+
+    def cut(data: _U8, offsets: _I64) -> tuple[U64, _I64]:
+        _, hashes, text = _words(data, offsets)
+        runs = hashes.copy()
+        whole = np.ones(text.size, bool)
+        for step in range(1, words):
+            follows = text[:-step] == text[step:]
+            longer = _mixed(runs[:-step] * _ODD + hashes[step:])
+            runs[:-step] = np.where(follows, longer, runs[:-step])
+            whole[:-step] &= follows
+            whole[-step:] = False
+        whole[_firsts(text)] = True
+        return runs[whole] >> _HALF, text[whole]
+
+    return _in_blocks(texts, cut)
 
 
 def word_sets(texts: pl.Series) -> ShingleSets:
     """Sets of hashed words; of scripts without spaces, of every two neighbouring characters. None of a null."""
-    data, offsets = _buffers(texts.fill_null(""))
-    starts, words = _words(data, offsets)
-    text = np.searchsorted(offsets, starts, side="right") - 1
-    wide = data[starts] >= _THREE_BYTES
-    joined = np.zeros(starts.size, bool)
-    joined[:-1] = wide[:-1] & wide[1:] & (text[:-1] == text[1:]) & (np.diff(starts) <= _LONGEST_CHARACTER)
-    pairs = words.copy()
-    first = np.flatnonzero(joined)
-    pairs[first] = _mixed(words[first] * _ODD + words[first + 1])
-    last_of_run = np.zeros(starts.size, bool)
-    last_of_run[1:] = joined[:-1] & ~joined[1:]
-    return _sets(pairs[~last_of_run] >> _HALF, text[~last_of_run], len(texts))
+
+    def cut(data: _U8, offsets: _I64) -> tuple[U64, _I64]:
+        starts, words, text = _words(data, offsets)
+        wide = data[starts] >= _THREE_BYTES
+        if not wide.any():
+            return words >> _HALF, text
+        joined = np.zeros(starts.size, bool)
+        joined[:-1] = wide[:-1] & wide[1:] & (text[:-1] == text[1:]) & (np.diff(starts) <= _LONGEST_CHARACTER)
+        pairs = words.copy()
+        first = np.flatnonzero(joined)
+        pairs[first] = _mixed(words[first] * _ODD + words[first + 1])
+        last_of_run = np.zeros(starts.size, bool)
+        last_of_run[1:] = joined[:-1] & ~joined[1:]
+        return pairs[~last_of_run] >> _HALF, text[~last_of_run]
+
+    return _in_blocks(texts, cut)
 
 
 def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
@@ -125,11 +145,21 @@ def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
 
 
 def ones(sets: ShingleSets) -> csr_array:
-    """Sets as a sparse matrix of ones: float32 [texts, 2³²]."""
+    """Sets as a sparse matrix of ones."""
+    return held(sets, np.ones(sets.shingles.size, np.float32))
+
+
+def held(sets: ShingleSets, values: F32) -> csr_array:
+    """Sets as a sparse matrix with a value for each shingle: float32 [texts, 2³¹ − 1].
+
+    Only rows are ever taken from it, to be multiplied with one another. So columns are counted from −2³¹: all shingles
+    find room in 32 bits, in their order, and half as much is copied as with 64.
+    """
     from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
 
-    held = np.ones(sets.shingles.size, np.float32)
-    return csr_array((held, sets.shingles.astype(np.int64), sets.offsets), shape=(len(sets.sizes), 2**32))
+    columns = (sets.shingles ^ np.uint32(_FIRST_COLUMN)).view(np.int32)
+    places = np.int32 if sets.offsets[-1] < _FIRST_COLUMN else np.int64
+    return csr_array((values, columns, sets.offsets.astype(places)), shape=(len(sets.sizes), _FIRST_COLUMN - 1))
 
 
 def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
@@ -141,11 +171,30 @@ def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
     return np.concatenate([np.empty(0, np.float32), *found]).astype(np.float32)
 
 
-def _sets(shingles: U64, text: _I64, texts: int) -> ShingleSets:
-    members = np.sort(text.astype(np.uint64) << _HALF | shingles)
-    members = members[np.concatenate([np.ones(min(1, members.size), bool), members[1:] != members[:-1]])]
-    sizes = np.bincount((members >> _HALF).astype(np.int64), minlength=texts)
-    return ShingleSets(members & _LOW, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+def _in_blocks(texts: pl.Series, cut: Callable[[_U8, _I64], tuple[U64, _I64]]) -> ShingleSets:
+    """Cut a column, some texts at a time.
+
+    Args:
+        cut: bytes of texts and where each begins → their shingles, with repetitions, and the text that each is of.
+    """
+    data, offsets = _buffers(texts.fill_null(""))
+    first = np.searchsorted(offsets[:-1], np.arange(0, data.size, _BLOCK_BYTES))
+    bounds = np.unique(np.concatenate([[0], first, [len(texts)]]))
+    shingles, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
+    for i, j in pairwise(bounds):
+        members, text = cut(data[offsets[i] : offsets[j]], offsets[i : j + 1] - offsets[i])
+        held = np.sort(text.astype(np.uint64) << _HALF | members)
+        held = held[_firsts(held)]
+        shingles.append(held.astype(np.uint32))
+        sizes.append(np.diff(np.searchsorted(held, np.arange(j - i + 1).astype(np.uint64) << _HALF)))
+    return ShingleSets(np.concatenate(shingles), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]))
+
+
+def _firsts(values: U64 | _I64) -> _Bools:
+    """Which of a row of values differ from the one before."""
+    first = np.ones(values.size, bool)
+    first[1:] = values[1:] != values[:-1]
+    return first
 
 
 def _buffers(texts: pl.Series) -> tuple[_U8, _I64]:
@@ -158,26 +207,39 @@ def _buffers(texts: pl.Series) -> tuple[_U8, _I64]:
     return raw[bounds[0] : bounds[-1]], bounds - bounds[0]
 
 
-def _words(data: _U8, offsets: _I64) -> tuple[_I64, U64]:
-    """Where each word begins, and its hash."""
+def _words(data: _U8, offsets: _I64) -> tuple[_I64, U64, _I64]:
+    """Where each word begins, its hash, and the text it is of."""
     lower = data | np.uint8(0x20)
     letter = ((lower >= ord("a")) & (lower <= ord("z"))) | ((data >= ord("0")) & (data <= ord("9"))) | (data >= 0x80)
     begins = np.zeros(data.size, bool)
     begins[1:] = letter[1:] & ~letter[:-1]
     begins[offsets[:-1][offsets[:-1] < data.size]] = True
     wide = data >= _THREE_BYTES
-    begins |= wide
-    after = np.flatnonzero(wide) + 3 + (data[wide] >= 0xF0)
-    begins[after[after < data.size]] = True
+    if wide.any():
+        begins |= wide
+        after = np.flatnonzero(wide) + 3 + (data[wide] >= _FOUR_BYTES)
+        begins[after[after < data.size]] = True
     begins &= letter
-    starts = np.flatnonzero(begins)
-    if not starts.size:
-        return starts, np.empty(0, np.uint64)
-    word = np.cumsum(begins) - 1
-    inside = letter & (word >= 0)
-    place = np.arange(data.size) - starts[np.maximum(word, 0)]
-    terms = np.where(inside, _mixed((place.astype(np.uint64) << np.uint64(8)) + data), np.uint64(0))
-    return starts, _mixed(np.add.reduceat(terms, starts))
+    last = letter.copy()
+    last[:-1] &= begins[1:] | ~letter[1:]
+    starts, stops = np.flatnonzero(begins), np.flatnonzero(last) + 1
+    # A word is a polynomial of its bytes, read off the running sum over all of them, shifted to where it begins.
+    powers, inverses = _powers(1 << int(data.size).bit_length())
+    sums = np.zeros(data.size + 1, np.uint64)
+    np.cumsum(data * powers[: data.size], out=sums[1:])
+    hashes = _mixed((sums[stops] - sums[starts]) * inverses[starts])
+    text = np.repeat(np.arange(len(offsets) - 1), np.diff(np.searchsorted(starts, offsets)))
+    return starts, hashes, text
+
+
+@cache
+def _powers(count: int) -> tuple[U64, U64]:
+    """The first powers of an odd number modulo 2⁶⁴, and of its inverse."""
+    inverse = pow(int(_ODD), -1, 2**64)
+    ones = np.ones(1, np.uint64)
+    return tuple(  # type: ignore[return-value]
+        np.cumprod(np.concatenate([ones, np.full(count - 1, base, np.uint64)])) for base in (_ODD, inverse)
+    )
 
 
 def _mixed(values: U64) -> U64:

@@ -72,6 +72,12 @@ def file_pairs(kind: str, assets: pl.DataFrame, policy: ComparePolicy) -> Joined
     return replace(found, hubs=found.hubs + hubs)
 
 
+def nothing_shown(kind: str) -> Joined:
+    """What :func:`file_pairs` finds among no files."""
+    share = {"a": pl.UInt32, "b": pl.UInt32, _SHARE.get(kind, ""): pl.Float32}
+    return Joined(pl.DataFrame(schema=image.PICTURED if kind == "pictures" else share))
+
+
 def in_common(pairs: Path, ours: pl.Expr) -> pl.DataFrame:
     """What pairs of products show in common: columns a, b, those of `picture_pairs`, `clip` and `sound`.
 

@@ -26,7 +26,7 @@ from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import decide, judged
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
-from m5tools.dedup.products import listing_once, sources
+from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.rivals import chosen
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
@@ -189,10 +189,8 @@ def decisions_of(dataset: Dataset, policy: DuplicatePolicy) -> Generations:
 
 def with_origins(pairs: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
     """Adds the numbers of the sources of both sides: origin, origin_b."""
-    number = {source: i for i, source in enumerate(sources(manifest))}
     return pairs.with_columns(
-        pl.col(f"source_{side}").replace_strict(number, default=0, return_dtype=pl.UInt16).alias(name)
-        for side, name in (("a", "origin"), ("b", "origin_b"))
+        origin=origins(pl.col("source_a"), manifest), origin_b=origins(pl.col("source_b"), manifest)
     )
 
 

@@ -37,8 +37,8 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Comp
         contents or size. Placeholders ("other", "see description") are no facts. What a title says stands in only where
         the table is silent.
     """
-    attributes = attributes.filter(~wording.says_nothing(pl.col("value")))
-    number, unit, text = pl.col("number"), pl.col("unit"), plain(pl.col("value"))
+    attributes = attributes.filter(~wording.says_nothing(pl.col("value"))).with_columns(text=plain(pl.col("value")))
+    number, unit, text = pl.col("number"), pl.col("unit"), pl.col("text")
     kind = unit.replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String)
     read_number, read_unit = read_measure(text, policy)
     named = attributes.with_columns(
@@ -76,10 +76,10 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Comp
     )
 
 
-def table_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
-    """Products with equal tables of some size."""
+def table_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
+    """Products with equal tables of some size; where some rows are asked about, pairs with one of these."""
     keyed = products.filter(pl.col("table_pairs") >= policy.table.min_pairs).sort("stem", "row", nulls_last=True)
-    return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap)
+    return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap, asked)
 
 
 def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:

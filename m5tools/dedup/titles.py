@@ -8,8 +8,10 @@ identity.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import polars as pl
 
 from m5tools.dedup.policy import ComparePolicy
@@ -21,6 +23,7 @@ SIZE = "size"
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _LETTER_SIZE = r"xxs|xs|xl|xxl|xxxl|[2-6]xl"
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+_PUNCTUATION = r"[^\p{L}\p{M}\p{N} ]+"
 _COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
 _NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
@@ -31,9 +34,26 @@ _SIGNIFICANT = 3
 
 
 def plain(text: pl.Expr) -> pl.Expr:
-    """Text to compare: NFKC, lower case, single spaces; null when nothing is left."""
-    spaced = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
-    return pl.when(spaced != "").then(spaced)
+    """Text to compare: NFKC, lower case, single spaces; null when nothing is left. For rows, not within groups."""
+    return text.map_batches(_plain, return_dtype=pl.String, is_elementwise=True)
+
+
+def _plain(text: pl.Series) -> pl.Series:
+    # Most texts are ASCII with single blanks already; to normalise those as well would cost four times as much.
+    text = _changed(text, text.str.len_bytes() != text.str.len_chars(), lambda t: t.str.normalize("NFKC"))
+    text = text.str.to_lowercase()
+    spaced = text.str.contains(r"[^\S ]|  ")
+    return _changed(text, spaced, lambda t: t.str.replace_all(r"\s+", " ")).str.strip_chars().replace("", None)
+
+
+def _changed(texts: pl.Series, where: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Texts, changed where it is said; the others are not looked at."""
+    rows = where.fill_null(False).arg_true()
+    if rows.is_empty():
+        return texts
+    source = np.arange(len(texts))
+    source[rows.to_numpy()] = len(texts) + np.arange(len(rows))
+    return pl.concat([texts, change(texts.gather(rows))]).gather(source)
 
 
 def measure(number: pl.Expr, unit: pl.Expr, policy: ComparePolicy) -> pl.Expr:
@@ -90,7 +110,7 @@ def codes(stem: pl.Expr) -> pl.Expr:
 def words_of(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain text as words with blanks between; model codes written in parts ("kd-g335") stand there whole as well."""
     whole = _compact(text).list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.join(" ")
-    return pl.concat_str(text.str.replace_all(_NO_WORD, " "), whole, separator=" ")
+    return pl.concat_str(text.str.replace_all(_PUNCTUATION, " "), whole, separator=" ")
 
 
 def model_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:

@@ -8,11 +8,12 @@ import pyarrow as pa
 
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
-from m5tools.dedup.titles import model_codes, numbers
+from m5tools.dedup.titles import codes, is_code, model_codes, numbers
 
 TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS = "title_words", "title_letters", "whole_words"
 TITLE_CODES, WHOLE_CODES, NUMBERS = "title_codes", "whole_codes", "numbers"
 STEM, DESCRIPTION = "stem_shingles", "description_shingles"
+STEM_WORDS, STEM_NUMBERED, STEM_CODES = "stem_words", "stem_numbered", "stem_codes"
 LISTS = (
     TITLE_WORDS,
     TITLE_LETTERS,
@@ -22,6 +23,9 @@ LISTS = (
     NUMBERS,
     STEM,
     DESCRIPTION,
+    STEM_WORDS,
+    STEM_NUMBERED,
+    STEM_CODES,
 )
 
 
@@ -34,7 +38,8 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
 
     Returns:
         Columns row and lists of uint32, distinct and ascending: words and letters of the title, words of everything
-        said, model codes of both, numbers of the title, shingles of stem (none where it is short) and description.
+        said, model codes of both, numbers of the title, shingles of stem (none where it is short) and description,
+        words of the stem, those that hold a digit, and those of these that look like a model number.
     """
     stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
     cut = {
@@ -48,7 +53,9 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
         model_codes(pl.col("title"), policy).alias(TITLE_CODES),
         model_codes(pl.col("whole"), policy).alias(WHOLE_CODES),
         numbers(pl.col("title")).alias(NUMBERS),
-    )
+        pl.col("stem").str.split(" ").alias(STEM_WORDS),
+        codes(pl.col("stem")).alias(STEM_NUMBERED),
+    ).with_columns(pl.col(STEM_NUMBERED).list.eval(pl.element().filter(is_code(pl.element()))).alias(STEM_CODES))
     return products.select("row").with_columns(
         *(_lists(sets).alias(name) for name, sets in cut.items()),
         *(_hashed(named[name]).alias(name) for name in named.columns),
@@ -61,11 +68,11 @@ def sets_of(lists: pl.Series) -> ShingleSets:
     offsets = np.asarray(column.offsets)
     shingles = np.asarray(column.values)[offsets[0] : offsets[-1]] if len(column) else np.empty(0, np.uint32)
     bounds = offsets - offsets[0] if len(offsets) else np.zeros(1)
-    return ShingleSets(shingles.astype(np.uint64), bounds.astype(np.int64))
+    return ShingleSets(shingles, bounds.astype(np.int64))
 
 
 def _lists(sets: ShingleSets) -> pl.Series:
-    offsets, values = pa.array(sets.offsets, pa.int64()), pa.array(sets.shingles.astype(np.uint32), pa.uint32())
+    offsets, values = pa.array(sets.offsets, pa.int64()), pa.array(sets.shingles, pa.uint32())
     return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values)))
 
 
@@ -73,4 +80,4 @@ def _hashed(texts: pl.Series) -> pl.Series:
     numbered = pl.DataFrame({"text": texts}).with_row_index("place").explode("text").drop_nulls()
     numbered = numbered.with_columns(pl.col("text").hash(0).mod(2**32).cast(pl.UInt32)).unique().sort("place", "text")
     bounds = np.searchsorted(numbered["place"].to_numpy(), np.arange(len(texts) + 1))
-    return _lists(ShingleSets(numbered["text"].to_numpy().astype(np.uint64), bounds.astype(np.int64)))
+    return _lists(ShingleSets(numbered["text"].to_numpy(), bounds.astype(np.int64)))

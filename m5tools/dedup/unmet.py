@@ -9,8 +9,9 @@ import polars as pl
 
 from m5tools.dataset import Dataset, partition_of
 from m5tools.dedup.policy import DuplicatePolicy
-from m5tools.dedup.products import gather
+from m5tools.dedup.products import gather, numbered
 from m5tools.dedup.shingles import jaccard
+from m5tools.dedup.sought import with_sources
 from m5tools.dedup.tokens import DESCRIPTION, STEM, sets_of, tokens_of
 from m5tools.dedup.vectors import similarity, title_vectors
 
@@ -21,8 +22,11 @@ _FEW = 8
 def why_not_compared(dataset: Dataset, a: str, b: str, policy: DuplicatePolicy) -> list[str]:
     """What the two records lack to be a pair worth looking at, in words."""
     homes = pl.DataFrame({"product_id": [a, b]}).select(partition_of(pl.col("product_id"), dataset.partitions))
-    gathered = [gather(dataset, home, policy.comparing)[0] for home in homes.to_series().unique().sort()]
-    both = pl.concat(gathered).filter(pl.col("product_id").is_in([a, b])).sort("product_id")
+    gathered = []
+    for home in homes.to_series().unique().sort():
+        asked = numbered(dataset, home).filter(pl.col("product_id").is_in([a, b]))
+        gathered.append(gather(dataset, home, asked, policy.comparing)[0])
+    both = with_sources(pl.concat(gathered).sort("product_id"), dataset.manifest())
     return [*_shared(both), *_near(both, policy)]
 
 
@@ -66,6 +70,6 @@ def _near(both: pl.DataFrame, policy: DuplicatePolicy) -> Iterator[str]:
     common = sorted(said[0] & said[1])
     if common:
         named = ", ".join(common[:_FEW]) + (" …" if len(common) > _FEW else "")
-        yield f"the titles share {named}: words that too many titles hold, or nearer ones"
+        yield f"the titles share {named}: words that too many titles hold, or nearer ones, or that mean little"
     else:
         yield "the titles share no word"

@@ -114,6 +114,11 @@ def similarity(vectors: pl.DataFrame, a: pl.Series, b: pl.Series) -> pl.Series:
     return pl.Series("embedding_score", cosines.round(4), nan_to_null=True)
 
 
+def no_similarity(count: int) -> pl.Series:
+    """What :func:`similarity` gives where no model is named: nulls."""
+    return pl.Series("embedding_score", [None] * count, dtype=pl.Float32)
+
+
 def _matrix(vectors: pl.DataFrame) -> Vectors:
     values: Vectors = vectors["vector"].explode().to_numpy()
     return np.ascontiguousarray(values.reshape(vectors.height, -1)) if vectors.height else np.empty((0, 1), np.float32)

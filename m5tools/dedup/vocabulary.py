@@ -14,30 +14,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.shingles import F32, ShingleSets
+from m5tools.dedup.shingles import F32, U32, ShingleSets, held
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+F64 = np.ndarray[Any, np.dtype[np.float64]]
 _Places = np.ndarray[Any, np.dtype[np.int64]]
+_ODD = np.uint32(0x9E3779B1)
+_SLOTS_A_TOKEN = 4
 COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
 
 
 def counted(sets: ShingleSets) -> pl.DataFrame:
     """In how many texts each token stands: columns token, titles (uint32), sorted by token."""
-    tokens, counts = np.unique(sets.shingles.astype(np.uint32), return_counts=True)
-    return pl.DataFrame({"token": tokens, "titles": counts.astype(np.uint32)}, schema=COUNTS)
+    tokens = pl.DataFrame({"token": sets.shingles}, schema={"token": pl.UInt32})
+    return tokens.group_by("token").agg(titles=pl.len().cast(pl.UInt32)).sort("token")
 
 
 def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The counts of several parts of the dataset as one."""
-    return (
-        pl.concat([pl.DataFrame(schema=COUNTS), *parts])
-        .group_by("token")
-        .agg(pl.col("titles").sum())
-        .sort("token")
-        .cast(COUNTS)  # type: ignore[arg-type]
-    )
+    return summed(parts).filter(pl.col("titles") > 0).cast(COUNTS)  # type: ignore[arg-type]
+
+
+def summed(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Sums of counts, some of them taken back (below 0): token, titles (int32); those that come to 0 are left out."""
+    signed = [part.cast({"titles": pl.Int32}) for part in (pl.DataFrame(schema=COUNTS), *parts)]
+    sums = pl.concat(signed).group_by("token").agg(pl.col("titles").sum())
+    return sums.filter(pl.col("titles") != 0).sort("token")
+
+
+def taken_back(counts: pl.DataFrame) -> pl.DataFrame:
+    """Counts as they are taken from others."""
+    return counts.with_columns(-pl.col("titles").cast(pl.Int32))
 
 
 @dataclass(frozen=True)
@@ -63,38 +72,59 @@ class Vocabulary:
 
     def places(self, sets: ShingleSets) -> tuple[_Places, _Places]:
         """Place of every token in the vocabulary and the text it stands in; tokens of no title are left out."""
+        places = self._places(sets.shingles)
+        known = places < len(self.frequency)
+        return places[known], np.repeat(np.arange(len(sets.sizes)), sets.sizes)[known]
+
+    def weights_of(self, sets: ShingleSets) -> F32:
+        """The weight of every token of texts; −1 for a token of no title."""
+        return np.append(self.weights, np.float32(-1))[self._places(sets.shingles)]
+
+    def _places(self, wanted: U32) -> _Places:
+        """Where tokens stand; behind the last for a token of no title."""
         tokens = self.counts["token"].to_numpy()
-        texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
         if not tokens.size:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        wanted = sets.shingles.astype(np.uint32)
-        places = np.minimum(np.searchsorted(tokens, wanted), tokens.size - 1)
-        known = tokens[places] == wanted
-        return places[known], texts[known]
+            return np.zeros(wanted.size, np.int64)
+        shift, table = self._table
+        places: _Places = table[wanted * _ODD >> shift]
+        others = np.flatnonzero(tokens[places] != wanted)
+        left = wanted[others]
+        searched = np.minimum(np.searchsorted(tokens, left), tokens.size - 1)
+        places[others] = np.where(tokens[searched] == left, searched, tokens.size)
+        return places
 
-    def weighted(self, sets: ShingleSets) -> csr_array:
-        """Weights of texts, scaled to length 1: float32 [texts, tokens]. Every token counts one more than its weight,
-        so that titles of frequent words alone are not empty."""
-        return _scaled(*self._matrix(sets, self.weights + 1), power=2)
-
-    def shares(self, sets: ShingleSets) -> csr_array:
-        """What share of a text's weight each token holds: float32 [texts, tokens]; rows sum to 1."""
-        return _scaled(*self._matrix(sets, self.weights), power=1)
-
-    def holds(self, sets: ShingleSets) -> csr_array:
-        """Which tokens a text holds: 1 or nothing, float32 [texts, tokens]."""
-        return self._matrix(sets, np.ones(len(self.weights), np.float32))[0]
-
-    def _matrix(self, sets: ShingleSets, weights: F32) -> tuple[csr_array, _Places]:
-        from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
-
-        places, texts = self.places(sets)
-        bounds = np.searchsorted(texts, np.arange(len(sets.sizes) + 1))
-        shape = (len(sets.sizes), max(len(weights), 1))
-        return csr_array((weights[places], places.astype(np.int32), bounds), shape=shape), texts
+    @cached_property
+    def _table(self) -> tuple[np.uint32, _Places]:
+        """A hash table with one place a slot, and the shift of its hash: most tokens are found without a search."""
+        tokens = self.counts["token"].to_numpy()
+        bits = (_SLOTS_A_TOKEN * tokens.size).bit_length()
+        shift = np.uint32(32 - bits)
+        table = np.zeros(1 << bits, np.int64)
+        table[tokens * _ODD >> shift] = np.arange(tokens.size)
+        return shift, table
 
 
-def _scaled(matrix: csr_array, texts: _Places, power: int) -> csr_array:
-    lengths = np.bincount(texts, matrix.data.astype(np.float64) ** power, matrix.shape[0]) ** (1 / power)
-    matrix.data = (matrix.data / np.maximum(lengths, 1e-9)[texts]).astype(np.float32)
-    return matrix
+def cosines(sets: ShingleSets, weights: F32) -> csr_array:
+    """Weights of texts, scaled to length 1, see :func:`held`. Every token counts one more than its weight, so that
+    titles of frequent words alone are not empty; a token of no title counts for nothing.
+
+    Args:
+        weights: see :meth:`Vocabulary.weights_of`.
+    """
+    values = np.maximum(weights + 1, 0)
+    return _scaled(sets, values, np.sqrt(_totals(sets, values * values)))
+
+
+def shares(sets: ShingleSets, weights: F32) -> csr_array:
+    """What share of a text's weight each token holds: rows sum to 1, see :func:`held`."""
+    values = np.maximum(weights, 0)
+    return _scaled(sets, values, _totals(sets, values))
+
+
+def _totals(sets: ShingleSets, values: F32) -> F64:
+    texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
+    return np.asarray(np.bincount(texts, values, len(sets.sizes)), np.float64)
+
+
+def _scaled(sets: ShingleSets, values: F32, lengths: F64) -> csr_array:
+    return held(sets, values * np.repeat((1 / np.maximum(lengths, 1e-9)).astype(np.float32), sets.sizes))

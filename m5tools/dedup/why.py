@@ -68,7 +68,16 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
     clusters = [*(parted(dataset, a, b, relation) if relation else ()), *together(dataset, a, b)]
     rows = _compared(dataset, a, b)
     if rows.is_empty():
-        return Why(a, b, relation, "never compared", [], [], why_not_compared(dataset, a, b, policy), clusters)
+        return Why(
+            a,
+            b,
+            relation,
+            "never compared: too little in common",
+            [],
+            [],
+            why_not_compared(dataset, a, b, policy),
+            clusters,
+        )
     told = judged(rows, listing_once(dataset.manifest()), policy)
     row = told.row(0, named=True)
     if relation is not None:

@@ -30,7 +30,7 @@ class Joined:
     hub_rows: int = 0
 
 
-def neighbours(keyed: pl.DataFrame, window: int, cap: int | None) -> Joined:
+def neighbours(keyed: pl.DataFrame, window: int, cap: int | None, asked: pl.Series | None = None) -> Joined:
     """Pair the rows that share a key.
 
     Args:
@@ -38,8 +38,12 @@ def neighbours(keyed: pl.DataFrame, window: int, cap: int | None) -> Joined:
             a bucket, so callers sort what is alike together.
         window: with how many following rows of its bucket each row is paired; 1 chains the bucket.
         cap: largest bucket that is followed; None where equality of keys proves the relation, so no bucket misleads.
+        asked: only pairs with one of these rows are wanted, and only their keys are looked at; None: all.
     """
-    rows = keyed.drop_nulls("key").unique(["key", "row"], maintain_order=True)
+    rows = keyed.drop_nulls("key")
+    if asked is not None:
+        rows = met(rows, asked)
+    rows = rows.filter(pl.col("key").is_duplicated()).unique(["key", "row"], maintain_order=True)
     rows = rows.with_columns(size=pl.len().over("key")).filter(pl.col("size") > 1)
     hubs = rows.filter(pl.col("size") > cap) if cap is not None else rows.clear()
     if cap is not None:
@@ -52,7 +56,19 @@ def neighbours(keyed: pl.DataFrame, window: int, cap: int | None) -> Joined:
         .drop("alike")
         for step in range(1, widest + 1)
     )
-    return Joined(union(shifted), hubs["key"].n_unique(), hubs.height)
+    pairs = union(shifted) if asked is None else wanted(union(shifted), asked)
+    return Joined(pairs, hubs["key"].n_unique(), hubs.height)
+
+
+def met(keyed: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
+    """The rows under the keys that some of the asked rows have, in their order."""
+    keys = keyed.filter(pl.col("row").is_in(asked.implode())).select("key").unique()
+    return keyed.join(keys, on="key", how="semi", maintain_order="left")
+
+
+def wanted(pairs: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
+    """The pairs that hold one of the asked rows."""
+    return pairs.filter(pl.any_horizontal(pl.col("a", "b").is_in(asked.implode())))
 
 
 def joined(parts: Iterable[Joined]) -> Joined:

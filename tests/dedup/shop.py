@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageDraw
 
-from m5tools.dataset import Dataset
+from m5tools import schema
+from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.dedup.policy import load_policy
 from m5tools.measure.image import signals
 from m5tools.media.image import decode
@@ -108,6 +109,29 @@ def tables_of(listings: Iterable[Listing], hubs: dict[bytes, int] | None = None)
         titles = (hubs or {}).get(data, 1)
         tables["corpus_assets"].append({"asset_id": asset, "products": titles, "titles": titles, "categories": 1})
     return tables
+
+
+def deliver(dataset: Dataset, crawl: str, listings: Iterable[Listing], before: Iterable[Listing]) -> None:
+    """A later crawl of listings, as the stages up to `measure` would have left it; `before` are those already there."""
+    fresh = list(listings)
+    latest = {listing.name: listing for listing in [*before, *fresh]}
+    new, every = tables_of(fresh), tables_of(latest.values())
+    for table in new:
+        law = schema.law(table)
+        if "crawl_id" not in law.key:
+            dataset.write(table, "part-00000", pl.DataFrame(every[table], schema=_columns(table)))
+            continue
+        rows = pl.DataFrame(new[table], schema=_columns(table)).with_columns(crawl_id=pl.lit(crawl))
+        home = rows.select(partition_of(pl.col("product_id"), dataset.partitions)).to_series()
+        for i in range(dataset.partitions):
+            dataset.write(table, f"{crawl}/{part_name(i)}", rows.filter(home == i))
+    with dataset.changing() as manifest:
+        manifest["crawls"].append({"source": "shop", "crawl_id": crawl, "media_root": None})
+        manifest["stages"][f"ingest/{crawl}"] = {**manifest["stages"]["ingest/c1"], "fingerprint": crawl}
+
+
+def _columns(table: str) -> pl.Schema:
+    return pl.DataFrame(pl.from_arrow(schema.empty(table))).schema
 
 
 def _signals(data: bytes) -> dict[str, Any]:

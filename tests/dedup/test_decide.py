@@ -84,3 +84,17 @@ def test_comparisons_hold_pairs_that_are_nothing_as_well(compared: Dataset) -> N
     assert rows.height >= compared.read("edges").select("product_a", "product_b").unique().height
     assert rows.select("product_a", "product_b").is_unique().all()
     assert rows.filter(~rows["long_title"]).is_empty()
+
+
+@pytest.mark.parametrize("table", [None, {"kiln": "Fornace Barovier"}])
+def test_a_pair_that_shares_a_word_is_compared_only_where_something_else_speaks(
+    make_dataset: Callable[..., Dataset], table: dict[str, str] | None
+) -> None:
+    titles = ("Orchid vase from Murano, hand blown crystal glass", "Painted tile Murano showing herons in reeds")
+    wordy = [Listing(title, title, seller=title, attributes=table) for title in titles]
+    dataset = make_dataset(
+        tables_of([*wordy, *(Listing(str(i), f"Sturdy oak shelf {i} for books") for i in range(40))])
+    )
+    run_stage(dataset, Compare(CompareConfig()))
+    compared = set(map(frozenset, dataset.read("comparisons").select("product_a", "product_b").iter_rows()))
+    assert (frozenset(listing.product_id for listing in wordy) in compared) == (table is not None)

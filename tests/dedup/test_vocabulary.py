@@ -12,7 +12,7 @@ import pytest
 from m5tools.dedup.shingles import byte_shingles, overlap, word_sets
 from m5tools.dedup.titles import model_codes, plain, words_of
 from m5tools.dedup.tokens import LISTS, TITLE_CODES, WHOLE_WORDS, sets_of, tokens_of
-from m5tools.dedup.vocabulary import Vocabulary, counted, merged
+from m5tools.dedup.vocabulary import Vocabulary, cosines, counted, merged, shares
 
 from .shop import POLICY
 
@@ -25,7 +25,8 @@ def _vocabulary() -> Vocabulary:
 
 
 def test_cosine_equals_plain_python() -> None:
-    weighted = _vocabulary().weighted(word_sets(pl.Series(TITLES, dtype=pl.String)))
+    sets = word_sets(pl.Series(TITLES, dtype=pl.String))
+    weighted = cosines(sets, _vocabulary().weights_of(sets))
     found = overlap(weighted, weighted, np.array([0, 0, 2, 4]), np.array([1, 3, 3, 0]))
     held = [set((t or "").split()) for t in TITLES]
     df = Counter(w for words in held for w in words)
@@ -42,7 +43,11 @@ def test_cosine_equals_plain_python() -> None:
 
 
 def test_words_outside_the_vocabulary_count_for_nothing() -> None:
-    assert _vocabulary().holds(word_sets(pl.Series(["unheard words", "sony"]))).sum() == 1
+    sets = word_sets(pl.Series(["unheard words", "sony"]))
+    weights = _vocabulary().weights_of(sets)
+    assert sorted(weights.tolist()) == pytest.approx([-1, -1, log(5 / 4)])
+    assert cosines(sets, weights).sum(axis=1).tolist() == pytest.approx([0, 1])
+    assert shares(sets, weights).sum(axis=1).tolist() == pytest.approx([0, 1])
 
 
 def test_neighbouring_characters_are_words_where_no_spaces_are() -> None:

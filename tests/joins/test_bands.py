@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 
 from m5tools.joins.bands import neighbours, union
 
@@ -39,3 +41,17 @@ def test_pairs_are_linear_in_rows() -> None:
 def test_union_orders_and_drops_self() -> None:
     frame = pl.DataFrame({"a": [3, 1, 2], "b": [1, 3, 2]}, schema={"a": pl.UInt32, "b": pl.UInt32})
     assert union([frame]).rows() == [(1, 3)]
+
+
+@given(
+    keys=st.lists(st.one_of(st.none(), st.integers(0, 6)), max_size=40),
+    window=st.integers(1, 4),
+    cap=st.one_of(st.none(), st.integers(2, 9)),
+    asked=st.sets(st.integers(0, 39)),
+)
+def test_asking_about_some_rows_gives_the_pairs_that_hold_one(
+    keys: list[int | None], window: int, cap: int | None, asked: set[int]
+) -> None:
+    every = neighbours(_keyed(keys), window, cap).pairs
+    found = neighbours(_keyed(keys), window, cap, pl.Series("row", sorted(asked), dtype=pl.UInt32)).pairs
+    assert found.rows() == [pair for pair in every.rows() if asked.intersection(pair)]

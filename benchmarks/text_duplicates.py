@@ -1,0 +1,279 @@
+"""Near-duplicate texts alone: ours, datatrove and datasketch on the same texts, over one named set of shingles.
+
+    M5_REAL_DATA=… python -m benchmarks.text_duplicates --datatrove PYTHON [--texts 30000] [--runs 3]
+
+PYTHON is that of an environment with `pip install "datatrove[processing,io]==0.10.1" datasketch==2.0.0 polars`.
+
+The shingles are *runs of five words as datatrove's English tokenizer cuts them, digits kept*: texts of real sentences
+are put into lower case, everything but ASCII letters and digits becomes a blank, datatrove's words are joined by
+blanks, and texts that its tokenizer would then cut anew are left out. All sides cut the same words from what remains.
+Every fifth text is another one edited: a word more, a word replaced, two swapped, or up to 14 words dropped.
+
+Each side is one process that reads JSON lines and writes the lines of the texts it keeps; runs alternate. `work` is its
+time without the start of the interpreter and imports (datatrove's workers start anew in every stage, as it is made);
+`processor` and `peak` are those of the whole process tree, read from /proc (peak: the largest sum over the tree).
+Recall and precision are of pairs in one group against the pairs whose exact Jaccard index, by Python sets, is ≥ 0.8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from benchmarks.duplicates_rate import texts as product_texts
+
+SIMILARITY, WORDS, PART = 0.8, 5, "{}.jsonl"
+PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+
+CUT = """
+import sys
+from datatrove.utils.text import TextNormConfig, simplify_text
+from datatrove.utils.word_tokenizers import load_word_tokenizer
+tokenizer = load_word_tokenizer("en")
+norm = TextNormConfig(norm_numbers=False)
+def cut(text):
+    return " ".join(tokenizer.word_tokenize(simplify_text(text, norm)))
+for line in sys.stdin:
+    once = cut(line.strip())
+    print(once if cut(once) == once else "", flush=False)
+"""
+
+DATATROVE = """
+import json, struct, sys, time
+from pathlib import Path
+from datatrove.executor import LocalPipelineExecutor
+from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
+from datatrove.pipeline.dedup.minhash import MinhashConfig
+from datatrove.pipeline.readers import JsonlReader
+from datatrove.pipeline.writers import JsonlWriter
+from datatrove.utils.hashing import HashConfig
+from datatrove.utils.text import TextNormConfig
+folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
+config = MinhashConfig(hash_config=HashConfig(precision=64), num_buckets=14, hashes_per_bucket=8, n_grams=5,
+                       norm_config=TextNormConfig(norm_numbers=False))
+if __name__ == "__main__":
+    began = time.perf_counter()
+    read = lambda: JsonlReader(f"{folder}/texts")
+    def run(steps, count):
+        LocalPipelineExecutor(pipeline=steps, tasks=count, workers=min(count, tasks), skip_completed=False).run()
+    run([read(), MinhashDedupSignature(output_folder=f"{made}/signatures", config=config)], tasks)
+    run([MinhashDedupBuckets(f"{made}/signatures", f"{made}/buckets", config=config)], 14)
+    run([MinhashDedupCluster(f"{made}/buckets", f"{made}/remove", config=config, save_cluster_id=True)], 1)
+    run([read(), MinhashDedupFilter(f"{made}/remove"), JsonlWriter(f"{made}/kept")], tasks)
+    work = time.perf_counter() - began
+    groups = {}
+    for task in range(tasks):
+        ids = [json.loads(line)["id"] for line in open(f"{folder}/texts/{task}.jsonl")]
+        data = Path(f"{made}/remove/{task:06d}.clusters").read_bytes()
+        for place, group in struct.iter_unpack("<II", data):
+            groups[int(ids[place])] = group
+    print(json.dumps({"work": work, "groups": groups}))
+"""
+
+DATASKETCH = """
+import json, sys, time
+from datasketch import MinHash, MinHashLSH
+folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
+began = time.perf_counter()
+lines = [json.loads(line) for task in range(tasks) for line in open(f"{folder}/texts/{task}.jsonl")]
+lsh = MinHashLSH(threshold=0.8, num_perm=128)
+parent = {}
+def root(x):
+    while parent.get(x, x) != x:
+        x = parent[x]
+    return x
+for line in lines:
+    words = line["text"].split()
+    mine = MinHash(num_perm=128)
+    mine.update_batch([" ".join(words[i:i + 5]).encode() for i in range(max(1, len(words) - 4))])
+    name = int(line["id"])
+    for other in lsh.query(mine):
+        one, two = sorted((root(name), root(other)))
+        parent[two] = one
+    lsh.insert(name, mine)
+with open(f"{made}/kept.jsonl", "w") as file:
+    file.writelines(json.dumps(line) + "\\n" for line in lines if root(int(line["id"])) == int(line["id"]))
+work = time.perf_counter() - began
+print(json.dumps({"work": work, "groups": {x: root(x) for x in {*parent, *(root(x) for x in parent)}}}))
+"""
+
+OURS = """
+import json, sys, time
+from m5tools.dedup.near_texts import near_texts
+folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
+began = time.perf_counter()
+lines = pl.concat(pl.read_ndjson(f"{folder}/texts/{task}.jsonl") for task in range(tasks))
+groups = near_texts(lines["text"]).groups
+copies = groups.filter(pl.col("row") != pl.col("label"))["row"]
+lines.with_row_index().filter(~pl.col("index").is_in(copies.implode())).drop("index").write_ndjson(f"{made}/kept.jsonl")
+work = time.perf_counter() - began
+ids = lines["id"].cast(pl.Int64)
+print(json.dumps({"work": work, "groups": dict(zip(ids.gather(groups["row"]), groups["label"].to_list()))}))
+"""
+
+SIDES = {"m5tools": OURS, "datatrove": DATATROVE, "datasketch": DATASKETCH}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a side took and found: group of each text that is in one."""
+
+    wall: float
+    work: float
+    processor: float
+    peak: float
+    groups: dict[int, int]
+
+
+def corpus(count: int, python: str) -> list[str]:
+    rows = product_texts(range(2 * count))
+    plain = [re.sub(r"[^a-z0-9]+", " ", f"{t} {d}".lower()).strip() for t, d in rows.iter_rows()]
+    cut = subprocess.run([python, "-c", CUT], input="\n".join(plain), capture_output=True, text=True, check=True)
+    words = [line.split() for line in cut.stdout.split("\n") if line.count(" ") > 20]
+    rng = random.Random(11)
+    made: list[list[str]] = []
+    for text in words:
+        made.append(edited(made[rng.randrange(len(made))], rng) if len(made) % 5 == 4 else text)
+        if len(made) == count:
+            break
+    return [" ".join(text) for text in made]
+
+
+def edited(text: list[str], rng: random.Random) -> list[str]:
+    at = rng.randrange(len(text) - 1)
+    match rng.randrange(4):
+        case 0:
+            return [*text, "new"]
+        case 1:
+            return [*text[:at], "other", *text[at + 1 :]]
+        case 2:
+            return [*text[:at], text[at + 1], text[at], *text[at + 2 :]]
+        case _:
+            return text[: len(text) - rng.randrange(1, 15)]
+
+
+def truth(texts: list[str]) -> set[tuple[int, int]]:
+    """Pairs of Jaccard index ≥ 0.8, by Python sets and one product of matrices."""
+    number: dict[tuple[str, ...], int] = {}
+    sets = []
+    for text in texts:
+        words = text.split()
+        runs = {tuple(words[i : i + WORDS]) for i in range(max(1, len(words) - WORDS + 1))}
+        sets.append([number.setdefault(run, len(number)) for run in runs])
+    bounds = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
+    held = csr_array((np.ones(bounds[-1], np.int32), np.concatenate(sets), bounds), shape=(len(sets), len(number)))
+    shared = (held @ held.T).tocoo()
+    sizes = np.diff(bounds)
+    a, b = shared.coords
+    near = (a < b) & (shared.data >= SIMILARITY * (sizes[a] + sizes[b] - shared.data))
+    return set(zip(a[near].tolist(), b[near].tolist(), strict=True))
+
+
+def run(side: str, python: str, folder: Path, workers: int) -> Run:
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        script = Path(made) / "side.py"
+        script.write_text(SIDES[side])
+        out = Path(made) / "out"
+        command = [python, str(script), str(folder), made, str(workers)]
+        began = time.perf_counter()
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+        with out.open("wb") as stdout, (Path(made) / "err").open("wb") as stderr:
+            process = subprocess.Popen(command, stdout=stdout, stderr=stderr, start_new_session=True, env=environment)
+            used: dict[int, float] = {}
+            peak = 0
+            while process.poll() is None:
+                peak = max(peak, looked_at(process.pid, used))
+                time.sleep(0.02)
+        wall = time.perf_counter() - began
+        if process.returncode:
+            sys.exit(f"{side} failed: {(Path(made) / 'err').read_text()[-3000:]}")
+        told = json.loads(out.read_text().splitlines()[-1])
+    groups = {int(text): group for text, group in told["groups"].items()}
+    return Run(wall, told["work"], sum(used.values()), peak / 2**30, groups)
+
+
+def looked_at(session: int, used: dict[int, float]) -> int:
+    """Bytes resident in the processes of a session; `used` is told the processor seconds of each."""
+    resident = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session:
+                used[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICK
+                resident += int(fields[21]) * PAGE
+    return resident
+
+
+def found(groups: dict[int, int]) -> set[tuple[int, int]]:
+    members: dict[int, list[int]] = {}
+    for text in sorted(groups):
+        members.setdefault(groups[text], []).append(text)
+    return {(a, b) for group in members.values() for i, a in enumerate(group) for b in group[i + 1 :]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datatrove", required=True, help="Python of an environment with datatrove and datasketch")
+    parser.add_argument("--texts", type=int, default=30_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    pythons = {"m5tools": sys.executable, "datatrove": arguments.datatrove, "datasketch": arguments.datatrove}
+    with tempfile.TemporaryDirectory(prefix="m5-") as made:
+        folder = Path(made)
+        (folder / "texts").mkdir()
+        texts = corpus(arguments.texts, arguments.datatrove)
+        bounds = [len(texts) * i // arguments.workers for i in range(arguments.workers + 1)]
+        for i in range(arguments.workers):
+            lines = [json.dumps({"id": str(j), "text": texts[j]}) for j in range(bounds[i], bounds[i + 1])]
+            (folder / "texts" / PART.format(i)).write_text("\n".join(lines) + "\n")
+        near = truth(texts)
+        length = statistics.mean(map(len, texts))
+        print(f"{len(texts):,} texts of {length:.0f} characters, {len(near):,} pairs of Jaccard index ≥ {SIMILARITY}")
+        runs: dict[str, list[Run]] = {side: [] for side in SIDES}
+        for _ in range(arguments.runs):
+            for side in SIDES:
+                runs[side].append(run(side, pythons[side], folder, arguments.workers))
+        told(runs, near, len(texts))
+
+
+def told(runs: dict[str, list[Run]], near: set[tuple[int, int]], count: int) -> None:
+    print(f"{'side':12}{'wall':>9}{'work':>9}{'texts/s':>9}{'processor':>11}{'peak':>10}{'recall':>9}{'precision':>11}")
+    middle = {
+        s: [statistics.median(getattr(r, f) for r in runs[s]) for f in ("wall", "work", "processor")] for s in runs
+    }
+    for side, done in runs.items():
+        pairs = found(done[-1].groups)
+        wall, work, processor = middle[side]
+        print(
+            f"{side:12}{wall:>7.1f} s{work:>7.2f} s{count / work:>9,.0f}{processor:>9.1f} s"
+            f"{max(r.peak for r in done):>7.2f} GB{len(pairs & near) / len(near):>9.4f}"
+            f"{len(pairs & near) / max(1, len(pairs)):>11.4f}", flush=True,
+        )  # fmt: skip
+    for side in list(runs)[1:]:
+        ratios = [theirs.work / ours.work for ours, theirs in zip(runs["m5tools"], runs[side], strict=True)]
+        whole, processor = (middle[side][i] / middle["m5tools"][i] for i in (0, 2))
+        print(
+            f"{side}: {statistics.median(ratios):.0f} × our work ({min(ratios):.0f}–{max(ratios):.0f}), "
+            f"{whole:.0f} × our wall time with start, {processor:.0f} × our processor time"
+        )
+
+
+if __name__ == "__main__":
+    main()

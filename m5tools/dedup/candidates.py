@@ -1,0 +1,79 @@
+"""Which products may be duplicates: pairs by every kind of evidence, from what was gathered.
+
+Everywhere `asked` are the rows of which each pair must hold one (newcomers), or None for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from m5tools.dedup.identifiers import identifier_pairs
+from m5tools.dedup.policy import ComparePolicy
+from m5tools.dedup.products import Gathered
+from m5tools.dedup.rare_words import most_shared, rare_word_pairs
+from m5tools.dedup.shown import file_pairs, nothing_shown
+from m5tools.dedup.table import table_pairs
+from m5tools.dedup.text import equal_text_pairs
+from m5tools.dedup.vectors import vector_pairs
+from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
+
+_BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
+_KEYS: Final = (
+    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "model", "table_key",
+    "media_key", "table_pairs",
+)  # fmt: skip
+
+
+def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
+    """Pairs that share an identifier, a text or a table."""
+    return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS).collect(), policy, asked)
+
+
+def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Joined:
+    """Pairs that share a MinHash band."""
+    keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
+    return joined(neighbours(keyed, policy.join.window, policy.join.cap, asked) for keyed in keys)
+
+
+def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool, policy: ComparePolicy) -> Joined:
+    """Pairs that show or play the same.
+
+    All files are looked at, old ones too: under how many titles a picture stands, with its copies, is a matter of all.
+    """
+    if not shows:
+        return nothing_shown(kind)
+    files = gathered.scan(kind).collect()
+    if asked is None:
+        return file_pairs(kind, files, policy)
+    if not files["row"].is_in(asked.implode()).any():
+        return nothing_shown(kind)
+    found = file_pairs(kind, files, policy)
+    return replace(found, pairs=wanted(found.pairs, asked))
+
+
+def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
+    """Pairs whose titles are near as vectors."""
+    assert policy.embedding is not None
+    products = gathered.scan("sought").select("row", "origin", "once").collect()
+    pairs = vector_pairs(gathered.scan("vectors").collect(), products, policy.embedding)
+    return Joined(pairs if asked is None else wanted(pairs, asked))
+
+
+def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:
+    """Pairs that share rare words, with the weight they share: a, b, weight."""
+    keyed = gathered.scan(f"rare_words_{part}").collect()
+    if asked is None:
+        return rare_word_pairs(keyed, policy)
+    return wanted(rare_word_pairs(met(keyed, asked), policy), asked)
+
+
+def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> pl.DataFrame:
+    """Of the pairs by rare words those that share the most, for each product of a partition."""
+    first, beyond = gathered.offsets()[partition : partition + 2]
+    ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
+    shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
+    return most_shared(shared, first, beyond, policy)

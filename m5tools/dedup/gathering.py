@@ -1,0 +1,117 @@
+"""What a run of `compare` works on, partition by partition: products that came or changed, read and cut; all others as
+the index holds them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from m5tools import atomic
+from m5tools.dataset import Dataset
+from m5tools.dedup.policy import ComparePolicy
+from m5tools.dedup.products import Gathered, gather, listed_media, numbered
+from m5tools.dedup.shown import FILES, files_of
+from m5tools.dedup.sides import SIDE, known_sides, known_words, sides_of
+from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
+from m5tools.dedup.tokens import TITLE_WORDS, tokens_of
+from m5tools.generations import Generations
+from m5tools.stage import Counts, Work
+
+_COMPARED: Final = (
+    "product_id", "crawl_id", "source", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a run goes on from, as its first unit found it.
+
+    Attributes:
+        base: the generation; None where all is compared anew.
+        shows: whether the crawls since then list files at all.
+    """
+
+    base: str | None
+    shows: bool
+
+    @classmethod
+    def of(cls, scratch: Path) -> Ground:
+        return cls(**json.loads((scratch / "ground.json").read_text(encoding="utf-8")))
+
+    def keep(self, scratch: Path) -> None:
+        atomic.write_json(scratch / "ground.json", asdict(self))
+
+
+def list_files(dataset: Dataset, crawls: Sequence[str]) -> bool:
+    """Whether some product of these crawls lists a file."""
+    folders = (dataset.folder("media") / crawl for crawl in crawls)
+    parts = [part for folder in folders for part in folder.glob("[!.]*.parquet")]
+    return any(pl.scan_parquet(part).select(pl.len()).collect().item() for part in parts)
+
+
+def gather_partition(
+    work: Work, gathered: Gathered, partition: int, grown: Generations, bands: Sequence[str], policy: ComparePolicy
+) -> Counts:
+    """Gather one partition, and write what is stored of it.
+
+    Args:
+        work: the unit's work; tables `sought`, `sides` and `compared` are written.
+        gathered: where to.
+        partition: which.
+        grown: the comparisons.
+        bands: names of the bands, as of :func:`m5tools.dedup.text.band_keys`.
+        policy: how values are read.
+    """
+    dataset, ground = work.dataset, Ground.of(work.scratch)
+    since, known = grown.since(ground.base), grown.known(ground.base, partition)
+    listed = numbered(dataset, partition).with_columns(
+        is_new=~pl.col("product_id").is_in(known.implode()), is_read=pl.col("crawl_id").is_in(since)
+    )
+    products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
+    tokens = tokens_of(products, policy)
+    keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
+    came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
+    changed = listed.filter("is_read", ~pl.col("is_new"))
+    gone = known_sides(dataset, partition, replaced(dataset, partition, changed, since))
+    for kind, counted in counts_of(came, gone).items():
+        gathered.write(f"{kind}_counted", partition, counted)
+    gathered.keep("sides", partition, came)
+    for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
+        work.write(table, grown.part(partition), rows.drop("row"))
+
+    old = listed.filter(~pl.col("is_read"))
+    every = pl.concat([known_keys(dataset, partition, old), keys]).sort("row")
+    every = with_sources(every, dataset.manifest()).with_columns(listed["is_new"])
+    gathered.write("sought", partition, every.select(pl.exclude("^.*_bands$")))
+    gathered.write("bands", partition, band_columns(every, bands))
+    words = pl.concat([known_words(dataset, partition, old), tokens.select("row", TITLE_WORDS)]).sort("row")
+    gathered.write("title_words", partition, words)
+    files = _files(dataset, partition, every, policy) if ground.shows else {}
+    for kind, rows in files.items():
+        gathered.write(kind, partition, rows)
+    return {"products": products.height, **{kind: files[kind].height if kind in files else 0 for kind in FILES}}
+
+
+def _files(dataset: Dataset, partition: int, products: pl.DataFrame, policy: ComparePolicy) -> dict[str, pl.DataFrame]:
+    """Files that can tell products apart, by their kind, see :func:`files_of`."""
+    media = listed_media(dataset, dataset.scan("media", partition=partition))
+    shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
+    return {kind: files_of(dataset, shown, kind, policy) for kind in FILES}
+
+
+def recall_partition(work: Work, gathered: Gathered, partition: int) -> None:
+    """Gather what is stored of old products that stand in some pair."""
+    first, beyond = gathered.offsets()[partition : partition + 2]
+    pairs = pl.concat(pl.scan_parquet(file).select("a", "b") for file in gathered.files("pairs"))
+    ends = pl.concat(pairs.select(row=side) for side in ("a", "b"))
+    paired = ends.filter(pl.col("row").is_between(first, beyond, closed="left")).unique()
+    rows = paired.select((pl.col("row") - first).cast(pl.UInt32)).collect()
+    came = gathered.kept("sides", partition).select("row")
+    old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
+    gathered.keep("recalled", partition, known_sides(work.dataset, partition, old))

@@ -1,0 +1,65 @@
+"""What a comparison reads of a product: its keys, its texts cut into sets of numbers, its facts.
+
+It is stored by generations like the index, so that the old side of a newcomer's pairs is read and not made again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from m5tools import schema
+from m5tools.dataset import Dataset
+from m5tools.dedup.sought import KEYS, stored
+from m5tools.dedup.table import FACTS
+from m5tools.dedup.tokens import LISTS, TITLE_WORDS
+
+SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS, "facts")
+"""Columns of one side of a pair, beside its row."""
+_FACT: Final = [name for name in FACTS if name != "row"]
+
+
+def sides_of(products: pl.DataFrame, tokens: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Products as they are stored.
+
+    Args:
+        products: gathered columns, in order of rows.
+        tokens: theirs, in the same order.
+        facts: theirs.
+
+    Returns:
+        row and the columns of the table `sides`.
+    """
+    listed = facts.group_by("row", maintain_order=True).agg(facts=pl.struct(_FACT))
+    every = pl.concat([products, tokens.drop("row")], how="horizontal")
+    every = every.join(listed, on="row", how="left", maintain_order="left")
+    filled = every.with_columns(pl.col("facts", *LISTS).fill_null([]))
+    return filled.select("row", *schema.law("sides").names)
+
+
+def known_words(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:
+    """The words of titles of earlier crawls' products (as of :func:`known_sides`): row, title_words."""
+    return stored(dataset, "sides", partition, asked, [TITLE_WORDS])
+
+
+def known_sides(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:
+    """Products of earlier crawls as they are compared.
+
+    Args:
+        dataset: the dataset.
+        partition: which.
+        asked: product_id, crawl_id and row of these products.
+
+    Returns:
+        row and the columns of `SIDE`.
+    """
+    keys = stored(dataset, "sought", partition, asked, KEYS)
+    sides = stored(dataset, "sides", partition, asked, schema.law("sides").names).drop("product_id", "crawl_id")
+    return keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
+
+
+def facts_of(sides: pl.DataFrame) -> pl.DataFrame:
+    """The facts of products, one a row."""
+    facts = sides.select("row", "facts").explode("facts", empty_as_null=False).drop_nulls("facts").unnest("facts")
+    return facts.cast(FACTS)  # type: ignore[arg-type]
