@@ -226,6 +226,14 @@ class Dataset:
         """Everything known about one product: rows of every table that name it, its files, tags, edges, places.
 
         Args:
+            product_id: as for :meth:`find`.
+        """
+        return self._about(self.find(product_id))
+
+    def find(self, product_id: str) -> str:
+        """The id of one product.
+
+        Args:
             product_id: 32 hex digits, or the source's own id where only one product has it.
 
         Raises:
@@ -238,7 +246,7 @@ class Dataset:
         if found.height > 1:
             ids = ", ".join(found["product_id"])
             raise UsageError(f"'{product_id}' is the native id of {found.height} products; use one of {ids}")
-        return self._about(found["product_id"].item())
+        return str(found["product_id"].item())
 
     def _about(self, product_id: str) -> dict[str, list[dict[str, Any]]]:
         rows: dict[str, list[dict[str, Any]]] = {}

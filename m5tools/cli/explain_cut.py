@@ -41,6 +41,11 @@ def print_cut(dataset: Dataset, cut: str) -> None:
         f"{kept.height:,} of {kept.height + lost.height:,} products are kept, {lost.height:,} left out",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
+    givers = kept["merged_from"].drop_nulls().list.len()
+    if givers.len():
+        what = "is a merged record" if givers.len() == 1 else "are merged records"
+        others = f"{givers.sum():,} {'other' if givers.sum() == 1 else 'others'}"
+        console.print(f"{givers.len():,} of them {what}, with files and attributes of {others}", highlight=False)
     parts = (
         (_rules(written["rules"], lost), _rules_in_words(written["rules"], lost)),
         (_modalities(kept), _why_not(kept)),

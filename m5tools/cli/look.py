@@ -96,11 +96,18 @@ def _remarks(dataset: Dataset) -> list[str]:
 def show(
     product: Annotated[str, typer.Argument(help="Product id, or the source's own id.")],
     dataset: DatasetOption,
+    other: Annotated[str | None, typer.Argument(help="A second product: why the two were joined, or were not.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Everything known about one product, and where each thing came from."""
+    """Everything known about one product, and where each thing came from; or why two were joined, or were not."""
     from m5tools.dataset import open_dataset
 
+    if other is not None:
+        from m5tools.cli.show_pair import print_why
+
+        with _parts_of(dataset):
+            print_why(open_dataset(dataset), product, other, as_json)
+        return
     with _parts_of(dataset):
         rows = open_dataset(dataset).show(product)
     if as_json:
@@ -199,9 +206,11 @@ def _parts_of(dataset: Path) -> Iterator[None]:
 
 
 def _named(column: str, value: Any) -> Any:
-    """Codes of states and reasons as words."""
+    """Codes of states and reasons as words; who lists something, by source and product."""
     from m5tools.vocabulary import Reason, State
 
+    if column == "listed_by":
+        return " and ".join(f"{who['source']} {who['product_id']}" for who in value)
     codes: type[State] | type[Reason] | None = {"state": State, "reason": Reason}.get(column)  # type: ignore[assignment]
     if codes is None or isinstance(value, str):
         return value

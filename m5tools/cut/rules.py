@@ -28,12 +28,14 @@ class RowRule:
         words: what it does, for people.
         loses: true where it leaves a product out; over the columns of :func:`m5tools.cut.masks.masks`.
         detail: what exactly was wrong, null where the name says it all.
+        counts: whether it asks which modalities a product has.
     """
 
     name: str
     words: str
     loses: pl.Expr
     detail: pl.Expr
+    counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,12 @@ def row_rules(selection: Selection) -> list[RowRule]:
         found.append(RowRule(LANGUAGE, known, other_language(selection), pl.col("language").fill_null("not known")))
     for modality in selection.require:
         missing = (pl.col("present") & (1 << modality.bit)) == 0
-        found.append(RowRule(f"no {modality}", f"{modality} is required", missing, _why_not(modality)))
+        found.append(RowRule(f"no {modality}", f"{modality} is required", missing, _why_not(modality), counts=True))
     few = pl.col("present").bitwise_count_ones() < selection.at_least
     fewest = selection.at_least
     name = f"fewer than {fewest} modalities" if fewest > 1 else "no modality"
     counted = pl.col("present").bitwise_count_ones().cast(pl.String) + " left"
-    found.append(RowRule(name, "too little is left of it", few, counted))
+    found.append(RowRule(name, "too little is left of it", few, counted, counts=True))
     return found
 
 

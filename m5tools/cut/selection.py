@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -69,12 +69,27 @@ class Selection(_Model):
     one_per: tuple[Relation, ...] = Field(
         (), description="in train, keep one product of each cluster of these relations"
     )
+    merge: Literal[Relation.SAME_OFFER, Relation.SAME_PRODUCT] | None = Field(
+        None,
+        description="in train, the product that `one_per` keeps carries the pictures, sounds, clips and attributes of "
+        "all products of its cluster of this relation, each with who lists it",
+    )
     sample: dict[Band, Share] = Field(
         default_factory=dict,
         description="in train, the share of a band's products to keep (head, middle, tail); one of a category at least",
     )
     categories: Categories = Field(Categories.model_validate({}), description="bounds on the size of categories")
     seed: int = Field(0, ge=0, description="another seed, other products drawn by sample and cap")
+
+    @model_validator(mode="after")
+    def _one_carries_all(self) -> Selection:
+        if self.merge is not None:
+            wider = list(Relation)[list(Relation).index(self.merge) :]
+            if not set(wider) & set(self.one_per):
+                raise ValueError(
+                    f"merge: {self.merge} needs one_per: [{self.merge}]; else all of a cluster carry the same"
+                )
+        return self
 
 
 def load(name: str) -> Selection:

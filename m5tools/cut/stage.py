@@ -4,7 +4,9 @@ A cut is a YAML file. It can withhold one noisy modality and keep the product; a
 says so, and every product left out is kept in `cut_losses` with the first rule that did it.
 
 Rounds: `judge` (a unit per partition: every rule that looks at one product) → `choose` (one unit: the rules that choose
-among products) → `select` (a unit per partition) → `seal`.
+among products) → `select` (a unit per partition) → `seal`. A cut that merges records has three more, each with a unit
+per partition: `offer`, before all, for what a product has is then what its cluster has; `give` and `unite` behind
+`select`, which carry rows from the partitions of those who give to those of who is kept.
 """
 
 from __future__ import annotations
@@ -21,15 +23,16 @@ import polars as pl
 from pydantic import Field
 
 from m5tools import atomic, documents
-from m5tools.cut import choose, quarantine
+from m5tools.cut import choose, merge, quarantine
 from m5tools.cut.masks import facts, masks
 from m5tools.cut.rules import ChoiceRule, RowRule, choice_rules, row_rules
 from m5tools.cut.selection import Selection, load
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.errors import UsageError
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
-_KEPT: Final = ("product_id", "split", "category", "band", "cluster", "present", "state", "reason", "withheld_by")
+_MASKS: Final = ("present", "state", "reason", "withheld_by", "merged_from")
+_KEPT: Final = ("product_id", "split", "category", "band", "cluster", *_MASKS)
 _CHOSEN: Final = "chosen.parquet"
 _ALONE: Final = "alone.json"
 _CANDIDATES: Final = ("product_id", "split", "category", "band")
@@ -46,8 +49,8 @@ class Cut(Stage):
     """See the module."""
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[int] = 4
-    writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses")
+    version: ClassVar[int] = 5
+    writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses", "cut_attributes", "cut_media")
 
     config: CutConfig
 
@@ -62,6 +65,8 @@ class Cut(Stage):
     def inputs(self) -> tuple[Input, ...]:
         tables = ["products", "corpus_categories", "clusters", "splits", "roles"]
         tables += ["signals_text"] if self.selection.language is not None else []
+        if self.selection.merge is not None:
+            tables += ["attributes", "media", "fetched", "signals_image", "signals_video", "signals_audio"]
         return (*map(Input, tables), Input("modalities", {"policy": self.selection.policy}))
 
     def outside(self) -> Any:
@@ -83,7 +88,9 @@ class Cut(Stage):
                     raise UsageError(f"{where}: {said}; {documents.near(tag, known)}")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("judge", "choose", "select", "seal")
+        if self.selection.merge is None:
+            return ("judge", "choose", "select", "seal")
+        return ("offer", "judge", "choose", "select", "give", "unite", "seal")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name in ("choose", "seal"):
@@ -92,12 +99,18 @@ class Cut(Stage):
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         match round_name:
+            case "offer":
+                return self._offer(unit.args["partition"], work)
             case "judge":
                 return self._judge(unit.args["partition"], work)
             case "choose":
                 return self._choose(work)
             case "select":
                 return self._select(unit.args["partition"], work)
+            case "give":
+                return self._give(unit.args["partition"], work)
+            case "unite":
+                return self._unite(unit.args["partition"], work)
             case _:
                 return self._seal(work)
 
@@ -107,9 +120,23 @@ class Cut(Stage):
         strangers = named.lazy().join(known, on="product_id", how="anti").select(pl.len()).collect().item()
         return [f"quarantine: {strangers:,} products of the ledgers are not in this dataset"] if strangers else []
 
-    def _judge(self, partition: int, work: Work) -> Counts:
+    def _masked(self, partition: int, work: Work) -> pl.DataFrame:
         ledgers = quarantine.read(self.selection.quarantine)
-        masked = masks(facts(work.dataset, partition, self.selection, ledgers), self.selection)
+        return masks(facts(work.dataset, partition, self.selection, ledgers), self.selection)
+
+    def _offer(self, partition: int, work: Work) -> Counts:
+        assert self.selection.merge is not None
+        of_itself = [rule for rule in self._row_rules if not rule.counts]
+        offered = merge.offers(self._masked(partition, work), work.dataset, partition, self.selection.merge, of_itself)
+        _save(work, "offered", partition, offered)
+        return {}
+
+    def _judge(self, partition: int, work: Work) -> Counts:
+        masked = self._masked(partition, work)
+        if self.selection.merge is not None:
+            masked = merge.united(masked, _load(work, "offered"))
+        else:
+            masked = masked.with_columns(merged_from=pl.lit(None, pl.List(pl.String)))
         loses = [rule.loses.fill_null(False).alias(_loses(i)) for i, rule in enumerate(self._row_rules)]
         details = [rule.detail.alias(_detail(i)) for i, rule in enumerate(self._row_rules)]
         with atomic.whole_file(_judged(work, partition)) as temporary:
@@ -151,7 +178,25 @@ class Cut(Stage):
         work.write("cut_products", partition, kept, **self.choices)
         work.write("cut_losses", partition, lost, **self.choices)
         withheld = int(kept["withheld_by"].list.eval(pl.element() != "").list.sum().sum() or 0)
-        return {"products": kept.height, "left_out": lost.height, "withheld_modalities": withheld}
+        merged = {} if self.selection.merge is None else {"merged_records": kept["merged_from"].count()}
+        return {"products": kept.height, "left_out": lost.height, "withheld_modalities": withheld, **merged}
+
+    def _give(self, partition: int, work: Work) -> Counts:
+        kept = work.dataset.read("cut_products", columns=("product_id", "merged_from"), cut=self.selection.cut)
+        recipients = kept.drop_nulls("merged_from")
+        for kind, rows in merge.given(work.dataset, partition, recipients, _load(work, "offered")).items():
+            home = partition_of(pl.col("recipient"), work.dataset.partitions)
+            _save(work, f"given_{kind}", partition, rows.with_columns(home=home).sort("home"))
+        return {}
+
+    def _unite(self, partition: int, work: Work) -> Counts:
+        attributes, media = (
+            _load(work, f"given_{kind}", pl.col("home") == partition).drop("home") for kind in ("attributes", "media")
+        )
+        said = merge.attributes_of(attributes)
+        work.write("cut_attributes", partition, said, **self.choices)
+        work.write("cut_media", partition, merge.media_of(media, work.dataset), **self.choices)
+        return {}
 
     def _seal(self, work: Work) -> Counts:
         """Write down the selection, its rules and the fingerprint of what it selected, beside the tables."""
@@ -160,7 +205,10 @@ class Cut(Stage):
         for partition in range(work.dataset.partitions):
             mine = work.dataset.read("cut_products", partition=partition, **self.choices)
             products += mine.height
-            digest.update(mine.select("product_id", "split", "present").write_csv(include_header=False).encode())
+            masked = mine.select("product_id", "split", "present")
+            if self.selection.merge is not None:
+                masked = masked.with_columns(mine["merged_from"].list.join(" "))
+            digest.update(masked.write_csv(include_header=False).encode())
         alone = json.loads((work.scratch / _ALONE).read_text(encoding="utf-8"))
         rules = [{"rule": r.name, "words": r.words, "alone": n} for r, n in zip(self._rules(), alone, strict=True)]
         path = work.dataset.folder("cut_products", **self.choices).parent / "cut.json"
@@ -175,6 +223,18 @@ class Cut(Stage):
     def _rules(self) -> Iterator[RowRule | ChoiceRule]:
         yield from self._row_rules
         yield from choice_rules(self.selection, pl.DataFrame(schema={"relation": pl.String}))
+
+
+def _save(work: Work, kind: str, partition: int, rows: pl.DataFrame) -> None:
+    with atomic.whole_file(work.scratch / kind / f"{part_name(partition)}.parquet") as temporary:
+        rows.write_parquet(temporary)
+
+
+def _load(work: Work, kind: str, wanted: pl.Expr | None = None) -> pl.DataFrame:
+    """All parts of one kind, or the rows of them that are wanted."""
+    parts = [work.scratch / kind / f"{part_name(i)}.parquet" for i in range(work.dataset.partitions)]
+    rows = pl.scan_parquet(parts, glob=False)
+    return (rows if wanted is None else rows.filter(wanted)).collect()
 
 
 def _judged(work: Work, partition: int) -> Path:

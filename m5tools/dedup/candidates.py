@@ -18,6 +18,7 @@ from m5tools.dedup.rare_words import most_shared, rare_word_pairs
 from m5tools.dedup.shown import file_pairs, nothing_shown
 from m5tools.dedup.table import table_pairs
 from m5tools.dedup.text import equal_text_pairs
+from m5tools.dedup.vectors import vector_pairs
 from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
@@ -52,6 +53,14 @@ def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool
         return nothing_shown(kind)
     found = file_pairs(kind, gathered.parts(kind), policy, gathered.scratch)
     return found if asked is None else replace(found, pairs=wanted(found.pairs, asked))
+
+
+def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
+    """Pairs whose titles are near as vectors."""
+    assert policy.embedding is not None
+    products = gathered.scan("sought").select("row", "origin", "once").collect()
+    pairs = vector_pairs(gathered.scan("vectors").collect(), products, policy.embedding)
+    return Joined(pairs if asked is None else wanted(pairs, asked))
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:

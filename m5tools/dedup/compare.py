@@ -2,12 +2,13 @@
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
 partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
-:mod:`m5tools.dedup.sought`) → `vocabulary` (one unit: in how many titles each word stands) → `keys` (a unit per
-partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the
-rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that share the most) →
-`recall` (a unit per partition: what is stored of old products that stand in some pair) → `compare` (a unit per
-partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one band over
-all products, or of the candidates of one partition.
+:mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
+`vocabulary` (one unit: in how many titles each word stands) → `keys` (a unit per partition: the rarest words of
+titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) →
+`nearest` (a unit per partition: of those by rare words the ones that share the most) → `recall` (a unit per partition:
+what is stored of old products that stand in some pair) → `compare` (a unit per partition: all evidence about its
+pairs) → `close` (one unit: the generation is whole). Memory is that of one band over all products, or of the candidates
+of one partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -17,14 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset, Manifest
-from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, nearest
+from m5tools.dedup import vectors
+from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.gathering import Ground, gather_partition, list_files, recall_partition
 from m5tools.dedup.likeness import Vocabularies
@@ -37,6 +39,7 @@ from m5tools.dedup.sought import TITLES, VOCABULARIES, index_terms
 from m5tools.dedup.text import description_bands, title_bands
 from m5tools.dedup.tokens import TITLE_WORDS, sets_of
 from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged, summed
+from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
 from m5tools.joins.bands import union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -72,10 +75,15 @@ class Compare(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "gather", "vocabulary", "keys", "evidence", "nearest", "recall", "compare", "close")
+        found = ("vocabulary", "keys", "evidence", "nearest", "recall", "compare", "close")
+        return ("ground", "gather", *(("vectors",) if self.policy.embedding else ()), *found)
 
     def outside(self) -> Any:
-        return self.policy.model_dump(mode="json")
+        return _terms(self.policy)
+
+    def examine(self, dataset: Dataset) -> None:
+        if self.policy.embedding:
+            vectors.examine()
 
     def noted(self, manifest: Manifest) -> Any:
         return listing_once(manifest)
@@ -86,6 +94,7 @@ class Compare(Stage):
                 bands = self._bands()
                 runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
+                whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
             case "ground" | "vocabulary" | "close":
@@ -101,6 +110,8 @@ class Compare(Stage):
             case "gather":
                 grown = comparisons_of(work.dataset, self.policy)
                 return gather_partition(work, gathered, unit.args["partition"], grown, self._bands(), self.policy)
+            case "vectors":
+                return self._embed(gathered, unit.args["partition"])
             case "vocabulary":
                 return self._count(work, gathered)
             case "keys":
@@ -125,6 +136,12 @@ class Compare(Stage):
         if self._index(work.dataset).base() != base:
             base = None
         Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
+        return {}
+
+    def _embed(self, gathered: Gathered, partition: int) -> Counts:
+        assert self.policy.embedding is not None
+        titles = pl.read_parquet(gathered.part("sought", partition), columns=["row", "title"])
+        gathered.write("vectors", partition, vectors.title_vectors(titles, self.policy.embedding))
         return {}
 
     def _count(self, work: Work, gathered: Gathered) -> Counts:
@@ -156,6 +173,8 @@ class Compare(Stage):
             found = by_files(gathered, kind, asked, ground.shows, self.policy)
         elif kind in _WHOLE:
             found = by_keys(gathered, kind, asked, self.policy)
+        elif kind == "vectors":
+            found = by_vectors(gathered, asked, self.policy)
         else:
             found = by_bands(gathered, bands, asked, self.policy)
         gathered.write("pairs", kind, found.pairs)
@@ -170,7 +189,13 @@ class Compare(Stage):
         sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = in_common(gathered.scratch / "pairs", ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
-        compared = comparisons(pairs, sides.drop("facts"), facts_of(sides), shown, vocabularies, self.policy)
+        if self.policy.embedding:
+            known = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
+            cosines = vectors.similarity(known, pairs["a"], pairs["b"])
+        else:
+            cosines = vectors.no_similarity(pairs.height)
+        told = pairs.with_columns(cosines)
+        compared = comparisons(told, sides.drop("facts"), facts_of(sides), shown, vocabularies, self.policy)
         work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 
@@ -198,4 +223,16 @@ class Compare(Stage):
 
 def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:
     """The comparisons made under a policy."""
-    return Generations(dataset, "comparisons", [Compare.version, policy.model_dump(mode="json")])
+    return Generations(dataset, "comparisons", [Compare.version, _terms(policy)])
+
+
+def _terms(policy: ComparePolicy) -> Any:
+    """What comparisons depend on outside the dataset."""
+    said = policy.model_dump(mode="json")
+    return said if policy.embedding is None else [said, _content(policy.embedding.model)]
+
+
+@cache
+def _content(model: str) -> str:
+    """What a model holds: read once in a process, for every unit asks."""
+    return fingerprint(model)

@@ -38,7 +38,7 @@ def comparisons(
     """The comparison vectors of pairs.
 
     Args:
-        pairs: rows a < b, distinct.
+        pairs: rows a < b, distinct; and embedding_score, null where there is none.
         products: row and the columns of `m5tools.dedup.sides.SIDE` of (at least) the products in them.
         facts: their facts.
         shown: pairs of products that show or play the same.
@@ -63,8 +63,16 @@ def _speaks(policy: ComparePolicy) -> pl.Expr:
     asked of a pair is asked of the others only."""
     worded = pl.col("word_score") + pl.col("letter_score") >= policy.rare_words.titles_alike
     named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_model")
+    near = pl.col("embedding_score") >= (policy.embedding.similarity if policy.embedding else 1)
     agreeing = pl.col("agreeing") + pl.col("options_agreeing") + pl.col("values_agreeing").fill_null(0) > 0
-    return worded | named | agreeing | (pl.col("equal_parts") > 0) | pl.any_horizontal(pl.col(_SHOWN) > 0)
+    return (
+        worded
+        | near.fill_null(False)
+        | named
+        | agreeing
+        | (pl.col("equal_parts") > 0)
+        | pl.any_horizontal(pl.col(_SHOWN) > 0)
+    )
 
 
 def _side_by_side(

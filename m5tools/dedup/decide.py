@@ -21,6 +21,7 @@ Missing values count neither for nor against.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,21 @@ import polars as pl
 
 from m5tools.dedup.policy import DecisionPolicy
 from m5tools.vocabulary import Relation
+
+
+class Rule(StrEnum):
+    """The rules above, in their order, in words."""
+
+    GROUP_AND_OPTION = "one item group, and an option differs"
+    CONTENT = "one seller, and equal content"
+    IDENTIFIER_AND_OPTION = "one identifier, and an option differs"
+    IDENTIFIER = "one identifier"
+    SCORE_AND_OPTION = "title, table and media score high enough, and an option differs or stands on one side only"
+    SCORE = "title, table and media score high enough"
+    GROUP_AND_OPTIONS_AGREE = "one item group, and all options agree"
+    TITLES_AND_OPTION = "near-equal titles, and an option differs"
+    GROUP = "one item group"
+
 
 _TITLES_SHARE: Final = 0.1
 """Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
@@ -43,8 +59,9 @@ def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) 
 
     Returns:
         The same rows with `once` and `once_b` (whether the sources of both sides are such), `relation` (by the rules,
-        null for nothing), `open` (wording may decide), `proven` and `likeness` (of the wording, float32, about 0–1.2;
-        null where a title is missing, or both are short and little else is said: "USB cable" names no product).
+        null for nothing) and `rule` (which of them, in words), `open` (wording may decide), `proven` and `likeness` (of
+        the wording, float32, about 0–1.2; null where a title is missing, or both are short and little else is said:
+        "USB cable" names no product); and what :mod:`m5tools.dedup.why` tells of pairs that no rule relates.
     """
     told = compared.with_columns(
         once=pl.col("source_a").is_in(list(once)),
@@ -58,6 +75,7 @@ def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) 
 def _likeness(compared: pl.DataFrame, policy: DecisionPolicy) -> pl.Series:
     """How alike the wording of pairs is."""
     weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
+    meant = policy.wording.usual_embedding
     words, letters, whole = (compared[name].to_numpy() for name in ("word_score", "letter_score", "whole_score"))
     score = (
         weights.words * words
@@ -68,6 +86,7 @@ def _likeness(compared: pl.DataFrame, policy: DecisionPolicy) -> pl.Series:
         - weights.code_conflict * compared["differs_code"].to_numpy()
         - weights.number_conflict * compared["differs_number"].to_numpy()
         + weights.price * (compared["price_ratio"].fill_null(usual).to_numpy() - usual)
+        + weights.embedding * (compared["embedding_score"].fill_null(meant).to_numpy() - meant)
     )
     telling = (whole >= policy.wording.short_title) & compared["says_more"].to_numpy()
     telling |= compared["long_title"].to_numpy()
@@ -104,7 +123,7 @@ def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
         .when(~once | other)
         .then("relation")
     )
-    return _edges(related.drop_nulls("relation"))
+    return evidence(related.drop_nulls("relation"))
 
 
 def _scored(told: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
@@ -160,33 +179,44 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     )
     inside = pl.col("once") & pl.col("once_b") & (pl.col("source_a") == pl.col("source_b"))
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
-    variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
+    related = {
+        Rule.GROUP_AND_OPTION: (Relation.VARIANT, pl.col("same_group") & option_differs),
+        Rule.CONTENT: (Relation.SAME_OFFER, same_offer),
+        Rule.IDENTIFIER_AND_OPTION: (Relation.VARIANT, identified & ~pl.col("other_brand") & option_differs),
+        Rule.IDENTIFIER: (Relation.SAME_PRODUCT, identified & ~pl.col("other_brand")),
+        Rule.SCORE_AND_OPTION: (
+            Relation.VARIANT,
+            near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"),
+        ),
+        Rule.SCORE: (Relation.SAME_PRODUCT, near & ~against),
+        Rule.GROUP_AND_OPTIONS_AGREE: (
+            Relation.SAME_PRODUCT,
+            pl.col("same_group") & (pl.col("option_agreement") == 1) & ~against,
+        ),
+        Rule.TITLES_AND_OPTION: (Relation.VARIANT, alike_text & option_differs),
+        Rule.GROUP: (Relation.VARIANT, pl.col("same_group")),
+    }
+    rule, relation = pl.lit(None, pl.String), pl.lit(None, pl.String)
+    for name, (found, holds) in reversed(related.items()):
+        rule = pl.when(holds).then(pl.lit(name.value)).otherwise(rule)
+        relation = pl.when(holds).then(pl.lit(found.value)).otherwise(relation)
     return scored.with_columns(
-        relation=pl.when(pl.col("same_group") & option_differs)
-        .then(variant)
-        .when(same_offer)
-        .then(pl.lit(Relation.SAME_OFFER.value))
-        .when(identified & ~pl.col("other_brand"))
-        .then(pl.when(option_differs).then(variant).otherwise(same_product))
-        .when(near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"))
-        .then(variant)
-        .when(near & ~against)
-        .then(same_product)
-        .when(pl.col("same_group") & (pl.col("option_agreement") == 1) & ~against)
-        .then(same_product)
-        .when((alike_text & option_differs) | pl.col("same_group"))
-        .then(variant),
+        rule=rule,
+        relation=relation,
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
+        supported=supported.fill_null(False),
+        measures_or_identifiers_differ=against,
+        option_differs=option_differs,
     ).with_columns(
-        relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
+        relation=pl.when(~pl.col("inside") | (pl.col("relation") == Relation.VARIANT.value)).then("relation"),
         open=pl.col("open").fill_null(False),
         proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
         & ~pl.col("inside"),
     )
 
 
-def _edges(related: pl.DataFrame) -> pl.DataFrame:
+def evidence(related: pl.DataFrame) -> pl.DataFrame:
     """One row for each kind of evidence that speaks in a decided pair, in words."""
     differs = (
         pl.when(pl.col("difference") != "").then(pl.lit("; differs in ") + pl.col("difference")).otherwise(pl.lit(""))
@@ -211,6 +241,11 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
             pl.format("wording {} alike", pl.col("likeness").round(2))
             + pl.format(" (words {}, letters {}", pl.col("word_score").round(2), pl.col("letter_score").round(2))
             + pl.when("shares_code").then(pl.lit(", a model code)")).otherwise(pl.lit(")")),
+        ),
+        "embedding": (
+            pl.col("embedding_score").is_not_null(),
+            pl.col("embedding_score"),
+            pl.format("vectors of the titles {} alike", pl.col("embedding_score").round(2)),
         ),
         "table": (
             (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,

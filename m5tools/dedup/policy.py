@@ -91,6 +91,14 @@ class RareWordRules(_Rules):
     )
 
 
+class EmbeddingRules(_Rules):
+    """Which vectors of titles lead to candidates, and are one more evidence (extra `embed`)."""
+
+    model: str = Field(description="path or name of a sentence-transformers model")
+    neighbours: int = Field(10, ge=1, description="nearest titles of each source that a product is compared with …")
+    similarity: Share = Field(0.6, description="… where their cosine is so high")
+
+
 class SameOfferRules(_Rules):
     min_equal_parts: int = Field(ge=1, le=4)
 
@@ -130,6 +138,7 @@ class WordingWeights(_Rules):
     price: Share
     fact: Share
     fact_conflict: Share
+    embedding: Share = Field(0.3, description="of the cosine of the titles' vectors, where the policy names a model")
 
 
 class WordingRules(_Rules):
@@ -137,6 +146,7 @@ class WordingRules(_Rules):
 
     weights: WordingWeights
     usual_price_ratio: Share
+    usual_embedding: Share = Field(0.5, description="cosine of the titles' vectors that says nothing")
     most_facts: int = Field(ge=0, description="facts that count, at most")
     short_title: Share
     margin: Share
@@ -162,6 +172,7 @@ class ComparePolicy(_Rules):
     sound: SoundRules
     table: TableRules
     rare_words: RareWordRules
+    embedding: EmbeddingRules | None = None
     options: Words
     colours: Words
     shades: dict[str, tuple[str, ...]]

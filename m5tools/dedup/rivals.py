@@ -13,7 +13,7 @@ either side.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -48,7 +48,20 @@ def threshold(best: _Scores, rivals: _Scores, precision: float) -> float:
     return float(steps[int(np.argmax(np.where(right, expected, -1)))])
 
 
-def chosen(pairs: pl.DataFrame, rules: WordingRules) -> pl.Series:
+class Chosen(NamedTuple):
+    """What was chosen.
+
+    Attributes:
+        taken: boolean, one a pair.
+        wanted: the likeness from which pairs were taken, between sources that list each product once (`once`) and
+            elsewhere (`often`); none where there is no such pair, infinity where no likeness tells.
+    """
+
+    taken: pl.Series
+    wanted: dict[str, float]
+
+
+def chosen(pairs: pl.DataFrame, rules: WordingRules) -> Chosen:
     """Which pairs are one product by wording.
 
     Args:
@@ -56,19 +69,78 @@ def chosen(pairs: pl.DataFrame, rules: WordingRules) -> pl.Series:
             and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes first
             where a product has one partner).
         rules: margin, band, thresholds.
-
-    Returns:
-        Boolean, one a pair.
     """
     found = np.zeros(pairs.height, bool)
+    wanted: dict[str, float] = {}
     declared = (pairs["once"] & pairs["once_b"]).to_numpy()
-    for where, once in ((declared, True), (~declared, False)):
+    for where, kind in ((declared, "once"), (~declared, "often")):
         mine = pairs.filter(pl.Series(where))
         if mine.height:
-            likeness = mine["likeness"].fill_null(0).to_numpy().astype(float)
-            proven, codes = mine["proven"].to_numpy(), mine["shares_code"].to_numpy()
-            found[where] = _among(_ends(mine), likeness, proven, codes, once, rules)
-    return pl.Series("chosen", found)
+            field = _Field(mine, rules)
+            wanted[kind] = field.wanted()
+            found[where] = field.taken(wanted[kind], once=kind == "once")
+    return Chosen(pl.Series("chosen", found), wanted)
+
+
+class Standing(NamedTuple):
+    """Where one pair stands among its rivals.
+
+    Attributes:
+        near: whether its wording is near enough, or an identifier proves it.
+        rival: the highest likeness of another pair of either product in the other's source; 0 where there is none.
+    """
+
+    near: bool
+    rival: float
+
+
+def standing(pairs: pl.DataFrame, place: int, wanted: float, rules: WordingRules) -> Standing:
+    """Where the pair at a place stands.
+
+    Args:
+        pairs: as for :func:`chosen`, at least all pairs of either product of it.
+        place: which.
+        wanted: the likeness that :func:`chosen` asked for.
+        rules: as for :func:`chosen`.
+    """
+    field = _Field(pairs, rules)
+    return Standing(bool(field.near(wanted)[place]), float(field.rival[place]))
+
+
+class _Field:
+    """Pairs of one kind (of sources that list each product once, or others) with their rivals."""
+
+    def __init__(self, pairs: pl.DataFrame, rules: WordingRules) -> None:
+        self.rules = rules
+        self.ends = _ends(pairs)
+        self.likeness: _Scores = pairs["likeness"].fill_null(0).to_numpy().astype(float)
+        self.proven, self.codes = pairs["proven"].to_numpy(), pairs["shares_code"].to_numpy()
+        self.rival = _best_rival(self.ends, self.likeness)
+        self.score = self.likeness + rules.margin * (self.likeness - self.rival)
+        self.lead = _best(self.ends, self.score)
+
+    def wanted(self) -> float:
+        rules, best = self.rules, (self.score >= self.lead[self.ends]).all(axis=0)
+        contested = best & (self.rival > 0)
+        count = int(np.count_nonzero(contested))
+        if count < rules.fewest:
+            return rules.threshold
+        found = threshold(self.likeness[best], self.rival[contested], rules.precision)
+        trust = count / (count + rules.fewest)
+        return trust * found + (1 - trust) * rules.threshold
+
+    def near(self, wanted: float) -> _Bools:
+        # A shared number alone is no code: the rest of the wording must carry the pair.
+        coded = self.codes & (self.likeness - self.rules.weights.code >= self.rules.threshold)
+        near: _Bools = (self.likeness >= wanted) | self.proven | coded
+        return near
+
+    def taken(self, wanted: float, once: bool) -> _Bools:
+        near = self.near(wanted)
+        if once:
+            return _one_to_one(self.ends, self.score + 2.0 * self.proven, near)
+        close: _Bools = np.all(self.score >= self.lead[self.ends] - self.rules.band, axis=0)
+        return near & close
 
 
 def _ends(pairs: pl.DataFrame) -> _Places:
@@ -78,26 +150,6 @@ def _ends(pairs: pl.DataFrame) -> _Places:
         for row, other in (("a", "origin_b"), ("b", "origin"))
     ]
     return np.unique(np.concatenate(sides), return_inverse=True)[1].reshape(2, -1)
-
-
-def _among(ends: _Places, likeness: _Scores, proven: _Bools, codes: _Bools, once: bool, rules: WordingRules) -> _Bools:
-    rival = _best_rival(ends, likeness)
-    score = likeness + rules.margin * (likeness - rival)
-    lead = _best(ends, score)
-    best = (score >= lead[ends]).all(axis=0)
-    contested = best & (rival > 0)
-    count = np.count_nonzero(contested)
-    wanted = rules.threshold
-    if count >= rules.fewest:
-        found = threshold(likeness[best], rival[contested], rules.precision)
-        trust = count / (count + rules.fewest)
-        wanted = trust * found + (1 - trust) * rules.threshold
-    # A shared number alone is no code: the rest of the wording must carry the pair.
-    near = (likeness >= wanted) | proven | (codes & (likeness - rules.weights.code >= rules.threshold))
-    if once:
-        return _one_to_one(ends, score + 2.0 * proven, near)
-    close: _Bools = np.all(score >= lead[ends] - rules.band, axis=0)
-    return near & close
 
 
 def _best(ends: _Places, score: _Scores) -> _Scores:

@@ -10,6 +10,7 @@ is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit)
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,13 @@ _CHOSEN: Final = "chosen"
 _EDGES: Final = "edges"
 _PAIR: Final = ("product_a", "product_b")
 
+WANTED: Final = "wanted.json"
+"""Beside the edges of a generation: the likeness from which wordings were taken for one product."""
+
+RIVALRY: Final = ("source_a", "source_b", "likeness", "once", "once_b", "shares_code", "proven")
+CONTENDS: Final = pl.col("open") | (pl.col("once") & pl.col("once_b") & pl.col("proven"))
+"""Pairs among which wording, or an identifier where a product has one partner, chooses."""
+
 
 class DedupConfig(StageConfig):
     """How duplicates are told."""
@@ -51,7 +59,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
 
     config: DedupConfig
@@ -125,16 +133,14 @@ class Dedup(Stage):
         return {}
 
     def _choose(self, work: Work) -> Counts:
-        columns = ("source_a", "source_b", "likeness", "once", "once_b", "shares_code", "proven")
         told = pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
-        one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
-        wanted = told.filter(pl.col("open") | one_to_one).select(*_PAIR, *columns)
-        pool = _numbered(wanted, work).collect().sort("a", "b")
-        manifest = work.dataset.manifest()
-        pool = pool.with_columns(
-            origin=origins(pl.col("source_a"), manifest), origin_b=origins(pl.col("source_b"), manifest)
-        )
-        _write(work, _CHOSEN, pool.filter(chosen(pool, self.policy.wording)).select(_PAIR))
+        wanted = told.filter(CONTENDS).select(*_PAIR, *RIVALRY)
+        pool = with_origins(_numbered(wanted, work).collect().sort("a", "b"), work.dataset.manifest())
+        found = chosen(pool, self.policy.wording)
+        _write(work, _CHOSEN, pool.filter(found.taken).select(_PAIR))
+        # What `m5 show` tells of pairs that were not taken.
+        told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
+        work.write_note(work.dataset.folder("edges") / self._grown(work.dataset, "edges").latest / WANTED, told_from)
         return {}
 
     def _decide(self, work: Work, partition: int) -> Counts:
@@ -173,7 +179,19 @@ class Dedup(Stage):
         return counts if base is None else {**counts, "bridges": bridges.height}
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
-        return Generations(dataset, table, [self.version, Compare.version, self.outside()])
+        return decisions_of(dataset, self.policy).of(table)
+
+
+def decisions_of(dataset: Dataset, policy: DuplicatePolicy) -> Generations:
+    """The clusters made under a policy, and with them edges and bridges."""
+    return Generations(dataset, "clusters", [Dedup.version, Compare.version, policy.model_dump(mode="json")])
+
+
+def with_origins(pairs: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
+    """Adds the numbers of the sources of both sides: origin, origin_b."""
+    return pairs.with_columns(
+        origin=origins(pl.col("source_a"), manifest), origin_b=origins(pl.col("source_b"), manifest)
+    )
 
 
 def _base(work: Work) -> str | None:

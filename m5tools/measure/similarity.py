@@ -2,28 +2,25 @@
 
 The vectors come from a sentence-transformers model (extra `embed`), or from files that were written before, as
 `m5 embed` writes them: Parquet with `product_id`, `modality`, `vector`. Without either there is no similarity: null,
-never zero. Models and files lie outside the dataset, so their content is part of what the stage depends on.
+never zero.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from m5tools.embedding import AT_ONCE, encoded
 from m5tools.errors import UsageError
 from m5tools.vocabulary import Modality
 
-_TEXTS_AT_ONCE: Final = 64
 _CHARS: Final = 1000
-_CHUNK: Final = 1 << 20
 
 
 def text_table(model: str, products: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
@@ -36,7 +33,7 @@ def text_table(model: str, products: pl.DataFrame, attributes: pl.DataFrame) -> 
         attributes: `product_id`, `position`, `name`, `value`.
     """
     both = _texts(products).join(_tables(attributes), on="product_id")
-    cosines = _cosines(_encoded(model, both["text"].to_list()), _encoded(model, both["table"].to_list()))
+    cosines = _cosines(encoded(model, both["text"].to_list()), encoded(model, both["table"].to_list()))
     return both.select("product_id").with_columns(text_table_similarity=pl.Series(cosines, dtype=pl.Float32))
 
 
@@ -50,9 +47,9 @@ def picture_vectors(model: str, previews: pl.Series) -> NDArray[np.float32]:
     from PIL import Image
 
     shown: list[NDArray[np.float32]] = []
-    for part in previews.to_frame().iter_slices(_TEXTS_AT_ONCE):
+    for part in previews.to_frame().iter_slices(AT_ONCE):
         images = [Image.open(io.BytesIO(data)).convert("RGB") for data in part.to_series()]
-        shown.append(_encoded(model, images))
+        shown.append(encoded(model, images))
     return np.concatenate(shown) if shown else np.empty((0, 1), np.float32)
 
 
@@ -67,7 +64,7 @@ def image_text(model: str, products: pl.DataFrame, pictures: pl.DataFrame) -> pl
     told = products.select("product_id", text=pl.coalesce("title", "description")).drop_nulls()
     both = told.join(pictures, on="product_id", maintain_order="left")
     pixels = np.array(both["vector"].to_list(), np.float32)
-    cosines = _cosines(pixels, _encoded(model, both["text"].to_list()))
+    cosines = _cosines(pixels, encoded(model, both["text"].to_list()))
     return both.select("product_id").with_columns(image_text_similarity=pl.Series(cosines, dtype=pl.Float32))
 
 
@@ -95,35 +92,6 @@ def from_vectors(files: Sequence[str], ids: pl.Series, one: Modality, other: Mod
     return both.select("product_id").with_columns(similarity=pl.Series(cosines, dtype=pl.Float32))
 
 
-def fingerprint(place: str) -> str:
-    """What a model or a file of vectors holds: sha256 over names and bytes below a path; for a name of the Hugging Face
-    hub over its copy in the local cache. The name itself where there is neither."""
-    path = Path(place)
-    if not path.exists():
-        cached = _in_cache(place)
-        if cached is None:
-            return place
-        path = cached
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as data:
-            while chunk := data.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _in_cache(name: str) -> Path | None:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        return None
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except Exception:  # noqa: BLE001 - whatever the hub's client says, the model is not here
-        return None
-
-
 def _parquet(files: Sequence[str]) -> list[Path]:
     paths = [found for file in files for found in (sorted(Path(file).rglob("*.parquet")) or [Path(file)])]
     for path in paths:
@@ -142,28 +110,6 @@ def _tables(attributes: pl.DataFrame) -> pl.DataFrame:
     lines = pairs.select("product_id", line=pl.col("name") + ": " + pl.col("value"))
     joined = lines.group_by("product_id", maintain_order=True).agg(table=pl.col("line").str.join("; "))
     return joined.with_columns(pl.col("table").str.slice(0, _CHARS))
-
-
-def _encoded(model: str, items: Sequence[Any]) -> NDArray[np.float32]:
-    if not items:
-        return np.empty((0, 1), np.float32)
-    vectors = _model(model).encode(
-        list(items), batch_size=_TEXTS_AT_ONCE, normalize_embeddings=True, show_progress_bar=False
-    )
-    return np.asarray(vectors, np.float32)
-
-
-@cache
-def _model(name: str) -> Any:
-    """A model, loaded once in a process that needs it."""
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise UsageError(f"the model '{name}' needs the extra 'embed': pip install 'm5tools[embed]'") from error
-    try:
-        return SentenceTransformer(name, device="cpu")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"sentence-transformers cannot load '{name}': {error}") from error
 
 
 def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

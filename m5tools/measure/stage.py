@@ -14,7 +14,8 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset, part_name
-from m5tools.measure import products, shown, similarity
+from m5tools.embedding import fingerprint
+from m5tools.measure import products, shown
 from m5tools.measure.assets import Depth, measure
 from m5tools.measure.config import WordsConfig
 from m5tools.stage import Counts, Input, Stage, Unit, Work
@@ -63,7 +64,7 @@ class Measure(Stage):
     def outside(self) -> Any:
         config = self.config
         places = [p for p in (config.text_model, config.image_model, *config.vectors) if p]
-        return [similarity.fingerprint(place) for place in places] or None
+        return [fingerprint(place) for place in places] or None
 
     def rounds(self) -> tuple[str, ...]:
         return (_MEASURE, _WEIGH, _SHOW, _PAIR) if self.config.image_model else (_MEASURE, _WEIGH, _PAIR)

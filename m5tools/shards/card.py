@@ -37,10 +37,13 @@ a member that is not there is not there for a reason, which the index beside the
 
 | member | content |
 |---|---|
-| `json` | identifiers, title, description, price, category path, attributes as rows of name, value, unit |
+| `json` | identifiers, title, description, price, category path, attributes as rows of name, value, unit, `listed_by` |
 | `image_0.jpg` … | pictures, longest side ≤ {long_side} pixels |
 | `audio_0.flac` | sound, 16 kHz, mono, ≤ {seconds:g} s |
 | `video_0.jpg` … | frames of the clip, one a second |
+
+In the JSON `listed_by` and `merged_media` name the products that list an attribute or a file, where a record was merged
+from several; elsewhere they are empty.
 
 `index/<shard>.parquet` holds a row a sample: `present` (bit 0 image, 1 text, 2 table, 3 video, 4 audio), `state` and
 `reason` of every modality, tags, category, and the byte offset, length and xxh3-64 checksum of every member.

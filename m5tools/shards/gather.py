@@ -15,10 +15,16 @@ import xxhash
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.listing import usable_files
 from m5tools.shards import record
-from m5tools.vocabulary import MEDIA, Modality, State
+from m5tools.vocabulary import MEDIA, Modality
 
 _FILE = ("modality", "asset_id", "uri", "offset", "length")
+_GATHERED = ("attributes", "texts", "merged_media")
+_GROUPS = pl.col("modality").replace_strict(
+    {Modality.IMAGE.value: 0, Modality.AUDIO.value: 1, Modality.VIDEO.value: 3}, return_dtype=pl.Int32
+)
+"""Of merged records, as of others: pictures, then a sound, then a clip."""
 
 
 class Selection(Protocol):
@@ -68,8 +74,9 @@ def rows(dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFr
     ids = samples.select("product_id")
     products = dataset.scan("products", partition=partition).join(ids, on="product_id", how="semi")
     told = (
-        products.select("product_id", *(n for n in record.FIELDS if n not in ("product_id", "attributes", "texts")))
-        .join(_attributes(dataset, partition), on="product_id", how="left")
+        products.select("product_id", *(n for n in record.FIELDS if n not in ("product_id", *_GATHERED)))
+        .join(_attributes(dataset, partition, selection.cut), on="product_id", how="left")
+        .join(_merged_media(dataset, partition, selection.cut), on="product_id", how="left")
         .join(_texts(dataset, partition, products), on="product_id", how="left")
         .join(samples.select("product_id", "present"), on="product_id")
         .select("product_id", json=record.encoded(pl.col("present")))
@@ -82,7 +89,7 @@ def rows(dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFr
     return (
         samples.join(told, on="product_id", how="left")
         .join(tags, on="product_id", how="left")
-        .join(_files(dataset, partition, samples, selection.max_images), on="product_id", how="left")
+        .join(_files(dataset, partition, samples, selection), on="product_id", how="left")
         .with_columns(pl.col("tags", "files").fill_null([]))
         .sort("split", "shard", "place")
         .collect()
@@ -101,13 +108,42 @@ def load(paths: list[Path], split: str, shard: int) -> pl.DataFrame:
     return pl.scan_parquet(paths, glob=False).filter(mine).collect().sort("place")
 
 
-def _attributes(dataset: Dataset, partition: int) -> pl.LazyFrame:
+def _attributes(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
+    """Per product its attribute table: that of the merged record where the cut made one."""
+    merged = dataset.scan("cut_attributes", partition=partition, cut=cut)
+    own = dataset.scan("attributes", partition=partition).filter(pl.col("value").is_not_null())
+    said = ("product_id", "position", "name", "value", "unit")
     return (
-        dataset.scan("attributes", partition=partition)
-        .filter(pl.col("value").is_not_null())
+        pl.concat(
+            [
+                own.select(*said, listed_by=pl.lit([], pl.List(pl.String))).join(
+                    _merged(dataset, partition, cut), on="product_id", how="anti"
+                ),
+                merged.select(*said, listed_by=_ids(pl.col("listed_by"))),
+            ]
+        )
         .sort("product_id", "position")
         .group_by("product_id", maintain_order=True)
-        .agg(attributes=pl.struct("name", "value", "unit"))
+        .agg(attributes=pl.struct("name", "value", "unit", "listed_by"))
+    )
+
+
+def _merged(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
+    """The products that stand for several."""
+    kept = dataset.scan("cut_products", partition=partition, cut=cut)
+    return kept.filter(pl.col("merged_from").is_not_null()).select("product_id")
+
+
+def _ids(listed_by: pl.Expr) -> pl.Expr:
+    return listed_by.list.eval(pl.element().struct.field("product_id"))
+
+
+def _merged_media(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
+    return (
+        dataset.scan("cut_media", partition=partition, cut=cut)
+        .sort("product_id", "modality", "position")
+        .group_by("product_id", maintain_order=True)
+        .agg(merged_media=pl.struct("modality", "asset_id", listed_by=_ids(pl.col("listed_by"))))
     )
 
 
@@ -125,32 +161,18 @@ def _texts(dataset: Dataset, partition: int, products: pl.LazyFrame) -> pl.LazyF
     )
 
 
-def _files(dataset: Dataset, partition: int, samples: pl.LazyFrame, max_images: int) -> pl.LazyFrame:
+def _files(dataset: Dataset, partition: int, samples: pl.LazyFrame, selection: Selection) -> pl.LazyFrame:
     """Per product the files to put into the shard, in the order in which they are tried."""
-    here = pl.col("state") == State.PRESENT
-    listed = (
-        dataset.scan("media", partition=partition)
-        .select("product_id", "modality", "position", "location_id")
-        .join(dataset.scan("fetched").filter(here).select("location_id", "asset_id"), on="location_id")
-    )
-    images, videos, sounds = (
-        listed.filter(pl.col("modality") == m.value) for m in (Modality.IMAGE, Modality.VIDEO, Modality.AUDIO)
-    )
-    measured = {m: dataset.scan(f"signals_{m.value}").filter(here) for m in MEDIA}
-    own_track = pl.col("derived_from").is_not_null()
-    heard = measured[Modality.AUDIO]
-    found = pl.concat(
-        [
-            _usable(images, measured[Modality.IMAGE], Modality.IMAGE, 0),
-            _usable(sounds, heard.filter(~own_track), Modality.AUDIO, 1),
-            _usable(videos, heard.filter(own_track), Modality.AUDIO, 2),
-            _usable(videos, measured[Modality.VIDEO], Modality.VIDEO, 3),
-        ]
-    )
-    most = pl.when(pl.col("bit") == Modality.IMAGE.bit).then(max_images).otherwise(1)
+    listed = ("product_id", "modality", "group", "position", "asset_id")
+    merged = dataset.scan("cut_media", partition=partition, cut=selection.cut)
+    own = usable_files(dataset, partition).join(_merged(dataset, partition, selection.cut), on="product_id", how="anti")
+    found = pl.concat([own.select(listed), merged.with_columns(group=_GROUPS).select(listed)], how="vertical_relaxed")
+    bit = pl.col("modality").replace_strict({m.value: m.bit for m in MEDIA}, return_dtype=pl.Int64)
+    most = pl.when(pl.col("bit") == Modality.IMAGE.bit).then(selection.max_images).otherwise(1)
     allowed = (pl.col("present").cast(pl.Int64) // (2 ** pl.col("bit"))) % 2 == 1
     return (
-        found.join(samples.select("product_id", "present"), on="product_id")
+        found.with_columns(bit=bit)
+        .join(samples.select("product_id", "present"), on="product_id")
         .filter(allowed)
         .join(dataset.scan("assets").select("asset_id", "uri", "offset", "length"), on="asset_id")
         .sort("product_id", "group", "position", "asset_id")
@@ -158,16 +180,4 @@ def _files(dataset: Dataset, partition: int, samples: pl.LazyFrame, max_images: 
         .filter(pl.int_range(pl.len()).over("product_id", "bit") < most)
         .group_by("product_id", maintain_order=True)
         .agg(files=pl.struct(*_FILE))
-    )
-
-
-def _usable(listed: pl.LazyFrame, measured: pl.LazyFrame, modality: Modality, group: int) -> pl.LazyFrame:
-    """Listed files that were decoded when measured, as files of `modality`."""
-    return listed.join(measured.select("asset_id"), on="asset_id", how="semi").select(
-        "product_id",
-        "position",
-        "asset_id",
-        modality=pl.lit(modality.value),
-        bit=pl.lit(modality.bit),
-        group=pl.lit(group),
     )

@@ -1,7 +1,8 @@
 """The JSON member: what is written of a product beside its media, with one type per field in every sample.
 
 Readers that infer a schema (HF datasets) fail on a field that is a number here and text there, so every field is always
-written, null where unknown, and attributes are rows of text instead of free keys.
+written, null where unknown, and attributes are rows of text instead of free keys. `listed_by` and `merged_media` say
+which products an attribute or a file of a merged record comes from; they are empty where a sample is one product.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import polars as pl
 
 from m5tools.vocabulary import Modality
 
-_ATTRIBUTE: Final = pl.Struct({"name": pl.String, "value": pl.String, "unit": pl.String})
+_IDS: Final = pl.List(pl.String)
+_ATTRIBUTE: Final = pl.Struct({"name": pl.String, "value": pl.String, "unit": pl.String, "listed_by": _IDS})
+_MEDIUM: Final = pl.Struct({"modality": pl.String, "asset_id": pl.String, "listed_by": _IDS})
 _TEXT: Final = pl.Struct({"role": pl.String, "language": pl.String, "value": pl.String})
 
 FIELDS: Final[dict[str, pl.DataType]] = {
@@ -35,6 +38,7 @@ FIELDS: Final[dict[str, pl.DataType]] = {
     "category": pl.List(pl.String()),
     "attributes": pl.List(_ATTRIBUTE),
     "texts": pl.List(_TEXT),
+    "merged_media": pl.List(_MEDIUM),
 }
 _OF_MODALITY: Final = {
     Modality.TEXT: ("title", "description", "texts"),

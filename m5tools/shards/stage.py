@@ -48,14 +48,14 @@ class Shard(Stage):
     config: ShardConfig
 
     name: ClassVar[str] = "shard"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("shard_index",)
 
     def inputs(self) -> tuple[Input, ...]:
         product = ("products", "attributes", "texts", "media", "fetched", "assets")
         signals = ("signals_image", "signals_video", "signals_audio")
         return (
-            Input("cut_products", {"cut": self.config.cut}),
+            *(Input(table, {"cut": self.config.cut}) for table in ("cut_products", "cut_attributes", "cut_media")),
             Input("tags", {"policy": self.config.policy}),
             *map(Input, (*product, *signals)),
         )

@@ -30,7 +30,7 @@ def _pool(pairs: Iterable[Pair], once: bool, codes: bool = False) -> pl.DataFram
 
 
 def _taken(pool: pl.DataFrame) -> set[tuple[int, int]]:
-    return set(pool.filter(chosen(pool, RULES)).select("a", "b").rows())
+    return set(pool.filter(chosen(pool, RULES).taken).select("a", "b").rows())
 
 
 def test_threshold_lies_between_rivals_and_true_pairs() -> None:

@@ -111,16 +111,6 @@ def test_vectors_that_are_not_there(tmp_path: Path) -> None:
         similarity.from_vectors((str(tmp_path / "none.parquet"),), pl.Series(["p"]), Modality.TEXT, Modality.TABLE)
 
 
-def test_the_fingerprint_follows_the_content(vectors: Callable[..., str], tmp_path: Path) -> None:
-    folder = vectors("a", [("p", "text", [1.0, 0.0])])
-    first = similarity.fingerprint(folder)
-    moved = tmp_path / "moved"
-    Path(folder).rename(moved)
-    assert similarity.fingerprint(str(moved)) == first
-    (moved / "a.parquet").write_bytes(b"x")
-    assert similarity.fingerprint(str(moved)) != first
-
-
 def jpeg(shade: int) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (48, 32), (shade, 40, 90)).save(out, "JPEG")

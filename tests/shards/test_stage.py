@@ -84,9 +84,10 @@ def test_json_has_the_same_fields_in_every_sample_and_nothing_withheld(make_data
     assert full["title"] == "Kettle 5 — größe “L”"
     assert full["description"] == "Boils.\n№ 5"
     assert full["attributes"] == [
-        {"name": "capacity", "value": "5 l", "unit": "l"},
-        {"name": "colour", "value": "red", "unit": None},
+        {"name": "capacity", "value": "5 l", "unit": "l", "listed_by": []},
+        {"name": "colour", "value": "red", "unit": None, "listed_by": []},
     ]
+    assert full["merged_media"] == []
     assert full["texts"] == [{"role": "bullet", "language": "en", "value": "bullet 5"}]
     assert full["category"] == ["Home", "Lamps"]
     withheld = found[product_id(KINDS.index("withheld text"))]

@@ -1,0 +1,80 @@
+"""Vectors of texts and pictures by a sentence-transformers model (extra `embed`), and what such a model holds.
+
+Models and files lie outside the dataset, so their content is part of what a stage depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m5tools.errors import UsageError
+
+AT_ONCE: Final = 64
+"""Items that go through a model together."""
+
+_CHUNK: Final = 1 << 20
+
+
+def encoded(model: str, items: Sequence[Any]) -> NDArray[np.float32]:
+    """The vectors of texts or pictures: float32 [n, size], of length 1; [0, 1] of nothing.
+
+    Args:
+        model: path or name of a model that sentence-transformers can load.
+        items: texts, or PIL pictures where the model takes some.
+
+    Raises:
+        UsageError: the extra is missing, or the model cannot be loaded.
+    """
+    if not items:
+        return np.empty((0, 1), np.float32)
+    vectors = _model(model).encode(list(items), batch_size=AT_ONCE, normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, np.float32)
+
+
+@cache
+def _model(name: str) -> Any:
+    """A model, loaded once in a process that needs it."""
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise UsageError(f"the model '{name}' needs the extra 'embed': pip install 'm5tools[embed]'") from error
+    try:
+        return SentenceTransformer(name, device="cpu")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"sentence-transformers cannot load '{name}': {error}") from error
+
+
+def fingerprint(place: str) -> str:
+    """What a model or a file of vectors holds: sha256 over names and bytes below a path; for a name of the Hugging Face
+    hub over its copy in the local cache. The name itself where there is neither."""
+    path = Path(place)
+    if not path.exists():
+        cached = _in_cache(place)
+        if cached is None:
+            return place
+        path = cached
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as data:
+            while chunk := data.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _in_cache(name: str) -> Path | None:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        return None
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except Exception:  # noqa: BLE001 - whatever the hub's client says, the model is not here
+        return None

