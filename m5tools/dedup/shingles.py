@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -232,7 +232,7 @@ def _words(data: _U8, offsets: _I64) -> tuple[_I64, U64, _I64]:
     return starts, hashes, text
 
 
-@cache
+@lru_cache(maxsize=2)  # a text of megabytes needs a large table once
 def _powers(count: int) -> tuple[U64, U64]:
     """The first powers of an odd number modulo 2⁶⁴, and of its inverse."""
     inverse = pow(int(_ODD), -1, 2**64)
