@@ -36,9 +36,10 @@ def stages(products: int, seed: int, workers: int, folder: Path) -> list[float]:
     crawl = folder / "crawl"
     largest("synth", crawl, "--products", products, "--seed", seed, "--no-media", "--workers", workers)
     source = {"source": "shop", "mapping": "synth", "files": [f"{crawl}/crawl/*.jsonl"], "media_root": f"{crawl}/crawl"}
+    settings = {"ingest": {"sources": [source]}, "fetch": {"download": False}}
     recipe, held = folder / "line.yaml", []
     for count in range(1, len(STAGES) + 1):
-        line = [{"stage": name} | ({"sources": [source]} if name == "ingest" else {}) for name in STAGES[:count]]
+        line = [{"stage": name} | settings.get(name, {}) for name in STAGES[:count]]
         recipe.write_text(yaml.safe_dump({"dataset": str(folder / "dataset"), "stages": line}))
         held.append(largest("run", recipe, "--workers", workers))
     return held

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
+from m5tools.joins import hamming
 from m5tools.joins.hamming import near, plan
 
 Hashes = npt.NDArray[np.uint8]
@@ -48,6 +49,20 @@ def test_the_order_of_the_hashes_changes_nothing() -> None:
     plain, shuffled = (near(some, 31, 0.95, 500).pairs for some in (hashes, hashes[order]))
     back = [tuple(sorted((int(order[a]), int(order[b])))) for a, b in shuffled.iter_rows()]
     assert sorted(back) == plain.rows()
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to pairs nor to crowds, which lie over the edge of a block."""
+    crowd = np.unique(flipped(random(1).repeat(300, axis=0), 3, 8), axis=0)
+    first = random(200)
+    hashes = np.concatenate([crowd, first, flipped(first, 20, 3)])
+    whole = near(hashes, 31, 0.95, 200)
+    monkeypatch.setattr(hamming, "_BLOCK", 97)
+    monkeypatch.setattr(hamming, "_AT_ONCE", 500)
+    parts = near(hashes, 31, 0.95, 200)
+    assert whole.hubs > 0
+    assert parts.pairs.equals(whole.pairs)
+    assert (parts.hubs, parts.hub_rows) == (whole.hubs, whole.hub_rows)
 
 
 def test_only_pairs_with_one_that_is_asked() -> None:
