@@ -36,7 +36,9 @@ KEPT = (
     "a", "b", "product_id", "product_id_b", "origin", "origin_b", "once", "once_b", "relation", "open", "proven",
     "likeness", "word_score", "letter_score", "whole_score", "shares_code", "title_score", "same_group", "same_gtin",
     "same_part", "gtin", "mpn", "brand", "shared", "agreeing", "agreement", "options_agreeing", "options_differ",
-    "difference", *_SHOWN,
+    "difference", "family", "other_group", "other_gtin", "other_part", "other_brand", "other_model", "same_brand",
+    "same_category", "price_ratio", "varying", "varying_agreeing", "contained",
+    "same_model", "measures_differ", "askable", "identified", *_SHOWN,
 )  # fmt: skip
 """What is kept of a pair until its rivals are known."""
 
@@ -143,6 +145,12 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         shared_code=shared_code.fill_null(False) | (pl.col("named") == pl.col("named_b")).fill_null(False),
         equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
         same_offerer=pl.col("offerer") == pl.col("offerer_b"),
+        same_brand=pl.col("brand") == pl.col("brand_b"),
+        same_model=(pl.col("model") == pl.col("model_b")).fill_null(False),
+        family=_family(),
+        other_group=(pl.col("group") != pl.col("group_b")).fill_null(False) & (pl.col("origin") == pl.col("origin_b")),
+        same_category=pl.when(pl.col("origin") == pl.col("origin_b")).then(pl.col("category") == pl.col("category_b")),
+        price_ratio=_price_ratio(),
         reworded=(pl.col("words").list.set_difference("words_b").list.len() > 0)
         & (pl.col("words_b").list.set_difference("words").list.len() > 0),
         same_words=pl.col("words").list.set_symmetric_difference("words_b").list.len() == 0,
@@ -161,6 +169,22 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         + weights.code * pl.col("shared_code")
         - policy.same_product.code_conflict * pl.col("other_code"),
     )
+
+
+def _family() -> pl.Expr:
+    """One brand, and a code that one side declares to be its model or part number is the other's too."""
+    met = (
+        pl.col(mine).list.set_intersection(theirs).list.len() > 0
+        for mine, theirs in (("declared", "own_codes_b"), ("own_codes", "declared_b"))
+    )
+    return (pl.any_horizontal(met) & (pl.col("brand") == pl.col("brand_b"))).fill_null(False)
+
+
+def _price_ratio() -> pl.Expr:
+    """The lower price as a share of the higher one; null where prices cannot be compared."""
+    low, high = pl.min_horizontal("price", "price_b"), pl.max_horizontal("price", "price_b")
+    comparable = (pl.col("currency") == pl.col("currency_b")) & (low > 0) & pl.col("price_b").is_not_null()
+    return pl.when(comparable & pl.col("price").is_not_null()).then(low / high).cast(pl.Float32)
 
 
 def _other_brand() -> pl.Expr:
@@ -199,6 +223,7 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         & ~pl.col("other_model")
     )
     inside = pl.col("once") & pl.col("once_b") & (pl.col("origin") == pl.col("origin_b"))
+    spoken = pl.col("relation").is_in([Relation.SAME_OFFER.value]).fill_null(False) | option_differs
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
     variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
     return scored.with_columns(
@@ -221,6 +246,8 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
         open=pl.col("open").fill_null(False),
+        askable=~(spoken | pl.col("other_brand") | pl.col("inside") | pl.col("content")).fill_null(False),
+        identified=pl.when(identified).then(True).when(pl.col("other_gtin") | pl.col("other_part")).then(False),
         proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
         & ~pl.col("inside"),
     )

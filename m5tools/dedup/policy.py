@@ -134,6 +134,14 @@ class WordingRules(_Rules):
     band: Share
 
 
+class TaughtRules(_Rules):
+    """When pairs that identifiers decide teach what agreement is worth in a catalogue."""
+
+    fewest: int = Field(ge=10, description="pairs of either kind that must teach")
+    restraint: Annotated[float, Field(gt=0, description="how strongly weights are held back (ridge)")]
+    chance: Share
+
+
 class VariantRules(_Rules):
     title: Share
     table: Share
@@ -152,6 +160,7 @@ class DuplicatePolicy(_Rules):
     same_offer: SameOfferRules
     same_product: SameProductRules
     wording: WordingRules
+    taught: TaughtRules
     variant: VariantRules
     options: Words
     colours: Words

@@ -13,10 +13,11 @@ import polars as pl
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, part_name
+from m5tools.dedup.identifiers import declared_codes
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import codes, plain, stem, words_of
+from m5tools.dedup.titles import codes, model_codes, plain, stem, words_of
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
@@ -89,9 +90,10 @@ def _products(
     dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: DuplicatePolicy
 ) -> pl.DataFrame:
     """Per product: row, product_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn, model,
-    group, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
+    group, category, declared, own_codes, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
     description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it
-    lists each product once."""
+    lists each product once, `declared` the codes of its model as model or part number say them, `own_codes` these and
+    those of its title, `category` the place in its source's tree."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
@@ -117,7 +119,9 @@ def _products(
         brand=plain(_told(pl.col("brand"))),
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
         mpn=_compact(pl.col("mpn")),
+        part=plain(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
+        category=pl.concat_str("source", plain(pl.col("category").list.join("/")), separator=_JOINT),
         origin=pl.col("source").replace_strict(_origins(dataset), default=0, return_dtype=pl.UInt16),
         once=pl.col("source").is_in(_listing_once(dataset)),
         price="price",
@@ -130,8 +134,10 @@ def _products(
         .with_columns(codes=codes(pl.col("stem")))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
-        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), model=_compact(pl.col("model")))
-        .drop("maker")
+        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), named=pl.col("model"))
+        .with_columns(model=_compact(pl.col("named")), declared=declared_codes("part", "named", policy))
+        .with_columns(own_codes=pl.col("declared").list.set_union(model_codes(pl.col("title"), policy).fill_null([])))
+        .drop("maker", "part", "named")
         .join(tables, on="product_id", how="left")
         .join(files, on="product_id", how="left")
         .with_columns(pl.col("table_pairs", "files", "media_present").fill_null(0))

@@ -32,9 +32,20 @@ from m5tools.dedup.products import Gathered, gather
 from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
 from m5tools.dedup.rivals import chosen
 from m5tools.dedup.shown import FILES, file_pairs, in_common
-from m5tools.dedup.table import table_pairs
+from m5tools.dedup.table import table_pairs, varying_options
+from m5tools.dedup.taught import COLUMNS, chances
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
-from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of, tokens_of
+from m5tools.dedup.tokens import (
+    DESCRIPTION,
+    STEM,
+    TITLE_LETTERS,
+    TITLE_WORDS,
+    VALUES,
+    WHOLE_WORDS,
+    sets_of,
+    tokens_of,
+    values_of,
+)
 from m5tools.dedup.vocabulary import Vocabulary, counted, merged
 from m5tools.generations import Generations
 from m5tools.joins.bands import joined, neighbours, union
@@ -45,12 +56,17 @@ _WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tab
 _VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
 """Vocabulary → the tokens that it counts."""
 
+_KEYED = {"words": TITLE_WORDS, "values": VALUES}
+"""Vocabulary → the tokens of which the rarest are keys."""
+
+_COUNTED = _VOCABULARIES | _KEYED
+
 _GROUND = "ground.json"
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 
 _KEYS = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "model", "table_key",
+    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "own_codes", "table_key",
     "media_key", "table_pairs",
 )  # fmt: skip
 _CLUSTERED = (
@@ -148,8 +164,8 @@ class Dedup(Stage):
         gathered.write("facts", partition, facts)
         for kind, rows in files.items():
             gathered.write(kind, partition, rows)
-        tokens = tokens_of(products, policy)
-        for kind, sets in _VOCABULARIES.items():
+        tokens = tokens_of(products, policy).with_columns(values_of(products, facts).alias(VALUES))
+        for kind, sets in _COUNTED.items():
             gathered.write(f"{kind}_counted", partition, counted(sets_of(tokens[sets])))
         keys = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
         gathered.write("bands", partition, pl.concat([products.select("row"), keys], how="horizontal"))
@@ -159,15 +175,19 @@ class Dedup(Stage):
         return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
 
     def _count(self, gathered: Gathered) -> Counts:
-        for kind in _VOCABULARIES:
+        for kind in _COUNTED:
             gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
+        grouped = gathered.scan("products").select("row", "group").drop_nulls().collect()
+        options = gathered.scan("facts").filter("option").join(grouped.lazy(), on="row", how="semi").collect()
+        gathered.write("varying", "all", varying_options(options, grouped))
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
         part = f"{part_name(partition)}.parquet"
-        words = pl.read_parquet(gathered.scratch / "tokens" / part, columns=[TITLE_WORDS]).to_series()
+        tokens = pl.read_parquet(gathered.scratch / "tokens" / part, columns=list(_KEYED.values()))
         sources = pl.read_parquet(gathered.scratch / "products" / part, columns=["row", "origin", "once"])
-        keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
+        kinds = ((sets_of(tokens[sets]), self._vocabulary(gathered, kind)) for kind, sets in _KEYED.items())
+        keyed = pl.concat([rare_keys(sets, told, self.policy) for sets, told in kinds])
         keyed = keyed.join(sources, on="row", maintain_order="left")
         for i in range(SLICES):
             gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
@@ -210,7 +230,11 @@ class Dedup(Stage):
             for kind in ("products", "tokens")
         )
         products = pl.concat([products, tokens.drop("row")], how="horizontal")
+        varying = pl.read_parquet(gathered.files("varying"), glob=False)
+        counted = varying.group_by("group").agg(varying=pl.len())
+        products = products.join(counted, on="group", how="left", maintain_order="left")
         facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
+        facts = _marked(facts, products, varying)
         pictured = in_common(gathered.scratch / "pairs", ours)
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
         weighed = weigh(pairs, products, facts, pictured, vocabularies, self.policy)
@@ -222,7 +246,11 @@ class Dedup(Stage):
         weighed = pl.scan_parquet(gathered.files("weighed"), glob=False)
         one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
         pool = weighed.filter(pl.col("open") | one_to_one).select(columns).collect().sort("a", "b")
-        gathered.write("chosen", "all", pool.filter(chosen(pool, self.policy.wording)).select("a", "b"))
+        by_wording = pool.filter(chosen(pool, self.policy.wording)).select("a", "b")
+        askable = weighed.filter("askable").select("a", "b", "identified", *COLUMNS).collect().sort("a", "b")
+        judged = askable.with_columns(chances(askable, self.policy.taught)).filter(pl.col("identified").is_null())
+        judged = judged.filter(pl.col("chance") >= self.policy.taught.chance).select("a", "b")
+        gathered.write("chosen", "all", pl.concat([by_wording, judged]).unique().sort("a", "b"))
         return {}
 
     def _decide(self, work: Work, gathered: Gathered, partition: int) -> Counts:
@@ -270,6 +298,13 @@ def _base(work: Work) -> str | None:
     """The generation that this run goes on from, as its first unit found it."""
     base: str | None = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))["base"]
     return base
+
+
+def _marked(facts: pl.DataFrame, products: pl.DataFrame, varying: pl.DataFrame) -> pl.DataFrame:
+    """Facts, and whether the products of the own item group differ in them."""
+    groups = facts.join(products.select("row", "group"), on="row", how="left", maintain_order="left")
+    marked = groups.join(varying.with_columns(varies=True), on=["group", "name"], how="left", maintain_order="left")
+    return marked.with_columns(pl.col("varies").fill_null(False)).drop("group")
 
 
 def _with_newcomers(pairs: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Table evidence: how far the attributes of two products agree, and what tells them apart.
 
 Facts are compared by name. Two sets of values *differ* when each holds one that the other lacks ("red, L" / "red, M");
-one that merely says more agrees. Measures are compared in a common unit. A difference in an option (colour, size,
+one that merely says more agrees, and so does a text that is the other with more words ("leather", "genuine leather"). Measures are compared in a common unit. A difference in an option (colour, size,
 capacity …) is what separates variants; a difference in another measure only speaks against identity.
 """
 
@@ -21,6 +21,8 @@ FACTS = {
     "option": pl.Boolean,
     "measured": pl.Boolean,
 }
+
+_WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 
 
 def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
@@ -82,19 +84,38 @@ def table_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
     return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap)
 
 
+def varying_options(facts: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    """The options in which the products of an item group differ: those of which no value is common to all who list it.
+
+    Args:
+        facts: as :func:`product_facts` gives them.
+        groups: columns row and group.
+
+    Returns:
+        Columns group and name, distinct, sorted.
+    """
+    listed = facts.filter("option").join(groups.drop_nulls("group"), on="row").select("row", "group", "name", "values")
+    members = listed.group_by("group", "name").agg(members=pl.col("row").n_unique())
+    held = listed.explode("values").group_by("group", "name", "values").agg(held=pl.col("row").n_unique())
+    most = held.group_by("group", "name").agg(pl.col("held").max())
+    varying = members.join(most, on=["group", "name"]).filter(pl.col("held") < pl.col("members"))
+    return varying.select("group", "name").sort("group", "name")
+
+
 def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     """The tables of pairs, side by side.
 
     Args:
         pairs: columns a, b.
-        facts: of all products in them.
+        facts: of all products in them, with `varies` (what the products of the own item group differ in).
         policy: how many shared names count in full.
 
     Returns:
         `pairs` with `shared` and `agreeing` (names that are no option, uint32); `agreement` (float32, null when a side
         has no such name): the share of shared names that agree or, where shops name them differently, of values that
         both tables hold; `option_agreement` (float32: options that agree among those of the side that lists more);
-        `options_agreeing`, `options_differ` and `measures_differ` (uint32); `one_lists_options` (one side lists some,
+        `options_agreeing`, `options_differ`, `varying_agreeing` (options that agree and vary within the item
+        group) and `measures_differ` (uint32); `one_lists_options` (one side lists some,
         the other none); `difference` (text: "colour: red / blue").
     """
     both = (
@@ -106,6 +127,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
             & (pl.col("values_b").list.set_difference("values").list.len() > 0),
             option=pl.col("option") | pl.col("option_b"),
         )
+        .with_columns(differs=pl.col("differs") & ~_says_more())
     )
     differs, option = pl.col("differs"), pl.col("option")
     told = pl.concat_str(
@@ -120,6 +142,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         agreeing=(~option & ~differs).sum(),
         options_agreeing=(option & ~differs).sum(),
         options_differ=(option & differs).sum(),
+        varying_agreeing=(pl.col("varies") & ~differs).sum(),
         measures_differ=(~option & differs & pl.col("measured") & pl.col("measured_b")).sum(),
         difference=told.filter(differs).sort().str.join("; "),
     )
@@ -144,8 +167,21 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
             option_agreement=(pl.col("options_agreeing") / most_options).cast(pl.Float32).fill_null(0),
         )
         .with_columns(
-            pl.col("shared", "agreeing", "options_agreeing", "options_differ", "measures_differ").fill_null(0),
+            pl.col("shared", "agreeing", "options_agreeing", "options_differ", "varying_agreeing", "measures_differ").fill_null(0),
             pl.col("difference").fill_null(""),
         )
         .drop("said", "said_b", "options", "options_b")
     )
+
+
+def _says_more() -> pl.Expr:
+    """Each side says one thing in words, is no option, and one of them is a part of the other."""
+    mine, theirs = (pl.col(side).list.first() for side in ("values", "values_b"))
+    single = (pl.col("values").list.len() == 1) & (pl.col("values_b").list.len() == 1)
+    worded = ~pl.col("option") & ~pl.col("measured") & ~pl.col("measured_b")
+    # Whole words; scripts without spaces have none.
+    spaced, other = (pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in (mine, theirs))
+    within = other.str.contains(spaced, literal=True) | spaced.str.contains(other, literal=True)
+    wide = mine.str.contains(_WIDE) & theirs.str.contains(_WIDE)
+    within |= wide & (theirs.str.contains(mine, literal=True) | mine.str.contains(theirs, literal=True))
+    return single & worded & within & ~mine.str.contains(r"^\d+$") & ~theirs.str.contains(r"^\d+$")

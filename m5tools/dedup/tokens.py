@@ -12,6 +12,7 @@ from m5tools.dedup.titles import model_codes, numbers
 
 TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS = "title_words", "title_letters", "whole_words"
 TITLE_CODES, WHOLE_CODES, NUMBERS = "title_codes", "whole_codes", "numbers"
+VALUES = "values"
 STEM, DESCRIPTION = "stem_shingles", "description_shingles"
 LISTS = (
     TITLE_WORDS,
@@ -20,9 +21,11 @@ LISTS = (
     TITLE_CODES,
     WHOLE_CODES,
     NUMBERS,
+    VALUES,
     STEM,
     DESCRIPTION,
 )
+_OF = "\x1f"
 
 
 def tokens_of(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
@@ -53,6 +56,29 @@ def tokens_of(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         *(_lists(sets).alias(name) for name, sets in cut.items()),
         *(_hashed(named[name]).alias(name) for name in named.columns),
     )
+
+
+def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
+    """What each product's table and title tell of it, as numbers: of a brand, since "red" says little and a brand's red
+    things are few. Names are left out, for shops call one thing by many; so are the brand and the model, which are keys
+    of their own.
+
+    Args:
+        products: columns row, brand, model; sorted by row.
+        facts: their facts, as :func:`~m5tools.dedup.table.product_facts` gives them.
+
+    Returns:
+        A column of lists of uint32, distinct and ascending, one a product.
+    """
+    said = (
+        facts.select("row", value="values")
+        .explode("value")
+        .join(products.select("row", "brand", "model"), on="row")
+        .filter(*((pl.col("value") != pl.col(known)).fill_null(True) for known in ("brand", "model")))
+        .group_by("row")
+        .agg(told=pl.concat_str(pl.col("brand").fill_null(""), "value", separator=_OF))
+    )
+    return _hashed(products.select("row").join(said, on="row", how="left", maintain_order="left")["told"])
 
 
 def sets_of(lists: pl.Series) -> ShingleSets:
