@@ -29,7 +29,7 @@ import yaml
 from datasketch import MinHash, MinHashLSH
 
 from m5tools.dataset import Dataset
-from m5tools.dedup import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
@@ -186,7 +186,7 @@ def place(file: str) -> Path:
 
 
 def curated(gold: GoldSet, folder: Path) -> Dataset:
-    """Everything that `dedup` reads; nothing is downloaded."""
+    """Everything that `compare` reads; nothing is downloaded."""
     dataset = Dataset(folder / "dataset")
     for source, (name, file) in gold.sources.items():
         config = IngestConfig(source=source, mapping=mapping(name, gold, folder), files=(str(place(file)),))
@@ -328,6 +328,7 @@ def judged(gold: GoldSet, arguments: argparse.Namespace) -> None:
         kept = Path(arguments.keep) / gold.name.replace(" ", "-") if arguments.keep else Path(made)
         kept.mkdir(parents=True, exist_ok=True)
         dataset = curated(gold, kept)
+        run_stage(dataset, Compare(CompareConfig(policy=arguments.policy)))
         run_stage(dataset, Dedup(DedupConfig(policy=arguments.policy)))
         products = dataset.read("products")
         found, true = found_pairs(dataset, gold.relation), gold_pairs(gold, products)

@@ -1,4 +1,4 @@
-"""How fast duplicates of texts are found: the whole stage `dedup` on titles and descriptions, datatrove beside it.
+"""How fast duplicates of texts are found: `compare` and `dedup` on titles and descriptions, datatrove beside them.
 
     M5_REAL_DATA=… python -m benchmarks.duplicates_rate --products 30000 [--datatrove PYTHON] [--shared 100000]
 
@@ -30,7 +30,7 @@ import pyarrow as pa
 from benchmarks.records import sources
 from m5tools import schema
 from m5tools.dataset import FORMAT, Dataset, StageEntry, partition_of
-from m5tools.dedup import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 from m5tools.ingest.stage import ROWS_A_PARTITION
 
@@ -151,9 +151,12 @@ def timed(name: str, count: int, run: object) -> float:
 def ours(folder: Path, rows: pl.DataFrame, name: str, workers: int) -> float:
     dataset = dataset_of(folder, rows)
     counts: dict[str, int] = {}
-    took = timed(
-        name, rows.height, lambda: counts.update(run_stage(dataset, Dedup(DedupConfig()), workers=workers).counts)
-    )
+
+    def both() -> None:
+        for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+            counts.update(run_stage(dataset, stage, workers=workers).counts)
+
+    took = timed(name, rows.height, both)
     print("   ", {k: v for k, v in counts.items() if v}, flush=True)
     return took
 

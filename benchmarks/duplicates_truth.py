@@ -3,7 +3,7 @@
     python benchmarks/duplicates_truth.py --products 20000 --seed 2
 
 Runs the line up to `measure` in a folder that is thrown away (`--keep FOLDER` leaves it there and, run again, goes on
-with it), then `dedup`. `--examples` shows wrong pairs with their titles and what was planted about them.
+with it), then `compare` and `dedup`. `--examples` shows wrong pairs with their titles and what was planted about them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.tags_truth import curate, interval, simulate
 from m5tools import truth
 from m5tools.dataset import Dataset
-from m5tools.dedup import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 from m5tools.vocabulary import Relation
 
@@ -61,7 +61,9 @@ def main() -> None:
         folder = Path(arguments.keep or made)
         crawl = simulate(folder, arguments)
         dataset = curate(folder, crawl, arguments)
-        run_stage(dataset, Dedup(DedupConfig(policy=arguments.duplicates)), workers=arguments.workers)
+        policy = arguments.duplicates
+        for stage in (Compare(CompareConfig(policy=policy)), Dedup(DedupConfig(policy=policy))):
+            run_stage(dataset, stage, workers=arguments.workers)
         judged(dataset, crawl / "truth.parquet", arguments.examples)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +51,25 @@ class Generations:
             if note.is_file():
                 return crawl if self._holds(json.loads(note.read_text(encoding="utf-8"))) else None
         return None
+
+    def made(self) -> bool:
+        """Whether the latest generation is there, made under these terms."""
+        note = self._folder(self.latest) / NOTE
+        return note.is_file() and json.loads(note.read_text(encoding="utf-8"))["terms"] == _digest(self.terms)
+
+    def of(self, table: str) -> Generations:
+        """Another table that grows together with this one."""
+        return replace(self, table=table)
+
+    def since(self, base: str | None) -> list[str]:
+        """The crawls after a generation; all of them where there is none."""
+        crawls = self._crawls()
+        return crawls if base is None else crawls[crawls.index(base) + 1 :]
+
+    def parts_since(self, base: str | None, partition: int) -> list[Path]:
+        """The parts of one partition in the generations after one, in their order."""
+        parts = (self._folder(crawl) / f"{part_name(partition)}.parquet" for crawl in self.since(base))
+        return [part for part in parts if part.is_file()]
 
     def note(self) -> tuple[Path, dict[str, Any]]:
         """What to write beside the parts of the latest generation, and where."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from m5tools import documents
 from m5tools.cut import Cut, CutConfig
 from m5tools.dataset import Dataset
-from m5tools.dedup.stage import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.errors import UsageError
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
@@ -26,13 +26,14 @@ from m5tools.stage import Stage, StageConfig
 from m5tools.survey.stage import Survey, SurveyConfig
 from m5tools.tag.stage import Tag, TagConfig
 
-StageName = Literal["ingest", "fetch", "survey", "measure", "tag", "dedup", "split", "cut", "shard"]
+StageName = Literal["ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard"]
 STAGES: dict[StageName, tuple[type[Stage], type[StageConfig]]] = {
     "ingest": (Ingest, IngestConfig),
     "fetch": (Fetch, FetchConfig),
     "survey": (Survey, SurveyConfig),
     "measure": (Measure, MeasureConfig),
     "tag": (Tag, TagConfig),
+    "compare": (Compare, CompareConfig),
     "dedup": (Dedup, DedupConfig),
     "split": (SplitStage, SplitConfig),
     "cut": (Cut, CutConfig),
@@ -62,6 +63,10 @@ class MeasureStep(MeasureConfig):
 
 class TagStep(TagConfig):
     stage: Literal["tag"]
+
+
+class CompareStep(CompareConfig):
+    stage: Literal["compare"]
 
 
 class DedupStep(DedupConfig):
@@ -96,6 +101,7 @@ Step = Annotated[
     | SurveyStep
     | MeasureStep
     | TagStep
+    | CompareStep
     | DedupStep
     | SplitStep
     | CutStep

@@ -1,4 +1,4 @@
-"""Evidence → relation: a few rules that can be read, with weights from the policy.
+"""Comparison → relation: a few rules that can be read, with weights from the policy.
 
 In this order, the first that holds:
 
@@ -20,59 +20,62 @@ Missing values count neither for nor against.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
 import polars as pl
 
-from m5tools.dedup.identifiers import branded
-from m5tools.dedup.likeness import Vocabularies, likeness
-from m5tools.dedup.policy import DuplicatePolicy
-from m5tools.dedup.shingles import jaccard
-from m5tools.dedup.table import compare
-from m5tools.dedup.titles import is_code
-from m5tools.dedup.tokens import DESCRIPTION, LISTS, STEM, sets_of
+from m5tools.dedup.policy import DecisionPolicy
 from m5tools.vocabulary import Relation
 
-_SHOWN = ("pictures", "recoloured", "grey", "clip", "sound")
-KEPT = (
-    "a", "b", "product_id", "product_id_b", "origin", "origin_b", "once", "once_b", "relation", "open", "proven",
-    "likeness", "word_score", "letter_score", "whole_score", "shares_code", "title_score", "same_group", "same_gtin",
-    "same_part", "gtin", "mpn", "brand", "shared", "agreeing", "agreement", "options_agreeing", "options_differ",
-    "difference", "family", "other_group", "other_gtin", "other_part", "other_brand", "other_model", "same_brand",
-    "same_category", "price_ratio", "varying", "varying_agreeing", "contained",
-    "same_model", "measures_differ", "askable", "identified", *_SHOWN,
-)  # fmt: skip
-"""What is kept of a pair until its rivals are known."""
-
-_PARTS = ("title", "description", "table_key", "media_key")
+_TITLES_SHARE: Final = 0.1
+"""Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
 
 
-def weigh(
-    pairs: pl.DataFrame,
-    products: pl.DataFrame,
-    facts: pl.DataFrame,
-    pictured: pl.DataFrame,
-    vocabularies: Vocabularies,
-    policy: DuplicatePolicy,
-) -> pl.DataFrame:
-    """All evidence about candidate pairs, side by side, and what the rules make of it.
+def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) -> pl.DataFrame:
+    """What the rules make of pairs, one by one.
 
     Args:
-        pairs: rows a < b, distinct.
-        products: gathered columns and tokens of (at least) the products in them.
-        facts: their facts.
-        pictured: pairs of products that show the same picture.
-        vocabularies: of the whole dataset.
+        compared: rows of the table `comparisons`.
+        once: sources that list each product once.
         policy: thresholds and weights.
 
     Returns:
-        One row a pair, with `relation` (by the rules, null for nothing), `open` (wording may decide) and `proven`.
+        The same rows with `once` and `once_b` (whether the sources of both sides are such), `relation` (by the rules,
+        null for nothing), `open` (wording may decide), `proven` and `likeness` (of the wording, float32, about 0–1.2;
+        null where a title is missing, or both are short and little else is said: "USB cable" names no product).
     """
-    seen = _side_by_side(pairs, products, facts, pictured, policy)
-    alike = likeness(products, seen["place"].to_numpy(), seen["place_b"].to_numpy(), vocabularies, policy)
-    told = pl.concat([seen, alike], how="horizontal").with_columns(likeness=pl.col("likeness") + _facts(policy))
-    return _relation(_scored(told, policy), policy).select(*KEPT)
+    told = compared.with_columns(
+        once=pl.col("source_a").is_in(list(once)),
+        once_b=pl.col("source_b").is_in(list(once)),
+        likeness=_likeness(compared, policy),
+    )
+    told = told.with_columns(likeness=pl.col("likeness") + _facts(policy))
+    return _relation(_scored(told, policy), policy)
 
 
-def _facts(policy: DuplicatePolicy) -> pl.Expr:
+def _likeness(compared: pl.DataFrame, policy: DecisionPolicy) -> pl.Series:
+    """How alike the wording of pairs is."""
+    weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
+    words, letters, whole = (compared[name].to_numpy() for name in ("word_score", "letter_score", "whole_score"))
+    score = (
+        weights.words * words
+        + weights.letters * letters
+        + weights.contained * compared["contained"].to_numpy()
+        + weights.whole * whole
+        + weights.code * compared["shares_code"].to_numpy()
+        - weights.code_conflict * compared["differs_code"].to_numpy()
+        - weights.number_conflict * compared["differs_number"].to_numpy()
+        + weights.price * (compared["price_ratio"].fill_null(usual).to_numpy() - usual)
+    )
+    telling = (whole >= policy.wording.short_title) & compared["says_more"].to_numpy()
+    telling |= compared["long_title"].to_numpy()
+    telling &= (words + letters >= _TITLES_SHARE) & compared["both_titled"].to_numpy()
+    return pl.Series("likeness", np.where(telling, score, np.nan), dtype=pl.Float32, nan_to_null=True)
+
+
+def _facts(policy: DecisionPolicy) -> pl.Expr:
     """What facts that agree add to the likeness of the wording, and facts that differ take off."""
     weights, most = policy.wording.weights, policy.wording.most_facts
     agreeing = pl.min_horizontal(pl.col("agreeing") + pl.col("options_agreeing"), pl.lit(most))
@@ -81,17 +84,19 @@ def _facts(policy: DuplicatePolicy) -> pl.Expr:
 
 
 def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """The edges among weighed pairs.
+    """The edges among judged pairs.
 
     Args:
-        weighed: what :func:`weigh` found.
-        chosen: columns a, b: those that are one product by wording.
+        weighed: what :func:`judged` found.
+        chosen: columns product_a, product_b: those that are one product by wording, or by what identifiers teach, and
+            then `chance` says how likely (else null).
 
     Returns:
-        One row a pair and kind of evidence: row_a, row_b, product_a, product_b, relation, evidence, score, detail;
-        sorted by product ids and evidence.
+        One row a pair and kind of evidence: product_a, product_b, relation, evidence, score, detail; sorted by product
+        ids and evidence.
     """
-    told = weighed.join(chosen.with_columns(chosen=True), on=["a", "b"], how="left", maintain_order="left")
+    pair = ["product_a", "product_b"]
+    told = weighed.join(chosen.with_columns(chosen=True), on=pair, how="left", maintain_order="left")
     told = told.with_columns(pl.col("chosen").fill_null(False))
     once, other = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
     related = told.with_columns(
@@ -103,62 +108,21 @@ def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     return _edges(related.drop_nulls("relation"))
 
 
-def _side_by_side(
-    pairs: pl.DataFrame, products: pl.DataFrame, facts: pl.DataFrame, pictured: pl.DataFrame, policy: DuplicatePolicy
-) -> pl.DataFrame:
-    """Pairs with the columns of both sides (`_b` on the second) and how far texts, tables and pictures agree."""
-    products = products.with_columns(
-        part=branded("mpn", policy), named=branded("model", policy), words=pl.col("stem").str.split(" ")
-    ).with_row_index("place")
-    # Only whether descriptions are equal is asked; a million pairs would carry two million of them along.
-    told = products.select(pl.exclude(*LISTS, "said")).with_columns(pl.col("description").hash())
-    both = (
-        compare(pairs, facts, policy)
-        .join(pictured, on=["a", "b"], how="left", maintain_order="left")
-        .with_columns(pl.col("shared_file").fill_null(False), *(pl.col(c).fill_null(0) for c in _SHOWN))
-        .join(told, left_on="a", right_on="row", maintain_order="left")
-        .join(told, left_on="b", right_on="row", suffix="_b", maintain_order="left")
-    )
-    titles, words = sets_of(products[STEM]), sets_of(products[DESCRIPTION])
-    a, b = both["place"].to_numpy(), both["place_b"].to_numpy()
-    return both.with_columns(
-        title_score=pl.Series(jaccard(titles, a, b), nan_to_null=True),
-        description_score=pl.Series(jaccard(words, a, b), nan_to_null=True),
-    )
-
-
-def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
-    """Adds `score`, `agreeing_score` (what title and table brought) and the flags the rules speak of."""
-    weights = policy.same_product.weights
-    mine = pl.col("codes").list.set_difference("codes_b").list.len() > 0
-    theirs = pl.col("codes_b").list.set_difference("codes").list.len() > 0
-    shared_code = pl.col("codes").list.set_intersection("codes_b").list.eval(is_code(pl.element())).list.any()
-    flagged = seen.with_columns(
-        same_group=(pl.col("group") == pl.col("group_b")).fill_null(False),
-        same_gtin=(pl.col("gtin") == pl.col("gtin_b")).fill_null(False),
-        same_part=(pl.col("part") == pl.col("part_b")).fill_null(False),
-        other_gtin=(pl.col("gtin") != pl.col("gtin_b")).fill_null(False),
-        other_part=(pl.col("part") != pl.col("part_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
-        other_brand=_other_brand(),
-        other_code=mine & theirs,
-        other_model=(pl.col("named") != pl.col("named_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
-        shared_code=shared_code.fill_null(False) | (pl.col("named") == pl.col("named_b")).fill_null(False),
-        equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
-        same_offerer=pl.col("offerer") == pl.col("offerer_b"),
-        same_brand=pl.col("brand") == pl.col("brand_b"),
-        same_model=(pl.col("model") == pl.col("model_b")).fill_null(False),
-        family=_family(),
-        other_group=(pl.col("group") != pl.col("group_b")).fill_null(False) & (pl.col("origin") == pl.col("origin_b")),
-        same_category=pl.when(pl.col("origin") == pl.col("origin_b")).then(pl.col("category") == pl.col("category_b")),
-        price_ratio=_price_ratio(),
-        reworded=(pl.col("words").list.set_difference("words_b").list.len() > 0)
-        & (pl.col("words_b").list.set_difference("words").list.len() > 0),
-        same_words=pl.col("words").list.set_symmetric_difference("words_b").list.len() == 0,
-        content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
+def _scored(told: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
+    """Adds `score`, `agreeing_score` (what title and table brought), `agreement` (of the tables: the share of shared
+    names that agree or, where shops name them differently, of values that both hold) and `option_agreement`."""
+    weights, full = policy.same_product.weights, policy.same_product.full_agreement
+    by_name = pl.col("agreeing") / pl.max_horizontal("shared", full)
+    by_value = pl.col("values_agreeing") / pl.max_horizontal("values_fewest", full)
+    agreeing = told.with_columns(
+        agreement=pl.when(pl.col("values_agreeing").is_not_null())
+        .then(pl.max_horizontal(by_name, by_value))
+        .cast(pl.Float32),
+        option_agreement=(pl.col("options_agreeing") / pl.col("options_most")).cast(pl.Float32).fill_null(0),
         recoloured_only=(pl.col("pictures") == 0) & (pl.col("recoloured") >= 0.5) & (pl.col("options_agreeing") == 0),
     )
     brought = weights.title * pl.col("title_score").fill_null(0) + weights.table * pl.col("agreement").fill_null(0)
-    return flagged.with_columns(
+    return agreeing.with_columns(
         agreeing_score=brought,
         score=brought
         + weights.description * pl.col("description_score").fill_null(0)
@@ -171,40 +135,13 @@ def _scored(seen: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     )
 
 
-def _family() -> pl.Expr:
-    """One brand, and a code that one side declares to be its model or part number is the other's too."""
-    met = (
-        pl.col(mine).list.set_intersection(theirs).list.len() > 0
-        for mine, theirs in (("declared", "own_codes_b"), ("own_codes", "declared_b"))
-    )
-    return (pl.any_horizontal(met) & (pl.col("brand") == pl.col("brand_b"))).fill_null(False)
-
-
-def _price_ratio() -> pl.Expr:
-    """The lower price as a share of the higher one; null where prices cannot be compared."""
-    low, high = pl.min_horizontal("price", "price_b"), pl.max_horizontal("price", "price_b")
-    comparable = (pl.col("currency") == pl.col("currency_b")) & (low > 0) & pl.col("price_b").is_not_null()
-    return pl.when(comparable & pl.col("price").is_not_null()).then(low / high).cast(pl.Float32)
-
-
-def _other_brand() -> pl.Expr:
-    """Both brands are known, and none is a part of the other or named by its product ("Acme", "Acme Inc.")."""
-    mine, theirs = pl.col("brand"), pl.col("brand_b")
-    within = mine.str.contains(theirs, literal=True) | theirs.str.contains(mine, literal=True)
-    words, other = (brand.str.extract_all(r"[\p{L}\p{M}\p{N}]+") for brand in (mine, theirs))
-    common = words.list.set_intersection(other).list.len() > 0
-    named = pl.col("title").str.contains(theirs, literal=True) | pl.col("title_b").str.contains(mine, literal=True)
-    return (~within & ~common & ~named.fill_null(False)).fill_null(False)
-
-
-def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     """Adds `relation`, null where two products have nothing to do with each other."""
     rules = policy.same_product
     option_differs = (pl.col("options_differ") > 0) | pl.col("recoloured_only")
-    delivered_alike = pl.col("content_hash") == pl.col("content_hash_b")
-    filled = pl.col("title").is_not_null() | pl.col("description").is_not_null()
     rich = pl.col("equal_parts") >= policy.same_offer.min_equal_parts
-    same_offer = pl.col("content") & (rich | (delivered_alike & filled)) & ~pl.col("other_gtin") & ~pl.col("other_part")
+    same_offer = pl.col("same_content") & (rich | (pl.col("same_delivery") & pl.col("says_something")))
+    same_offer &= ~pl.col("other_gtin") & ~pl.col("other_part")
     identified = pl.col("same_gtin") | (pl.col("same_part") & ~pl.col("other_gtin"))
     # Team shirts differ in a word ("ladies", "long sleeve"), their descriptions in none.
     supported = (pl.col("agreement") >= rules.support).fill_null(False) | pl.col("shared_code")
@@ -222,8 +159,7 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
         & ~pl.col("other_code")
         & ~pl.col("other_model")
     )
-    inside = pl.col("once") & pl.col("once_b") & (pl.col("origin") == pl.col("origin_b"))
-    spoken = pl.col("relation").is_in([Relation.SAME_OFFER.value]).fill_null(False) | option_differs
+    inside = pl.col("once") & pl.col("once_b") & (pl.col("source_a") == pl.col("source_b"))
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
     variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
     return scored.with_columns(
@@ -246,7 +182,7 @@ def _relation(scored: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
         open=pl.col("open").fill_null(False),
-        askable=~(spoken | pl.col("other_brand") | pl.col("inside") | pl.col("content")).fill_null(False),
+        askable=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer),
         identified=pl.when(identified).then(True).when(pl.col("other_gtin") | pl.col("other_part")).then(False),
         proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
         & ~pl.col("inside"),
@@ -265,9 +201,7 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
         "identifier": (
             pl.col("same_gtin") | pl.col("same_part"),
             pl.when("same_gtin").then(1.0).otherwise(0.95),
-            pl.when("same_gtin")
-            .then(pl.lit("gtin ") + pl.col("gtin"))
-            .otherwise(pl.lit("part number ") + pl.col("mpn") + pl.lit(" of ") + pl.col("brand")),
+            pl.col("identifier"),
         ),
         "text": (
             pl.col("title_score") > 0,
@@ -275,11 +209,16 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
             pl.format("titles {} alike without colour and measures", pl.col("title_score").round(2)),
         ),
         "wording": (
-            pl.col("chosen") & ~pl.col("proven"),
+            pl.col("chosen") & ~pl.col("proven") & pl.col("likeness").is_not_null(),
             pl.col("likeness"),
             pl.format("wording {} alike", pl.col("likeness").round(2))
             + pl.format(" (words {}, letters {}", pl.col("word_score").round(2), pl.col("letter_score").round(2))
             + pl.when("shares_code").then(pl.lit(", a model code)")).otherwise(pl.lit(")")),
+        ),
+        "agreement": (
+            pl.col("chance").is_not_null(),
+            pl.col("chance"),
+            pl.format("{} likely one product, as pairs with identifiers teach", pl.col("chance").round(2)),
         ),
         "table": (
             (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,
@@ -298,15 +237,13 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
     }
     rows = (
         related.filter(holds).select(
-            row_a="a",
-            row_b="b",
-            product_a="product_id",
-            product_b="product_id_b",
-            relation="relation",
+            "product_a",
+            "product_b",
+            "relation",
             evidence=pl.lit(kind),
             score=score.cast(pl.Float32).fill_null(0).clip(0, 1),
             detail=detail,
         )
         for kind, (holds, score, detail) in kinds.items()
     )
-    return pl.concat(rows).sort("row_a", "row_b", "evidence")
+    return pl.concat(rows).sort("product_a", "product_b", "evidence")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, joined, neighbours
 
 _OF = "\x1f"
 
 
-def identifier_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
     """Products that share a group, a GTIN, or a brand with part number or the code of a model.
 
     Args:
@@ -22,20 +22,20 @@ def identifier_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
         policy: window and cap of the joins.
     """
     alike = products.sort("table_key", "stem", "row", nulls_last=True)
-    keys = (pl.col("group"), pl.col("gtin"), branded("mpn", policy))
     window, cap = policy.join.window, policy.join.cap
     coded = alike.select("row", "brand", code="own_codes").explode("code", empty_as_null=False)
-    models = coded.select("row", key=pl.concat_str("brand", "code", separator=_OF))
-    return joined(neighbours(keyed, window, cap) for keyed in (*(alike.select("row", key=key) for key in keys), models))
+    keyed = [alike.select("row", key=key) for key in (pl.col("group"), pl.col("gtin"), branded("mpn", policy))]
+    keyed.append(coded.select("row", key=pl.concat_str("brand", "code", separator=_OF)))
+    return joined(neighbours(keys, window, cap) for keys in keyed)
 
 
-def branded(number: str, policy: DuplicatePolicy) -> pl.Expr:
+def branded(number: str, policy: ComparePolicy) -> pl.Expr:
     """Brand with the part number or model in that column; null where one is missing or the number names nothing."""
     telling = (pl.col(number).str.len_chars() >= policy.identifier.min_mpn_chars) & pl.col(number).str.contains(r"\d")
     return pl.when(telling).then(pl.concat_str("brand", number, separator=_OF))
 
 
-def declared_codes(part: str, model: str, policy: DuplicatePolicy) -> pl.Expr:
+def declared_codes(part: str, model: str, policy: ComparePolicy) -> pl.Expr:
     """The codes under which a maker knows a model, a list: the model, the part number, and what stands before the last
     sign of the latter, for "KD240-3" is the third of the KD240s.
 
@@ -45,8 +45,6 @@ def declared_codes(part: str, model: str, policy: DuplicatePolicy) -> pl.Expr:
         policy: the shortest number that names something.
     """
     before = pl.col(part).str.extract(r"^(.+)[^\p{L}\p{N}]+[\p{L}\p{N}]+$")
-    bare = pl.concat_list(pl.col(model), pl.col(part), before).list.eval(
-        pl.element().str.replace_all(r"[^\p{L}\p{N}]+", "")
-    )
+    bare = pl.concat_list(model, part, before).list.eval(pl.element().str.replace_all(r"[^\p{L}\p{N}]+", ""))
     telling = (pl.element().str.len_chars() >= policy.identifier.min_mpn_chars) & pl.element().str.contains(r"\d")
     return bare.list.eval(pl.element().filter(telling)).list.unique().list.sort()

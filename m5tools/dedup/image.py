@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from m5tools.dedup.files import candidates, listed, met, without_worn
-from m5tools.dedup.policy import DuplicatePolicy, JoinRules, PictureRules
+from m5tools.dedup.policy import ComparePolicy, JoinRules, PictureRules
 from m5tools.dedup.views import binary, near_files, together, views
 
 COLUMNS: Final = (
@@ -40,7 +40,7 @@ _RIMS: Final = 4
 _CHUNK: Final = 2**16
 
 
-def picture_pairs(pictures: pl.DataFrame, policy: DuplicatePolicy) -> tuple[pl.DataFrame, int]:
+def picture_pairs(pictures: pl.DataFrame, policy: ComparePolicy) -> tuple[pl.DataFrame, int]:
     """Products that show the same picture.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import U32, ones, overlap
 from m5tools.dedup.tokens import (
     NUMBERS,
@@ -29,9 +29,6 @@ from m5tools.dedup.vocabulary import Vocabulary
 
 _WORDS_BEYOND = 3
 """Words beyond the title from which a product says something besides."""
-
-_TITLES_SHARE = 0.1
-"""Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
 
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -51,8 +48,8 @@ class Vocabularies:
     everything: Vocabulary
 
 
-def likeness(
-    products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies, policy: DuplicatePolicy
+def likenesses(
+    products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies, policy: ComparePolicy
 ) -> pl.DataFrame:
     """The wording of pairs, side by side.
 
@@ -61,15 +58,14 @@ def likeness(
         a: places in `products` of the one side, length m.
         b: places of the other side.
         vocabularies: of the whole dataset.
-        policy: weights.
+        policy: shortest title that says something.
 
     Returns:
-        m rows: `likeness` (float32, about 0–1.2; null where a title is missing, or both are short and
-        little else is said: "USB cable" names no product) and what it is made of, `word_score`,
-        `letter_score`, `whole_score`, `contained` (share of a title's weight that the other product says, mean of
-        both sides), `shares_code`, `differs_code`, `differs_number`.
+        m rows: `word_score`, `letter_score`, `whole_score` (cosines, float32), `contained` (share of a title's weight
+        that the other product says, mean of both sides), `shares_code`, `differs_code`, `differs_number`, `price_ratio`
+        (the lower price as a share of the higher; null where they cannot be compared), `both_titled`, `long_title` (one
+        of both is long enough to name a product), `says_more` (both say something beside their titles).
     """
-    weights, usual = policy.wording.weights, policy.wording.usual_price_ratio
     title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
     words, everything = vocabularies.words, vocabularies.everything.weighted(whole)
     titles, letters = words.weighted(title_words), vocabularies.letters.weighted(sets_of(products[TITLE_LETTERS]))
@@ -78,28 +74,10 @@ def likeness(
     shares_code, differs_code = _codes(products, a, b)
     differs_number = _each_has_its_own(ones(sets_of(products[NUMBERS])), a, b)
     word_score, letter_score, whole_score = (overlap(m, m, a, b) for m in (titles, letters, everything))
-    score = (
-        weights.words * word_score
-        + weights.letters * letter_score
-        + weights.contained * contained
-        + weights.whole * whole_score
-        + weights.code * shares_code
-        - weights.code_conflict * differs_code
-        - weights.number_conflict * differs_number
-        + weights.price * (_price_ratio(products, a, b, usual) - usual)
-    )
     length = products["stem"].str.len_chars().fill_null(0).to_numpy()
     beyond = whole.sizes - title_words.sizes
-    telling = np.maximum(length[a], length[b]) >= policy.text.min_title_chars
-    telling |= (whole_score >= policy.wording.short_title) & (np.minimum(beyond[a], beyond[b]) >= _WORDS_BEYOND)
-    telling &= word_score + letter_score >= _TITLES_SHARE
     return pl.DataFrame(
         {
-            "likeness": pl.Series(
-                np.where(telling & (np.minimum(length[a], length[b]) > 0), score, np.nan),
-                dtype=pl.Float32,
-                nan_to_null=True,
-            ),
             "word_score": word_score,
             "letter_score": letter_score,
             "whole_score": whole_score,
@@ -107,6 +85,10 @@ def likeness(
             "shares_code": shares_code,
             "differs_code": differs_code,
             "differs_number": differs_number,
+            "price_ratio": pl.Series(_price_ratio(products, a, b), nan_to_null=True),
+            "both_titled": np.minimum(length[a], length[b]) > 0,
+            "long_title": np.maximum(length[a], length[b]) >= policy.text.min_title_chars,
+            "says_more": np.minimum(beyond[a], beyond[b]) >= _WORDS_BEYOND,
         }
     )
 
@@ -125,10 +107,10 @@ def _each_has_its_own(sets: Any, a: U32, b: U32) -> _Bools:
     return (own[a] > shared) & (own[b] > shared)
 
 
-def _price_ratio(products: pl.DataFrame, a: U32, b: U32, usual: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The lower price as a share of the higher one; where prices cannot be compared, what is usual."""
+def _price_ratio(products: pl.DataFrame, a: U32, b: U32) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The lower price as a share of the higher one; NaN where they cannot be compared."""
     price, currency = products["price"].fill_null(0).to_numpy(), products["currency"].fill_null("")
     code = currency.cast(pl.Categorical).to_physical().to_numpy()
     low, high = np.minimum(price[a], price[b]), np.maximum(price[a], price[b])
     comparable = (low > 0) & (code[a] == code[b])
-    return np.where(comparable, low / np.where(comparable, high, 1), usual).astype(np.float32)
+    return np.where(comparable, low / np.where(comparable, high, 1), np.nan).astype(np.float32)

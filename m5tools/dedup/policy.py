@@ -1,4 +1,8 @@
-"""The policy file of duplicate detection, checked: thresholds, weights, and the words that tell variants apart."""
+"""The policy file of duplicate detection, checked: what is compared and how words are read; thresholds and weights.
+
+One file has two readers, `compare` and `dedup`; each is given the class of its own part, so that no comparison can
+depend on a threshold.
+"""
 
 from __future__ import annotations
 
@@ -71,10 +75,17 @@ class SoundRules(_Rules):
 
 
 class TableRules(_Rules):
-    """When attribute tables speak."""
+    """Which attribute tables become candidates."""
 
     min_pairs: int = Field(ge=1)
-    full_agreement: int = Field(ge=1)
+
+
+class RareWordRules(_Rules):
+    """Which rare words of titles lead to candidates."""
+
+    words: int = Field(ge=2, le=8, description="rarest words of a title that become keys, alone and by twos")
+    shared_by: int = Field(ge=2, description="titles above which such a key is not followed")
+    candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
 
 
 class SameOfferRules(_Rules):
@@ -97,6 +108,7 @@ class Weights(_Rules):
 class SameProductRules(_Rules):
     threshold: Share
     weights: Weights
+    full_agreement: int = Field(ge=1)
     code_conflict: Share
     agreement: Share
     support: Share
@@ -120,9 +132,6 @@ class WordingWeights(_Rules):
 class WordingRules(_Rules):
     """When the wording of two sellers means one product."""
 
-    rare_words: int = Field(ge=2, le=8, description="rarest words of a title that become keys, alone and by twos")
-    shared_by: int = Field(ge=2, description="titles above which such a key is not followed")
-    candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
     weights: WordingWeights
     usual_price_ratio: Share
     most_facts: int = Field(ge=0, description="facts that count, at most")
@@ -147,8 +156,8 @@ class VariantRules(_Rules):
     table: Share
 
 
-class DuplicatePolicy(_Rules):
-    """All of `pipelines/policies/duplicates.yaml`, where every entry is explained."""
+class ComparePolicy(_Rules):
+    """What `compare` reads: which pairs are compared, and how values are read. Another makes comparisons anew."""
 
     join: JoinRules
     text: TextRules
@@ -157,11 +166,7 @@ class DuplicatePolicy(_Rules):
     clip: ClipRules
     sound: SoundRules
     table: TableRules
-    same_offer: SameOfferRules
-    same_product: SameProductRules
-    wording: WordingRules
-    taught: TaughtRules
-    variant: VariantRules
+    rare_words: RareWordRules
     options: Words
     colours: Words
     shades: dict[str, tuple[str, ...]]
@@ -210,6 +215,25 @@ class DuplicatePolicy(_Rules):
     def title_units(self) -> tuple[str, ...]:
         """The units that a title is searched for."""
         return tuple(_plain(unit) for units in self.units.values() for unit in units)
+
+
+class DecisionPolicy(_Rules):
+    """What `dedup` reads: the thresholds and weights by which comparisons become relations."""
+
+    same_offer: SameOfferRules
+    same_product: SameProductRules
+    wording: WordingRules
+    taught: TaughtRules
+    variant: VariantRules
+
+
+class DuplicatePolicy(DecisionPolicy, ComparePolicy):
+    """All of `pipelines/policies/duplicates.yaml`, where every entry is explained."""
+
+    @property
+    def comparing(self) -> ComparePolicy:
+        """Its part for `compare`."""
+        return ComparePolicy.model_validate(self.model_dump(include=set(ComparePolicy.model_fields)))
 
 
 def load_policy(name: str) -> DuplicatePolicy:

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from m5tools import atomic, wording
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset, Manifest, part_name
 from m5tools.dedup.identifiers import declared_codes
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.table import product_facts
 from m5tools.dedup.titles import codes, model_codes, plain, stem, words_of
@@ -61,7 +61,7 @@ class Gathered:
 
 
 def gather(
-    dataset: Dataset, partition: int, policy: DuplicatePolicy
+    dataset: Dataset, partition: int, policy: ComparePolicy
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
     """Products, facts and files of one partition.
 
@@ -87,13 +87,13 @@ def _media(dataset: Dataset, partition: int) -> pl.DataFrame:
 
 
 def _products(
-    dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: DuplicatePolicy
+    dataset: Dataset, partition: int, attributes: pl.DataFrame, media: pl.DataFrame, policy: ComparePolicy
 ) -> pl.DataFrame:
-    """Per product: row, product_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn, model,
-    group, category, declared, own_codes, origin, once, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
-    description_chars, whole. `whole` is everything said in words, `origin` is the source as a number, `once` whether it
-    lists each product once, `declared` the codes of its model as model or part number say them, `own_codes` these and
-    those of its title, `category` the place in its source's tree."""
+    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn,
+    model, declared, own_codes, group, category, origin, once, price, currency, content_hash, table_key, media_key,
+    table_pairs, modalities, files, description_chars, whole. `whole` is everything said in words, `origin` is the source
+    as a number, `once` whether it lists each product once, `declared` the codes that it gives as its model or part
+    number, `own_codes` these and those of its title, `category` its place in the tree of its source."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
@@ -107,10 +107,13 @@ def _products(
         files=pl.len(),
         media_present=pl.col("modality").filter(pl.col("state") == State.PRESENT).n_unique(),
     )
+    manifest = dataset.manifest()
+    number = {source: i for i, source in enumerate(sources(manifest))}
     read = dataset.read("products", partition=partition).sort("product_id")
     makers, models = (_listed(attributes, names) for names in (policy.brand_names, policy.part_names))
     texts = read.select(
         "product_id",
+        "crawl_id",
         "content_hash",
         "source",
         offerer=pl.coalesce(plain(pl.col("seller")), "source"),
@@ -122,8 +125,8 @@ def _products(
         part=plain(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
         category=pl.concat_str("source", plain(pl.col("category").list.join("/")), separator=_JOINT),
-        origin=pl.col("source").replace_strict(_origins(dataset), default=0, return_dtype=pl.UInt16),
-        once=pl.col("source").is_in(_listing_once(dataset)),
+        origin=pl.col("source").replace_strict(number, default=0, return_dtype=pl.UInt16),
+        once=pl.col("source").is_in(listing_once(manifest)),
         price="price",
         currency="currency",
     )
@@ -134,7 +137,7 @@ def _products(
         .with_columns(codes=codes(pl.col("stem")))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
-        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), named=pl.col("model"))
+        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), named=plain(pl.col("model")))
         .with_columns(model=_compact(pl.col("named")), declared=declared_codes("part", "named", policy))
         .with_columns(own_codes=pl.col("declared").list.set_union(model_codes(pl.col("title"), policy).fill_null([])))
         .drop("maker", "part", "named")
@@ -154,16 +157,16 @@ def _products(
     ).drop("media_present", "listed")
 
 
-def _listing_once(dataset: Dataset) -> list[str]:
+def listing_once(manifest: Manifest) -> list[str]:
     """Sources of which every crawl was declared `unique_products`."""
-    crawls = dataset.manifest()["crawls"]
+    crawls = manifest["crawls"]
     often = {crawl["source"] for crawl in crawls if not crawl.get("unique_products", False)}
     return sorted({crawl["source"] for crawl in crawls} - often)
 
 
-def _origins(dataset: Dataset) -> dict[str, int]:
-    """Sources, numbered by name."""
-    return {name: i for i, name in enumerate(sorted({crawl["source"] for crawl in dataset.manifest()["crawls"]}))}
+def sources(manifest: Manifest) -> list[str]:
+    """All sources, by name."""
+    return sorted({crawl["source"] for crawl in manifest["crawls"]})
 
 
 def _listed(attributes: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import ShingleSets
 from m5tools.dedup.vocabulary import Vocabulary
 from m5tools.joins.bands import union
@@ -27,7 +27,7 @@ SLICES = 4
 """Parts into which keys are cut, so that a quarter of them is in memory at once."""
 
 
-def rare_keys(sets: ShingleSets, words: Vocabulary, policy: DuplicatePolicy) -> pl.DataFrame:
+def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy) -> pl.DataFrame:
     """The keys of titles.
 
     Args:
@@ -44,7 +44,7 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: DuplicatePolicy) -> 
     order = np.lexsort((places, words.frequency[places], rows))
     places, rows = places[order], rows[order]
     rank = np.arange(rows.size) - np.searchsorted(rows, rows)
-    count = policy.wording.rare_words
+    count = policy.rare_words.words
     rarest = np.full((len(sets.sizes), count), -1, np.int64)
     few = rank < count
     rarest[rows[few], rank[few]] = places[few]
@@ -56,7 +56,7 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: DuplicatePolicy) -> 
         key = (one.astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)) * _ODD
         weight = weights[one] if i == j else weights[one] + weights[other]
         if i == j:
-            rare = words.frequency[one] <= policy.wording.shared_by
+            rare = words.frequency[one] <= policy.rare_words.shared_by
             held, key, weight = held[rare], key[rare], weight[rare]
         found.append(pl.DataFrame({"key": key, "row": held.astype(np.uint32), "weight": weight}, schema=KEYS))
     return pl.concat(found)
@@ -66,7 +66,7 @@ def slice_of(key: pl.Expr) -> pl.Expr:
     return key // (2**64 // SLICES)
 
 
-def rare_word_pairs(keyed: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """Pairs that share keys, with the weight they share.
 
     Args:
@@ -76,7 +76,7 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFram
     Returns:
         Columns a, b, weight; none within a source that lists each product once.
     """
-    cap = policy.wording.shared_by
+    cap = policy.rare_words.shared_by
     rows = keyed.with_columns(size=pl.len().over("key")).filter(pl.col("size").is_between(2, cap)).sort("key", "row")
     parts = [pl.DataFrame(schema={"a": pl.UInt32, "b": pl.UInt32, "weight": pl.UInt32})]
     for step in range(1, int(rows.select(pl.col("size").max().fill_null(1)).item())):
@@ -87,7 +87,7 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFram
     return pl.concat(parts).group_by("a", "b").agg(pl.col("weight").sum())
 
 
-def most_shared(pairs: pl.DataFrame, first: int, beyond: int, policy: DuplicatePolicy) -> pl.DataFrame:
+def most_shared(pairs: pl.DataFrame, first: int, beyond: int, policy: ComparePolicy) -> pl.DataFrame:
     """Of each product of a range, the pairs that share the most weight.
 
     Args:
@@ -103,5 +103,5 @@ def most_shared(pairs: pl.DataFrame, first: int, beyond: int, policy: DuplicateP
     ours = pl.col("own").is_between(first, beyond, closed="left")
     summed = pl.concat([side.filter(ours) for side in sides]).group_by("own", "other").agg(pl.col("weight").sum())
     best = summed.sort("own", "weight", "other", descending=[False, True, False])
-    best = best.group_by("own", maintain_order=True).head(policy.wording.candidates)
+    best = best.group_by("own", maintain_order=True).head(policy.rare_words.candidates)
     return union([best.select(a="own", b="other")])

@@ -11,7 +11,7 @@ import polars as pl
 from m5tools.dataset import Dataset
 from m5tools.dedup import audio, image, video
 from m5tools.dedup.files import listed, recorded_pairs
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined
 from m5tools.vocabulary import Modality, State
 
@@ -25,7 +25,7 @@ _SHARE: Final = {"clips": "clip", "sounds": "sound"}
 """Kinds of recordings → the column that says how much of one the other is."""
 
 
-def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: DuplicatePolicy) -> pl.DataFrame:
+def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: ComparePolicy) -> pl.DataFrame:
     """Decoded files of one kind that show something and are no hub.
 
     Args:
@@ -59,7 +59,7 @@ def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: Duplicate
     return own.join(telling, on="asset_id").sort("row", "asset_id")
 
 
-def file_pairs(kind: str, assets: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+def file_pairs(kind: str, assets: pl.DataFrame, policy: ComparePolicy) -> Joined:
     """Pairs of products by one kind of files, with the columns that say how much they have in common."""
     if kind == "pictures":
         return Joined(*image.picture_pairs(assets, policy))

@@ -1,92 +1,58 @@
-"""The stage `dedup`: candidates from every kind of evidence, decided pair by pair, resolved into clusters.
+"""The stage `dedup`: comparisons decided pair by pair, and resolved into clusters.
 
-Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
-partition: keys, facts, pictures, bands, tokens) → `vocabulary` (one unit: in how many titles each word stands) →
-`keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per ten bands and
-per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words the ones that
-share the most) → `weigh` (a unit per partition: all evidence about its pairs) → `rivals` (one unit: which of several
-alike products is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit). Memory is that of one
-band over all products, or of the candidates of one partition.
+It reads no text and no signal, only what `compare` laid side by side, so other thresholds and weights cost seconds.
+
+Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`; the products, numbered) →
+`judge` (a unit per partition: what the rules make of each pair) → `rivals` (one unit: which of several alike products
+is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import polars as pl
 from pydantic import Field
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset, Manifest, part_name, partition_of
 from m5tools.dedup.append import attach, no_bridges
 from m5tools.dedup.clusters import resolve
-from m5tools.dedup.decide import decide, weigh
-from m5tools.dedup.identifiers import identifier_pairs
-from m5tools.dedup.likeness import Vocabularies
+from m5tools.dedup.compare import Compare, comparisons_of
+from m5tools.dedup.decide import decide, judged
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
-from m5tools.dedup.products import Gathered, gather
-from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
+from m5tools.dedup.products import listing_once, sources
 from m5tools.dedup.rivals import chosen
-from m5tools.dedup.shown import FILES, file_pairs, in_common
-from m5tools.dedup.table import table_pairs, varying_options
 from m5tools.dedup.taught import COLUMNS, chances
-from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
-from m5tools.dedup.tokens import (
-    DESCRIPTION,
-    STEM,
-    TITLE_LETTERS,
-    TITLE_WORDS,
-    VALUES,
-    WHOLE_WORDS,
-    sets_of,
-    tokens_of,
-    values_of,
-)
-from m5tools.dedup.vocabulary import Vocabulary, counted, merged
+from m5tools.errors import StaleError
 from m5tools.generations import Generations
-from m5tools.joins.bands import joined, neighbours, union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
-_WHOLE = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_VOCABULARIES = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
-"""Vocabulary → the tokens that it counts."""
-
-_KEYED = {"words": TITLE_WORDS, "values": VALUES}
-"""Vocabulary → the tokens of which the rarest are keys."""
-
-_COUNTED = _VOCABULARIES | _KEYED
-
-_GROUND = "ground.json"
-_BANDS_AT_ONCE = 10
-"""Bands that one unit joins, one after the other."""
-
-_KEYS = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "own_codes", "table_key",
-    "media_key", "table_pairs",
-)  # fmt: skip
-_CLUSTERED = (
-    "row", "product_id", "is_new", "source", "once", "gtin", "group", "modalities", "table_pairs", "files",
-    "description_chars",
-)  # fmt: skip
+_GROUND: Final = "ground.json"
+_PRODUCTS: Final = "products"
+_JUDGED: Final = "judged"
+_CHOSEN: Final = "chosen"
+_EDGES: Final = "edges"
+_PAIR: Final = ("product_a", "product_b")
 
 
 class DedupConfig(StageConfig):
-    """How duplicates are found."""
+    """How duplicates are told."""
 
     policy: str = Field("duplicates", description="name of a shipped policy, or path of a YAML file")
 
 
 @dataclass(frozen=True)
 class Dedup(Stage):
-    """Finds which products are the same offer, the same product, or variants, and writes the evidence."""
+    """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
 
     config: DedupConfig
@@ -96,178 +62,106 @@ class Dedup(Stage):
         return load_policy(self.config.policy)
 
     def inputs(self) -> tuple[Input, ...]:
-        signals = ("signals_image", "signals_video", "signals_audio")
-        tables = ("products", "attributes", "media", "fetched", *signals, "corpus_assets")
-        return tuple(Input(table) for table in tables)
+        return Input("comparisons"), Input("compared")
 
     def rounds(self) -> tuple[str, ...]:
-        return (
-            "ground",
-            "gather",
-            "vocabulary",
-            "keys",
-            "evidence",
-            "nearest",
-            "weigh",
-            "rivals",
-            "decide",
-            "clusters",
-        )
+        return ("ground", "judge", "rivals", "decide", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
 
+    def noted(self, manifest: Manifest) -> Any:
+        return listing_once(manifest)
+
+    def examine(self, dataset: Dataset) -> None:
+        if not comparisons_of(dataset, self.policy.comparing).made():
+            settings = ["--set", f"policy={self.config.policy}"]
+            command = shlex.join(["m5", Compare.name, "--dataset", str(dataset.root), *settings])
+            raise StaleError(
+                f"'{self.name}' reads comparisons that were made otherwise than policy '{self.config.policy}' asks; "
+                f"run: {command}"
+            )
+
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        match round_name:
-            case "evidence":
-                bands = self._bands()
-                runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
-                whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
-                whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
-                return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
-            case "ground" | "vocabulary" | "rivals" | "clusters":
-                return [Unit("all")]
-            case _:
-                return [Unit(f"part-{i:05d}", {"partition": i}) for i in range(dataset.partitions)]
+        if round_name in ("judge", "decide"):
+            return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+        return [Unit("all")]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        gathered = Gathered(work.scratch, work.dataset.partitions)
         match round_name:
             case "ground":
-                base = None if work.terms.refresh else self._grown(work.dataset, "clusters").base()
-                atomic.write_json(work.scratch / _GROUND, {"base": base})
-                return {}
-            case "gather":
-                return self._gather(work, gathered, unit.args["partition"])
-            case "vocabulary":
-                return self._count(gathered)
-            case "keys":
-                return self._keys(gathered, unit.args["partition"])
-            case "evidence":
-                return self._evidence(gathered, **unit.args)
-            case "nearest":
-                return self._nearest(gathered, unit.args["partition"])
-            case "weigh":
-                return self._weigh(gathered, unit.args["partition"], _base(work))
+                return self._begin(work)
+            case "judge":
+                return self._judge(work, unit.args["partition"])
             case "rivals":
-                return self._choose(gathered)
+                return self._choose(work)
             case "decide":
-                return self._decide(work, gathered, unit.args["partition"])
+                return self._decide(work, unit.args["partition"])
             case _:
-                return self._cluster(work, gathered)
+                return self._cluster(work)
 
-    def _gather(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        policy = self.policy
-        products, facts, files = gather(work.dataset, partition, policy)
-        known = self._grown(work.dataset, "clusters").known(_base(work), partition)
-        products = products.with_columns(is_new=~pl.col("product_id").is_in(known.implode()))
-        gathered.write("facts", partition, facts)
-        for kind, rows in files.items():
-            gathered.write(kind, partition, rows)
-        tokens = tokens_of(products, policy).with_columns(values_of(products, facts).alias(VALUES))
-        for kind, sets in _COUNTED.items():
-            gathered.write(f"{kind}_counted", partition, counted(sets_of(tokens[sets])))
-        keys = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
-        gathered.write("bands", partition, pl.concat([products.select("row"), keys], how="horizontal"))
-        gathered.write("tokens", partition, tokens)
-        products = products.drop("whole")
-        gathered.write("products", partition, products)
-        return {"products": products.height, **{kind: rows.height for kind, rows in files.items()}}
-
-    def _count(self, gathered: Gathered) -> Counts:
-        for kind in _COUNTED:
-            gathered.write(kind, "all", merged(map(pl.read_parquet, gathered.files(f"{kind}_counted"))))
-        grouped = gathered.scan("products").select("row", "group").drop_nulls().collect()
-        options = gathered.scan("facts").filter("option").join(grouped.lazy(), on="row", how="semi").collect()
-        gathered.write("varying", "all", varying_options(options, grouped))
-        return {}
-
-    def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        part = f"{part_name(partition)}.parquet"
-        tokens = pl.read_parquet(gathered.scratch / "tokens" / part, columns=list(_KEYED.values()))
-        sources = pl.read_parquet(gathered.scratch / "products" / part, columns=["row", "origin", "once"])
-        kinds = ((sets_of(tokens[sets]), self._vocabulary(gathered, kind)) for kind, sets in _KEYED.items())
-        keyed = pl.concat([rare_keys(sets, told, self.policy) for sets, told in kinds])
-        keyed = keyed.join(sources, on="row", maintain_order="left")
-        for i in range(SLICES):
-            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
-        return {}
-
-    def _evidence(self, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
-        policy = self.policy
-        if kind in FILES:
-            found = file_pairs(kind, gathered.scan(kind).collect(), policy)
-        elif kind in _WHOLE:
-            found = _WHOLE[kind](gathered.scan("products").select(_KEYS).collect(), policy)
-        elif kind.startswith("rare-words"):
-            shared = rare_word_pairs(gathered.scan(f"rare_words_{slice}").collect(), policy)
-            gathered.write("shared_words", kind, shared)
-            return {}
-        else:
-            keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
-            found = joined(neighbours(keyed, policy.join.window, policy.join.cap) for keyed in keys)
-        gathered.write("pairs", kind, found.pairs)
-        return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
-
-    def _nearest(self, gathered: Gathered, partition: int) -> Counts:
-        first, beyond = gathered.offsets()[partition : partition + 2]
-        ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
-        shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
-        nearest = most_shared(shared, first, beyond, self.policy)
-        gathered.write("pairs", f"nearest-{part_name(partition)}", nearest)
-        return {}
-
-    def _weigh(self, gathered: Gathered, partition: int, base: str | None) -> Counts:
-        first, beyond = gathered.offsets()[partition : partition + 2]
-        ours = pl.col("a").is_between(first, beyond, closed="left")
-        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
-        pairs = union(found)
-        if base is not None:
-            pairs = _with_newcomers(pairs, gathered)
-        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort().alias("row").to_frame().lazy()
-        products, tokens = (
-            gathered.scan(kind).join(rows, on="row", how="semi").collect().sort("row")
-            for kind in ("products", "tokens")
+    def _begin(self, work: Work) -> Counts:
+        grown = self._grown(work.dataset, "clusters")
+        base = None if work.terms.refresh else grown.base()
+        products = work.dataset.read("compared").sort("product_id").with_row_index("row")
+        known = pl.concat(grown.known(base, i) for i in range(work.dataset.partitions))
+        products = products.with_columns(
+            is_new=~pl.col("product_id").is_in(known.implode()),
+            once=pl.col("source").is_in(listing_once(work.dataset.manifest())),
         )
-        products = pl.concat([products, tokens.drop("row")], how="horizontal")
-        varying = pl.read_parquet(gathered.files("varying"), glob=False)
-        counted = varying.group_by("group").agg(varying=pl.len())
-        products = products.join(counted, on="group", how="left", maintain_order="left")
-        facts = gathered.scan("facts").join(rows, on="row", how="semi").collect()
-        facts = _marked(facts, products, varying)
-        pictured = in_common(gathered.scratch / "pairs", ours)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
-        weighed = weigh(pairs, products, facts, pictured, vocabularies, self.policy)
-        gathered.write("weighed", partition, weighed)
-        return {"pairs": pairs.height}
-
-    def _choose(self, gathered: Gathered) -> Counts:
-        columns = ("a", "b", "likeness", "origin", "origin_b", "once", "once_b", "shares_code", "proven")
-        weighed = pl.scan_parquet(gathered.files("weighed"), glob=False)
-        one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
-        pool = weighed.filter(pl.col("open") | one_to_one).select(columns).collect().sort("a", "b")
-        by_wording = pool.filter(chosen(pool, self.policy.wording)).select("a", "b")
-        askable = weighed.filter("askable").select("a", "b", "identified", *COLUMNS).collect().sort("a", "b")
-        judged = askable.with_columns(chances(askable, self.policy.taught)).filter(pl.col("identified").is_null())
-        judged = judged.filter(pl.col("chance") >= self.policy.taught.chance).select("a", "b")
-        gathered.write("chosen", "all", pl.concat([by_wording, judged]).unique().sort("a", "b"))
+        _write(work, _PRODUCTS, products)
+        atomic.write_json(work.scratch / _GROUND, {"base": base})
         return {}
 
-    def _decide(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        weighed = pl.read_parquet(gathered.scratch / "weighed" / f"{part_name(partition)}.parquet")
-        edges = decide(weighed, pl.read_parquet(gathered.files("chosen"), glob=False))
-        gathered.write("edges", partition, edges.select("row_a", "row_b", "relation", "score"))
-        work.write("edges", self._grown(work.dataset, "edges").part(partition), edges.drop("row_a", "row_b"))
-        related = edges.unique(["row_a", "row_b"])["relation"]
+    def _judge(self, work: Work, partition: int) -> Counts:
+        base = _base(work)
+        grown = comparisons_of(work.dataset, self.policy.comparing)
+        compared = pl.concat(pl.read_parquet(file) for file in grown.parts_since(base, partition))
+        if base is not None:
+            # Comparisons may be of fewer generations than clusters: where all was compared anew, say.
+            new = _products(work).filter("is_new").select("product_id").collect()["product_id"].implode()
+            compared = compared.filter(pl.any_horizontal(pl.col(_PAIR).is_in(new)))
+        told = judged(compared, listing_once(work.dataset.manifest()), self.policy)
+        _write(work, f"{_JUDGED}/{part_name(partition)}", told)
+        return {}
+
+    def _choose(self, work: Work) -> Counts:
+        columns = ("source_a", "source_b", "likeness", "once", "once_b", "shares_code", "proven")
+        told = pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
+        one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
+        wanted = told.filter(pl.col("open") | one_to_one).select(*_PAIR, *columns)
+        pool = _numbered(wanted, work).collect().sort("a", "b")
+        number = {source: i for i, source in enumerate(sources(work.dataset.manifest()))}
+        pool = pool.with_columns(
+            pl.col(f"source_{side}").replace_strict(number, default=0, return_dtype=pl.UInt16).alias(name)
+            for side, name in (("a", "origin"), ("b", "origin_b"))
+        )
+        askable = told.filter("askable").select(*_PAIR, "identified", *COLUMNS).collect().sort(_PAIR)
+        judged = askable.select(*_PAIR, "identified", chances(askable, self.policy.taught))
+        likely = judged.filter(pl.col("identified").is_null() & (pl.col("chance") >= self.policy.taught.chance))
+        by_wording = pool.filter(chosen(pool, self.policy.wording)).select(_PAIR)
+        taken = by_wording.join(likely.drop("identified"), on=_PAIR, how="full", coalesce=True)
+        _write(work, _CHOSEN, taken.sort(_PAIR))
+        return {}
+
+    def _decide(self, work: Work, partition: int) -> Counts:
+        told, taken = (
+            pl.read_parquet(work.scratch / f"{name}.parquet") for name in (f"{_JUDGED}/{part_name(partition)}", _CHOSEN)
+        )
+        edges = decide(told, taken)
+        work.write("edges", self._grown(work.dataset, "edges").part(partition), edges)
+        _write(work, f"{_EDGES}/{part_name(partition)}", edges.select(*_PAIR, "relation", "score"))
+        related = edges.unique(_PAIR)["relation"]
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
-    def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        titles = gathered.scan("products").select(pl.col("said").is_not_null().sum()).collect().item()
-        return Vocabulary(pl.read_parquet(gathered.files(kind), glob=False), titles)
-
-    def _cluster(self, work: Work, gathered: Gathered) -> Counts:
-        edges = pl.read_parquet(gathered.files("edges"), glob=False)
-        products = gathered.scan("products").select(_CLUSTERED).collect().sort("row")
+    def _cluster(self, work: Work) -> Counts:
+        found = pl.scan_parquet(sorted((work.scratch / _EDGES).glob("[!.]*.parquet")), glob=False)
+        edges = (
+            _numbered(found, work)
+            .select(pl.col("a").alias("row_a"), pl.col("b").alias("row_b"), "relation", "score")
+            .collect()
+        )
+        products = _products(work).collect()
         grown = {table: self._grown(work.dataset, table) for table in self.writes}
         base = _base(work)
         if base is None:
@@ -275,23 +169,18 @@ class Dedup(Stage):
         else:
             clusters, bridges = attach(edges, products, grown["clusters"].read(base))
         for table, rows in (("clusters", clusters), ("bridges", bridges)):
-            home = rows.select(partition_of(pl.col("product_id"), gathered.partitions)).to_series()
-            for i in range(gathered.partitions):
+            home = rows.select(partition_of(pl.col("product_id"), work.dataset.partitions)).to_series()
+            for i in range(work.dataset.partitions):
                 work.write(table, grown[table].part(i), rows.filter(home == i))
         work.write_note(*grown["clusters"].note())
         for file in (file for table in self.writes for file in grown[table].files(base)):
             work.keeps(work.dataset.output(file))
         counted = clusters.unique(["relation", "cluster_id"])["relation"]
-        found = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
-        return found if base is None else {**found, "bridges": bridges.height}
+        counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
+        return counts if base is None else {**counts, "bridges": bridges.height}
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
-        return Generations(dataset, table, [self.version, self.outside()])
-
-    def _bands(self) -> list[str]:
-        text = self.policy.text
-        titles = [f"title_{i}" for i in range(title_bands(text).count)]
-        return titles + [f"description_{i}" for i in range(description_bands(text).count)]
+        return Generations(dataset, table, [self.version, Compare.version, self.outside()])
 
 
 def _base(work: Work) -> str | None:
@@ -300,14 +189,19 @@ def _base(work: Work) -> str | None:
     return base
 
 
-def _marked(facts: pl.DataFrame, products: pl.DataFrame, varying: pl.DataFrame) -> pl.DataFrame:
-    """Facts, and whether the products of the own item group differ in them."""
-    groups = facts.join(products.select("row", "group"), on="row", how="left", maintain_order="left")
-    marked = groups.join(varying.with_columns(varies=True), on=["group", "name"], how="left", maintain_order="left")
-    return marked.with_columns(pl.col("varies").fill_null(False)).drop("group")
+def _write(work: Work, name: str, rows: pl.DataFrame) -> None:
+    with atomic.whole_file(work.scratch / f"{name}.parquet") as temporary:
+        rows.write_parquet(temporary, compression="lz4")
 
 
-def _with_newcomers(pairs: pl.DataFrame, gathered: Gathered) -> pl.DataFrame:
-    """Pairs that hold a newcomer; about all others it was decided before."""
-    new = gathered.scan("products").filter("is_new").select("row").collect()["row"].implode()
-    return pairs.filter(pl.col("a").is_in(new) | pl.col("b").is_in(new))
+def _products(work: Work) -> pl.LazyFrame:
+    """All products, numbered by id."""
+    return pl.scan_parquet(work.scratch / f"{_PRODUCTS}.parquet")
+
+
+def _numbered(pairs: pl.LazyFrame, work: Work) -> pl.LazyFrame:
+    """Adds the numbers of both products: a, b."""
+    numbers = _products(work).select("product_id", "row")
+    return pairs.join(numbers.rename({"row": "a"}), left_on="product_a", right_on="product_id").join(
+        numbers.rename({"row": "b"}), left_on="product_b", right_on="product_id"
+    )

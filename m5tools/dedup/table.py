@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools import wording
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.titles import COLOUR, SIZE, colour_values, measure, plain, read_measure, size_value, title_facts
 from m5tools.joins.bands import Joined, neighbours
 
@@ -23,9 +23,10 @@ FACTS = {
 }
 
 _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
+"""Scripts without spaces between words."""
 
 
-def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The comparable facts of products.
 
     Args:
@@ -78,45 +79,56 @@ def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: Dupl
     )
 
 
-def table_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+def table_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
     """Products with equal tables of some size."""
     keyed = products.filter(pl.col("table_pairs") >= policy.table.min_pairs).sort("stem", "row", nulls_last=True)
     return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap)
 
 
-def varying_options(facts: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+def varying_options(options: pl.DataFrame) -> pl.DataFrame:
     """The options in which the products of an item group differ: those of which no value is common to all who list it.
 
     Args:
-        facts: as :func:`product_facts` gives them.
-        groups: columns row and group.
+        options: facts that are options, as :func:`product_facts` gives them, with `group`.
 
     Returns:
         Columns group and name, distinct, sorted.
     """
-    listed = facts.filter("option").join(groups.drop_nulls("group"), on="row").select("row", "group", "name", "values")
-    members = listed.group_by("group", "name").agg(members=pl.col("row").n_unique())
-    held = listed.explode("values").group_by("group", "name", "values").agg(held=pl.col("row").n_unique())
+    members = options.group_by("group", "name").agg(members=pl.col("row").n_unique())
+    held = options.explode("values").group_by("group", "name", "values").agg(held=pl.col("row").n_unique())
     most = held.group_by("group", "name").agg(pl.col("held").max())
     varying = members.join(most, on=["group", "name"]).filter(pl.col("held") < pl.col("members"))
     return varying.select("group", "name").sort("group", "name")
 
 
-def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def with_varying(facts: pl.DataFrame, varying: pl.DataFrame) -> pl.DataFrame:
+    """Facts with `varies` (the products of the own item group differ in it) and `varying` (in how many options they do).
+
+    Args:
+        facts: with `group`, which the result has not.
+        varying: what :func:`varying_options` found.
+    """
+    counts = varying.group_by("group").agg(varying=pl.len())
+    marked = facts.join(varying.with_columns(varies=True), on=["group", "name"], how="left", maintain_order="left")
+    counted = marked.join(counts, on="group", how="left", maintain_order="left")
+    return counted.with_columns(pl.col("varies").fill_null(False), pl.col("varying").fill_null(0)).drop("group")
+
+
+def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """The tables of pairs, side by side.
 
     Args:
         pairs: columns a, b.
-        facts: of all products in them, with `varies` (what the products of the own item group differ in).
-        policy: how many shared names count in full.
+        facts: of all products in them, as :func:`with_varying` gives them.
 
     Returns:
-        `pairs` with `shared` and `agreeing` (names that are no option, uint32); `agreement` (float32, null when a side
-        has no such name): the share of shared names that agree or, where shops name them differently, of values that
-        both tables hold; `option_agreement` (float32: options that agree among those of the side that lists more);
-        `options_agreeing`, `options_differ`, `varying_agreeing` (options that agree and vary within the item
-        group) and `measures_differ` (uint32); `one_lists_options` (one side lists some,
-        the other none); `difference` (text: "colour: red / blue").
+        `pairs` with `shared` and `agreeing` (names that are no option, uint32); `values_agreeing` and `values_fewest`
+        (values under such names that both tables hold, and those of the side with fewer, for shops name them
+        differently; null when a side has none); `options_agreeing`, `options_differ` and `measures_differ` (uint32);
+        `varying` and `varying_agreeing` (options that vary within the item group of the first, and those of them that
+        agree);
+        `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
+        (one side lists some, the other none); `difference` (text: "colour: red / blue").
     """
     both = (
         pairs.select("a", "b")
@@ -142,17 +154,14 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         agreeing=(~option & ~differs).sum(),
         options_agreeing=(option & ~differs).sum(),
         options_differ=(option & differs).sum(),
+        varying=pl.col("varying").max(),
         varying_agreeing=(pl.col("varies") & ~differs).sum(),
         measures_differ=(~option & differs & pl.col("measured") & pl.col("measured_b")).sum(),
         difference=told.filter(differs).sort().str.join("; "),
     )
-    full = policy.table.full_agreement
-    by_name = pl.col("agreeing") / pl.max_horizontal("shared", full)
-    said = pl.col("said").list.set_intersection("said_b").list.len()
-    by_value = said / pl.max_horizontal(pl.min_horizontal(pl.col("said").list.len(), pl.col("said_b").list.len()), full)
     options = facts.filter("option").group_by("row").agg(options=pl.len())
-    most_options = pl.max_horizontal("options", "options_b")
     values = facts.filter(~pl.col("option")).explode("values").group_by("row").agg(said=pl.col("values").unique())
+    both_say = pl.col("said").is_not_null() & pl.col("said_b").is_not_null()
     return (
         pairs.join(summed, on=["a", "b"], how="left", maintain_order="left")
         .join(values, left_on="a", right_on="row", how="left", maintain_order="left")
@@ -160,14 +169,17 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
         .join(options, left_on="a", right_on="row", how="left", maintain_order="left")
         .join(options, left_on="b", right_on="row", how="left", maintain_order="left", suffix="_b")
         .with_columns(
-            agreement=pl.when(pl.col("said").is_not_null() & pl.col("said_b").is_not_null())
-            .then(pl.max_horizontal(by_name.fill_null(0), by_value))
-            .cast(pl.Float32),
+            values_agreeing=pl.when(both_say).then(pl.col("said").list.set_intersection("said_b").list.len()),
+            values_fewest=pl.when(both_say).then(
+                pl.min_horizontal(pl.col("said").list.len(), pl.col("said_b").list.len())
+            ),
             one_lists_options=pl.col("options").is_null() != pl.col("options_b").is_null(),
-            option_agreement=(pl.col("options_agreeing") / most_options).cast(pl.Float32).fill_null(0),
+            options_most=pl.max_horizontal("options", "options_b"),
         )
         .with_columns(
-            pl.col("shared", "agreeing", "options_agreeing", "options_differ", "varying_agreeing", "measures_differ").fill_null(0),
+            pl.col(
+                "shared", "agreeing", "options_agreeing", "options_differ", "varying", "varying_agreeing", "measures_differ"
+            ).fill_null(0),
             pl.col("difference").fill_null(""),
         )
         .drop("said", "said_b", "options", "options_b")
@@ -175,13 +187,14 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame, policy: DuplicatePolicy) -
 
 
 def _says_more() -> pl.Expr:
-    """Each side says one thing in words, is no option, and one of them is a part of the other."""
+    """Each side says one thing in words, it is no option, and one of them is a part of the other."""
     mine, theirs = (pl.col(side).list.first() for side in ("values", "values_b"))
     single = (pl.col("values").list.len() == 1) & (pl.col("values_b").list.len() == 1)
-    worded = ~pl.col("option") & ~pl.col("measured") & ~pl.col("measured_b")
-    # Whole words; scripts without spaces have none.
-    spaced, other = (pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in (mine, theirs))
-    within = other.str.contains(spaced, literal=True) | spaced.str.contains(other, literal=True)
+    number = r"^[\d.,]+$"
+    worded = ~(pl.col("option") | pl.col("measured") | pl.col("measured_b"))
+    worded &= ~mine.str.contains(number) & ~theirs.str.contains(number)
+    one, other = (pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in (mine, theirs))
+    within = other.str.contains(one, literal=True) | one.str.contains(other, literal=True)
     wide = mine.str.contains(_WIDE) & theirs.str.contains(_WIDE)
     within |= wide & (theirs.str.contains(mine, literal=True) | mine.str.contains(theirs, literal=True))
-    return single & worded & within & ~mine.str.contains(r"^\d+$") & ~theirs.str.contains(r"^\d+$")
+    return single & worded & within

@@ -31,8 +31,8 @@ _UNLIKE = 128
 """Bits of 256 in which hashes of unlike pictures differ."""
 
 COLUMNS = (
-    "word_score", "letter_score", "whole_score", "contained", "shares_code", "family", "same_model", "other_model",
-    "same_brand", "same_category", "same_group", "price_ratio", "agreeing", "shared", "agreement", "options_agreeing",
+    "word_score", "letter_score", "whole_score", "contained", "shares_code", "same_family", "same_model", "other_model",
+    "same_brand", "other_category", "same_group", "price_ratio", "agreeing", "shared", "agreement", "options_agreeing",
     "varying", "varying_agreeing", "measures_differ", "pictures", "recoloured", "clip", "sound",
 )  # fmt: skip
 """The evidence that is weighed."""
@@ -69,9 +69,8 @@ def _evidence(pairs: pl.DataFrame) -> _Matrix:
     differing = pl.col("shared").cast(pl.Int32) - pl.col("agreeing")
     kinds = {
         **{c: pl.col(c) for c in ("word_score", "letter_score", "whole_score", "contained", "agreement")},
-        **{c: pl.col(c) for c in ("shares_code", "family", "same_model", "other_model", "same_brand", "same_group")},
+        **{c: pl.col(c) for c in ("shares_code", "same_family", "same_model", "other_model", "same_brand", "same_group", "other_category")},
         **{c: pl.col(c) for c in ("pictures", "recoloured", "clip", "sound")},
-        "other_category": ~pl.col("same_category"),
         "price_known": known,
         "price_apart": pl.when(known).then(apart),
         "price_far": pl.col("price_ratio") < _NEAR,
@@ -79,7 +78,7 @@ def _evidence(pairs: pl.DataFrame) -> _Matrix:
         "differing": differing.clip(0, _FACTS),
         "measures_differ": pl.col("measures_differ").clip(0, _FACTS),
         "options_agreeing": pl.col("options_agreeing").clip(0, _FACTS),
-        "options_open": pl.col("same_group") & (pl.col("varying").fill_null(0) > pl.col("varying_agreeing")),
+        "options_open": pl.col("same_group") & (pl.col("varying") > pl.col("varying_agreeing")),
         "no_option": pl.col("options_agreeing") == 0,
     }
     columns = pairs.select(column.cast(pl.Float64).fill_null(0).alias(kind) for kind, column in kinds.items())

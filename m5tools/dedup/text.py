@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from rensa import RMinHash
 
-from m5tools.dedup.policy import DuplicatePolicy, TextRules
+from m5tools.dedup.policy import ComparePolicy, TextRules
 from m5tools.dedup.shingles import ShingleSets
 from m5tools.joins.bands import Joined, joined, neighbours
 
@@ -49,7 +49,7 @@ def bands_for(similarity: float, recall: float, permutations: int) -> Bands:
     return best
 
 
-def equal_text_pairs(products: pl.DataFrame, policy: DuplicatePolicy) -> Joined:
+def equal_text_pairs(products: pl.DataFrame, policy: ComparePolicy) -> Joined:
     """Products with equal titles, and those whose offerer and whole content are equal.
 
     Args:

@@ -12,7 +12,7 @@ from functools import cache
 
 import polars as pl
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 
 COLOUR = "colour"
 SIZE = "size"
@@ -36,7 +36,7 @@ def plain(text: pl.Expr) -> pl.Expr:
     return pl.when(spaced != "").then(spaced)
 
 
-def measure(number: pl.Expr, unit: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def measure(number: pl.Expr, unit: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A number with its unit as text that is equal for equal measures: "396 length"; unknown units stay as they are."""
     factor = unit.replace_strict(policy.unit_factors, default=1.0, return_dtype=pl.Float64)
     kind = unit.replace_strict(policy.unit_kinds, default=unit, return_dtype=pl.String)
@@ -44,7 +44,7 @@ def measure(number: pl.Expr, unit: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     return pl.concat_str(value, kind.fill_null(""), separator=" ").str.strip_chars()
 
 
-def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def colour_values(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain colour as a list: the colour words in it and, where it says more, itself.
 
     So "brown" agrees with "dark brown", which differs from "light brown".
@@ -54,27 +54,27 @@ def colour_values(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
     return words.list.concat(pl.concat_list(whole)).list.drop_nulls()
 
 
-def _named(word: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def _named(word: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A colour word as a list: its colour and, where it is a shade, itself."""
     shade = pl.when(word.is_in(sorted(policy.shade_words))).then(word)
     return pl.concat_list(word.replace(policy.colour_words), shade).list.drop_nulls()
 
 
-def size_value(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def size_value(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain size without the word before it: "eu 42", "size 42" and "42" are one."""
     bare = text.str.replace(rf"^(?:{_alternatives(policy.size_words)})\b[\s:.]*", "")
     number = bare.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).cast(pl.String)
     return pl.coalesce(number, bare)
 
 
-def read_measure(text: pl.Expr, policy: DuplicatePolicy) -> tuple[pl.Expr, pl.Expr]:
+def read_measure(text: pl.Expr, policy: ComparePolicy) -> tuple[pl.Expr, pl.Expr]:
     """Number and unit of a plain text that is nothing but a measure; null otherwise."""
     whole = pl.when(text.str.contains(rf"^(?:{_measures(tuple(policy.unit_kinds))})$")).then(text)
     number = whole.str.extract(rf"^({_NUMBER})").str.replace(",", ".", literal=True).cast(pl.Float64)
     return number, whole.str.extract(rf"^{_NUMBER}[\s-]*(.+)$")
 
 
-def stem(title: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def stem(title: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
     for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), _NO_WORD):
         title = title.str.replace_all(pattern, " ")
@@ -87,13 +87,13 @@ def codes(stem: pl.Expr) -> pl.Expr:
     return stem.str.extract_all(r"[\p{L}]*\d[\p{L}\d]*").list.unique().list.sort().fill_null([])
 
 
-def words_of(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def words_of(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain text as words with blanks between; model codes written in parts ("kd-g335") stand there whole as well."""
     whole = _compact(text).list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.join(" ")
     return pl.concat_str(text.str.replace_all(_NO_WORD, " "), whole, separator=" ")
 
 
-def model_codes(text: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def model_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """What looks like a model number in a plain text: letters and digits mixed, or five digits and more; a list."""
     words = text.str.extract_all(_NUMBERED).list.concat(_compact(text))
     return words.list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.unique()
@@ -109,7 +109,7 @@ def is_code(word: pl.Expr) -> pl.Expr:
     return word.str.contains(_CODE) & ~word.str.contains(_DIMENSIONS)
 
 
-def _is_code(word: pl.Expr, policy: DuplicatePolicy) -> pl.Expr:
+def _is_code(word: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     units = tuple(u for u in policy.unit_kinds if u[-1].isalpha())
     return is_code(word) & ~word.str.contains(rf"^\d+(?:{_alternatives(units)})$")
 
@@ -119,7 +119,7 @@ def _compact(text: pl.Expr) -> pl.Expr:
     return text.str.extract_all(_COMPOUND).list.eval(pl.element().str.replace_all(r"[-/.]", ""))
 
 
-def title_facts(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def title_facts(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """Colours, sizes and measures of titles.
 
     Args:
@@ -164,7 +164,7 @@ def _alternatives(words: tuple[str, ...]) -> str:
     return "|".join(re.escape(w) for w in sorted(words, key=lambda w: (-len(w), w)))
 
 
-def _colours(policy: DuplicatePolicy, shortest_han: int = 2) -> str:
+def _colours(policy: ComparePolicy, shortest_han: int = 2) -> str:
     """Colour words of titles, or of values: there also Chinese ones of one character, and words such as "cream"."""
     words = tuple(policy.colour_words) if shortest_han == 1 else policy.title_colours
     han = tuple(w for w in words if _HAN.match(w))
@@ -173,7 +173,7 @@ def _colours(policy: DuplicatePolicy, shortest_han: int = 2) -> str:
     return "|".join([rf"\b(?:{_alternatives(spaced)})\b", *([_alternatives(long_enough)] if long_enough else [])])
 
 
-def _sizes(policy: DuplicatePolicy) -> str:
+def _sizes(policy: ComparePolicy) -> str:
     words = _alternatives(policy.size_words)
     return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b"
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.policy import DuplicatePolicy
+from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
 from m5tools.dedup.titles import model_codes, numbers
 
@@ -28,7 +28,7 @@ LISTS = (
 _OF = "\x1f"
 
 
-def tokens_of(products: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The sets of products.
 
     Args:
@@ -78,7 +78,8 @@ def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
         .group_by("row")
         .agg(told=pl.concat_str(pl.col("brand").fill_null(""), "value", separator=_OF))
     )
-    return _hashed(products.select("row").join(said, on="row", how="left", maintain_order="left")["told"])
+    told = products.select("row").join(said, on="row", how="left", maintain_order="left")["told"]
+    return _hashed(told).alias(VALUES)
 
 
 def sets_of(lists: pl.Series) -> ShingleSets:

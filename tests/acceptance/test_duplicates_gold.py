@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import duplicates_gold as gold
-from m5tools.dedup import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 
 pytestmark = pytest.mark.real_data
@@ -18,6 +18,7 @@ def test_products_of_two_shops(real_data: Path, tmp_path: Path, monkeypatch, nam
     monkeypatch.setattr(gold, "DATA", real_data)
     wanted = next(s for s in gold.SETS if s.name == name)
     dataset = gold.curated(wanted, tmp_path)
+    run_stage(dataset, Compare(CompareConfig()))
     run_stage(dataset, Dedup(DedupConfig()))
     true = gold.gold_pairs(wanted, dataset.read("products"))
     found = gold.found_pairs(dataset, "same_product")

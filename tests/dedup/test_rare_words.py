@@ -29,7 +29,7 @@ def test_a_model_number_in_other_words_is_found() -> None:
 
 
 def test_two_words_that_many_hold_are_rare_together() -> None:
-    many = POLICY.wording.shared_by + 6
+    many = POLICY.rare_words.shared_by + 6
     titles = (
         [f"acme thing{i}" for i in range(many)] + [f"lamp object{i}" for i in range(many)] + ["acme lamp", "lamp acme"]
     )
@@ -37,7 +37,7 @@ def test_two_words_that_many_hold_are_rare_together() -> None:
 
 
 def test_a_shared_title_is_no_key_where_it_is_a_hub() -> None:
-    assert _pairs(["welcome to our shop"] * (POLICY.wording.shared_by + 1)) == set()
+    assert _pairs(["welcome to our shop"] * (POLICY.rare_words.shared_by + 1)) == set()
 
 
 def test_nothing_within_a_source_that_lists_once() -> None:

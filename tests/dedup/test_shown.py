@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from m5tools.dataset import Dataset
-from m5tools.dedup import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 from m5tools.vocabulary import Modality, Reason, State
 
@@ -49,7 +49,8 @@ def test_clips_and_sounds_are_evidence(make_dataset: Callable[..., Dataset]) -> 
         with_file(tables, title, Modality.VIDEO, f"clip {number}", seen)
         with_file(tables, title, Modality.AUDIO, f"sound {number}", {"fingerprint": sounds[number]})
     dataset = make_dataset(tables, 2, "lamps")
-    counts = run_stage(dataset, Dedup(DedupConfig())).counts
+    counts = run_stage(dataset, Compare(CompareConfig())).counts
+    run_stage(dataset, Dedup(DedupConfig()))
     assert (counts["clips"], counts["sounds"]) == (3, 3)
     edges = dataset.read("edges").filter(pl.col("evidence").is_in(["video", "audio"]))
     pairs = {frozenset(pair) for pair in edges.select("product_a", "product_b").iter_rows()}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from m5tools.dataset import Dataset
-from m5tools.dedup import Dedup, DedupConfig
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
 
@@ -255,6 +255,7 @@ def test_a_source_that_lists_once_has_one_partner_and_no_duplicates(make_dataset
             for source, crawl in (("north", "c1"), ("south", "c2"))
         ]
         manifest["stages"]["ingest/c2"] = manifest["stages"]["ingest/c1"]
+    run_stage(dataset, Compare(CompareConfig()))
     run_stage(dataset, Dedup(DedupConfig()))
     found = Found(dataset, {e.product_id: e.name for e in [*RADIOS, *again]}, {})
     joined = found.groups("same_product")
@@ -390,7 +391,7 @@ def _mixed_shop() -> list[Listing]:
 
 
 def _bytes(dataset: Dataset) -> dict[str, bytes]:
-    files = [p for table in ("edges", "clusters") for p in dataset.parts(table)]
+    files = [p for table in ("comparisons", "compared", "edges", "clusters") for p in dataset.parts(table)]
     return {p.relative_to(dataset.root).as_posix(): p.read_bytes() for p in files}
 
 
@@ -415,8 +416,9 @@ def test_a_row_more_changes_no_other_verdict(find: Find) -> None:
 def test_workers_change_nothing(make_dataset: Callable[..., Dataset]) -> None:
     tables = tables_of(_mixed_shop())
     alone, helped = make_dataset(tables, 3, "alone"), make_dataset(tables, 3, "helped")
-    run_stage(alone, Dedup(DedupConfig()))
-    run_stage(helped, Dedup(DedupConfig()), workers=2)
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(alone, stage)
+        run_stage(helped, stage, workers=2)
     assert _bytes(alone) == _bytes(helped)
 
 
