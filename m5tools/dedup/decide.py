@@ -20,17 +20,25 @@ Missing values count neither for nor against.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.policy import DecisionPolicy
+from m5tools.dedup.policy import DecisionPolicy, TaughtRules
+from m5tools.dedup.taught import FAMILY, PRODUCT, Question, Taught
 from m5tools.vocabulary import Relation
 
 _TITLES_SHARE: Final = 0.1
 """Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
+
+QUESTIONS: Final = {
+    "product": Question(pl.col("alike"), pl.col("one_product"), PRODUCT),
+    "family": Question(pl.col("optioned"), pl.col("one_family"), FAMILY),
+}
+"""What decided pairs teach: of those without a differing option whether they are one product, of those with one whether
+they are of one family."""
 
 
 def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) -> pl.DataFrame:
@@ -83,21 +91,29 @@ def _facts(policy: DecisionPolicy) -> pl.Expr:
     return weights.fact * agreeing.cast(pl.Float32) - weights.fact_conflict * differing.cast(pl.Float32)
 
 
-def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+def decide(
+    weighed: pl.DataFrame, chosen: pl.DataFrame, lessons: Mapping[str, Taught], rules: TaughtRules
+) -> pl.DataFrame:
     """The edges among judged pairs.
 
     Args:
         weighed: what :func:`judged` found.
-        chosen: columns product_a, product_b: those that are one product by wording, or by what identifiers teach, and
-            then `chance` says how likely (else null).
+        chosen: columns product_a, product_b: those that are one product by wording.
+        lessons: what was taught of the `QUESTIONS`; where nothing was, the rules and the wording stand.
+        rules: how likely a pair must be.
 
     Returns:
         One row a pair and kind of evidence: product_a, product_b, relation, evidence, score, detail; sorted by product
         ids and evidence.
     """
     pair = ["product_a", "product_b"]
-    told = weighed.join(chosen.with_columns(chosen=True), on=pair, how="left", maintain_order="left")
-    told = told.with_columns(pl.col("chosen").fill_null(False))
+    told = weighed.join(chosen.with_columns(worded=True), on=pair, how="left", maintain_order="left")
+    told = told.with_columns(pl.col("worded").fill_null(False), *(_chances(told, ask, lessons) for ask in QUESTIONS))
+    product, family = (pl.col(f"{name}_chance") for name in QUESTIONS)
+    wanted = pl.when("unsettled").then(rules.unsettled).otherwise(rules.chance)
+    likely = (product >= wanted).fill_null(False)
+    stranger = (pl.col("relation") == Relation.VARIANT) & (family < rules.doubt).fill_null(False)
+    told = told.with_columns(likely=likely, chosen=pl.col("worded") | likely, relation=pl.when(~stranger).then("relation"))
     once, other = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
     related = told.with_columns(
         relation=pl.when("chosen")
@@ -106,6 +122,15 @@ def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
         .then("relation")
     )
     return _edges(related.drop_nulls("relation"))
+
+
+def _chances(told: pl.DataFrame, question: str, lessons: Mapping[str, Taught]) -> pl.Series:
+    """How likely the pairs that no identifier decides are one product, or one family; null where nobody can say."""
+    name = f"{question}_chance"
+    if question not in lessons:
+        return pl.Series(name, [None] * told.height, dtype=pl.Float64)
+    asked = told.select(QUESTIONS[question].asked & QUESTIONS[question].decided.is_null()).to_series()
+    return lessons[question].chances(told).alias(name).set(~asked, None)
 
 
 def _scored(told: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
@@ -159,6 +184,11 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         & ~pl.col("other_code")
         & ~pl.col("other_model")
     )
+    other_identifier = pl.col("other_gtin") | pl.col("other_part")
+    in_family = pl.col("same_family") & (option_differs | other_identifier) & ~pl.col("other_brand")
+    in_family &= ~pl.col("other_model")
+    settled = (pl.col("varying") > 0) & (pl.col("varying_agreeing") == pl.col("varying"))
+    settled |= (pl.col("varying") == 0) & (pl.col("option_agreement") == 1) & (pl.col("measures_differ") == 0)
     inside = pl.col("once") & pl.col("once_b") & (pl.col("source_a") == pl.col("source_b"))
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
     variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
@@ -169,21 +199,29 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         .then(pl.lit(Relation.SAME_OFFER.value))
         .when(identified & ~pl.col("other_brand"))
         .then(pl.when(option_differs).then(variant).otherwise(same_product))
+        .when(in_family)
+        .then(variant)
         .when(near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"))
         .then(variant)
-        .when(near & ~against)
+        .when(near & ~against & ~pl.col("same_group"))
         .then(same_product)
-        .when(pl.col("same_group") & (pl.col("option_agreement") == 1) & ~against)
+        .when(pl.col("same_group") & settled & ~other_identifier & ~pl.col("other_model"))
         .then(same_product)
         .when((alike_text & option_differs) | pl.col("same_group"))
         .then(variant),
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
+        unsettled=pl.col("same_group") & ~settled,
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
         open=pl.col("open").fill_null(False),
-        askable=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer),
-        identified=pl.when(identified).then(True).when(pl.col("other_gtin") | pl.col("other_part")).then(False),
+        alike=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer),
+        optioned=option_differs & ~pl.col("other_brand") & ~pl.col("inside"),
+        one_product=pl.when(identified).then(True).when(other_identifier).then(False),
+        one_family=pl.when(pl.col("same_group") | pl.col("same_family"))
+        .then(True)
+        .when(pl.col("other_group") | pl.col("other_model"))
+        .then(False),
         proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
         & ~pl.col("inside"),
     )
@@ -209,16 +247,16 @@ def _edges(related: pl.DataFrame) -> pl.DataFrame:
             pl.format("titles {} alike without colour and measures", pl.col("title_score").round(2)),
         ),
         "wording": (
-            pl.col("chosen") & ~pl.col("proven") & pl.col("likeness").is_not_null(),
+            pl.col("worded") & ~pl.col("proven"),
             pl.col("likeness"),
             pl.format("wording {} alike", pl.col("likeness").round(2))
             + pl.format(" (words {}, letters {}", pl.col("word_score").round(2), pl.col("letter_score").round(2))
             + pl.when("shares_code").then(pl.lit(", a model code)")).otherwise(pl.lit(")")),
         ),
         "agreement": (
-            pl.col("chance").is_not_null(),
-            pl.col("chance"),
-            pl.format("{} likely one product, as pairs with identifiers teach", pl.col("chance").round(2)),
+            pl.col("likely"),
+            pl.col("product_chance"),
+            pl.format("{} likely, as pairs with identifiers teach", pl.col("product_chance").round(2)),
         ),
         "table": (
             (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,

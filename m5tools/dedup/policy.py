@@ -148,7 +148,10 @@ class TaughtRules(_Rules):
 
     fewest: int = Field(ge=10, description="pairs of either kind that must teach")
     restraint: Annotated[float, Field(gt=0, description="how strongly weights are held back (ridge)")]
+    most: int = Field(ge=10, description="pairs that teach, at most")
     chance: Share
+    unsettled: Share
+    doubt: Share
 
 
 class VariantRules(_Rules):

@@ -4,14 +4,14 @@ It reads no text and no signal, only what `compare` laid side by side, so other 
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`; the products, numbered) →
 `judge` (a unit per partition: what the rules make of each pair) → `rivals` (one unit: which of several alike products
-is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit).
+is the one) → `teach` (one unit: what agreement is worth, by the pairs that identifiers decide) → `decide` (a unit per partition: edges) → `clusters` (one unit).
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
@@ -23,11 +23,11 @@ from m5tools.dataset import Dataset, Manifest, part_name, partition_of
 from m5tools.dedup.append import attach, no_bridges
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
-from m5tools.dedup.decide import decide, judged
+from m5tools.dedup.decide import QUESTIONS, decide, judged
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, sources
 from m5tools.dedup.rivals import chosen
-from m5tools.dedup.taught import COLUMNS, chances
+from m5tools.dedup.taught import COLUMNS, Taught, teach
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -37,6 +37,7 @@ _GROUND: Final = "ground.json"
 _PRODUCTS: Final = "products"
 _JUDGED: Final = "judged"
 _CHOSEN: Final = "chosen"
+_LESSONS: Final = "_taught.json"
 _EDGES: Final = "edges"
 _PAIR: Final = ("product_a", "product_b")
 
@@ -65,7 +66,7 @@ class Dedup(Stage):
         return Input("comparisons"), Input("compared")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "judge", "rivals", "decide", "clusters")
+        return ("ground", "judge", "rivals", "teach", "decide", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -95,6 +96,8 @@ class Dedup(Stage):
                 return self._judge(work, unit.args["partition"])
             case "rivals":
                 return self._choose(work)
+            case "teach":
+                return self._teach(work)
             case "decide":
                 return self._decide(work, unit.args["partition"])
             case _:
@@ -127,7 +130,7 @@ class Dedup(Stage):
 
     def _choose(self, work: Work) -> Counts:
         columns = ("source_a", "source_b", "likeness", "once", "once_b", "shares_code", "proven")
-        told = pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
+        told = _judged(work)
         one_to_one = pl.col("once") & pl.col("once_b") & pl.col("proven")
         wanted = told.filter(pl.col("open") | one_to_one).select(*_PAIR, *columns)
         pool = _numbered(wanted, work).collect().sort("a", "b")
@@ -136,20 +139,37 @@ class Dedup(Stage):
             pl.col(f"source_{side}").replace_strict(number, default=0, return_dtype=pl.UInt16).alias(name)
             for side, name in (("a", "origin"), ("b", "origin_b"))
         )
-        askable = told.filter("askable").select(*_PAIR, "identified", *COLUMNS).collect().sort(_PAIR)
-        judged = askable.select(*_PAIR, "identified", chances(askable, self.policy.taught))
-        likely = judged.filter(pl.col("identified").is_null() & (pl.col("chance") >= self.policy.taught.chance))
-        by_wording = pool.filter(chosen(pool, self.policy.wording)).select(_PAIR)
-        taken = by_wording.join(likely.drop("identified"), on=_PAIR, how="full", coalesce=True)
-        _write(work, _CHOSEN, taken.sort(_PAIR))
+        _write(work, _CHOSEN, pool.filter(chosen(pool, self.policy.wording)).select(_PAIR))
+        return {}
+
+    def _teach(self, work: Work) -> Counts:
+        """What decided pairs teach; where clusters go on from older ones, what these were decided by."""
+        base, grown = _base(work), self._grown(work.dataset, "clusters")
+        file, counts = grown.beside(grown.latest, _LESSONS), {}
+        if base is not None:
+            lessons = json.loads(grown.beside(base, _LESSONS).read_text(encoding="utf-8"))
+        else:
+            told, lessons = _judged(work), {}
+            for name, question in QUESTIONS.items():
+                decided = told.filter(question.asked, question.decided.is_not_null())
+                every = 1 + decided.select(pl.len()).collect().item() // self.policy.taught.most
+                pairs = decided.select(*COLUMNS, decided=question.decided).gather_every(every).collect()
+                counts[f"taught_{name}"] = pairs.height
+                if taught := teach(pairs, question.kinds, self.policy.taught):
+                    lessons[name] = asdict(taught)
+        work.write_note(file, lessons)
+        return counts
         return {}
 
     def _decide(self, work: Work, partition: int) -> Counts:
         told, taken = (
             pl.read_parquet(work.scratch / f"{name}.parquet") for name in (f"{_JUDGED}/{part_name(partition)}", _CHOSEN)
         )
-        edges = decide(told, taken)
-        work.write("edges", self._grown(work.dataset, "edges").part(partition), edges)
+        grown = self._grown(work.dataset, "clusters")
+        file = grown.beside(grown.latest, _LESSONS)
+        lessons = {name: Taught(**taught) for name, taught in json.loads(file.read_text(encoding="utf-8")).items()}
+        edges = decide(told, taken, lessons, self.policy.taught)
+        work.write("edges", grown.of("edges").part(partition), edges)
         _write(work, f"{_EDGES}/{part_name(partition)}", edges.select(*_PAIR, "relation", "score"))
         related = edges.unique(_PAIR)["relation"]
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
@@ -192,6 +212,11 @@ def _base(work: Work) -> str | None:
 def _write(work: Work, name: str, rows: pl.DataFrame) -> None:
     with atomic.whole_file(work.scratch / f"{name}.parquet") as temporary:
         rows.write_parquet(temporary, compression="lz4")
+
+
+def _judged(work: Work) -> pl.LazyFrame:
+    """All judged pairs, in the order of partitions and products."""
+    return pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
 
 
 def _products(work: Work) -> pl.LazyFrame:

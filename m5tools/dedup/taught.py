@@ -1,16 +1,19 @@
 """What agreement is worth in this catalogue, taught by the pairs that identifiers decide.
 
 Where many products carry a GTIN or a brand with part number, these say of thousands of pairs whether they are one
-product. How often such pairs share a price, a colour, a material, a category, and how often pairs with two different
-GTINs do, is what each of these is worth here; a logistic regression on the pairs that identifiers decide gives the
-weights, and judges the pairs of which a side has no identifier (distant supervision, as by Primpeli, Peeters & Bizer,
-The WDC training dataset for product matching, 2019). No labels are needed, and where identifiers are few nothing is
-taught and nothing judged.
+product, and item groups say of as many whether they are one family. How often such pairs share a price, a colour, a
+material, a category, and how often pairs with two GTINs or two groups do, is what each of these is worth here. A
+logistic regression on the pairs that are decided gives the weights, and judges those that are not (distant
+supervision; identifiers teach so in Primpeli, Peeters & Bizer, The WDC Training Dataset and Gold Standard for
+Large-Scale Product Matching, 2019). No labels are needed; where identifiers are few, nothing is taught and nothing
+judged.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -18,71 +21,117 @@ import polars as pl
 from m5tools.dedup.policy import TaughtRules
 
 _Matrix = np.ndarray[Any, np.dtype[np.float64]]
-_STEPS = 50
-_ENOUGH = 1e-9
-_DIGITS = 4
+_STEPS: Final = 50
+_ENOUGH: Final = 1e-9
+_DIGITS: Final = 4
 """Digits of a chance that are kept: how threads divide a sum shows in the last ones."""
-_FAR = 3.0
+_FAR: Final = 3.0
 """Prices further apart than by this factor tell no more."""
-_NEAR = 0.75
+_NEAR: Final = 0.75
 """A price below this share of the other is more than a shop's margin."""
-_FACTS = 5
-_UNLIKE = 128
-"""Bits of 256 in which hashes of unlike pictures differ."""
+_MOST: Final = 5
+"""Facts beyond so many tell no more."""
 
-COLUMNS = (
-    "word_score", "letter_score", "whole_score", "contained", "shares_code", "same_family", "same_model", "other_model",
-    "same_brand", "other_category", "same_group", "price_ratio", "agreeing", "shared", "agreement", "options_agreeing",
-    "varying", "varying_agreeing", "measures_differ", "pictures", "recoloured", "clip", "sound",
+_SAID: Final = ("word_score", "letter_score", "whole_score", "contained", "agreement")
+_MAKERS: Final = ("shares_code", "same_family", "same_model", "other_model")
+_PLACED: Final = ("same_brand", "other_category")
+_SHOWN: Final = ("pictures", "recoloured", "clip", "sound")
+_COUNTED: Final = ("agreeing", "measures_differ", "options_agreeing")
+
+FAMILY: Final = (
+    *_SAID, *_PLACED, *_SHOWN, *_COUNTED, "differing", "no_option", "price_known", "price_apart", "price_far",
 )  # fmt: skip
-"""The evidence that is weighed."""
+"""Kinds of evidence for one family: not the groups and models that teach it."""
+PRODUCT: Final = (*FAMILY, *_MAKERS, "same_group", "options_open")
+"""Kinds of evidence for one product."""
+COLUMNS: Final = (
+    *_SAID, *_MAKERS, *_PLACED, *_SHOWN, *_COUNTED, "same_group", "price_ratio", "shared", "varying", "varying_agreeing",
+)  # fmt: skip
+"""What these are made from."""
 
 
-def chances(pairs: pl.DataFrame, rules: TaughtRules) -> pl.Series:
-    """How likely pairs are one product, by what pairs with identifiers teach.
+@dataclass(frozen=True)
+class Question:
+    """What can be taught.
+
+    Attributes:
+        asked: which pairs it is about.
+        decided: what identifiers say of a pair; null where they say nothing.
+        kinds: of evidence that tell.
+    """
+
+    asked: pl.Expr
+    decided: pl.Expr
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What each kind of evidence is worth.
+
+    Attributes:
+        kinds: names, in order.
+        middle, spread: of each among the pairs that taught.
+        weights: of the constant, and of each kind when scaled by these.
+    """
+
+    kinds: tuple[str, ...]
+    middle: tuple[float, ...]
+    spread: tuple[float, ...]
+    weights: tuple[float, ...]
+
+    def chances(self, pairs: pl.DataFrame) -> pl.Series:
+        """How likely pairs are what was taught.
+
+        Args:
+            pairs: `COLUMNS`.
+
+        Returns:
+            `chance`, float64 between 0 and 1, one a pair.
+        """
+        scaled = (_evidence(pairs, self.kinds) - np.array(self.middle)) / np.array(self.spread)
+        return pl.Series("chance", _chance(_with_constant(scaled) @ np.array(self.weights)).round(_DIGITS))
+
+
+def teach(pairs: pl.DataFrame, kinds: Sequence[str], rules: TaughtRules) -> Taught | None:
+    """Weights from pairs that are decided.
 
     Args:
-        pairs: sorted by a and b; `COLUMNS` and `identified` (Boolean: identifiers say one product, or two; null where
-            they say nothing).
+        pairs: `COLUMNS` and `decided` (Boolean); in an order that depends on the products alone.
+        kinds: of evidence.
         rules: how many pairs of either kind must teach, and how strongly weights are held back.
 
     Returns:
-        Float64 between 0 and 1, one a pair; null everywhere where too few teach.
+        None where too few teach.
     """
-    told = pairs["identified"]
-    count = int(told.sum() or 0), int((~told).sum() or 0)
-    if min(count) < rules.fewest:
-        return pl.Series("chance", [None] * pairs.height, dtype=pl.Float64)
-    evidence = _evidence(pairs)
-    taught = told.is_not_null().to_numpy()
-    middle, spread = evidence[taught].mean(axis=0), evidence[taught].std(axis=0)
-    scaled = (evidence - middle) / np.where(spread > _ENOUGH, spread, 1)
-    scaled = np.column_stack([np.ones(len(scaled)), scaled])
-    weights = _fitted(scaled[taught], told.drop_nulls().to_numpy().astype(np.float64), rules.restraint)
-    return pl.Series("chance", _chance(scaled @ weights).round(_DIGITS))
+    told = pairs["decided"].to_numpy()
+    if min(int(told.sum()), int((~told).sum())) < rules.fewest:
+        return None
+    evidence = _evidence(pairs, kinds)
+    middle, spread = evidence.mean(axis=0), evidence.std(axis=0)
+    spread = np.where(spread > _ENOUGH, spread, 1.0)
+    weights = _fitted(_with_constant((evidence - middle) / spread), told.astype(np.float64), rules.restraint)
+    return Taught(tuple(kinds), *(tuple(map(float, values)) for values in (middle, spread, weights)))
 
 
-def _evidence(pairs: pl.DataFrame) -> _Matrix:
-    """One row a pair, one column a kind of evidence; what is not known is what says nothing."""
-    apart = -pl.col("price_ratio").clip(1 / _FAR, 1).log()
-    known = pl.col("price_ratio").is_not_null()
-    differing = pl.col("shared").cast(pl.Int32) - pl.col("agreeing")
-    kinds = {
-        **{c: pl.col(c) for c in ("word_score", "letter_score", "whole_score", "contained", "agreement")},
-        **{c: pl.col(c) for c in ("shares_code", "same_family", "same_model", "other_model", "same_brand", "same_group", "other_category")},
-        **{c: pl.col(c) for c in ("pictures", "recoloured", "clip", "sound")},
-        "price_known": known,
-        "price_apart": pl.when(known).then(apart),
-        "price_far": pl.col("price_ratio") < _NEAR,
-        "agreeing": pl.col("agreeing").clip(0, _FACTS),
-        "differing": differing.clip(0, _FACTS),
-        "measures_differ": pl.col("measures_differ").clip(0, _FACTS),
-        "options_agreeing": pl.col("options_agreeing").clip(0, _FACTS),
-        "options_open": pl.col("same_group") & (pl.col("varying") > pl.col("varying_agreeing")),
+def _evidence(pairs: pl.DataFrame, kinds: Sequence[str]) -> _Matrix:
+    """One row a pair, one column a kind of evidence; what is not known counts as what says nothing."""
+    ratio, shared = pl.col("price_ratio"), pl.col("shared")
+    made = {
+        "price_known": ratio.is_not_null(),
+        "price_apart": -ratio.clip(1 / _FAR, 1).log(),
+        "price_far": ratio < _NEAR,
+        "differing": (shared - pl.col("agreeing")).clip(0, _MOST),
         "no_option": pl.col("options_agreeing") == 0,
+        "options_open": pl.col("same_group") & (pl.col("varying") > pl.col("varying_agreeing")),
+        **{kind: pl.col(kind).clip(0, _MOST) for kind in _COUNTED},
     }
-    columns = pairs.select(column.cast(pl.Float64).fill_null(0).alias(kind) for kind, column in kinds.items())
-    return columns.to_numpy()
+    columns = (made.get(kind, pl.col(kind)).cast(pl.Float64).fill_null(0).alias(kind) for kind in kinds)
+    return pairs.select(*columns).to_numpy()
+
+
+def _with_constant(scaled: _Matrix) -> _Matrix:
+    return np.column_stack([np.ones(len(scaled)), scaled])
 
 
 def _fitted(scaled: _Matrix, told: _Matrix, restraint: float) -> _Matrix:
