@@ -29,6 +29,7 @@ from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, gather, listing_once
 from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
+from m5tools.dedup.resemblance import resemblance
 from m5tools.dedup.shown import FILES, file_pairs, in_common
 from m5tools.dedup.table import table_pairs, varying_options, with_varying
 from m5tools.dedup.text import band_keys, description_bands, equal_text_pairs, title_bands
@@ -222,6 +223,8 @@ class Compare(Stage):
         facts = facts.join(products.select("row", "group"), on="row", how="left", maintain_order="left")
         facts = with_varying(facts, varying)
         shown = in_common(gathered.scratch / "pairs", ours)
+        pictures = gathered.scan("pictures").join(rows, on="row", how="semi").collect()
+        shown = shown.join(resemblance(pairs, pictures), on=["a", "b"], how="full", coalesce=True).sort("a", "b")
         vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in _VOCABULARIES))
         compared = comparisons(pairs, products, facts, shown, vocabularies, self.policy)
         work.write("comparisons", grown.part(partition), compared)

@@ -20,6 +20,7 @@ from m5tools.dedup.titles import is_code
 from m5tools.dedup.tokens import DESCRIPTION, LISTS, STEM, sets_of
 
 _SHOWN: Final = ("pictures", "recoloured", "grey", "clip", "sound")
+_RESEMBLING: Final = ("picture_distance", "colour_overlap")
 _PARTS: Final = ("title", "description", "table_key", "media_key")
 
 
@@ -60,7 +61,7 @@ def _side_by_side(
     told = products.select(pl.exclude(*LISTS, "said")).with_columns(pl.col("description").hash())
     both = (
         compare(pairs, facts)
-        .join(shown.select("a", "b", *_SHOWN), on=["a", "b"], how="left", maintain_order="left")
+        .join(shown.select("a", "b", *_SHOWN, *_RESEMBLING), on=["a", "b"], how="left", maintain_order="left")
         .with_columns(pl.col(_SHOWN).fill_null(0))
         .join(told, left_on="a", right_on="row", maintain_order="left")
         .join(told, left_on="b", right_on="row", suffix="_b", maintain_order="left")

@@ -110,10 +110,19 @@ def decide(
     told = weighed.join(chosen.with_columns(worded=True), on=pair, how="left", maintain_order="left")
     told = told.with_columns(pl.col("worded").fill_null(False), *(_chances(told, ask, lessons) for ask in QUESTIONS))
     product, family = (pl.col(f"{name}_chance") for name in QUESTIONS)
-    wanted = pl.when("unsettled").then(rules.unsettled).otherwise(rules.chance)
-    likely = (product >= wanted).fill_null(False)
-    stranger = (pl.col("relation") == Relation.VARIANT) & (family < rules.doubt).fill_null(False)
-    told = told.with_columns(likely=likely, chosen=pl.col("worded") | likely, relation=pl.when(~stranger).then("relation"))
+    unsettled = pl.col("same_group") & ~pl.col("settled")
+    likely = (product >= pl.when(unsettled).then(rules.unsettled).otherwise(rules.chance)).fill_null(False)
+    same_product = pl.col("relation") == Relation.SAME_PRODUCT
+    other_family = (pl.col("relation") == Relation.VARIANT) & (family < rules.doubt).fill_null(False)
+    other_product = same_product & ~pl.col("settled") & (product < rules.doubt).fill_null(False)
+    told = told.with_columns(
+        likely=likely,
+        chosen=pl.col("worded") | likely,
+        relation=pl.when(other_product & pl.col("same_group"))
+        .then(pl.lit(Relation.VARIANT.value))
+        .when(~(other_family | other_product).fill_null(False))
+        .then("relation"),
+    )
     once, other = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
     related = told.with_columns(
         relation=pl.when("chosen")
@@ -186,9 +195,9 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     )
     other_identifier = pl.col("other_gtin") | pl.col("other_part")
     in_family = pl.col("same_family") & (option_differs | other_identifier) & ~pl.col("other_brand")
-    in_family &= ~pl.col("other_model")
+    in_family &= ~pl.col("other_model") & ~pl.col("other_category")
     settled = (pl.col("varying") > 0) & (pl.col("varying_agreeing") == pl.col("varying"))
-    settled |= (pl.col("varying") == 0) & (pl.col("option_agreement") == 1) & (pl.col("measures_differ") == 0)
+    alike = (pl.col("varying") == 0) & (pl.col("option_agreement") == 1) & (pl.col("measures_differ") == 0)
     inside = pl.col("once") & pl.col("once_b") & (pl.col("source_a") == pl.col("source_b"))
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
     variant, same_product = pl.lit(Relation.VARIANT.value), pl.lit(Relation.SAME_PRODUCT.value)
@@ -205,13 +214,13 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         .then(variant)
         .when(near & ~against & ~pl.col("same_group"))
         .then(same_product)
-        .when(pl.col("same_group") & settled & ~other_identifier & ~pl.col("other_model"))
+        .when(pl.col("same_group") & (settled | alike) & ~other_identifier & ~pl.col("other_model"))
         .then(same_product)
         .when((alike_text & option_differs) | pl.col("same_group"))
         .then(variant),
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
-        unsettled=pl.col("same_group") & ~settled,
+        settled=settled,
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
         open=pl.col("open").fill_null(False),

@@ -29,6 +29,8 @@ _FAR: Final = 3.0
 """Prices further apart than by this factor tell no more."""
 _NEAR: Final = 0.75
 """A price below this share of the other is more than a shop's margin."""
+_UNLIKE: Final = 128
+"""Bits of 256 in which the hashes of unlike pictures differ."""
 _MOST: Final = 5
 """Facts beyond so many tell no more."""
 
@@ -39,13 +41,15 @@ _SHOWN: Final = ("pictures", "recoloured", "clip", "sound")
 _COUNTED: Final = ("agreeing", "measures_differ", "options_agreeing")
 
 FAMILY: Final = (
-    *_SAID, *_PLACED, *_SHOWN, *_COUNTED, "differing", "no_option", "price_known", "price_apart", "price_far",
+    *_SAID, *_PLACED, *_SHOWN, *_COUNTED, "differing", "no_option", "price_known", "price_apart", "price_far", "resemblance",
+    "coloured_alike", "no_picture",
 )  # fmt: skip
 """Kinds of evidence for one family: not the groups and models that teach it."""
 PRODUCT: Final = (*FAMILY, *_MAKERS, "same_group", "options_open")
 """Kinds of evidence for one product."""
 COLUMNS: Final = (
     *_SAID, *_MAKERS, *_PLACED, *_SHOWN, *_COUNTED, "same_group", "price_ratio", "shared", "varying", "varying_agreeing",
+    "picture_distance", "colour_overlap",
 )  # fmt: skip
 """What these are made from."""
 
@@ -117,11 +121,15 @@ def teach(pairs: pl.DataFrame, kinds: Sequence[str], rules: TaughtRules) -> Taug
 def _evidence(pairs: pl.DataFrame, kinds: Sequence[str]) -> _Matrix:
     """One row a pair, one column a kind of evidence; what is not known counts as what says nothing."""
     ratio, shared = pl.col("price_ratio"), pl.col("shared")
+    near = (1 - pl.col("picture_distance").cast(pl.Float64) / _UNLIKE).clip(0, 1)
     made = {
         "price_known": ratio.is_not_null(),
         "price_apart": -ratio.clip(1 / _FAR, 1).log(),
         "price_far": ratio < _NEAR,
         "differing": (shared - pl.col("agreeing")).clip(0, _MOST),
+        "resemblance": near,
+        "coloured_alike": near * pl.col("colour_overlap"),
+        "no_picture": pl.col("picture_distance").is_null(),
         "no_option": pl.col("options_agreeing") == 0,
         "options_open": pl.col("same_group") & (pl.col("varying") > pl.col("varying_agreeing")),
         **{kind: pl.col(kind).clip(0, _MOST) for kind in _COUNTED},
