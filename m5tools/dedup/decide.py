@@ -93,8 +93,8 @@ def _facts(policy: DecisionPolicy) -> pl.Expr:
 
 def decide(
     weighed: pl.DataFrame, chosen: pl.DataFrame, lessons: Mapping[str, Taught], rules: TaughtRules
-) -> pl.DataFrame:
-    """The edges among judged pairs.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The edges among judged pairs, and which pairs are apart.
 
     Args:
         weighed: what :func:`judged` found.
@@ -104,7 +104,7 @@ def decide(
 
     Returns:
         One row a pair and kind of evidence: product_a, product_b, relation, evidence, score, detail; sorted by product
-        ids and evidence.
+        ids and evidence. And product_a, product_b, relation: pairs that no chain may join in a cluster of the relation.
     """
     pair = ["product_a", "product_b"]
     told = weighed.join(chosen.with_columns(worded=True), on=pair, how="left", maintain_order="left")
@@ -130,7 +130,19 @@ def decide(
         .when(~once | other)
         .then("relation")
     )
-    return _edges(related.drop_nulls("relation"))
+    return _edges(related.drop_nulls("relation")), _apart(related.filter(pl.col("relation").is_null()), rules)
+
+
+def _apart(unrelated: pl.DataFrame, rules: TaughtRules) -> pl.DataFrame:
+    """Compared and found to differ: two products, or two families."""
+    pair = ["product_a", "product_b"]
+    unlikely = pl.col("product_chance") < rules.out
+    products = pl.col("optioned") | pl.col("other_brand") | ~pl.col("one_product") | unlikely
+    families = pl.col("other_brand") | ~pl.col("one_family") | (pl.col("family_chance") < rules.out)
+    return pl.concat(
+        unrelated.filter(differ.fill_null(False)).select(*pair, relation=pl.lit(relation.value))
+        for relation, differ in ((Relation.SAME_PRODUCT, products), (Relation.VARIANT, families))
+    )
 
 
 def _chances(told: pl.DataFrame, question: str, lessons: Mapping[str, Taught]) -> pl.Series:

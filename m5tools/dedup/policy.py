@@ -152,6 +152,7 @@ class TaughtRules(_Rules):
     chance: Share
     unsettled: Share
     doubt: Share
+    out: Share
 
 
 class VariantRules(_Rules):

@@ -39,6 +39,7 @@ _JUDGED: Final = "judged"
 _CHOSEN: Final = "chosen"
 _LESSONS: Final = "_taught.json"
 _EDGES: Final = "edges"
+_APART: Final = "apart"
 _PAIR: Final = ("product_a", "product_b")
 
 
@@ -168,7 +169,8 @@ class Dedup(Stage):
         grown = self._grown(work.dataset, "clusters")
         file = grown.beside(grown.latest, _LESSONS)
         lessons = {name: Taught(**taught) for name, taught in json.loads(file.read_text(encoding="utf-8")).items()}
-        edges = decide(told, taken, lessons, self.policy.taught)
+        edges, apart = decide(told, taken, lessons, self.policy.taught)
+        _write(work, f"{_APART}/{part_name(partition)}", apart)
         work.write("edges", grown.of("edges").part(partition), edges)
         _write(work, f"{_EDGES}/{part_name(partition)}", edges.select(*_PAIR, "relation", "score"))
         related = edges.unique(_PAIR)["relation"]
@@ -185,7 +187,7 @@ class Dedup(Stage):
         grown = {table: self._grown(work.dataset, table) for table in self.writes}
         base = _base(work)
         if base is None:
-            clusters, bridges = resolve(edges, products), no_bridges()
+            clusters, bridges = resolve(edges, products, self._apart(work, edges)), no_bridges()
         else:
             clusters, bridges = attach(edges, products, grown["clusters"].read(base))
         for table, rows in (("clusters", clusters), ("bridges", bridges)):
@@ -198,6 +200,13 @@ class Dedup(Stage):
         counted = clusters.unique(["relation", "cluster_id"])["relation"]
         counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
         return counts if base is None else {**counts, "bridges": bridges.height}
+
+    def _apart(self, work: Work, edges: pl.DataFrame) -> pl.DataFrame:
+        """Of the pairs that are apart those that a chain could join."""
+        linked = pl.concat([edges["row_a"], edges["row_b"]]).unique().implode()
+        apart = pl.scan_parquet(sorted((work.scratch / _APART).glob("[!.]*.parquet")), glob=False)
+        numbered = _numbered(apart, work).filter(pl.col("a").is_in(linked) & pl.col("b").is_in(linked))
+        return numbered.select("relation", row_a="a", row_b="b").collect().sort("relation", "row_a", "row_b")
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return Generations(dataset, table, [self.version, Compare.version, self.outside()])
