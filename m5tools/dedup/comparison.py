@@ -95,6 +95,7 @@ def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
         same_model=(pl.col("model") == pl.col("model_b")).fill_null(False),
         same_family=_same_family(),
         other_group=(pl.col("group") != pl.col("group_b")).fill_null(False) & (pl.col("source") == pl.col("source_b")),
+        one_group=pl.col("group").is_null() != pl.col("group_b").is_null(),
         other_category=(pl.col("category") != pl.col("category_b")).fill_null(False)
         & (pl.col("source") == pl.col("source_b")),
         reworded=(pl.col("words").list.set_difference("words_b").list.len() > 0)

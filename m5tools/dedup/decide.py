@@ -113,7 +113,7 @@ def decide(
     unsettled = pl.col("same_group") & ~pl.col("settled")
     likely = (product >= pl.when(unsettled).then(rules.unsettled).otherwise(rules.chance)).fill_null(False)
     same_product = pl.col("relation") == Relation.SAME_PRODUCT
-    other_family = (pl.col("relation") == Relation.VARIANT) & (family < rules.doubt).fill_null(False)
+    other_family = (pl.col("relation") == Relation.VARIANT) & (family < rules.unsettled).fill_null(False)
     other_product = same_product & ~pl.col("settled") & (product < rules.doubt).fill_null(False)
     told = told.with_columns(
         likely=likely,

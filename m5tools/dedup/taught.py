@@ -36,7 +36,7 @@ _MOST: Final = 5
 
 _SAID: Final = ("word_score", "letter_score", "whole_score", "contained", "agreement")
 _MAKERS: Final = ("shares_code", "same_family", "same_model", "other_model")
-_PLACED: Final = ("same_brand", "other_category")
+_PLACED: Final = ("same_brand", "other_category", "same_offerer")
 _SHOWN: Final = ("pictures", "recoloured", "clip", "sound")
 _COUNTED: Final = ("agreeing", "measures_differ", "options_agreeing")
 
@@ -45,11 +45,11 @@ FAMILY: Final = (
     "coloured_alike", "no_picture",
 )  # fmt: skip
 """Kinds of evidence for one family: not the groups and models that teach it."""
-PRODUCT: Final = (*FAMILY, *_MAKERS, "same_group", "options_open")
+PRODUCT: Final = (*FAMILY, *_MAKERS, "same_group", "one_group", "options_open")
 """Kinds of evidence for one product."""
 COLUMNS: Final = (
     *_SAID, *_MAKERS, *_PLACED, *_SHOWN, *_COUNTED, "same_group", "price_ratio", "shared", "varying", "varying_agreeing",
-    "picture_distance", "colour_overlap",
+    "picture_distance", "colour_overlap", "one_group",
 )  # fmt: skip
 """What these are made from."""
 

@@ -50,13 +50,16 @@ def measure(number: pl.Expr, unit: pl.Expr, policy: ComparePolicy) -> pl.Expr:
 
 
 def colour_values(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
-    """A plain colour as a list: the colour words in it and, where it says more, itself.
+    """A plain colour as a list: the colour words in it, those that are shades and, where it says more, itself.
 
-    So "brown" agrees with "dark brown", which differs from "light brown".
+    So "brown" agrees with "dark brown", which differs from "light brown"; "navy blue" is what "navy" and "blue" are.
     """
-    words = text.str.extract_all(_colours(policy, shortest_han=1)).list.eval(pl.element().replace(policy.colour_words))
-    whole = pl.when(~text.is_in(list(policy.colour_words)) | text.is_in(sorted(policy.shade_words))).then(text)
-    return words.list.concat(pl.concat_list(whole)).list.drop_nulls()
+    pattern = _colours(policy, shortest_han=1)
+    words = text.str.extract_all(pattern)
+    colours = words.list.eval(pl.element().replace(policy.colour_words))
+    shades = words.list.eval(pl.element().filter(pl.element().is_in(sorted(policy.shade_words))))
+    more = text.str.replace_all(pattern, "").str.contains(r"[\p{L}\p{N}]") | (words.list.len() == 0)
+    return colours.list.concat(shades).list.concat(pl.concat_list(pl.when(more).then(text))).list.drop_nulls()
 
 
 def _named(word: pl.Expr, policy: ComparePolicy) -> pl.Expr:
