@@ -113,7 +113,9 @@ def decide(
     unsettled = pl.col("same_group") & ~pl.col("settled")
     likely = (product >= pl.when(unsettled).then(rules.unsettled).otherwise(rules.chance)).fill_null(False)
     same_product = pl.col("relation") == Relation.SAME_PRODUCT
-    other_family = (pl.col("relation") == Relation.VARIANT) & (family < rules.unsettled).fill_null(False)
+    variants = pl.col("in_family") & (family >= rules.doubt)
+    other_family = pl.when("in_family").then(family < rules.doubt).otherwise(family < rules.unsettled)
+    other_family &= pl.col("relation") == Relation.VARIANT
     other_product = same_product & ~pl.col("settled") & (product < rules.doubt).fill_null(False)
     told = told.with_columns(
         likely=likely,
@@ -121,7 +123,7 @@ def decide(
         relation=pl.when(other_product & pl.col("same_group"))
         .then(pl.lit(Relation.VARIANT.value))
         .when(~(other_family | other_product).fill_null(False))
-        .then("relation"),
+        .then(pl.coalesce("relation", pl.when(variants).then(pl.lit(Relation.VARIANT.value)))),
     )
     once, other = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
     related = told.with_columns(
@@ -220,7 +222,7 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         .then(pl.lit(Relation.SAME_OFFER.value))
         .when(identified & ~pl.col("other_brand"))
         .then(pl.when(option_differs).then(variant).otherwise(same_product))
-        .when(in_family)
+        .when(in_family & (pl.col("likeness") >= policy.wording.threshold))
         .then(variant)
         .when(near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"))
         .then(variant)
@@ -233,16 +235,16 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
         settled=settled,
+        in_family=in_family,
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == variant)).then("relation"),
         open=pl.col("open").fill_null(False),
         alike=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer),
         optioned=option_differs & ~pl.col("other_brand") & ~pl.col("inside"),
         one_product=pl.when(identified).then(True).when(other_identifier).then(False),
-        one_family=pl.when(pl.col("same_group") | pl.col("same_family"))
-        .then(True)
-        .when(pl.col("other_group") | pl.col("other_model"))
-        .then(False),
+        # Groups alone teach: models and part numbers say of some pairs that they are of one family, of few that they
+        # are of two, and pairs that carry them are worded otherwise than those that do not.
+        one_family=pl.when("same_group").then(True).when("other_group").then(False),
         proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
         & ~pl.col("inside"),
     )

@@ -1,7 +1,7 @@
 """Table evidence: how far the attributes of two products agree, and what tells them apart.
 
 Facts are compared by name. Two sets of values *differ* when each holds one that the other lacks ("red, L" / "red, M");
-one that merely says more agrees, and so does a text that is the other with more words ("leather", "genuine leather"). Measures are compared in a common unit. A difference in an option (colour, size,
+one that merely says more agrees. A text that is the other with more words ("leather", "genuine leather") is neither. Measures are compared in a common unit. A difference in an option (colour, size,
 capacity …) is what separates variants; a difference in another measure only speaks against identity.
 """
 
@@ -22,6 +22,8 @@ FACTS = {
     "measured": pl.Boolean,
 }
 
+_FEW_WORDS = 3
+"""Of a value; a longer one is a list or a sentence, in which a word more may be another thing."""
 _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 """Scripts without spaces between words."""
 
@@ -139,7 +141,8 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
             & (pl.col("values_b").list.set_difference("values").list.len() > 0),
             option=pl.col("option") | pl.col("option_b"),
         )
-        .with_columns(differs=pl.col("differs") & ~_says_more())
+        .with_columns(more=pl.col("differs") & _says_more())
+        .with_columns(differs=pl.col("differs") & ~pl.col("more"))
     )
     differs, option = pl.col("differs"), pl.col("option")
     told = pl.concat_str(
@@ -150,8 +153,8 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         pl.col("values_b").list.join(", "),
     )
     summed = both.group_by("a", "b").agg(
-        shared=(~option).sum(),
-        agreeing=(~option & ~differs).sum(),
+        shared=(~option & ~pl.col("more")).sum(),
+        agreeing=(~option & ~differs & ~pl.col("more")).sum(),
         options_agreeing=(option & ~differs).sum(),
         options_differ=(option & differs).sum(),
         varying=pl.col("varying").max(),
@@ -197,4 +200,5 @@ def _says_more() -> pl.Expr:
     within = other.str.contains(one, literal=True) | one.str.contains(other, literal=True)
     wide = mine.str.contains(_WIDE) & theirs.str.contains(_WIDE)
     within |= wide & (theirs.str.contains(mine, literal=True) | mine.str.contains(theirs, literal=True))
-    return single & worded & within
+    short = pl.max_horizontal(mine.str.count_matches(" "), theirs.str.count_matches(" ")) < _FEW_WORDS
+    return single & worded & within & short
