@@ -198,6 +198,7 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     supported |= (pl.col("pictures") + pl.col("recoloured")) > 0
     scored_near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement)
     near = scored_near & (supported | pl.col("same_words").fill_null(False)) & ~pl.col("other_brand")
+    elsewhere = pl.col("other_model") | pl.col("other_category") | pl.col("other_group")
     item_of_options = pl.col("same_offerer") & pl.col("one_lists_options")
     against = (pl.col("measures_differ") > 0) | pl.col("other_gtin") | pl.col("other_part") | pl.col("other_model")
     alike_text = (
@@ -205,7 +206,7 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         & (pl.col("agreement") >= policy.variant.table).fill_null(True)
         & ~pl.col("other_brand")
         & ~pl.col("other_code")
-        & ~pl.col("other_model")
+        & ~elsewhere
     )
     other_identifier = pl.col("other_gtin") | pl.col("other_part")
     in_family = pl.col("same_family") & (option_differs | other_identifier) & ~pl.col("other_brand")
@@ -224,7 +225,7 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         .then(pl.when(option_differs).then(variant).otherwise(same_product))
         .when(in_family & (pl.col("likeness") >= policy.wording.threshold))
         .then(variant)
-        .when(near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"))
+        .when(near & (option_differs | (item_of_options & ~against)) & ~elsewhere)
         .then(variant)
         .when(near & ~against & ~pl.col("same_group"))
         .then(same_product)

@@ -60,7 +60,7 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
 
 def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
     """What each product's table and title tell of it, as numbers: of a brand, since "red" says little and a brand's red
-    things are few. Names are left out, for shops call one thing by many; so are the brand and the model, which are keys
+    things are few; none where no brand is known. Names are left out, for shops call one thing by many; so are the brand and the model, which are keys
     of their own.
 
     Args:
@@ -73,10 +73,10 @@ def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
     said = (
         facts.select("row", value="values")
         .explode("value")
-        .join(products.select("row", "brand", "model"), on="row")
+        .join(products.select("row", "brand", "model").drop_nulls("brand"), on="row")
         .filter(*((pl.col("value") != pl.col(known)).fill_null(True) for known in ("brand", "model")))
         .group_by("row")
-        .agg(told=pl.concat_str(pl.col("brand").fill_null(""), "value", separator=_OF))
+        .agg(told=pl.concat_str("brand", "value", separator=_OF))
     )
     told = products.select("row").join(said, on="row", how="left", maintain_order="left")["told"]
     return _hashed(told).alias(VALUES)
