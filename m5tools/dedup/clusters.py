@@ -55,7 +55,9 @@ def _refused(linked: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     ends = linked.select("row_a", "row_b", "relation")
     for side in ("row_a", "row_b"):
         ends = ends.join(labels.rename({"row": side, "label": f"label_of_{side}"}), on=side, how="left")
-    return ends.filter(pl.col("label_of_row_a").ne_missing(pl.col("label_of_row_b")) | pl.col("label_of_row_a").is_null())
+    return ends.filter(
+        pl.col("label_of_row_a").ne_missing(pl.col("label_of_row_b")) | pl.col("label_of_row_a").is_null()
+    )
 
 
 def strength_of(edges: pl.DataFrame) -> pl.DataFrame:

@@ -83,7 +83,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared")
 
     config: CompareConfig

@@ -91,9 +91,9 @@ def _products(
 ) -> pl.DataFrame:
     """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, codes, brand, gtin, mpn,
     model, declared, own_codes, group, category, origin, once, price, currency, content_hash, table_key, media_key,
-    table_pairs, modalities, files, description_chars, whole. `whole` is everything said in words, `origin` is the source
-    as a number, `once` whether it lists each product once, `declared` the codes that it gives as its model or part
-    number, `own_codes` these and those of its title, `category` its place in the tree of its source."""
+    table_pairs, modalities, files, description_chars, whole. `whole` is everything said in words, `origin` is the
+    source as a number, `once` whether it lists each product once, `declared` the codes that it gives as its model or
+    part number, `own_codes` these and those of its title, `category` its place in the tree of its source."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )

@@ -4,7 +4,8 @@ It reads no text and no signal, only what `compare` laid side by side, so other 
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`; the products, numbered) →
 `judge` (a unit per partition: what the rules make of each pair) → `rivals` (one unit: which of several alike products
-is the one) → `teach` (one unit: what agreement is worth, by the pairs that identifiers decide) → `decide` (a unit per partition: edges) → `clusters` (one unit).
+is the one) → `teach` (one unit: what agreement is worth, by the pairs that identifiers decide) → `decide` (a unit per
+partition: edges) → `clusters` (one unit).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
 
     config: DedupConfig
@@ -160,7 +161,6 @@ class Dedup(Stage):
                     lessons[name] = asdict(taught)
         work.write_note(file, lessons)
         return counts
-        return {}
 
     def _decide(self, work: Work, partition: int) -> Counts:
         told, taken = (

@@ -1,8 +1,9 @@
 """Table evidence: how far the attributes of two products agree, and what tells them apart.
 
 Facts are compared by name. Two sets of values *differ* when each holds one that the other lacks ("red, L" / "red, M");
-one that merely says more agrees. A text that is the other with more words ("leather", "genuine leather") is neither. Measures are compared in a common unit. A difference in an option (colour, size,
-capacity …) is what separates variants; a difference in another measure only speaks against identity.
+one that merely says more agrees. A text that is the other with a word more ("leather", "genuine leather") does neither.
+Measures are compared in a common unit. A difference in an option (colour, size, capacity …) is what separates variants;
+a difference in another measure only speaks against identity.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def varying_options(options: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_varying(facts: pl.DataFrame, varying: pl.DataFrame) -> pl.DataFrame:
-    """Facts with `varies` (the products of the own item group differ in it) and `varying` (in how many options they do).
+    """Facts with `varies` (the products of the own item group differ in it) and `varying` (in how many they differ).
 
     Args:
         facts: with `group`, which the result has not.
@@ -181,7 +182,13 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             pl.col(
-                "shared", "agreeing", "options_agreeing", "options_differ", "varying", "varying_agreeing", "measures_differ"
+                "shared",
+                "agreeing",
+                "options_agreeing",
+                "options_differ",
+                "varying",
+                "varying_agreeing",
+                "measures_differ",
             ).fill_null(0),
             pl.col("difference").fill_null(""),
         )

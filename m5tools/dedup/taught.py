@@ -41,15 +41,15 @@ _SHOWN: Final = ("pictures", "recoloured", "clip", "sound")
 _COUNTED: Final = ("agreeing", "measures_differ", "options_agreeing")
 
 FAMILY: Final = (
-    *_SAID, *_PLACED, *_SHOWN, *_COUNTED, "differing", "no_option", "price_known", "price_apart", "price_far", "resemblance",
-    "coloured_alike", "no_picture",
+    *_SAID, *_PLACED, *_SHOWN, *_COUNTED, "differing", "no_option", "price_known", "price_apart", "price_far",
+    "resemblance", "coloured_alike", "no_picture",
 )  # fmt: skip
 """Kinds of evidence for one family: not the groups and models that teach it."""
 PRODUCT: Final = (*FAMILY, *_MAKERS, "same_group", "one_group", "options_open")
 """Kinds of evidence for one product."""
 COLUMNS: Final = (
-    *_SAID, *_MAKERS, *_PLACED, *_SHOWN, *_COUNTED, "same_group", "price_ratio", "shared", "varying", "varying_agreeing",
-    "picture_distance", "colour_overlap", "one_group",
+    *_SAID, *_MAKERS, *_PLACED, *_SHOWN, *_COUNTED, "same_group", "price_ratio", "shared", "varying",
+    "varying_agreeing", "picture_distance", "colour_overlap", "one_group",
 )  # fmt: skip
 """What these are made from."""
 

@@ -60,8 +60,8 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
 
 def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
     """What each product's table and title tell of it, as numbers: of a brand, since "red" says little and a brand's red
-    things are few; none where no brand is known. Names are left out, for shops call one thing by many; so are the brand and the model, which are keys
-    of their own.
+    things are few; none where no brand is known. Names are left out, for shops call one thing by many; so are the brand
+    and the model, which are keys of their own.
 
     Args:
         products: columns row, brand, model; sorted by row.

@@ -35,7 +35,8 @@ def test_near_prices_and_agreeing_facts_are_found_to_tell() -> None:
     likely = (taught.chances(unseen) >= 0.5).to_numpy()
     assert (likely == unseen["decided"].to_numpy()).mean() > 0.8
     worth = dict(zip(taught.kinds, taught.weights[1:], strict=True))
-    assert worth["agreeing"] > 0.2 and worth["price_apart"] < 0 and worth["differing"] < 0
+    assert worth["agreeing"] > 0.2
+    assert max(worth["price_apart"], worth["differing"]) < 0
     assert abs(worth["clip"]) < 1e-6, "what never varies is worth nothing"
 
 
@@ -43,7 +44,7 @@ def test_a_price_that_nobody_tells_says_nothing() -> None:
     taught = teach(_pairs(2000), PRODUCT, RULES)
     assert taught is not None
     pairs = _pairs(40).with_columns(price_ratio=pl.lit(None, pl.Float64))
-    assert taught.chances(pairs).is_between(0, 1).all() and taught.chances(pairs).null_count() == 0
+    assert taught.chances(pairs).is_between(0, 1).sum() == pairs.height
 
 
 @pytest.mark.parametrize("kind", [True, False])
@@ -60,5 +61,6 @@ def test_groups_and_models_are_no_evidence_for_what_they_teach() -> None:
 def test_the_order_of_pairs_changes_no_chance() -> None:
     pairs = _pairs(1000)
     one, other = (teach(rows, PRODUCT, RULES) for rows in (pairs, pairs.reverse()))
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     assert (one.chances(pairs) - other.chances(pairs)).abs().max() <= 1e-4  # type: ignore[operator]
