@@ -78,6 +78,10 @@ class Generations:
         covered = {crawl: stages[f"ingest/{crawl}"]["fingerprint"] for crawl in crawls}
         return self._folder(crawls[-1]) / NOTE, {"terms": _digest(self.terms), "crawls": covered}
 
+    def beside(self, generation: str, name: str) -> Path:
+        """A file beside the parts of a generation."""
+        return self._folder(generation) / name
+
     def part(self, partition: int) -> str:
         """The name of a part of the latest generation."""
         return f"{self.latest}/{part_name(partition)}"

@@ -23,7 +23,7 @@ from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _KEYS: Final = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "model", "table_key",
+    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "own_codes", "table_key",
     "media_key", "table_pairs",
 )  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 Clusters nest: a same-product cluster takes in the re-listed offers of its products, a variant cluster takes in both, so
 "one product a cluster" means what it says at every level. A chain A~B~C may join what must stay apart, two GTINs in one
-product, say. Such components are built again from the strongest edge down, and an edge that would join what is apart
-is left out.
+product, say, or two products that were compared and found to differ. Such components are built again from the strongest
+edge down, and an edge that would join what is apart is left out; one that makes no product makes no variant either.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _FINENESS = 2**20
 """Steps of a score between 0 and 1."""
 
 
-def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+def resolve(edges: pl.DataFrame, products: pl.DataFrame, apart: pl.DataFrame | None = None) -> pl.DataFrame:
     """The clusters of all three relations.
 
     Args:
         edges: columns row_a, row_b, relation, score.
+        apart: columns row_a, row_b, relation: pairs that no cluster of that relation may hold both of.
         products: columns row, product_id, source, once, gtin, group, modalities, table_pairs, files, description_chars;
             sorted by row.
 
@@ -42,9 +43,21 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     found = []
     for relation, levels in LEVELS.items():
         linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
-        labels = components(linked, names_of(products, relation), apart_of(strength, relation))
+        labels = components(linked, names_of(products, relation), apart_of(strength, relation, apart))
         found.append(clusters_of(relation, labels, products))
+        refused = _refused(linked, labels)
+        strength = strength.join(refused, on=["row_a", "row_b", "relation"], how="anti", maintain_order="left")
     return pl.concat(found)
+
+
+def _refused(linked: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """The edges that components left out."""
+    ends = linked.select("row_a", "row_b", "relation")
+    for side in ("row_a", "row_b"):
+        ends = ends.join(labels.rename({"row": side, "label": f"label_of_{side}"}), on=side, how="left")
+    return ends.filter(
+        pl.col("label_of_row_a").ne_missing(pl.col("label_of_row_b")) | pl.col("label_of_row_a").is_null()
+    )
 
 
 def strength_of(edges: pl.DataFrame) -> pl.DataFrame:
@@ -54,10 +67,11 @@ def strength_of(edges: pl.DataFrame) -> pl.DataFrame:
     return edges.group_by("row_a", "row_b", "relation").agg(score)
 
 
-def apart_of(strength: pl.DataFrame, relation: Relation) -> pl.DataFrame:
-    """The pairs that no cluster of a relation may hold both of: variants are not one product."""
-    variants = strength.filter(pl.col("relation") == Relation.VARIANT)
-    return variants if relation is Relation.SAME_PRODUCT else variants.clear()
+def apart_of(strength: pl.DataFrame, relation: Relation, apart: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The pairs that no cluster of a relation may hold both of: variants are not one product, and what is `apart`."""
+    variants = strength.filter(pl.col("relation") == Relation.VARIANT).select("row_a", "row_b")
+    found = variants if relation is Relation.SAME_PRODUCT else variants.clear()
+    return found if apart is None else pl.concat([found, apart.filter(relation=relation.value).select(found.columns)])
 
 
 def names_of(products: pl.DataFrame, relation: Relation) -> pl.DataFrame:

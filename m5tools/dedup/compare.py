@@ -3,7 +3,8 @@
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
 partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
 :mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
-`vocabulary` (one unit: in how many titles each word stands) → `keys` (a unit per partition: the rarest words of
+`vocabulary` (one unit: in how many titles each word stands, and in which options the
+products of an item group differ) → `keys` (a unit per partition: the rarest words of
 titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) →
 `nearest` (a unit per partition: of those by rare words the ones that share the most) → `recall` (a unit per partition:
 what is stored of old products that stand in some pair) → `compare` (a unit per partition: all evidence about its
@@ -17,7 +18,7 @@ are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
@@ -28,16 +29,18 @@ from m5tools.dataset import Dataset, Manifest
 from m5tools.dedup import vectors
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
-from m5tools.dedup.gathering import Ground, gather_partition, list_files, recall_partition
+from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
 from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, listing_once
 from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
+from m5tools.dedup.resemblance import RESEMBLANCE, resemblance
 from m5tools.dedup.shown import FILES, in_common
 from m5tools.dedup.sides import facts_of
-from m5tools.dedup.sought import TITLES, VOCABULARIES, index_terms
+from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
+from m5tools.dedup.table import varying_options, with_varying
 from m5tools.dedup.text import description_bands, title_bands
-from m5tools.dedup.tokens import TITLE_WORDS, sets_of
+from m5tools.dedup.tokens import sets_of
 from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
@@ -47,6 +50,7 @@ from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
+_VARYING = "varying"
 
 
 class CompareConfig(StageConfig):
@@ -60,7 +64,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
 
     config: CompareConfig
@@ -152,12 +156,16 @@ class Compare(Stage):
             found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
             gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
         work.write("word_counts", grown.part(0), pl.concat(found))
+        gathered.write(_VARYING, "all", varying_options(options_of_groups(work, gathered)))
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        words = pl.read_parquet(gathered.part("title_words", partition))[TITLE_WORDS]
+        words = pl.read_parquet(gathered.part("rare_sets", partition))
         sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"])
-        keyed = rare_keys(sets_of(words), self._vocabulary(gathered, "words"), self.policy)
+        keyed = pl.concat(
+            rare_keys(sets_of(words[VOCABULARIES[kind]]), self._vocabulary(gathered, kind), self.policy, i)
+            for i, kind in enumerate(RARE)
+        )
         keyed = keyed.join(sources, on="row", maintain_order="left")
         for i in range(SLICES):
             gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
@@ -188,14 +196,17 @@ class Compare(Stage):
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
         sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = in_common(gathered.scratch / "pairs", ours)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, kind) for kind in VOCABULARIES))
+        shown = _with_resemblance(shown, pairs, rows, gathered)
+        vocabularies = Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
         if self.policy.embedding:
             known = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
             cosines = vectors.similarity(known, pairs["a"], pairs["b"])
         else:
             cosines = vectors.no_similarity(pairs.height)
         told = pairs.with_columns(cosines)
-        compared = comparisons(told, sides.drop("facts"), facts_of(sides), shown, vocabularies, self.policy)
+        facts = facts_of(sides).join(sides.select("row", "group"), on="row", how="left", maintain_order="left")
+        facts = with_varying(facts, pl.read_parquet(gathered.files(_VARYING), glob=False))
+        compared = comparisons(told, sides.drop("facts"), facts, shown, vocabularies, self.policy)
         work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
         return {"pairs": pairs.height}
 
@@ -219,6 +230,14 @@ class Compare(Stage):
         text = self.policy.text
         titles = [f"title_{i}" for i in range(title_bands(text).count)]
         return titles + [f"description_{i}" for i in range(description_bands(text).count)]
+
+
+def _with_resemblance(shown: pl.DataFrame, pairs: pl.DataFrame, rows: pl.Series, gathered: Gathered) -> pl.DataFrame:
+    """What pairs show in common, and how near the pictures of the others are."""
+    if not gathered.files("pictures"):
+        return shown.join(pl.DataFrame(schema=RESEMBLANCE), on=["a", "b"], how="left")
+    pictures = gathered.scan("pictures").filter(pl.col("row").is_in(rows.implode())).collect()
+    return shown.join(resemblance(pairs, pictures), on=["a", "b"], how="full", coalesce=True).sort("a", "b")
 
 
 def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:

@@ -17,13 +17,14 @@ from m5tools.dedup.likeness import Vocabularies, likenesses, title_cosines
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.shingles import U32, ShingleSets, jaccard, ones, overlap
 from m5tools.dedup.table import compare
-from m5tools.dedup.tokens import DESCRIPTION, STEM, STEM_CODES, STEM_NUMBERED, STEM_WORDS, sets_of
+from m5tools.dedup.tokens import DECLARED, DESCRIPTION, OWN_CODES, STEM, STEM_CODES, STEM_NUMBERED, STEM_WORDS, sets_of
 
 _SHOWN: Final = ("pictures", "recoloured", "grey", "clip", "sound")
+_RESEMBLING: Final = ("picture_distance", "colour_overlap")
 _PARTS: Final = ("title", "description", "table_key", "media_key")
 _ASKED: Final = (
-    "product_id", "source", "offerer", "title", "description", "brand", "gtin", "mpn", "part", "named", "group",
-    "content_hash", "table_key", "media_key",
+    "product_id", "source", "offerer", "title", "description", "brand", "gtin", "mpn", "model", "part", "named",
+    "group", "category", "content_hash", "table_key", "media_key",
 )  # fmt: skip
 
 
@@ -49,12 +50,13 @@ def comparisons(
         One row for each pair in which something speaks, with the columns of the table `comparisons`.
     """
     seen = _flagged(_side_by_side(pairs, products, facts, shown, policy))
+    seen = seen.with_columns(_same_family(seen, products))
     titles = title_cosines(products, *_places(seen), vocabularies)
     seen = pl.concat([seen, titles], how="horizontal").filter(_speaks(policy))
     a, b = _places(seen)
     alike = likenesses(products, a, b, vocabularies, policy)
     told = pl.concat([seen, alike, _texts(products, a, b)], how="horizontal")
-    told = told.with_columns(shared_code=pl.col("common_code") | pl.col("same_model"))
+    told = told.with_columns(shared_code=pl.col("common_code") | pl.col("same_named"))
     return told.select(schema.law("comparisons").names)
 
 
@@ -62,7 +64,7 @@ def _speaks(policy: ComparePolicy) -> pl.Expr:
     """Whether anything at all speaks for a pair. Many are candidates by a rare word that means nothing: most of what is
     asked of a pair is asked of the others only."""
     worded = pl.col("word_score") + pl.col("letter_score") >= policy.rare_words.titles_alike
-    named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_model")
+    named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_named", "same_family")
     near = pl.col("embedding_score") >= (policy.embedding.similarity if policy.embedding else 1)
     agreeing = pl.col("agreeing") + pl.col("options_agreeing") + pl.col("values_agreeing").fill_null(0) > 0
     return (
@@ -83,7 +85,7 @@ def _side_by_side(
     told = products.select(_ASKED)
     tables = (
         compare(pairs, facts)
-        .join(shown.select("a", "b", *_SHOWN), on=["a", "b"], how="left", maintain_order="left")
+        .join(shown.select("a", "b", *_SHOWN, *_RESEMBLING), on=["a", "b"], how="left", maintain_order="left")
         .with_columns(pl.col(_SHOWN).fill_null(0))
     )
     a, b = (_place(products["row"], pairs[side]) for side in ("a", "b"))
@@ -141,9 +143,15 @@ def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
         other_part=(pl.col("part") != pl.col("part_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
         other_brand=_other_brand(seen),
         other_model=(pl.col("named") != pl.col("named_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
-        same_model=(pl.col("named") == pl.col("named_b")).fill_null(False),
+        same_named=(pl.col("named") == pl.col("named_b")).fill_null(False),
+        same_model=(pl.col("model") == pl.col("model_b")).fill_null(False),
         equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
         same_offerer=pl.col("offerer") == pl.col("offerer_b"),
+        same_brand=(pl.col("brand") == pl.col("brand_b")).fill_null(False),
+        other_group=(pl.col("group") != pl.col("group_b")).fill_null(False) & (pl.col("source") == pl.col("source_b")),
+        one_group=pl.col("group").is_null() != pl.col("group_b").is_null(),
+        other_category=(pl.col("category") != pl.col("category_b")).fill_null(False)
+        & (pl.col("source") == pl.col("source_b")),
         same_content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
         same_delivery=pl.col("content_hash") == pl.col("content_hash_b"),
         says_something=pl.col("title").is_not_null() | pl.col("description").is_not_null(),
@@ -157,6 +165,15 @@ def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
         product_b=pl.col("product_id_b"),
         source_a=pl.col("source"),
     )
+
+
+def _same_family(seen: pl.DataFrame, products: pl.DataFrame) -> pl.Series:
+    """One brand, and a code that one side gives as its model or part number is the other's too."""
+    found = seen["same_brand"].to_numpy().copy()
+    a, b = (places[found] for places in _places(seen))
+    declared, own = (ones(sets_of(products[name])) for name in (DECLARED, OWN_CODES))
+    found[found] = (overlap(declared, own, a, b) > 0) | (overlap(own, declared, a, b) > 0)
+    return pl.Series("same_family", found)
 
 
 def _other_brand(seen: pl.DataFrame) -> pl.Series:

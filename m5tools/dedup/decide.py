@@ -5,29 +5,33 @@ In this order, the first that holds:
 1. one item group and a differing option            → variant, before any identifier is believed
 2. one offerer and equal content                     → same_offer
 3. equal GTIN, or brand and part number              → same_product; variant when an option differs
-4. a weighted score of title, description, table and pictures that passes the threshold; where texts are all there is,
+4. one brand and model code, other option or identifier, wording alike → variant
+5. a weighted score of title, description, table and pictures that passes the threshold; where texts are all there is,
    the titles hold the same words as well
                                                      → variant when an option differs, or where one shop lists options
                                                        on one side only (an item and its variant); nothing when a
                                                        measure, brand or identifier speaks against it; same_product
                                                        otherwise
-5. one item group and all options agree              → same_product
-6. near-equal titles with a differing option         → variant
-7. one item group                                    → variant
+6. one item group and the options agree in which it differs → same_product
+7. near-equal titles with a differing option         → variant
+8. one item group                                    → variant
 
-Missing values count neither for nor against.
+Then wording speaks (:mod:`m5tools.dedup.rivals`), and where identifiers and groups are many, what they teach of pairs
+that have none (:mod:`m5tools.dedup.taught`): both may relate a pair, the latter may also undo a rule. Missing values
+count neither for nor against.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.policy import DecisionPolicy
+from m5tools.dedup.policy import DecisionPolicy, TaughtRules
+from m5tools.dedup.taught import FAMILY, PRODUCT, Question, Taught
 from m5tools.vocabulary import Relation
 
 
@@ -38,15 +42,27 @@ class Rule(StrEnum):
     CONTENT = "one seller, and equal content"
     IDENTIFIER_AND_OPTION = "one identifier, and an option differs"
     IDENTIFIER = "one identifier"
+    FAMILY_AND_OPTION = "one brand and model code, and an option or identifier differs"
     SCORE_AND_OPTION = "title, table and media score high enough, and an option differs or stands on one side only"
     SCORE = "title, table and media score high enough"
-    GROUP_AND_OPTIONS_AGREE = "one item group, and all options agree"
+    GROUP_AND_OPTIONS_AGREE = "one item group, and all options agree in which the group differs"
     TITLES_AND_OPTION = "near-equal titles, and an option differs"
     GROUP = "one item group"
+    WORDING = "wording of two sellers"
+    LIKELY = "likely one product, as pairs with identifiers teach"
+    UNLIKELY = "one item group, and unlikely one product, as pairs with identifiers teach"
+    LIKELY_FAMILY = "one brand and model code, and likely variants, as item groups teach"
 
 
 _TITLES_SHARE: Final = 0.1
 """Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
+
+QUESTIONS: Final = {
+    "product": Question(pl.col("alike"), pl.col("one_product"), PRODUCT),
+    "family": Question(pl.col("optioned"), pl.col("one_family"), FAMILY),
+}
+"""What decided pairs teach: of those without a differing option whether they are one product, of those with one whether
+they are of one family."""
 
 
 def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) -> pl.DataFrame:
@@ -102,28 +118,95 @@ def _facts(policy: DecisionPolicy) -> pl.Expr:
     return weights.fact * agreeing.cast(pl.Float32) - weights.fact_conflict * differing.cast(pl.Float32)
 
 
-def decide(weighed: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """The edges among judged pairs.
+def decided(
+    weighed: pl.DataFrame, worded: pl.DataFrame, lessons: Mapping[str, Taught], rules: TaughtRules
+) -> pl.DataFrame:
+    """What judged pairs are, when wording and what was taught have spoken too.
 
     Args:
         weighed: what :func:`judged` found.
-        chosen: columns product_a, product_b: those that are one product by wording.
+        worded: columns product_a, product_b: those that are one product by wording.
+        lessons: what was taught of the `QUESTIONS`; where nothing was, the rules and the wording stand.
+        rules: how likely a pair must be.
 
     Returns:
-        One row a pair and kind of evidence: product_a, product_b, relation, evidence, score, detail; sorted by product
-        ids and evidence.
+        The same rows; `relation` is final and `rule` says what made it, `worded`, `likely` (one product by what was
+        taught), and `product_chance` and `family_chance` (null where nobody can say).
     """
     pair = ["product_a", "product_b"]
-    told = weighed.join(chosen.with_columns(chosen=True), on=pair, how="left", maintain_order="left")
-    told = told.with_columns(pl.col("chosen").fill_null(False))
-    once, other = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
-    related = told.with_columns(
-        relation=pl.when("chosen")
-        .then(pl.coalesce(pl.when(~other).then("relation"), pl.lit(Relation.SAME_PRODUCT.value)))
-        .when(~once | other)
-        .then("relation")
+    told = weighed.join(worded.with_columns(worded=True), on=pair, how="left", maintain_order="left")
+    told = told.with_columns(pl.col("worded").fill_null(False), *(_chances(told, ask, lessons) for ask in QUESTIONS))
+    product, family = (pl.col(f"{name}_chance") for name in QUESTIONS)
+    unsettled = pl.col("same_group") & ~pl.col("settled")
+    likely = (product >= pl.when(unsettled).then(rules.unsettled).otherwise(rules.chance)).fill_null(False)
+    other_family = pl.when("in_family").then(family < rules.doubt).otherwise(family < rules.unsettled)
+    other_family &= pl.col("relation") == Relation.VARIANT
+    other_product = (pl.col("relation") == Relation.SAME_PRODUCT) & ~pl.col("settled")
+    other_product &= (product < rules.doubt).fill_null(False)
+    variants = pl.col("relation").is_null() & pl.col("in_family") & (family >= rules.doubt)
+    told = told.with_columns(
+        likely=likely,
+        **_first_of(
+            [
+                (Rule.UNLIKELY, Relation.VARIANT, other_product & pl.col("same_group")),
+                (None, None, (other_family | other_product).fill_null(False)),
+                (Rule.LIKELY_FAMILY, Relation.VARIANT, variants),
+            ],
+            pl.col("relation"),
+            pl.col("rule"),
+        ),
     )
-    return evidence(related.drop_nulls("relation"))
+    once, is_variant = pl.col("once") & pl.col("once_b"), pl.col("relation") == Relation.VARIANT
+    joins = is_variant | pl.col("relation").is_null()
+    one = _first_of(
+        [
+            (Rule.WORDING, Relation.SAME_PRODUCT, pl.col("worded") & joins),
+            (Rule.LIKELY, Relation.SAME_PRODUCT, pl.col("likely") & joins),
+            (None, None, once & ~pl.col("worded") & ~pl.col("likely") & ~is_variant),
+        ],
+        pl.col("relation"),
+        pl.col("rule"),
+    )
+    return told.with_columns(**one)
+
+
+def _first_of(
+    cases: Sequence[tuple[Rule | None, Relation | None, pl.Expr]], relation: pl.Expr, rule: pl.Expr
+) -> dict[str, pl.Expr]:
+    """Relation and name of the first rule that holds; where none does, those given."""
+    for name, found, holds in reversed(cases):
+        rule = pl.when(holds).then(pl.lit(name and name.value, pl.String)).otherwise(rule)
+        relation = pl.when(holds).then(pl.lit(found and found.value, pl.String)).otherwise(relation)
+    return {"relation": relation, "rule": rule}
+
+
+def apart(unrelated: pl.DataFrame, rules: TaughtRules) -> pl.DataFrame:
+    """Which pairs were compared and found to differ: two products, or two families.
+
+    Args:
+        unrelated: of what :func:`decided` found, the pairs without a relation.
+        rules: how unlikely a pair must be.
+
+    Returns:
+        product_a, product_b, relation: pairs that no chain may join in a cluster of the relation.
+    """
+    pair = ["product_a", "product_b"]
+    unlikely = pl.col("product_chance") < rules.out
+    products = pl.col("optioned") | pl.col("other_brand") | ~pl.col("one_product") | unlikely
+    families = pl.col("other_brand") | ~pl.col("one_family") | (pl.col("family_chance") < rules.out)
+    return pl.concat(
+        unrelated.filter(differ.fill_null(False)).select(*pair, relation=pl.lit(relation.value))
+        for relation, differ in ((Relation.SAME_PRODUCT, products), (Relation.VARIANT, families))
+    )
+
+
+def _chances(told: pl.DataFrame, question: str, lessons: Mapping[str, Taught]) -> pl.Series:
+    """How likely the pairs that no identifier decides are one product, or one family; null where nobody can say."""
+    name = f"{question}_chance"
+    if question not in lessons:
+        return pl.Series(name, [None] * told.height, dtype=pl.Float64)
+    asked = told.select(QUESTIONS[question].asked & QUESTIONS[question].decided.is_null()).to_series()
+    return lessons[question].chances(told).alias(name).set(~asked, None)
 
 
 def _scored(told: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
@@ -168,6 +251,7 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     supported |= (pl.col("pictures") + pl.col("recoloured")) > 0
     scored_near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement)
     near = scored_near & (supported | pl.col("same_words").fill_null(False)) & ~pl.col("other_brand")
+    elsewhere = pl.col("other_model") | pl.col("other_category") | pl.col("other_group")
     item_of_options = pl.col("same_offerer") & pl.col("one_lists_options")
     against = (pl.col("measures_differ") > 0) | pl.col("other_gtin") | pl.col("other_part") | pl.col("other_model")
     alike_text = (
@@ -175,42 +259,58 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         & (pl.col("agreement") >= policy.variant.table).fill_null(True)
         & ~pl.col("other_brand")
         & ~pl.col("other_code")
-        & ~pl.col("other_model")
+        & ~elsewhere
     )
+    other_identifier = pl.col("other_gtin") | pl.col("other_part")
+    in_family = pl.col("same_family") & (option_differs | other_identifier) & ~pl.col("other_brand")
+    in_family &= ~pl.col("other_model") & ~pl.col("other_category")
+    settled = (pl.col("varying") > 0) & (pl.col("varying_agreeing") == pl.col("varying"))
+    alike = (pl.col("varying") == 0) & (pl.col("option_agreement") == 1) & (pl.col("measures_differ") == 0)
     inside = pl.col("once") & pl.col("once_b") & (pl.col("source_a") == pl.col("source_b"))
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
-    related = {
-        Rule.GROUP_AND_OPTION: (Relation.VARIANT, pl.col("same_group") & option_differs),
-        Rule.CONTENT: (Relation.SAME_OFFER, same_offer),
-        Rule.IDENTIFIER_AND_OPTION: (Relation.VARIANT, identified & ~pl.col("other_brand") & option_differs),
-        Rule.IDENTIFIER: (Relation.SAME_PRODUCT, identified & ~pl.col("other_brand")),
-        Rule.SCORE_AND_OPTION: (
-            Relation.VARIANT,
-            near & (option_differs | (item_of_options & ~against)) & ~pl.col("other_model"),
-        ),
-        Rule.SCORE: (Relation.SAME_PRODUCT, near & ~against),
-        Rule.GROUP_AND_OPTIONS_AGREE: (
-            Relation.SAME_PRODUCT,
-            pl.col("same_group") & (pl.col("option_agreement") == 1) & ~against,
-        ),
-        Rule.TITLES_AND_OPTION: (Relation.VARIANT, alike_text & option_differs),
-        Rule.GROUP: (Relation.VARIANT, pl.col("same_group")),
-    }
-    rule, relation = pl.lit(None, pl.String), pl.lit(None, pl.String)
-    for name, (found, holds) in reversed(related.items()):
-        rule = pl.when(holds).then(pl.lit(name.value)).otherwise(rule)
-        relation = pl.when(holds).then(pl.lit(found.value)).otherwise(relation)
+    nothing = pl.lit(None, pl.String)
+    first = _first_of(
+        [
+            (Rule.GROUP_AND_OPTION, Relation.VARIANT, pl.col("same_group") & option_differs),
+            (Rule.CONTENT, Relation.SAME_OFFER, same_offer),
+            (Rule.IDENTIFIER_AND_OPTION, Relation.VARIANT, identified & ~pl.col("other_brand") & option_differs),
+            (Rule.IDENTIFIER, Relation.SAME_PRODUCT, identified & ~pl.col("other_brand")),
+            (Rule.FAMILY_AND_OPTION, Relation.VARIANT, in_family & (pl.col("likeness") >= policy.wording.threshold)),
+            (
+                Rule.SCORE_AND_OPTION,
+                Relation.VARIANT,
+                near & (option_differs | (item_of_options & ~against)) & ~elsewhere,
+            ),
+            (Rule.SCORE, Relation.SAME_PRODUCT, near & ~against & ~pl.col("same_group")),
+            (
+                Rule.GROUP_AND_OPTIONS_AGREE,
+                Relation.SAME_PRODUCT,
+                pl.col("same_group") & (settled | alike) & ~other_identifier & ~pl.col("other_model"),
+            ),
+            (Rule.TITLES_AND_OPTION, Relation.VARIANT, alike_text & option_differs),
+            (Rule.GROUP, Relation.VARIANT, pl.col("same_group")),
+        ],
+        nothing,
+        nothing,
+    )
     return scored.with_columns(
-        rule=rule,
-        relation=relation,
+        **first,
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
         supported=supported.fill_null(False),
         measures_or_identifiers_differ=against,
         option_differs=option_differs,
+        settled=settled,
+        in_family=in_family,
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == Relation.VARIANT.value)).then("relation"),
         open=pl.col("open").fill_null(False),
+        alike=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer),
+        optioned=option_differs & ~pl.col("other_brand") & ~pl.col("inside"),
+        one_product=pl.when(identified).then(True).when(other_identifier).then(False),
+        # Groups alone teach: models and part numbers say of some pairs that they are of one family, of few that they
+        # are of two, and pairs that carry them are worded otherwise than those that do not.
+        one_family=pl.when("same_group").then(True).when("other_group").then(False),
         proven=pl.col("relation").is_in([Relation.SAME_OFFER.value, Relation.SAME_PRODUCT.value]).fill_null(False)
         & ~pl.col("inside"),
     )
@@ -236,7 +336,7 @@ def evidence(related: pl.DataFrame) -> pl.DataFrame:
             pl.format("titles {} alike without colour and measures", pl.col("title_score").round(2)),
         ),
         "wording": (
-            pl.col("chosen") & ~pl.col("proven"),
+            pl.col("worded") & ~pl.col("proven"),
             pl.col("likeness"),
             pl.format("wording {} alike", pl.col("likeness").round(2))
             + pl.format(" (words {}, letters {}", pl.col("word_score").round(2), pl.col("letter_score").round(2))
@@ -246,6 +346,11 @@ def evidence(related: pl.DataFrame) -> pl.DataFrame:
             pl.col("embedding_score").is_not_null(),
             pl.col("embedding_score"),
             pl.format("vectors of the titles {} alike", pl.col("embedding_score").round(2)),
+        ),
+        "agreement": (
+            pl.col("likely"),
+            pl.col("product_chance"),
+            pl.format("{} likely, as pairs with identifiers teach", pl.col("product_chance").round(2)),
         ),
         "table": (
             (pl.col("shared") + pl.col("options_agreeing") + pl.col("options_differ")) > 0,

@@ -17,9 +17,9 @@ from m5tools.dataset import Dataset
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import Gathered, gather, listed_media, numbered
 from m5tools.dedup.shown import FILES, files_of
-from m5tools.dedup.sides import SIDE, known_sides, known_words, sides_of
+from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
 from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
-from m5tools.dedup.tokens import TITLE_WORDS, tokens_of
+from m5tools.dedup.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
 from m5tools.generations import Generations
 from m5tools.stage import Counts, Work
 
@@ -74,7 +74,7 @@ def gather_partition(
         is_new=~pl.col("product_id").is_in(known.implode()), is_read=pl.col("crawl_id").is_in(since)
     )
     products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
-    tokens = tokens_of(products, policy)
+    tokens = tokens_of(products, policy).with_columns(values_of(products, facts))
     keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
     came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
     changed = listed.filter("is_read", ~pl.col("is_new"))
@@ -90,8 +90,8 @@ def gather_partition(
     every = with_sources(every, dataset.manifest()).with_columns(listed["is_new"])
     gathered.write("sought", partition, every.select(pl.exclude("^.*_bands$")))
     gathered.write("bands", partition, band_columns(every, bands))
-    words = pl.concat([known_words(dataset, partition, old), tokens.select("row", TITLE_WORDS)]).sort("row")
-    gathered.write("title_words", partition, words)
+    words = pl.concat([known_words(dataset, partition, old), tokens.select("row", TITLE_WORDS, VALUES)]).sort("row")
+    gathered.write("rare_sets", partition, words)
     files = _files(dataset, partition, every, policy) if ground.shows else {}
     for kind, rows in files.items():
         gathered.write(kind, partition, rows)
@@ -115,3 +115,25 @@ def recall_partition(work: Work, gathered: Gathered, partition: int) -> None:
     came = gathered.kept("sides", partition).select("row")
     old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
     gathered.keep("recalled", partition, known_sides(work.dataset, partition, old))
+
+
+def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
+    """What the members of item groups list as options: facts that are options, with `group`.
+
+    Where a run goes on from another, only of groups that a product has joined or changed since; their old members are
+    recalled.
+    """
+    grouped = gathered.scan("sought").select("row", "group").drop_nulls("group").collect()
+    first, found = gathered.offsets(), []
+    came = {i: gathered.kept("sides", i).select("row", "group", "facts") for i in range(gathered.partitions)}
+    touched = pl.concat(sides["group"] for sides in came.values()).drop_nulls().unique()
+    members = grouped.filter(pl.col("group").is_in(touched.implode()))
+    for i, sides in came.items():
+        mine = members.filter(pl.col("row").is_between(first[i], first[i + 1], closed="left"))
+        rows = mine.select((pl.col("row") - first[i]).cast(pl.UInt32))
+        old = numbered(work.dataset, i).join(rows, on="row", how="semi").join(sides, on="row", how="anti")
+        recalled = known_sides(work.dataset, i, old).select("row", "group", "facts") if old.height else sides.clear()
+        listed = pl.concat([sides.drop_nulls("group"), recalled])
+        options = facts_of(listed).filter("option").join(listed.select("row", "group"), on="row")
+        found.append(options.with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
+    return pl.concat(found)

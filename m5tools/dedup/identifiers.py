@@ -11,22 +11,41 @@ import polars as pl
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, joined, neighbours
 
+_OF = "\x1f"
+
 
 def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
-    """Products that share a group, a GTIN, or a brand with part number or model.
+    """Products that share a group, a GTIN, or a brand with part number or the code of a model.
 
     Args:
-        products: columns row, group, gtin, brand, mpn, model, table_key, stem.
+        products: columns row, group, gtin, brand, mpn, own_codes, table_key, stem.
         policy: window and cap of the joins.
         asked: rows of which each pair holds one; None: all.
     """
     alike = products.sort("table_key", "stem", "row", nulls_last=True)
-    keys = (pl.col("group"), pl.col("gtin"), *(branded(number, policy) for number in ("mpn", "model")))
     window, cap = policy.join.window, policy.join.cap
-    return joined(neighbours(alike.select("row", key=key), window, cap, asked) for key in keys)
+    coded = alike.select("row", "brand", code="own_codes").explode("code", empty_as_null=False)
+    keyed = [alike.select("row", key=key) for key in (pl.col("group"), pl.col("gtin"), branded("mpn", policy))]
+    keyed.append(coded.select("row", key=pl.concat_str("brand", "code", separator=_OF)))
+    return joined(neighbours(keys, window, cap, asked) for keys in keyed)
 
 
 def branded(number: str, policy: ComparePolicy) -> pl.Expr:
     """Brand with the part number or model in that column; null where one is missing or the number names nothing."""
     telling = (pl.col(number).str.len_chars() >= policy.identifier.min_mpn_chars) & pl.col(number).str.contains(r"\d")
-    return pl.when(telling).then(pl.concat_str("brand", number, separator="\x1f"))
+    return pl.when(telling).then(pl.concat_str("brand", number, separator=_OF))
+
+
+def declared_codes(part: str, model: str, policy: ComparePolicy) -> pl.Expr:
+    """The codes under which a maker knows a model, a list: the model, the part number, and what stands before the last
+    sign of the latter, for "KD240-3" is the third of the KD240s.
+
+    Args:
+        part: column with the part number as written (plain).
+        model: column with the model (plain).
+        policy: the shortest number that names something.
+    """
+    before = pl.col(part).str.extract(r"^(.+)[^\p{L}\p{N}]+[\p{L}\p{N}]+$")
+    bare = pl.concat_list(model, part, before).list.eval(pl.element().str.replace_all(r"[^\p{L}\p{N}]+", ""))
+    telling = (pl.element().str.len_chars() >= policy.identifier.min_mpn_chars) & pl.element().str.contains(r"\d")
+    return bare.list.eval(pl.element().filter(telling)).list.unique().list.sort()

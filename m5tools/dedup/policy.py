@@ -156,6 +156,18 @@ class WordingRules(_Rules):
     band: Share
 
 
+class TaughtRules(_Rules):
+    """When pairs that identifiers decide teach what agreement is worth in a catalogue."""
+
+    fewest: int = Field(ge=10, description="pairs of either kind that must teach")
+    restraint: Annotated[float, Field(gt=0, description="how strongly weights are held back (ridge)")]
+    most: int = Field(ge=10, description="pairs that teach, at most")
+    chance: Share
+    unsettled: Share
+    doubt: Share
+    out: Share
+
+
 class VariantRules(_Rules):
     title: Share
     table: Share
@@ -229,6 +241,7 @@ class DecisionPolicy(_Rules):
     same_offer: SameOfferRules
     same_product: SameProductRules
     wording: WordingRules
+    taught: TaughtRules
     variant: VariantRules
 
 

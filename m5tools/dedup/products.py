@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dedup.identifiers import declared_codes
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import plain, stem, words_of
+from m5tools.dedup.titles import model_codes, plain, stem, words_of
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
@@ -144,8 +145,10 @@ def _products(
     policy: ComparePolicy,
 ) -> pl.DataFrame:
     """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, mpn,
-    model, group, price, currency, content_hash, table_key, media_key, table_pairs, modalities, files,
-    description_chars, whole. `whole` is everything said in words."""
+    model, declared, own_codes, group, category, price, currency, content_hash, table_key, media_key, table_pairs,
+    modalities, files, description_chars, whole. `whole` is everything said in words, `declared` the codes that it gives
+    as its model or part number, `own_codes` these and those of its title, `category` its place in the tree of its
+    source."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
@@ -178,7 +181,9 @@ def _products(
         brand=plain(_told(pl.col("brand"))),
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
         mpn=_compact(pl.col("mpn")),
+        part=plain(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),
+        category=pl.concat_str("source", plain(pl.col("category").list.join("/")), separator=_JOINT),
         price="price",
         currency="currency",
     )
@@ -188,8 +193,10 @@ def _products(
         .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
-        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), model=_compact(pl.col("model")))
-        .drop("maker")
+        .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), named=plain(pl.col("model")))
+        .with_columns(model=_compact(pl.col("named")), declared=declared_codes("part", "named", policy))
+        .with_columns(own_codes=pl.col("declared").list.set_union(model_codes(pl.col("title"), policy).fill_null([])))
+        .drop("maker", "part", "named")
         .join(tables, on="product_id", how="left")
         .join(files, on="product_id", how="left")
         .with_columns(pl.col("table_pairs", "files", "media_present").fill_null(0))

@@ -27,13 +27,14 @@ SLICES = 4
 """Parts into which keys are cut, so that a quarter of them is in memory at once."""
 
 
-def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy) -> pl.DataFrame:
+def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind: int = 0) -> pl.DataFrame:
     """The keys of titles.
 
     Args:
         sets: words of titles, in the order of rows.
         words: of the whole dataset.
         policy: how many words.
+        kind: number of the vocabulary; equal places in two of them are no equal keys.
 
     Returns:
         Columns key, row, weight; words of a single title are no key, for nobody shares them.
@@ -53,7 +54,7 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy) -> pl
     for i, j in [*((i, i) for i in range(count)), *combinations(range(count), 2)]:
         held = np.flatnonzero((rarest[:, i] >= 0) & (rarest[:, j] >= 0))
         one, other = np.minimum(rarest[held, i], rarest[held, j]), np.maximum(rarest[held, i], rarest[held, j])
-        key = (one.astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)) * _ODD
+        key = (one.astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)) * _ODD ^ np.uint64(kind)
         weight = weights[one] if i == j else weights[one] + weights[other]
         if i == j:
             rare = words.frequency[one] <= policy.rare_words.shared_by

@@ -13,7 +13,7 @@ from m5tools import schema
 from m5tools.dataset import Dataset
 from m5tools.dedup.sought import KEYS, stored
 from m5tools.dedup.table import FACTS
-from m5tools.dedup.tokens import LISTS, TITLE_WORDS
+from m5tools.dedup.tokens import DECLARED, LISTS, OWN_CODES, TITLE_WORDS, VALUES
 
 SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS, "facts")
 """Columns of one side of a pair, beside its row."""
@@ -32,15 +32,15 @@ def sides_of(products: pl.DataFrame, tokens: pl.DataFrame, facts: pl.DataFrame) 
         row and the columns of the table `sides`.
     """
     listed = facts.group_by("row", maintain_order=True).agg(facts=pl.struct(_FACT))
-    every = pl.concat([products, tokens.drop("row")], how="horizontal")
+    every = pl.concat([products.drop(DECLARED, OWN_CODES), tokens.drop("row")], how="horizontal")
     every = every.join(listed, on="row", how="left", maintain_order="left")
     filled = every.with_columns(pl.col("facts", *LISTS).fill_null([]))
     return filled.select("row", *schema.law("sides").names)
 
 
 def known_words(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:
-    """The words of titles of earlier crawls' products (as of :func:`known_sides`): row, title_words."""
-    return stored(dataset, "sides", partition, asked, [TITLE_WORDS])
+    """The words of titles and the values of earlier crawls' products (as of :func:`known_sides`)."""
+    return stored(dataset, "sides", partition, asked, [TITLE_WORDS, VALUES])
 
 
 def known_sides(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:

@@ -16,16 +16,18 @@ from m5tools.dataset import Dataset, Manifest
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.text import band_keys
-from m5tools.dedup.tokens import DESCRIPTION, STEM, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS, sets_of
+from m5tools.dedup.tokens import DESCRIPTION, OWN_CODES, STEM, TITLE_LETTERS, TITLE_WORDS, VALUES, WHOLE_WORDS, sets_of
 from m5tools.dedup.vocabulary import COUNTS, counted, summed, taken_back
 
 KEYS: Final = (
-    "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "gtin", "brand", "mpn",
-    "model", "table_key", "media_key", "table_pairs",
+    "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "category", "gtin", "brand",
+    "mpn", "model", "own_codes", "table_key", "media_key", "table_pairs",
 )  # fmt: skip
 """What is sought by, but bands."""
-VOCABULARIES: Final = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS}
+VOCABULARIES: Final = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS, "values": VALUES}
 """Vocabulary → the tokens that it counts."""
+RARE: Final = ("words", "values")
+"""Vocabularies of which the rarest tokens of a product are keys."""
 TITLES: Final = "titles"
 
 
@@ -53,7 +55,8 @@ def keys_of(products: pl.DataFrame, tokens: pl.DataFrame, policy: ComparePolicy)
     hashed = pl.when(pl.col("description").is_not_null()).then(pl.col("description").hash())
     return pl.concat(
         [
-            products.with_columns(hashed.alias("description"), pl.col("table_pairs").cast(pl.Int32)),
+            products.drop(OWN_CODES).with_columns(hashed.alias("description"), pl.col("table_pairs").cast(pl.Int32)),
+            tokens.select(pl.col(OWN_CODES).fill_null([])),
             bands.select(*listed),
         ],
         how="horizontal",

@@ -4,7 +4,8 @@ It reads no text and no signal, only what `compare` laid side by side, so other 
 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`; the products, numbered) →
 `judge` (a unit per partition: what the rules make of each pair) → `rivals` (one unit: which of several alike products
-is the one) → `decide` (a unit per partition: edges) → `clusters` (one unit).
+is the one) → `teach` (one unit: what the pairs that identifiers decide tell of the others) → `decide` (a unit per
+partition: edges) → `clusters` (one unit).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
@@ -24,10 +25,11 @@ from m5tools.dataset import Dataset, Manifest, part_name, partition_of
 from m5tools.dedup.append import attach, no_bridges
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
-from m5tools.dedup.decide import decide, judged
+from m5tools.dedup.decide import QUESTIONS, apart, decided, evidence, judged
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.rivals import chosen
+from m5tools.dedup.taught import COLUMNS, Taught, teach
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -38,7 +40,11 @@ _PRODUCTS: Final = "products"
 _JUDGED: Final = "judged"
 _CHOSEN: Final = "chosen"
 _EDGES: Final = "edges"
+_APART: Final = "apart"
 _PAIR: Final = ("product_a", "product_b")
+
+LESSONS: Final = "taught.json"
+"""Beside the clusters of a generation: what decided pairs taught of the `QUESTIONS`."""
 
 WANTED: Final = "wanted.json"
 """Beside the edges of a generation: the likeness from which wordings were taken for one product."""
@@ -59,7 +65,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
 
     config: DedupConfig
@@ -72,7 +78,7 @@ class Dedup(Stage):
         return Input("comparisons"), Input("compared")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "judge", "rivals", "decide", "clusters")
+        return ("ground", "judge", "rivals", "teach", "decide", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -102,6 +108,8 @@ class Dedup(Stage):
                 return self._judge(work, unit.args["partition"])
             case "rivals":
                 return self._choose(work)
+            case "teach":
+                return self._teach(work)
             case "decide":
                 return self._decide(work, unit.args["partition"])
             case _:
@@ -133,22 +141,47 @@ class Dedup(Stage):
         return {}
 
     def _choose(self, work: Work) -> Counts:
-        told = pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
-        wanted = told.filter(CONTENDS).select(*_PAIR, *RIVALRY)
+        wanted = _judged(work).filter(CONTENDS).select(*_PAIR, *RIVALRY)
         pool = with_origins(_numbered(wanted, work).collect().sort("a", "b"), work.dataset.manifest())
         found = chosen(pool, self.policy.wording)
         _write(work, _CHOSEN, pool.filter(found.taken).select(_PAIR))
         # What `m5 show` tells of pairs that were not taken.
         told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
-        work.write_note(work.dataset.folder("edges") / self._grown(work.dataset, "edges").latest / WANTED, told_from)
+        grown = self._grown(work.dataset, "edges")
+        work.write_note(grown.beside(grown.latest, WANTED), told_from)
         return {}
+
+    def _teach(self, work: Work) -> Counts:
+        """What decided pairs teach; where clusters go on from older ones, what these were decided by."""
+        base, grown = _base(work), self._grown(work.dataset, "clusters")
+        counts: Counts = {}
+        if base is not None:
+            lessons = json.loads(grown.beside(base, LESSONS).read_text(encoding="utf-8"))
+        else:
+            told, lessons = _judged(work), {}
+            for name, question in QUESTIONS.items():
+                known = told.filter(question.asked, question.decided.is_not_null())
+                every = 1 + known.select(pl.len()).collect().item() // self.policy.taught.most
+                pairs = known.select(*COLUMNS, decided=question.decided).gather_every(every).collect()
+                counts[f"taught_{name}"] = pairs.height
+                if lesson := teach(pairs, question.kinds, self.policy.taught):
+                    lessons[name] = asdict(lesson)
+        work.write_note(grown.beside(grown.latest, LESSONS), lessons)
+        return counts
 
     def _decide(self, work: Work, partition: int) -> Counts:
         told, taken = (
             pl.read_parquet(work.scratch / f"{name}.parquet") for name in (f"{_JUDGED}/{part_name(partition)}", _CHOSEN)
         )
-        edges = decide(told, taken)
-        work.write("edges", self._grown(work.dataset, "edges").part(partition), edges)
+        grown = self._grown(work.dataset, "clusters")
+        told = decided(told, taken, taught(grown, grown.latest), self.policy.taught)
+        edges = evidence(told.drop_nulls("relation"))
+        _write(
+            work,
+            f"{_APART}/{part_name(partition)}",
+            apart(told.filter(pl.col("relation").is_null()), self.policy.taught),
+        )
+        work.write("edges", grown.of("edges").part(partition), edges)
         _write(work, f"{_EDGES}/{part_name(partition)}", edges.select(*_PAIR, "relation", "score"))
         related = edges.unique(_PAIR)["relation"]
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
@@ -164,7 +197,7 @@ class Dedup(Stage):
         grown = {table: self._grown(work.dataset, table) for table in self.writes}
         base = _base(work)
         if base is None:
-            clusters, bridges = resolve(edges, products), no_bridges()
+            clusters, bridges = resolve(edges, products, self._apart(work, edges)), no_bridges()
         else:
             clusters, bridges = attach(edges, products, grown["clusters"].read(base))
         for table, rows in (("clusters", clusters), ("bridges", bridges)):
@@ -178,6 +211,13 @@ class Dedup(Stage):
         counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
         return counts if base is None else {**counts, "bridges": bridges.height}
 
+    def _apart(self, work: Work, edges: pl.DataFrame) -> pl.DataFrame:
+        """Of the pairs that are apart those that a chain could join."""
+        linked = pl.concat([edges["row_a"], edges["row_b"]]).unique().implode()
+        found = pl.scan_parquet(sorted((work.scratch / _APART).glob("[!.]*.parquet")), glob=False)
+        numbered = _numbered(found, work).filter(pl.col("a").is_in(linked) & pl.col("b").is_in(linked))
+        return numbered.select("relation", row_a="a", row_b="b").collect().sort("relation", "row_a", "row_b")
+
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return decisions_of(dataset, self.policy).of(table)
 
@@ -185,6 +225,12 @@ class Dedup(Stage):
 def decisions_of(dataset: Dataset, policy: DuplicatePolicy) -> Generations:
     """The clusters made under a policy, and with them edges and bridges."""
     return Generations(dataset, "clusters", [Dedup.version, Compare.version, policy.model_dump(mode="json")])
+
+
+def taught(grown: Generations, generation: str) -> dict[str, Taught]:
+    """What the pairs of a generation were judged by."""
+    lessons = json.loads(grown.beside(generation, LESSONS).read_text(encoding="utf-8"))
+    return {name: Taught(**lesson) for name, lesson in lessons.items()}
 
 
 def with_origins(pairs: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
@@ -203,6 +249,11 @@ def _base(work: Work) -> str | None:
 def _write(work: Work, name: str, rows: pl.DataFrame) -> None:
     with atomic.whole_file(work.scratch / f"{name}.parquet") as temporary:
         rows.write_parquet(temporary, compression="lz4")
+
+
+def _judged(work: Work) -> pl.LazyFrame:
+    """All judged pairs, in the order of partitions and products."""
+    return pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
 
 
 def _products(work: Work) -> pl.LazyFrame:

@@ -1,8 +1,9 @@
 """Table evidence: how far the attributes of two products agree, and what tells them apart.
 
 Facts are compared by name. Two sets of values *differ* when each holds one that the other lacks ("red, L" / "red, M");
-one that merely says more agrees. Measures are compared in a common unit. A difference in an option (colour, size,
-capacity …) is what separates variants; a difference in another measure only speaks against identity.
+one that merely says more agrees. A text that is the other with a word more ("leather", "genuine leather") does neither.
+Measures are compared in a common unit. A difference in an option (colour, size, capacity …) is what separates variants;
+a difference in another measure only speaks against identity.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ FACTS = {
     "option": pl.Boolean,
     "measured": pl.Boolean,
 }
+
+_FEW_WORDS = 3
+"""Of a value; a longer one is a list or a sentence, in which a word more may be another thing."""
+_WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
+"""Scripts without spaces between words."""
 
 
 def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
@@ -82,17 +88,48 @@ def table_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series 
     return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap, asked)
 
 
+def varying_options(options: pl.DataFrame) -> pl.DataFrame:
+    """The options in which the products of an item group differ: those of which no value is common to all who list it.
+
+    Args:
+        options: facts that are options, as :func:`product_facts` gives them, with `group`.
+
+    Returns:
+        Columns group and name, distinct, sorted.
+    """
+    members = options.group_by("group", "name").agg(members=pl.col("row").n_unique())
+    held = options.explode("values").group_by("group", "name", "values").agg(held=pl.col("row").n_unique())
+    most = held.group_by("group", "name").agg(pl.col("held").max())
+    varying = members.join(most, on=["group", "name"]).filter(pl.col("held") < pl.col("members"))
+    return varying.select("group", "name").sort("group", "name")
+
+
+def with_varying(facts: pl.DataFrame, varying: pl.DataFrame) -> pl.DataFrame:
+    """Facts with `varies` (the products of the own item group differ in it) and `varying` (in how many they differ).
+
+    Args:
+        facts: with `group`, which the result has not.
+        varying: what :func:`varying_options` found.
+    """
+    counts = varying.group_by("group").agg(varying=pl.len())
+    marked = facts.join(varying.with_columns(varies=True), on=["group", "name"], how="left", maintain_order="left")
+    counted = marked.join(counts, on="group", how="left", maintain_order="left")
+    return counted.with_columns(pl.col("varies").fill_null(False), pl.col("varying").fill_null(0)).drop("group")
+
+
 def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """The tables of pairs, side by side.
 
     Args:
         pairs: columns a, b.
-        facts: of all products in them.
+        facts: of all products in them, as :func:`with_varying` gives them.
 
     Returns:
         `pairs` with `shared` and `agreeing` (names that are no option, uint32); `values_agreeing` and `values_fewest`
         (values under such names that both tables hold, and those of the side with fewer, for shops name them
         differently; null when a side has none); `options_agreeing`, `options_differ` and `measures_differ` (uint32);
+        `varying` and `varying_agreeing` (options that vary within the item group of the first, and those of them that
+        agree);
         `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
         (one side lists some, the other none); `difference` (text: "colour: red / blue").
     """
@@ -105,6 +142,8 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
             & (pl.col("values_b").list.set_difference("values").list.len() > 0),
             option=pl.col("option") | pl.col("option_b"),
         )
+        .with_columns(more=pl.col("differs") & _says_more())
+        .with_columns(differs=pl.col("differs") & ~pl.col("more"))
     )
     differs, option = pl.col("differs"), pl.col("option")
     told = pl.concat_str(
@@ -115,10 +154,12 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         pl.col("values_b").list.join(", "),
     )
     summed = both.group_by("a", "b").agg(
-        shared=(~option).sum(),
-        agreeing=(~option & ~differs).sum(),
+        shared=(~option & ~pl.col("more")).sum(),
+        agreeing=(~option & ~differs & ~pl.col("more")).sum(),
         options_agreeing=(option & ~differs).sum(),
         options_differ=(option & differs).sum(),
+        varying=pl.col("varying").max(),
+        varying_agreeing=(pl.col("varies") & ~differs).sum(),
         measures_differ=(~option & differs & pl.col("measured") & pl.col("measured_b")).sum(),
         difference=told.filter(differs).sort().str.join("; "),
     )
@@ -140,8 +181,31 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
             options_most=pl.max_horizontal("options", "options_b"),
         )
         .with_columns(
-            pl.col("shared", "agreeing", "options_agreeing", "options_differ", "measures_differ").fill_null(0),
+            pl.col(
+                "shared",
+                "agreeing",
+                "options_agreeing",
+                "options_differ",
+                "varying",
+                "varying_agreeing",
+                "measures_differ",
+            ).fill_null(0),
             pl.col("difference").fill_null(""),
         )
         .drop("said", "said_b", "options", "options_b")
     )
+
+
+def _says_more() -> pl.Expr:
+    """Each side says one thing in words, it is no option, and one of them is a part of the other."""
+    mine, theirs = (pl.col(side).list.first() for side in ("values", "values_b"))
+    single = (pl.col("values").list.len() == 1) & (pl.col("values_b").list.len() == 1)
+    number = r"^[\d.,]+$"
+    worded = ~(pl.col("option") | pl.col("measured") | pl.col("measured_b"))
+    worded &= ~mine.str.contains(number) & ~theirs.str.contains(number)
+    one, other = (pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in (mine, theirs))
+    within = other.str.contains(one, literal=True) | one.str.contains(other, literal=True)
+    wide = mine.str.contains(_WIDE) & theirs.str.contains(_WIDE)
+    within |= wide & (theirs.str.contains(mine, literal=True) | mine.str.contains(theirs, literal=True))
+    short = pl.max_horizontal(mine.str.count_matches(" "), theirs.str.count_matches(" ")) < _FEW_WORDS
+    return single & worded & within & short

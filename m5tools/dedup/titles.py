@@ -29,6 +29,8 @@ _NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
 _DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
 _HAN = re.compile("[\u4e00-\u9fff]")
+_STORAGE = "storage"
+_KIBI = 1024
 _SIGNIFICANT = 3
 """Digits of a measure that are compared: 15.6 inches and 396 mm are equal."""
 
@@ -60,18 +62,24 @@ def measure(number: pl.Expr, unit: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A number with its unit as text that is equal for equal measures: "396 length"; unknown units stay as they are."""
     factor = unit.replace_strict(policy.unit_factors, default=1.0, return_dtype=pl.Float64)
     kind = unit.replace_strict(policy.unit_kinds, default=unit, return_dtype=pl.String)
+    # A shop's terabyte has 1000 gigabytes or 1024, its gigabyte as many megabytes.
+    binary = (kind == _STORAGE) & (number % _KIBI == 0) & (number > 0)
+    number = pl.when(binary).then(number / _KIBI * 1000).otherwise(number)
     value = (number * factor).round_sig_figs(_SIGNIFICANT).cast(pl.String)
     return pl.concat_str(value, kind.fill_null(""), separator=" ").str.strip_chars()
 
 
 def colour_values(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
-    """A plain colour as a list: the colour words in it and, where it says more, itself.
+    """A plain colour as a list: the colour words in it, those that are shades and, where it says more, itself.
 
-    So "brown" agrees with "dark brown", which differs from "light brown".
+    So "brown" agrees with "dark brown", which differs from "light brown"; "navy blue" is what "navy" and "blue" are.
     """
-    words = text.str.extract_all(_colours(policy, shortest_han=1)).list.eval(pl.element().replace(policy.colour_words))
-    whole = pl.when(~text.is_in(list(policy.colour_words)) | text.is_in(sorted(policy.shade_words))).then(text)
-    return words.list.concat(pl.concat_list(whole)).list.drop_nulls()
+    pattern = _colours(policy, shortest_han=1)
+    words = text.str.extract_all(pattern)
+    colours = words.list.eval(pl.element().replace(policy.colour_words))
+    shades = words.list.eval(pl.element().filter(pl.element().is_in(sorted(policy.shade_words))))
+    more = text.str.replace_all(pattern, "").str.contains(r"[\p{L}\p{N}]") | (words.list.len() == 0)
+    return colours.list.concat(shades).list.concat(pl.concat_list(pl.when(more).then(text))).list.drop_nulls()
 
 
 def _named(word: pl.Expr, policy: ComparePolicy) -> pl.Expr:

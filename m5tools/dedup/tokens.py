@@ -12,8 +12,10 @@ from m5tools.dedup.titles import codes, is_code, model_codes, numbers
 
 TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS = "title_words", "title_letters", "whole_words"
 TITLE_CODES, WHOLE_CODES, NUMBERS = "title_codes", "whole_codes", "numbers"
+VALUES = "values"
 STEM, DESCRIPTION = "stem_shingles", "description_shingles"
 STEM_WORDS, STEM_NUMBERED, STEM_CODES = "stem_words", "stem_numbered", "stem_codes"
+DECLARED, OWN_CODES = "declared", "own_codes"
 LISTS = (
     TITLE_WORDS,
     TITLE_LETTERS,
@@ -21,25 +23,30 @@ LISTS = (
     TITLE_CODES,
     WHOLE_CODES,
     NUMBERS,
+    VALUES,
     STEM,
     DESCRIPTION,
     STEM_WORDS,
     STEM_NUMBERED,
     STEM_CODES,
+    DECLARED,
 )
+"""Sets that only a comparison reads; `OWN_CODES` is sought by as well."""
+_OF = "\x1f"
 
 
 def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The sets of products.
 
     Args:
-        products: columns row, title, said, stem, description, whole (all plain).
+        products: columns row, title, said, stem, description, whole (all plain), declared, own_codes (lists).
         policy: shortest title; units that are no codes.
 
     Returns:
         Columns row and lists of uint32, distinct and ascending: words and letters of the title, words of everything
         said, model codes of both, numbers of the title, shingles of stem (none where it is short) and description,
-        words of the stem, those that hold a digit, and those of these that look like a model number.
+        words of the stem, those that hold a digit, and those of these that look like a model number, and the codes that
+        a product declares and has.
     """
     stems = pl.when(pl.col("stem").str.len_chars() >= policy.text.min_title_chars).then("stem")
     cut = {
@@ -55,11 +62,37 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
         numbers(pl.col("title")).alias(NUMBERS),
         pl.col("stem").str.split(" ").alias(STEM_WORDS),
         codes(pl.col("stem")).alias(STEM_NUMBERED),
+        DECLARED,
+        OWN_CODES,
     ).with_columns(pl.col(STEM_NUMBERED).list.eval(pl.element().filter(is_code(pl.element()))).alias(STEM_CODES))
     return products.select("row").with_columns(
         *(_lists(sets).alias(name) for name, sets in cut.items()),
         *(_hashed(named[name]).alias(name) for name in named.columns),
     )
+
+
+def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
+    """What each product's table and title tell of it, as numbers: of a brand, since "red" says little and a brand's red
+    things are few; none where no brand is known. Names are left out, for shops call one thing by many; so are the brand
+    and the model, which are keys of their own.
+
+    Args:
+        products: columns row, brand, model; sorted by row.
+        facts: their facts, as :func:`~m5tools.dedup.table.product_facts` gives them.
+
+    Returns:
+        A column of lists of uint32, distinct and ascending, one a product.
+    """
+    said = (
+        facts.select("row", value="values")
+        .explode("value")
+        .join(products.select("row", "brand", "model").drop_nulls("brand"), on="row")
+        .filter(*((pl.col("value") != pl.col(known)).fill_null(True) for known in ("brand", "model")))
+        .group_by("row")
+        .agg(told=pl.concat_str("brand", "value", separator=_OF))
+    )
+    told = products.select("row").join(said, on="row", how="left", maintain_order="left")["told"]
+    return _hashed(told).alias(VALUES)
 
 
 def sets_of(lists: pl.Series) -> ShingleSets:

@@ -11,11 +11,12 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.apart import parted, together
-from m5tools.dedup.decide import evidence, judged
+from m5tools.dedup.decide import decided, evidence, judged
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once
 from m5tools.dedup.rivals import standing
-from m5tools.dedup.stage import CONTENDS, RIVALRY, WANTED, decisions_of, with_origins
+from m5tools.dedup.stage import CONTENDS, RIVALRY, WANTED, decisions_of, taught, with_origins
+from m5tools.dedup.taught import Taught
 from m5tools.dedup.unmet import why_not_compared
 from m5tools.errors import StaleError, UsageError
 from m5tools.freshness import remake
@@ -78,14 +79,16 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
             why_not_compared(dataset, a, b, policy),
             clusters,
         )
+    worded = edges.filter(evidence="wording").select(_PAIR)
     told = judged(rows, listing_once(dataset.manifest()), policy)
+    told = decided(told, worded, _lessons(dataset, a, b, policy), policy.taught)
     row = told.row(0, named=True)
     if relation is not None:
-        rule = row["rule"] if row["relation"] == relation else "wording of two sellers"
+        rule = row["rule"]
         found = edges.select("evidence", "score", "detail").to_dicts()
         return Why(a, b, relation, rule, found, list(_against(row)), [], clusters)
-    seen = evidence(told.with_columns(relation=pl.lit(""), chosen=pl.lit(False)))
-    missing = [*_short_of_rules(row, policy), *_short_of_wording(dataset, row, policy)]
+    seen = evidence(told.with_columns(relation=pl.lit("")))
+    missing = [*_short_of_rules(row, policy), *_short_of_wording(dataset, row, policy), *_short_of_lessons(row, policy)]
     shown = seen.filter(pl.col("score") > 0).select("evidence", "score", "detail").to_dicts()
     return Why(a, b, None, "compared, and not joined", shown, list(_against(row)), missing, clusters)
 
@@ -102,6 +105,11 @@ def _policy(dataset: Dataset) -> DuplicatePolicy:
             f"run: {remake(dataset.root, made)}"
         )
     return policy
+
+
+def _lessons(dataset: Dataset, a: str, b: str, policy: DuplicatePolicy) -> dict[str, Taught]:
+    """What was taught when a pair was decided."""
+    return taught(decisions_of(dataset, policy), _generation(dataset, [a, b], policy)[0])
 
 
 def _compared(dataset: Dataset, a: str, b: str) -> pl.DataFrame:
@@ -144,6 +152,15 @@ def _short_of_rules(row: dict[str, Any], policy: DuplicatePolicy) -> Iterator[st
         yield f"{score}, but neither a picture, a code nor the table bears it, and the titles hold other words"
     else:
         yield f"{score}, high enough, but what speaks against it bars it"
+
+
+def _short_of_lessons(row: dict[str, Any], policy: DuplicatePolicy) -> Iterator[str]:
+    """How likely the pair is by what identifiers and groups teach, where they do."""
+    if row["product_chance"] is not None:
+        wanted = policy.taught.unsettled if row["same_group"] and not row["settled"] else policy.taught.chance
+        yield f"{row['product_chance']:.2f} likely one product, as pairs with identifiers teach, below {wanted:g}"
+    if row["family_chance"] is not None:
+        yield f"{row['family_chance']:.2f} likely variants, as item groups teach"
 
 
 def _short_of_wording(dataset: Dataset, row: dict[str, Any], policy: DuplicatePolicy) -> Iterator[str]:

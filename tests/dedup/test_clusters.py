@@ -34,8 +34,14 @@ def _products(
     )
 
 
-def _groups(edges: list[tuple[int, int, str, float]], products: pl.DataFrame, relation: str) -> set[frozenset[int]]:
-    clusters = resolve(pl.DataFrame(edges, schema=_EDGE, orient="row"), products).filter(relation=relation)
+def _groups(
+    edges: list[tuple[int, int, str, float]],
+    products: pl.DataFrame,
+    relation: str,
+    apart: list[tuple[int, int, str]] | None = None,
+) -> set[frozenset[int]]:
+    known = pl.DataFrame(apart or [], schema={k: v for k, v in _EDGE.items() if k != "score"}, orient="row")
+    clusters = resolve(pl.DataFrame(edges, schema=_EDGE, orient="row"), products, known).filter(relation=relation)
     members = clusters.group_by("cluster_id").agg("product_id")["product_id"].to_list()
     return {frozenset(int(p, 16) for p in group) for group in members}
 
@@ -58,6 +64,16 @@ def test_chain_does_not_weld_variants_into_one_product() -> None:
     edges = [(0, 1, "same_product", 0.7), (1, 2, "same_product", 0.9), (0, 2, "variant", 1.0)]
     assert _groups(edges, _products([None] * 3), "same_product") == {frozenset((1, 2))}
     assert _groups(edges, _products([None] * 3), "variant") == {frozenset((0, 1, 2))}
+
+
+def test_chain_does_not_weld_what_was_found_to_differ() -> None:
+    chain = [(0, 1, "same_product", 1.0), (1, 2, "same_product", 0.7)]
+    products = _products([None] * 3)
+    assert _groups(chain, products, "same_product") == {frozenset({0, 1, 2})}
+    apart = [(0, 2, "same_product")]
+    assert _groups(chain, products, "same_product", apart) == {frozenset({0, 1})}
+    assert _groups(chain, products, "variant", apart) == {frozenset({0, 1})}, "what makes no product makes no variant"
+    assert _groups(chain, products, "same_product", [(0, 2, "variant")]) == {frozenset({0, 1, 2})}
 
 
 def test_groups_stay_apart_within_a_source_only() -> None:

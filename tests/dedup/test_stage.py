@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -147,6 +148,75 @@ def test_group_with_differing_option_comes_before_identifiers(find: Find) -> Non
     assert found.groups("variant") == {frozenset(("red", "rot", "blue"))}
     detail = found.edges.filter(evidence="table", relation="variant")["detail"][0]
     assert "colour: " in detail
+
+
+def test_group_that_agrees_in_all_it_varies_in_is_one_product(find: Find) -> None:
+    table = SHIRT | {"size": Option("42")}
+    found = find(
+        [
+            Listing("ours", "Crew neck tee", group_id="g1", attributes=table | {"color": Option("red")}, seller="Ann"),
+            Listing("theirs", "Shirt of jersey", group_id="g1", attributes={"size": Option("42")}, seller="Bob"),
+            Listing("large", "Tee", group_id="g1", attributes={"size": Option("46")}, seller="Cid"),
+        ]
+    )
+    assert found.relation("ours", "theirs") == "same_product"
+    assert found.relation("ours", "large") == "variant"
+
+
+def test_one_model_in_two_colours_is_a_variant_and_an_accessory_is_none(find: Find) -> None:
+    found = find(
+        [
+            Listing("red", "Sonor clock radio with alarm KD240 red", brand="Sonor", attributes={"model": "KD240"}),
+            Listing("blue", "Sonor clock radio with alarm, blue", brand="Sonor", mpn="KD240-3", seller="Bob"),
+            Listing("case", "Sonor case for KD240, black", brand="Sonor", attributes={"model": "PSC85"}, seller="Cid"),
+        ]
+    )
+    assert found.relation("red", "blue") == "variant"
+    assert found.relation("red", "case") is None
+
+
+def test_products_of_one_brand_with_two_rare_facts_are_compared(find: Find) -> None:
+    table = {"material": "oak", "weight": "1.7 kg", "origin": "Poland"}
+    find_in = [
+        Listing("ours", "Water boiler", brand="Alto", attributes=table, seller="Ann"),
+        Listing("theirs", "Electric kettle", brand="Alto", attributes=table | {"lid": "flat"}, seller="Bob"),
+        Listing("other", "Bread toaster", brand="Orion", attributes=table | {"slots": "2"}, seller="Cid"),
+    ]
+    found = find(find_in)
+    compared = found.dataset.read("comparisons").select("product_a", "product_b").rows()
+    assert {frozenset(found.names[p] for p in pair) for pair in compared} == {frozenset(("ours", "theirs"))}
+
+
+def _sold_twice(count: int, coded: float) -> list[Listing]:
+    """Mugs of one maker at two sellers, in words that tell little; only some carry a GTIN at both."""
+    rng = np.random.default_rng(5)
+    listings = []
+    for i in range(count):
+        table = {name: f"{name} no. {rng.integers(12)}" for name in ("glaze", "kiln", "handle", "rim")}
+        gtin = f"40063{i:08d}" if rng.random() < coded else None
+        price = float(rng.integers(5, 500))
+        for seller, words, share in (("Ann", "mug", 1.0), ("Bob", "cup", 1.1)):
+            told = {name: value for name, value in table.items() if rng.random() < 0.9}
+            title = f"Alto {words} of stoneware"
+            listings.append(
+                Listing(
+                    f"{seller}{i}", title, brand="Alto", gtin=gtin, seller=seller, price=price * share, attributes=told
+                )
+            )
+    return listings
+
+
+def test_identifiers_teach_what_agreement_is_worth(find: Find) -> None:
+    def taught(coded: float, name: str) -> list[bool]:
+        """Of the pairs that were judged by what was taught, whether they are one product."""
+        found = find(_sold_twice(600, coded), name=name)
+        judged = found.edges.filter(evidence="agreement").select("product_a", "product_b").rows()
+        return [len({found.names[product][3:] for product in pair}) == 1 for pair in judged]
+
+    right = taught(0.6, "many")
+    assert len(right) > 50
+    assert sum(right) / len(right) > 0.8
+    assert taught(0.05, "few") == [], "where few carry a GTIN nothing is taught"
 
 
 def test_groups_belong_to_their_source(find: Find) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from m5tools.dedup.shingles import byte_shingles, overlap, word_sets
 from m5tools.dedup.titles import model_codes, plain, words_of
-from m5tools.dedup.tokens import LISTS, TITLE_CODES, WHOLE_WORDS, sets_of, tokens_of
+from m5tools.dedup.tokens import LISTS, OWN_CODES, TITLE_CODES, VALUES, WHOLE_WORDS, sets_of, tokens_of
 from m5tools.dedup.vocabulary import Vocabulary, cosines, counted, merged, shares
 
 from .shop import POLICY
@@ -82,10 +82,11 @@ def test_tokens_come_back_as_they_were_cut() -> None:
     titles = pl.Series([*TITLES, "KD-G335 radio"], dtype=pl.String)
     products = pl.DataFrame({"row": range(6), "title": titles}).with_columns(title=plain(pl.col("title")))
     products = products.with_columns(
-        said=words_of(pl.col("title"), POLICY), stem="title", description="title", whole=pl.col("title").fill_null("")
-    )
+        said=words_of(pl.col("title"), POLICY), stem="title", description="title", whole=pl.col("title").fill_null(""),
+        declared=pl.lit([], pl.List(pl.String)), own_codes=pl.lit([], pl.List(pl.String)),
+    )  # fmt: skip
     tokens = tokens_of(products, POLICY)
-    assert set(tokens.columns) == {"row", *LISTS}
+    assert set(tokens.columns) == {"row", OWN_CODES, *LISTS} - {VALUES}
     cut, back = word_sets(products["whole"]), sets_of(tokens[WHOLE_WORDS])
     assert back.shingles.tolist() == cut.shingles.tolist()
     assert back.offsets.tolist() == cut.offsets.tolist()

@@ -1,0 +1,71 @@
+"""What tables agree in, and what the products of an item group differ in."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from m5tools.dedup.table import FACTS, compare, varying_options, with_varying
+from m5tools.dedup.titles import colour_values, measure
+
+from .shop import POLICY
+
+_PAIR = pl.DataFrame({"a": [0], "b": [1]}, schema={"a": pl.UInt32, "b": pl.UInt32})
+
+
+def _facts(*rows: tuple[int, str, list[str], bool]) -> pl.DataFrame:
+    return pl.DataFrame([(*row, False) for row in rows], schema=FACTS, orient="row")
+
+
+def _compared(facts: pl.DataFrame, groups: dict[int, str] | None = None) -> dict[str, object]:
+    groups = groups or {}
+    grouped = facts.with_columns(group=pl.Series([groups.get(row) for row in facts["row"]], dtype=pl.String))
+    varying = varying_options(grouped.filter("option").drop_nulls("group"))
+    return compare(_PAIR, with_varying(grouped, varying)).to_dicts()[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared", "agreeing"),
+    [
+        ("leather", "genuine leather", 0, 0),  # more words: neither
+        ("皮革", "真皮革", 0, 0),
+        ("leather", "leatherette", 1, 0),  # no whole word
+        ("oak", "beech", 1, 0),
+        ("oak", "oak", 1, 1),
+        ("jan smit", "jan smit, piet de vries and others", 1, 0),  # a list in which a word more is another thing
+    ],
+)
+def test_a_text_with_more_words_neither_agrees_nor_differs(one: str, other: str, shared: int, agreeing: int) -> None:
+    told = _compared(_facts((0, "material", [one], False), (1, "material", [other], False)))
+    assert (told["shared"], told["agreeing"]) == (shared, agreeing)
+
+
+def test_an_option_with_more_words_differs() -> None:
+    told = _compared(_facts((0, "flavour", ["mint"], True), (1, "flavour", ["wild mint"], True)))
+    assert told["options_differ"] == 1
+
+
+def test_options_that_vary_within_a_group() -> None:
+    facts = _facts(
+        *((row, "size", [size], True) for row, size in enumerate(["s", "m", "s"])),
+        *((row, "colour", values, True) for row, values in enumerate([["red"], ["red", "scarlet"], ["red"]])),
+    )
+    groups = dict.fromkeys(range(3), "g")
+    grouped = facts.with_columns(group=pl.lit("g"))
+    assert varying_options(grouped).rows() == [("g", "size")]
+    assert {k: _compared(facts, groups)[k] for k in ("varying", "varying_agreeing")} == {
+        "varying": 1, "varying_agreeing": 0,
+    }  # fmt: skip
+    assert _compared(facts)["varying"] == 0
+
+
+def test_a_terabyte_has_1000_or_1024_gigabytes() -> None:
+    sizes = pl.DataFrame({"number": [1.0, 1000.0, 1024.0, 2048.0, 512.0], "unit": ["tb", "gb", "gb", "gb", "gb"]})
+    told = sizes.select(measure(pl.col("number"), pl.col("unit"), POLICY)).to_series().to_list()
+    assert told == ["1000.0 storage", "1000.0 storage", "1000.0 storage", "2000.0 storage", "512.0 storage"]
+
+
+def test_a_shade_with_its_colour_is_that_shade() -> None:
+    colours = pl.DataFrame({"text": ["navy", "navy blue", "dark brown", "brown", "jewel tone"]})
+    told = colours.select(colour_values(pl.col("text"), POLICY).list.unique().list.sort()).to_series().to_list()
+    assert told == [["blue", "navy"], ["blue", "navy"], ["brown", "dark brown"], ["brown"], ["jewel tone"]]
