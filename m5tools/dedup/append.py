@@ -14,13 +14,16 @@ from m5tools.vocabulary import Relation
 _OLD = "\x1fold"
 
 
-def attach(edges: pl.DataFrame, products: pl.DataFrame, old: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def attach(
+    edges: pl.DataFrame, products: pl.DataFrame, old: pl.DataFrame, apart: pl.DataFrame | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The clusters that newcomers join or form.
 
     Args:
         edges: columns row_a, row_b, relation, score; only pairs with a newcomer.
         products: as :func:`m5tools.dedup.clusters.resolve` wants them, and is_new.
         old: relation, cluster_id, product_id of the clusters there are.
+        apart: as :func:`m5tools.dedup.clusters.resolve` wants it; of pairs with a newcomer.
 
     Returns:
         The new rows of clusters (relation, cluster_id, product_id, is_survivor; sorted by relation and product id),
@@ -38,7 +41,9 @@ def attach(edges: pl.DataFrame, products: pl.DataFrame, old: pl.DataFrame) -> tu
             pl.col("row_a") != pl.col("row_b")
         )
         names = pl.concat([names_of(products, relation), anchors.select("row", realm=pl.lit(_OLD), name="name")])
-        joined = components(pl.concat([held, linked.select("row_a", "row_b")]), names, apart_of(strength, relation))
+        joined = components(
+            pl.concat([held, linked.select("row_a", "row_b")]), names, apart_of(strength, relation, apart)
+        )
         labels = _with_the_refused(joined, linked).join(anchors.select("row", "name", "alone"), on="row", how="left")
         labels = labels.sort("label", "row").with_columns(
             anchor=pl.col("name").drop_nulls().first().over("label"), is_old=pl.col("name").is_not_null()

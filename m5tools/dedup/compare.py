@@ -34,7 +34,7 @@ from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, listing_once
 from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
-from m5tools.dedup.resemblance import RESEMBLANCE, resemblance
+from m5tools.dedup.resemblance import LOOKS, RESEMBLANCE, resemblance
 from m5tools.dedup.shown import FILES, in_common
 from m5tools.dedup.sides import facts_of
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
@@ -236,7 +236,7 @@ def _with_resemblance(shown: pl.DataFrame, pairs: pl.DataFrame, rows: pl.Series,
     """What pairs show in common, and how near the pictures of the others are."""
     if not gathered.files("pictures"):
         return shown.join(pl.DataFrame(schema=RESEMBLANCE), on=["a", "b"], how="left")
-    pictures = gathered.scan("pictures").filter(pl.col("row").is_in(rows.implode())).collect()
+    pictures = gathered.scan("pictures").filter(pl.col("row").is_in(rows.implode())).select(LOOKS).collect()
     return shown.join(resemblance(pairs, pictures), on=["a", "b"], how="full", coalesce=True).sort("a", "b")
 
 

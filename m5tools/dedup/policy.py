@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from m5tools import documents
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Factors = dict[str, dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]]
 Words = tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...]
 
 
@@ -48,7 +49,7 @@ class IdentifierRules(_Rules):
 class PictureRules(_Rules):
     """When two files show one picture, and which pictures say nothing."""
 
-    distance: int = Field(ge=0, le=128, description="bits of 256")
+    distance: int = Field(ge=0, le=64, description="bits of 256; unlike pictures differ in about 128")
     recall: Annotated[float, Field(gt=0, lt=1)]
     colour_overlap: Share
     tone_overlap: Share
@@ -160,7 +161,7 @@ class TaughtRules(_Rules):
     """When pairs that identifiers decide teach what agreement is worth in a catalogue."""
 
     fewest: int = Field(ge=10, description="pairs of either kind that must teach")
-    restraint: Annotated[float, Field(gt=0, description="how strongly weights are held back (ridge)")]
+    restraint: float = Field(ge=1e-6, le=1e6, description="how strongly weights are held back (ridge)")
     most: int = Field(ge=10, description="pairs that teach, at most")
     chance: Share
     unsettled: Share
@@ -192,8 +193,8 @@ class ComparePolicy(_Rules):
     size_words: tuple[str, ...]
     brand_names: tuple[str, ...]
     part_names: tuple[str, ...]
-    units: dict[str, dict[str, float]]
-    value_units: dict[str, dict[str, float]]
+    units: Factors
+    value_units: Factors
 
     @cached_property
     def option_names(self) -> dict[str, str]:

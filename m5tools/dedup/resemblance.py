@@ -15,6 +15,8 @@ import polars as pl
 from m5tools.dedup.image import overlap
 
 _HASHES: Final = ("pdq", "pdq_trimmed", "pdq_fitted")
+LOOKS: Final = ("row", "asset_id", *_HASHES, "colours")
+"""What of a picture is looked at: a quarter of the bytes that its copies are found by."""
 _WORDS: Final = 4
 """Of 64 bits, in a hash."""
 _BITS: Final = 256
@@ -30,7 +32,7 @@ def resemblance(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         pairs: columns a, b.
-        pictures: columns row, asset_id, `pdq`, `pdq_trimmed`, `pdq_fitted`, `colours`; no placeholders or blanks.
+        pictures: columns `LOOKS`; no placeholders or blanks.
 
     Returns:
         Columns a, b, `picture_distance` (bits of 256, the least over whole, trimmed and fitted pictures) and

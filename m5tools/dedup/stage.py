@@ -199,7 +199,8 @@ class Dedup(Stage):
         if base is None:
             clusters, bridges = resolve(edges, products, self._apart(work, edges)), no_bridges()
         else:
-            clusters, bridges = attach(edges, products, grown["clusters"].read(base))
+            old = grown["clusters"].read(base)
+            clusters, bridges = attach(edges, products, old, self._apart(work, edges))
         for table, rows in (("clusters", clusters), ("bridges", bridges)):
             home = rows.select(partition_of(pl.col("product_id"), work.dataset.partitions)).to_series()
             for i in range(work.dataset.partitions):

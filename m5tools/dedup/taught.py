@@ -24,7 +24,9 @@ _Matrix = np.ndarray[Any, np.dtype[np.float64]]
 _STEPS: Final = 50
 _ENOUGH: Final = 1e-9
 _DIGITS: Final = 4
-"""Digits of a chance that are kept: how threads divide a sum shows in the last ones."""
+"""Digits of a chance that are kept: how machines add up shows in the last ones."""
+_WEIGHT_DIGITS: Final = 6
+"""Digits of a weight that are kept: how threads divide the sums behind it shows in the last ones."""
 _FAR: Final = 3.0
 """Prices further apart than by this factor tell no more."""
 _NEAR: Final = 0.75
@@ -94,7 +96,9 @@ class Taught:
             `chance`, float64 between 0 and 1, one a pair.
         """
         scaled = (_evidence(pairs, self.kinds) - np.array(self.middle)) / np.array(self.spread)
-        return pl.Series("chance", _chance(_with_constant(scaled) @ np.array(self.weights)).round(_DIGITS))
+        # Not `@`, whose sums threads divide.
+        score = np.einsum("ij,j->i", _with_constant(scaled), np.array(self.weights))
+        return pl.Series("chance", _chance(score).round(_DIGITS))
 
 
 def teach(pairs: pl.DataFrame, kinds: Sequence[str], rules: TaughtRules) -> Taught | None:
@@ -115,6 +119,7 @@ def teach(pairs: pl.DataFrame, kinds: Sequence[str], rules: TaughtRules) -> Taug
     middle, spread = evidence.mean(axis=0), evidence.std(axis=0)
     spread = np.where(spread > _ENOUGH, spread, 1.0)
     weights = _fitted(_with_constant((evidence - middle) / spread), told.astype(np.float64), rules.restraint)
+    weights = weights.round(_WEIGHT_DIGITS)
     return Taught(tuple(kinds), *(tuple(map(float, values)) for values in (middle, spread, weights)))
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m5tools.dataset import Dataset
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.append import attach
 from m5tools.dedup.clusters import resolve
+from m5tools.engine.local import run_stage
 from tests.dedup.test_clusters import _EDGE, _products
+
+from .shop import Listing, deliver, tables_of
 
 Edges = list[tuple[int, int, str, float]]
 
@@ -63,6 +70,36 @@ def test_the_narrowest_relation_comes_first_so_that_clusters_nest() -> None:
     for relation in ("same_offer", "same_product", "variant"):
         assert _rows(added, relation) == {(0, 0, True), (0, 4, False)}
     assert bridges == {(4, 1)}
+
+
+def test_a_chain_of_newcomers_does_not_reach_what_was_found_to_differ() -> None:
+    products = _products([None] * 3).with_columns(is_new=pl.col("row") >= 1)
+    edges = pl.DataFrame([(0, 1, "same_product", 0.9), (1, 2, "same_product", 0.8)], schema=_EDGE, orient="row")
+    apart = pl.DataFrame(
+        [(0, 2, relation) for relation in ("same_product", "variant")],
+        schema={"row_a": pl.UInt32, "row_b": pl.UInt32, "relation": pl.String},
+        orient="row",
+    )
+    old = resolve(pl.DataFrame(schema=_EDGE), products.head(1))
+    added, _ = attach(edges, products, old, apart)
+    for relation in ("same_product", "variant"):
+        assert _rows(added, relation) == {(0, 0, True), (0, 1, False)}
+
+
+def test_what_was_found_to_differ_is_kept_apart_in_a_later_crawl_too(make_dataset: Callable[..., Dataset]) -> None:
+    title, said = "Folding step ladder with three wide treads", {"material": "steel", "treads": "3", "tray": "yes"}
+    old = Listing("old", title, attributes=said, seller="Ann", brand="Acme")
+    middle = Listing("middle", title, attributes=said, seller="Bob")
+    other = Listing("other", title, attributes=said, seller="Cy", brand="Zenith")
+    dataset = make_dataset(tables_of([old]))
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    deliver(dataset, "c2", [middle, other], [old])
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    assert dataset.read("edges").unique(["product_a", "product_b"]).height == 2
+    clusters = dataset.read("clusters").filter(relation="same_product")
+    assert not {old.product_id, other.product_id} <= set(clusters["product_id"])
 
 
 _PAIRS = st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda p: p[0] < p[1])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -64,3 +69,24 @@ def test_the_order_of_pairs_changes_no_chance() -> None:
     assert one is not None
     assert other is not None
     assert (one.chances(pairs) - other.chances(pairs)).abs().max() <= 1e-4  # type: ignore[operator]
+
+
+def test_how_many_threads_add_up_changes_nothing(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.parquet"
+    _pairs(6000).with_columns(word_score=pl.Series(np.random.default_rng(3).random(6000))).write_parquet(pairs)
+    code = (
+        "import sys, polars as pl; from m5tools.dedup.policy import load_policy;"
+        "from m5tools.dedup.taught import PRODUCT, teach; pairs = pl.read_parquet(sys.argv[1]);"
+        "taught = teach(pairs, PRODUCT, load_policy('duplicates').taught);"
+        "print(taught, taught.chances(pairs).to_list())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(pairs)],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(said) == 1
