@@ -49,6 +49,8 @@ from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _BANDS_AT_ONCE = 10
 """Bands that one unit joins, one after the other."""
+_PAIRS_AT_ONCE = 2**16
+"""Pairs that are laid side by side at once: what is known of their products is a kilobyte or two each."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 
@@ -193,11 +195,29 @@ class Compare(Stage):
         ours = pl.col("a").is_between(first, beyond, closed="left")
         found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
         pairs = union(found)
+        shown = in_common(gathered.scratch / "pairs", ours)
+        vocabularies = Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
+        varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
+        blocks = [
+            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), shown, vocabularies, varying)
+            for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
+        ]
+        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), pl.concat(blocks))
+        return {"pairs": pairs.height}
+
+    def _compared(
+        self,
+        gathered: Gathered,
+        pairs: pl.DataFrame,
+        shown: pl.DataFrame,
+        vocabularies: Vocabularies,
+        varying: pl.DataFrame,
+    ) -> pl.DataFrame:
+        """The comparison vectors of some pairs: what they take of products is in memory for these alone."""
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
         sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
-        shown = in_common(gathered.scratch / "pairs", ours)
+        shown = shown.join(pairs.select("a", "b"), on=["a", "b"], how="semi")
         shown = _with_resemblance(shown, pairs, rows, gathered)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
         if self.policy.embedding:
             known = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
             cosines = vectors.similarity(known, pairs["a"], pairs["b"])
@@ -205,10 +225,8 @@ class Compare(Stage):
             cosines = vectors.no_similarity(pairs.height)
         told = pairs.with_columns(cosines)
         facts = facts_of(sides).join(sides.select("row", "group"), on="row", how="left", maintain_order="left")
-        facts = with_varying(facts, pl.read_parquet(gathered.files(_VARYING), glob=False))
-        compared = comparisons(told, sides.drop("facts"), facts, shown, vocabularies, self.policy)
-        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), compared)
-        return {"pairs": pairs.height}
+        facts = with_varying(facts, varying)
+        return comparisons(told, sides.drop("facts"), facts, shown, vocabularies, self.policy)
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -71,7 +72,7 @@ class Gathered:
         return pl.DataFrame(pl.from_arrow(pa.ipc.open_file(file).read_all()))
 
     def take(self, kind: str, wanted: pl.Series) -> pl.DataFrame:
-        """Rows of a kind, numbered over the dataset; what else the parts hold is not read.
+        """Rows of a kind, ascending and numbered over the dataset; what else the parts hold is not read.
 
         Every partition takes rows from nearly all others: to read these whole would cost their square.
         """
@@ -79,8 +80,10 @@ class Gathered:
         for i in range(self.partitions):
             local = wanted.filter(wanted.is_between(first[i], first[i + 1], closed="left")) - first[i]
             part = self.kept(kind, i)
-            places = local.to_frame("row").join(part.select("row").with_row_index("place"), on="row")["place"].sort()
-            found.append(part[places].with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
+            rows, asked = part["row"].to_numpy(), local.to_numpy()
+            places = np.minimum(np.searchsorted(rows, asked), max(len(rows) - 1, 0))
+            there = places[rows[places] == asked] if len(rows) else places[:0]
+            found.append(part[there].with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
         return pl.concat(found)
 
     def newcomers(self) -> pl.Series:

@@ -22,7 +22,7 @@ from m5tools.dedup.policy import WordingRules
 
 _Scores = np.ndarray[Any, np.dtype[np.float64]]
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
-_Places = np.ndarray[Any, np.dtype[np.int64]]
+_Places = np.ndarray[Any, np.dtype[np.int32]]
 _STEPS = 512
 _SEEN = 0.1
 """Share of rivals that must lie below a likeness before the share of false pairs is read there."""
@@ -149,7 +149,8 @@ def _ends(pairs: pl.DataFrame) -> _Places:
         pairs[row].to_numpy().astype(np.uint64) << np.uint64(16) | pairs[other].to_numpy().astype(np.uint64)
         for row, other in (("a", "origin_b"), ("b", "origin"))
     ]
-    return np.unique(np.concatenate(sides), return_inverse=True)[1].reshape(2, -1)
+    codes = np.unique(np.concatenate(sides))
+    return np.stack([np.searchsorted(codes, side).astype(np.int32) for side in sides])
 
 
 def _best(ends: _Places, score: _Scores) -> _Scores:
@@ -162,21 +163,17 @@ def _best(ends: _Places, score: _Scores) -> _Scores:
 
 def _best_rival(ends: _Places, score: _Scores) -> _Scores:
     """For each pair the highest score of another pair of either of its products; 0 where there is none."""
-    sides = np.concatenate([ends[0], ends[1]])
-    pair = np.tile(np.arange(score.size), 2)
-    order = np.lexsort((pair, -score[pair], sides))
-    sides, pair = sides[order], pair[order]
-    first = np.ones(sides.size, bool)
-    first[1:] = sides[1:] != sides[:-1]
-    second = np.zeros(sides.size, bool)
-    second[1:] = first[:-1] & ~first[1:]
-    count = int(ends.max()) + 1
-    best_pair, runner_up = np.full(count, -1), np.zeros(count)
-    best_pair[sides[first]] = pair[first]
-    runner_up[sides[second]] = score[pair[second]]
-    best = _best(ends, score)
-    rivals = [np.where(best_pair[side] == np.arange(score.size), runner_up[side], best[side]) for side in ends]
-    found: _Scores = np.maximum(np.maximum(rivals[0], rivals[1]), 0)
+    best, pairs = _best(ends, score), np.arange(score.size, dtype=np.int32)
+    best_pair = np.full(best.size, score.size, np.int32)
+    for side in ends:
+        leads = score == best[side]
+        np.minimum.at(best_pair, side[leads], pairs[leads])
+    runner_up, found = np.zeros(best.size), np.zeros(score.size)
+    for side in ends:
+        behind = best_pair[side] != pairs
+        np.maximum.at(runner_up, side[behind], score[behind])
+    for side in ends:
+        np.maximum(found, np.where(best_pair[side] == pairs, runner_up[side], best[side]), out=found)
     return found
 
 

@@ -26,6 +26,7 @@ from m5tools.dedup.append import attach, no_bridges
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import QUESTIONS, apart, decided, evidence, judged
+from m5tools.dedup.numbers import Numbers
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.rivals import chosen
@@ -141,10 +142,16 @@ class Dedup(Stage):
         return {}
 
     def _choose(self, work: Work) -> Counts:
-        wanted = _judged(work).filter(CONTENDS).select(*_PAIR, *RIVALRY)
-        pool = with_origins(_numbered(wanted, work).collect().sort("a", "b"), work.dataset.manifest())
+        numbers, parts = Numbers(_products(work).select("product_id").collect()["product_id"]), []
+        for part in sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")):
+            told = pl.scan_parquet(part).filter(CONTENDS).select(*_PAIR, *RIVALRY).collect()
+            ends = (numbers.of(told[side]).alias(name) for side, name in zip(_PAIR, "ab", strict=True))
+            told = with_origins(told.with_columns(ends), work.dataset.manifest())
+            parts.append(told.drop(*_PAIR, "source_a", "source_b"))
+        pool = pl.concat(parts).sort("a", "b")
         found = chosen(pool, self.policy.wording)
-        _write(work, _CHOSEN, pool.filter(found.taken).select(_PAIR))
+        taken = pool.filter(found.taken).select(product_a="a", product_b="b")
+        _write(work, _CHOSEN, taken.select(numbers.ids(taken[side]) for side in _PAIR))
         # What `m5 show` tells of pairs that were not taken.
         told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
         grown = self._grown(work.dataset, "edges")
