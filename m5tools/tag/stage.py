@@ -19,7 +19,7 @@ from pydantic import Field
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-from m5tools.tag import files, looks, states
+from m5tools.tag import files, looks, lookup, states
 from m5tools.tag import policy as policies
 from m5tools.tag.policy import Policy
 from m5tools.tag.verdicts import judge, needed, worded
@@ -30,8 +30,11 @@ _FILES: Final = "files"
 _JUDGE: Final = "judge"
 RULES: Final = "policy.json"
 """Beside the tags: the rules they were made by."""
-ROWS_A_UNIT: Final = 2_000_000
+ROWS_A_UNIT: Final = 524_288
 """Products and listed files that a unit holds in memory."""
+_FETCHED: Final = pl.Schema(
+    {"location_id": pl.String(), "asset_id": pl.String(), "state": pl.UInt8(), "reason": pl.UInt8()}
+)
 
 
 class TagConfig(StageConfig):
@@ -110,9 +113,9 @@ class Tag(Stage):
         """What became of every file that products of these partitions list, and the verdicts on the usable ones."""
         columns = ("product_id", "modality", "position", "location_id")
         media = pl.concat([work.dataset.read("media", partition=i, columns=columns) for i in partitions])
-        fetched = media.lazy().join(work.dataset.scan("fetched"), on="location_id", how="left").collect()
-        wanted = fetched.lazy().select("asset_id").drop_nulls()
-        listed = states.files(fetched, {m: files.outcomes(work, m, wanted) for m in MEDIA})
+        places = lookup.rows_of(work.dataset.parts("fetched"), media["location_id"], _FETCHED)
+        fetched = media.join(places, on="location_id", how="left")
+        listed = states.files(fetched, {m: files.outcomes(work, m, fetched["asset_id"]) for m in MEDIA})
         usable = listed.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
         on_files = [files.found(work, m, usable.filter(pl.col("modality") == m.value)) for m in MEDIA]
         return listed, pl.concat(on_files)
