@@ -13,6 +13,8 @@ from typing import Final
 import polars as pl
 import pyarrow.parquet as pq
 
+from m5tools.compact import compact
+
 ROWS_AT_ONCE: Final = 262_144
 """Rows that pass by at once (a larger part passes alone)."""
 
@@ -34,7 +36,7 @@ def rows_of(parts: Sequence[Path], wanted: pl.Series, columns: pl.Schema) -> pl.
         pl.scan_parquet(run, glob=False).select(list(columns)).join(keys, on=key, how="semi", maintain_order="left")
         for run in _runs(parts)
     ]
-    return pl.concat([pl.DataFrame(schema=columns), *(_alone(rows.collect()) for rows in found)])
+    return pl.concat([pl.DataFrame(schema=columns), *(compact(rows.collect()) for rows in found)])
 
 
 def _runs(parts: Sequence[Path]) -> Iterator[list[Path]]:
@@ -50,10 +52,3 @@ def _runs(parts: Sequence[Path]) -> Iterator[list[Path]]:
         rows += count
     if run:
         yield run
-
-
-def _alone(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same without the texts of rows that were left out: a selection of texts holds all that it was taken from."""
-    packed = pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    assert isinstance(packed, pl.DataFrame)
-    return packed
