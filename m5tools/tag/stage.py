@@ -111,10 +111,7 @@ class Tag(Stage):
 
     def _listed(self, partitions: range, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
         """What became of every file that products of these partitions list, and the verdicts on the usable ones."""
-        columns = ("product_id", "modality", "position", "location_id")
-        media = pl.concat([work.dataset.read("media", partition=i, columns=columns) for i in partitions])
-        places = lookup.rows_of(work.dataset.parts("fetched"), media["location_id"], _FETCHED)
-        fetched = media.join(places, on="location_id", how="left")
+        fetched = _fetched(work.dataset, partitions)
         listed = states.files(fetched, {m: files.outcomes(work, m, fetched["asset_id"]) for m in MEDIA})
         usable = listed.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
         on_files = [files.found(work, m, usable.filter(pl.col("modality") == m.value)) for m in MEDIA]
@@ -136,6 +133,14 @@ class Tag(Stage):
         of_media = states.media_states(signals["text"], listed)
         every = pl.concat([of_media, states.text_states(signals["text"]), states.table_states(signals["table"])])
         return tags, _with_tags(every, tags, listed)
+
+
+def _fetched(dataset: Dataset, partitions: range) -> pl.DataFrame:
+    """`product_id`, `modality`, `position` of every listed file; as fetching left it `asset_id`, `state`, `reason`."""
+    columns = ("product_id", "modality", "position", "location_id")
+    media = pl.concat([dataset.read("media", partition=i, columns=columns) for i in partitions])
+    places = lookup.rows_of(dataset.parts("fetched"), media["location_id"], _FETCHED)
+    return media.join(places, on="location_id", how="left").drop("location_id")
 
 
 def _looks_file(work: Work) -> Path:
