@@ -57,10 +57,10 @@ class Visit:
     last_modified: str | None = None
 
 
-def known(dataset: Dataset, settings: str) -> pl.DataFrame:
-    """The last visit of every location, as far as its pack is still there, with `failures`: the visits that ended in a
-    failure of a passing kind since the crawl that lists it, under the same settings."""
-    visits = dataset.scan("visits").sort("location_id", "visit")
+def known(dataset: Dataset, settings: str, within: pl.Expr) -> pl.DataFrame:
+    """The last visit of the locations for which `within` holds, as far as its pack is still there, with `failures`: the
+    visits that ended in a failure of a passing kind since the crawl that lists it, under the same settings."""
+    visits = dataset.scan("visits").filter(within).sort("location_id", "visit")
     alike = (pl.col("crawl_id") == pl.col("crawl_id").last()) & (pl.col("settings") == settings) & pl.col("passing")
     last = visits.group_by("location_id", maintain_order=True).agg(
         pl.exclude("location_id", "visit").last(), failures=alike.sum()

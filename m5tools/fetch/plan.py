@@ -4,15 +4,23 @@ Nothing that limits requests to a host is shared between processes; limits hold 
 in one unit. Only a host of very many locations that is allowed very many connections is spread over several units, each
 with its share of the connections. Inside a unit a host of many locations has a *lane* of its own, so that a slow one
 keeps nobody waiting; the small ones share lane 0. Order and packs are settled lane by lane.
+
+The plan is made by ranges of location ids, so that memory does not grow with what is listed: first each range is put
+together and counted, host by host; then, with all counts known, each is given its units.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import polars as pl
+import pyarrow.parquet as pq
 
+from m5tools import atomic
+from m5tools.compact import compact
 from m5tools.dataset import Dataset
 from m5tools.fetch import packs
 from m5tools.fetch.config import FetchConfig
@@ -20,6 +28,9 @@ from m5tools.vocabulary import MEDIA, State
 
 RUNS_FOR_PASSING_FAILURES: Final = 3
 """Runs of `fetch` that ask again for what fails in a passing way; then it is left, so that runs come to an end."""
+
+LISTINGS_AT_ONCE: Final = 131_072
+"""Rows of `media` that are in memory at once, nearly: location ids are hashes, so equal ranges hold about as many."""
 
 _HOST: Final = r"^[^:]+://(?:[^/?#]*@)?(\[[^\]/]*\]|[^/?#:]*)"
 
@@ -29,30 +40,50 @@ def units(locations: int, config: FetchConfig) -> int:
     return -(-locations // config.locations_a_unit)
 
 
-def made(dataset: Dataset, config: FetchConfig, refresh: bool) -> pl.DataFrame:
+def count(dataset: Dataset) -> int:
+    """Number of different locations."""
+    return sum(_media(dataset, within, "location_id")["location_id"].n_unique() for within in _ranges(dataset))
+
+
+def made(dataset: Dataset, config: FetchConfig, refresh: bool, scratch: Path) -> Iterator[pl.DataFrame]:
     """Every listed location once: what is known of it, its unit, and its lane where it is to be asked (else null).
 
     Args:
         dataset: the dataset.
         config: the settings.
         refresh: ask again for what was had before.
+        scratch: folder for what is put together first.
 
-    Returns:
-        location_id, source, location, modality, listed_as, crawl_id, unit, lane, host, pieces, and the columns of
-        :func:`packs.known`, null where a location was never asked; ordered by unit, lane, location_id.
+    Yields:
+        By ranges of location ids: location_id, source, location, modality, listed_as, crawl_id, unit, lane, host,
+        pieces, and the columns of :func:`packs.known`, null where a location was never asked; ordered by unit, lane,
+        location_id.
     """
-    rows = _listed(dataset).join(packs.known(dataset, config.deciding), on="location_id", how="left", suffix="_known")
-    order = pl.Enum([c["crawl_id"] for c in dataset.manifest()["crawls"]])
-    rows = rows.with_columns(
-        host=pl.col("location").str.extract(_HOST).str.to_lowercase(),
-        is_open=is_url() & pl.lit(config.download) & (pl.lit(refresh) | _is_open(config, order)),
-    )
-    count = units(rows.height, config)
-    idle = rows.filter(~pl.col("is_open")).sort("location_id")
-    idle = idle.with_columns(unit=(pl.int_range(pl.len()) * count // max(1, idle.height)).cast(pl.Int32))
-    asked = _assigned(rows.filter("is_open"), count, config)
-    together = pl.concat([idle.drop("is_open"), asked.drop("is_open")], how="diagonal")
-    return together.sort("unit", "lane", "location_id", nulls_last=True)
+    staged, hosts, idle = [], [], 0
+    for number, within in enumerate(_ranges(dataset)):
+        rows = _known(dataset, config, refresh, within)
+        hosts.append(rows.filter("is_open").group_by("host").len())
+        idle += rows.height - int(hosts[-1]["len"].sum())
+        staged.append(scratch / f"{number:05d}.parquet")
+        with atomic.whole_file(staged[-1]) as temporary:
+            rows.write_parquet(temporary, compression="lz4")
+    sizes = pl.concat(hosts).group_by("host").agg(pl.col("len").cast(pl.Int64).sum())
+    several = units(idle + int(sizes["len"].sum()), config)
+    places = _places(sizes, several, config)
+    idle_before, asked_before = 0, sizes.with_columns(before=pl.lit(0, pl.Int64))
+    for file in staged:
+        rows = pl.read_parquet(file)
+        still = rows.filter(~pl.col("is_open")).drop("is_open")
+        nth = pl.int_range(pl.len()) + idle_before
+        still = still.with_columns(unit=(nth * several // max(1, idle)).cast(pl.Int32))
+        asked = rows.filter("is_open").drop("is_open")
+        here = asked.group_by("host").len(name="here")
+        together = pl.concat([still, _assigned(asked, asked_before, places)], how="diagonal")
+        yield together.sort("unit", "lane", "location_id", nulls_last=True)
+        idle_before += still.height
+        asked_before = asked_before.join(here, on="host", how="left", nulls_equal=True).select(
+            "host", "len", before=pl.col("before") + pl.col("here").fill_null(0)
+        )
 
 
 def is_url() -> pl.Expr:
@@ -76,10 +107,38 @@ def _is_open(config: FetchConfig, order: pl.Enum) -> pl.Expr:
     )
 
 
-def _listed(dataset: Dataset) -> pl.DataFrame:
-    """Every listed location once, with the latest crawl that lists it and all that it is listed as."""
+def _ranges(dataset: Dataset) -> list[pl.Expr]:
+    """Conditions on `location_id`, in order, that divide all of them evenly."""
+    listings = sum(pq.read_metadata(part).num_rows for part in dataset.parts("media"))
+    several = min(1 << 16, max(1, -(-listings // LISTINGS_AT_ONCE)))
+    location = pl.col("location_id")
+    bounds = [f"{(place << 16) // several:04x}" for place in range(1, several)]
+    begins = [pl.lit(True), *(location >= bound for bound in bounds)]
+    ends = [*(location < bound for bound in bounds), pl.lit(True)]
+    return [begin & end for begin, end in zip(begins, ends, strict=True)]
+
+
+def _media(dataset: Dataset, within: pl.Expr, *columns: str) -> pl.DataFrame:
+    """Columns of the listings of a range."""
+    parts = (dataset.scan("media", partition=i).filter(within).select(columns) for i in range(dataset.partitions))
+    return pl.concat([compact(rows.collect()) for rows in parts])
+
+
+def _known(dataset: Dataset, config: FetchConfig, refresh: bool, within: pl.Expr) -> pl.DataFrame:
+    """The locations of a range by id, with what is known of them and whether they are to be asked (`is_open`)."""
+    known = packs.known(dataset, config.deciding, within)
+    rows = _listed(dataset, within).join(known, on="location_id", how="left", suffix="_known")
     order = pl.Enum([c["crawl_id"] for c in dataset.manifest()["crawls"]])
-    media = dataset.scan("media").select("location_id", "source", "location", "modality", "crawl_id")
+    return rows.with_columns(
+        host=pl.col("location").str.extract(_HOST).str.to_lowercase(),
+        is_open=is_url() & pl.lit(config.download) & (pl.lit(refresh) | _is_open(config, order)),
+    ).sort("location_id")
+
+
+def _listed(dataset: Dataset, within: pl.Expr) -> pl.DataFrame:
+    """Every listed location of a range once, with the latest crawl that lists it and all that it is listed as."""
+    order = pl.Enum([c["crawl_id"] for c in dataset.manifest()["crawls"]])
+    media = _media(dataset, within, "location_id", "source", "location", "modality", "crawl_id").lazy()
     latest = media.group_by("location_id").agg(pl.col("crawl_id").cast(order).max().cast(pl.String))
     kinds = pl.Enum([m.value for m in MEDIA])
     one = media.drop("crawl_id").unique().with_columns(pl.col("modality").cast(kinds))
@@ -92,28 +151,47 @@ def _listed(dataset: Dataset) -> pl.DataFrame:
     return listed.join(latest, on="location_id").collect()
 
 
-def _assigned(asked: pl.DataFrame, count: int, config: FetchConfig) -> pl.DataFrame:
-    """Hosts, or pieces of very large ones, given to units: the largest first, always to the least laden unit."""
-    hosts = asked.group_by("host").len().sort(["len", "host"], descending=[True, False])
-    laden = [(0, unit) for unit in range(count)]
-    places: list[tuple[str | None, int, int, int]] = []
-    for host, size in hosts.iter_rows():
-        pieces = min(config.pieces, count) if size > config.locations_a_unit else 1
+def _places(sizes: pl.DataFrame, several: int, config: FetchConfig) -> pl.DataFrame:
+    """Hosts, or pieces of very large ones, given to units: the largest first, always to the least laden unit.
+
+    Args:
+        sizes: `host` and the number of its locations that are asked, `len`.
+        several: number of units.
+        config: the settings.
+
+    Returns:
+        host, piece, pieces, unit, lane.
+    """
+    laden = [(0, unit) for unit in range(several)]
+    places: list[tuple[str | None, int, int, int, int]] = []
+    for host, size in sizes.sort(["len", "host"], descending=[True, False]).iter_rows():
+        pieces = min(config.pieces, several) if size > config.locations_a_unit else 1
         least = [heapq.heappop(laden) for _ in range(pieces)]
         for piece, (load, unit) in enumerate(least):
-            places.append((host, pieces, piece, unit))
+            # Of `size` locations in order, those from -(-piece * size // pieces) on are of this piece.
+            first, beyond = (-(-number * size // pieces) for number in (piece, piece + 1))
+            places.append((host, pieces, piece, unit, beyond - first))
             heapq.heappush(laden, (load + size // pieces, unit))
-    table = pl.DataFrame(
-        places, schema={"host": pl.String, "pieces": pl.Int32, "piece": pl.Int32, "unit": pl.Int32}, orient="row"
-    )
-    within = (pl.int_range(pl.len()) * pl.col("pieces") // pl.len()).over("host").cast(pl.Int32)
-    asked = asked.sort("location_id").join(
-        table.select("host", "pieces").unique(), on="host", nulls_equal=True, maintain_order="left"
-    )
-    asked = asked.with_columns(piece=within).join(
-        table.drop("pieces"), on=["host", "piece"], nulls_equal=True, maintain_order="left"
-    )
-    own = pl.len().over("unit", "host") >= config.locations_a_pack
-    rank = pl.when("own").then("host").rank("dense").over("unit")
-    asked = asked.with_columns(own=own & pl.col("host").is_not_null())
-    return asked.with_columns(lane=pl.when("own").then(rank).otherwise(0).cast(pl.Int32)).drop("own", "piece")
+    columns = {"host": pl.String, "pieces": pl.Int32, "piece": pl.Int32, "unit": pl.Int32, "locations": pl.Int64}
+    table = pl.DataFrame(places, schema=columns, orient="row")
+    own = (pl.col("locations") >= config.locations_a_pack) & pl.col("host").is_not_null()
+    rank = pl.when(own).then("host").rank("dense").over("unit")
+    lane = pl.when(own).then(rank).otherwise(0).cast(pl.Int32)
+    return table.select("host", "piece", "pieces", "unit", lane=lane)
+
+
+def _assigned(asked: pl.DataFrame, before: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The locations of a range with `pieces`, `unit` and `lane`.
+
+    Args:
+        asked: locations to ask, by id.
+        before: of every `host` the number of locations, `len`, and of those in earlier ranges, `before`.
+        places: see :func:`_places`.
+    """
+    facts = before.join(places.select("host", "pieces").unique(), on="host", nulls_equal=True)
+    asked = asked.join(facts, on="host", how="left", nulls_equal=True, maintain_order="left")
+    nth = pl.int_range(pl.len()).over("host") + pl.col("before")
+    asked = asked.with_columns(piece=(nth * pl.col("pieces") // pl.col("len")).cast(pl.Int32))
+    assigned = places.drop("pieces")
+    placed = asked.join(assigned, on=["host", "piece"], how="left", nulls_equal=True, maintain_order="left")
+    return placed.drop("piece", "len", "before")

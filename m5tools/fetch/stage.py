@@ -26,7 +26,7 @@ from m5tools.fetch.local import look_as_any
 from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
 
-PLAN = "plan.parquet"
+PLAN = "plan"
 _MEDIA = rf"^(?:{'|'.join(m.value for m in MEDIA)})/"
 ROWS_READ_AT_ONCE = 8_192
 _FOUND = ("state", "reason", "asset_id", "mime", "uri", "offset", "length")
@@ -79,8 +79,8 @@ class Fetch(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name != "look":
             return [Unit("part-00000")]
-        count = dataset.scan("media").select(pl.col("location_id").n_unique()).collect().item()
-        return [Unit(f"part-{i:05d}", {"unit": i}) for i in range(plan.units(count, self.config))]
+        several = plan.units(plan.count(dataset), self.config)
+        return [Unit(f"part-{i:05d}", {"unit": i}) for i in range(several)]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name == "list":
@@ -89,13 +89,18 @@ class Fetch(Stage):
 
     def _list(self, work: Work) -> Counts:
         visit = packs.next_visit(work.dataset)
-        rows = plan.made(work.dataset, self.config, work.terms.refresh).with_columns(visit=pl.lit(visit, pl.Int32))
-        with atomic.whole_file(work.scratch / PLAN) as temporary:
-            rows.write_parquet(temporary, row_group_size=ROWS_READ_AT_ONCE)
+        ranges = plan.made(work.dataset, self.config, work.terms.refresh, work.scratch / "listed")
+        for number, rows in enumerate(ranges):
+            with atomic.whole_file(work.scratch / PLAN / f"{number:05d}.parquet") as temporary:
+                rows.with_columns(visit=pl.lit(visit, pl.Int32)).write_parquet(
+                    temporary, row_group_size=ROWS_READ_AT_ONCE
+                )
         return {}
 
     def _look(self, unit: Unit, work: Work) -> Counts:
-        rows = pl.scan_parquet(work.scratch / PLAN).filter(pl.col("unit") == unit.args["unit"]).collect()
+        ranges = pl.scan_parquet(sorted((work.scratch / PLAN).glob("[!.]*.parquet")), glob=False)
+        mine = ranges.filter(pl.col("unit") == unit.args["unit"])
+        rows = mine.sort("lane", "location_id", nulls_last=True).collect()
         open_rows = rows.filter(pl.col("lane").is_not_null())
         asked = self._ask(unit, open_rows, work) if open_rows.height else None
         remote = _settled(rows.filter(plan.is_url()), asked)

@@ -7,7 +7,6 @@ them. So the parts are read once, and only what partitions of products look up i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ import polars as pl
 from m5tools import atomic, schema
 from m5tools.dataset import Dataset
 from m5tools.stage import Unit, Work
+from m5tools.tag import lookup
 from m5tools.tag.policy import SHARED, Policy
 from m5tools.tag.verdicts import judge, needed
 from m5tools.vocabulary import Modality, State
@@ -81,10 +81,10 @@ def process(policy: Policy, unit: Unit, alike: Path, work: Work) -> None:
     _keep(judge(policy, modality, usable, "asset_id"), _path(work, _FOUND, modality, unit.key))
 
 
-def outcomes(work: Work, modality: Modality, wanted: pl.LazyFrame) -> pl.DataFrame:
+def outcomes(work: Work, modality: Modality, wanted: pl.Series) -> pl.DataFrame:
     """`asset_id`, `state`, `reason`, `track` (whether it is a video's sound) of the files that `wanted` names."""
-    columns = {"asset_id": pl.String, "state": pl.UInt8, "reason": pl.UInt8, "track": pl.Boolean}
-    return _read(work, _OUTCOMES, modality, columns).join(wanted, on="asset_id", how="semi").collect()
+    columns = {"asset_id": pl.String(), "state": pl.UInt8(), "reason": pl.UInt8(), "track": pl.Boolean()}
+    return lookup.rows_of(_kept(work, _OUTCOMES, modality), wanted, pl.Schema(columns))
 
 
 def found(work: Work, modality: Modality, usable: pl.DataFrame) -> pl.DataFrame:
@@ -95,15 +95,14 @@ def found(work: Work, modality: Modality, usable: pl.DataFrame) -> pl.DataFrame:
         modality: which files.
         usable: `product_id`, `asset_id` of files that decoded.
     """
-    columns = {"asset_id": pl.String, "rule": pl.UInt16, "value": pl.Float64}
-    verdicts = _read(work, _FOUND, modality, columns)
-    each = usable.lazy().join(verdicts, on="asset_id").select("product_id", *columns)
-    return each.unique(["product_id", "asset_id", "rule"]).collect()  # a product may list a file twice
+    columns = {"asset_id": pl.String(), "rule": pl.UInt16(), "value": pl.Float64()}
+    verdicts = lookup.rows_of(_kept(work, _FOUND, modality), usable["asset_id"], pl.Schema(columns))
+    each = usable.join(verdicts, on="asset_id").select("product_id", *columns)
+    return each.unique(["product_id", "asset_id", "rule"])  # a product may list a file twice
 
 
-def _read(work: Work, kind: str, modality: Modality, columns: Mapping[str, type[pl.DataType]]) -> pl.LazyFrame:
-    parts = sorted((work.scratch / kind / modality).glob("[!.]*.parquet"))
-    return pl.scan_parquet(parts, glob=False) if parts else pl.LazyFrame(schema=dict(columns))
+def _kept(work: Work, kind: str, modality: Modality) -> list[Path]:
+    return sorted((work.scratch / kind / modality).glob("[!.]*.parquet"))
 
 
 def _path(work: Work, kind: str, modality: Modality, key: str) -> Path:

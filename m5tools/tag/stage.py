@@ -19,7 +19,7 @@ from pydantic import Field
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-from m5tools.tag import files, looks, states
+from m5tools.tag import files, looks, lookup, states
 from m5tools.tag import policy as policies
 from m5tools.tag.policy import Policy
 from m5tools.tag.verdicts import judge, needed, worded
@@ -30,8 +30,11 @@ _FILES: Final = "files"
 _JUDGE: Final = "judge"
 RULES: Final = "policy.json"
 """Beside the tags: the rules they were made by."""
-ROWS_A_UNIT: Final = 2_000_000
+ROWS_A_UNIT: Final = 524_288
 """Products and listed files that a unit holds in memory."""
+_FETCHED: Final = pl.Schema(
+    {"location_id": pl.String(), "asset_id": pl.String(), "state": pl.UInt8(), "reason": pl.UInt8()}
+)
 
 
 class TagConfig(StageConfig):
@@ -108,11 +111,8 @@ class Tag(Stage):
 
     def _listed(self, partitions: range, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
         """What became of every file that products of these partitions list, and the verdicts on the usable ones."""
-        columns = ("product_id", "modality", "position", "location_id")
-        media = pl.concat([work.dataset.read("media", partition=i, columns=columns) for i in partitions])
-        fetched = media.lazy().join(work.dataset.scan("fetched"), on="location_id", how="left").collect()
-        wanted = fetched.lazy().select("asset_id").drop_nulls()
-        listed = states.files(fetched, {m: files.outcomes(work, m, wanted) for m in MEDIA})
+        fetched = _fetched(work.dataset, partitions)
+        listed = states.files(fetched, {m: files.outcomes(work, m, fetched["asset_id"]) for m in MEDIA})
         usable = listed.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
         on_files = [files.found(work, m, usable.filter(pl.col("modality") == m.value)) for m in MEDIA]
         return listed, pl.concat(on_files)
@@ -133,6 +133,14 @@ class Tag(Stage):
         of_media = states.media_states(signals["text"], listed)
         every = pl.concat([of_media, states.text_states(signals["text"]), states.table_states(signals["table"])])
         return tags, _with_tags(every, tags, listed)
+
+
+def _fetched(dataset: Dataset, partitions: range) -> pl.DataFrame:
+    """`product_id`, `modality`, `position` of every listed file; as fetching left it `asset_id`, `state`, `reason`."""
+    columns = ("product_id", "modality", "position", "location_id")
+    media = pl.concat([dataset.read("media", partition=i, columns=columns) for i in partitions])
+    places = lookup.rows_of(dataset.parts("fetched"), media["location_id"], _FETCHED)
+    return media.join(places, on="location_id", how="left").drop("location_id")
 
 
 def _looks_file(work: Work) -> Path:

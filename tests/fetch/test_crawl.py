@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, Result, run_stage
@@ -394,13 +395,17 @@ def test_a_killed_run_does_not_ask_again_for_what_a_pack_holds(make_dataset: Mak
     assert contents(dataset) == contents(undisturbed)
 
 
-def test_a_host_stays_in_one_unit_and_limits_add_up(make_dataset: Make) -> None:
+def _many_hosts() -> list[str]:
     urls = [f"http://h{host}.example:80{host}/{i}.png" for host in range(5) for i in range(10 * host + 1)]
-    urls += [f"https://user@BIG.example/{i}.png" for i in range(300)]
+    return urls + [f"https://user@BIG.example/{i}.png" for i in range(300)]
+
+
+def test_a_host_stays_in_one_unit_and_limits_add_up(make_dataset: Make, tmp_path: Path) -> None:
+    urls = _many_hosts()
     dataset = make_dataset({"media": listing(urls)})
     for per_host, pieces in ((8, 1), (64, 4)):
         config = FetchConfig(per_host=per_host, locations_a_unit=100, locations_a_pack=20)
-        rows = plan.made(dataset, config, refresh=False)
+        rows = pl.concat(plan.made(dataset, config, refresh=False, scratch=tmp_path / "scratch"))
         assert rows.height == len(urls)
         assert rows["lane"].null_count() == 0
         spread = dict(rows.group_by("host").agg(pl.col("unit").n_unique()).iter_rows())
@@ -408,6 +413,24 @@ def test_a_host_stays_in_one_unit_and_limits_add_up(make_dataset: Make) -> None:
         assert set(spread.values()) == {1}
         lanes = rows.group_by("host", "unit").agg(pl.len(), pl.col("lane").first())
         assert lanes.filter((pl.col("len") >= 20) != (pl.col("lane") > 0)).is_empty()
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_the_plan_is_the_same_however_much_of_it_is_in_memory(
+    make_dataset: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, download: bool
+) -> None:
+    urls = [*_many_hosts(), *(f"image/{i}.png" for i in range(150))]
+    dataset = make_dataset({"media": listing(urls)})
+    config = FetchConfig(download=download, per_host=64, locations_a_unit=100, locations_a_pack=20)
+    plans = []
+    for at_once in (plan.LISTINGS_AT_ONCE, 100, 7):
+        monkeypatch.setattr(plan, "LISTINGS_AT_ONCE", at_once)
+        ranges = list(plan.made(dataset, config, refresh=False, scratch=tmp_path / "scratch"))
+        assert len(ranges) == -(-len(urls) // at_once)
+        assert plan.count(dataset) == len(urls)
+        plans.append(pl.concat(ranges).sort("unit", "lane", "location_id", nulls_last=True))
+    assert_frame_equal(plans[0], plans[1])
+    assert_frame_equal(plans[0], plans[2])
 
 
 def test_a_unit_tells_of_every_location_that_is_settled(make_dataset: Make, server: Server, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from m5tools import schema
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.fetch.config import FetchConfig
@@ -95,6 +96,7 @@ def test_files_of_an_earlier_crawl_are_found_below_its_own_root(
         manifest["crawls"] = [{"source": "shop", "crawl_id": crawl, "media_root": place} for crawl, place in crawls]
         manifest["stages"] |= {f"ingest/{crawl}": manifest["stages"]["ingest/c1"] for crawl, _ in crawls}
     dataset.write("products", "c1/part-00000", pl.DataFrame([product(i) for i in (1, 2, 3)]))
+    dataset.write("products", "c1/part-00001", schema.empty("products"))
     assert run_stage(dataset, Fetch(FetchConfig())).counts == {"assets": 2, "failed": 1, "items": 3, "pending": 0}
     places = dataset.assets.collect()["uri"].to_list()
     assert set(places) == {str(root / "p1" / "main.png"), str(later / "p2" / "main.png")}
