@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.audio import same_sounds
-from m5tools.dedup.files import in_order
+from m5tools.dedup.evidence.audio import same_sounds
+from m5tools.dedup.evidence.files import in_order
+from m5tools.dedup.evidence.video import COLUMNS, same_clips
 from m5tools.dedup.policy import load_policy
-from m5tools.dedup.video import COLUMNS, same_clips
 from m5tools.measure import audio as audio_signals
 from m5tools.measure import video as video_signals
 from m5tools.media import audio, video

@@ -22,8 +22,8 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from benchmarks.picture_copies import cropped, framed, jpeg, shrunk
-from m5tools.dedup.files import in_order
-from m5tools.dedup.image import COLUMNS, copies
+from m5tools.dedup.evidence.files import in_order
+from m5tools.dedup.evidence.image import COLUMNS, copies
 from m5tools.dedup.policy import load_policy
 from m5tools.measure.image import DECODED, look, rows
 from m5tools.media import image

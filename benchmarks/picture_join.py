@@ -24,8 +24,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.files import Files
-from m5tools.dedup.image import copies
+from m5tools.dedup.evidence.files import Files
+from m5tools.dedup.evidence.image import copies
 from m5tools.dedup.policy import load_policy
 
 HASHES = {"pdq": 1, "pdq_trimmed": 1, "pdq_turned": 8, "pdq_centres": 4, "pdq_fitted": 1, "pdq_corners": 4}

@@ -74,7 +74,7 @@ def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation) -> 
             return f"it would hold several GTINs ({', '.join(names)})"
         listed = realm.partition("\x1f")[0]
         return f"it would hold several products of '{listed}' ({', '.join(names)}), which lists each once"
-    return "stronger edges of either came first"
+    return "products of either were compared and found to differ, or stronger edges of either came first"
 
 
 def _members(dataset: Dataset, relation: Relation, name: str) -> list[str]:

@@ -11,14 +11,14 @@ from typing import Final
 
 import polars as pl
 
-from m5tools.dedup.identifiers import identifier_pairs
+from m5tools.dedup.evidence.identifiers import identifier_pairs
+from m5tools.dedup.evidence.rare_words import most_shared, rare_word_pairs
+from m5tools.dedup.evidence.shown import file_pairs, nothing_shown
+from m5tools.dedup.evidence.table import table_pairs
+from m5tools.dedup.evidence.text import equal_text_pairs
+from m5tools.dedup.evidence.vectors import vector_pairs
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import Gathered
-from m5tools.dedup.rare_words import most_shared, rare_word_pairs
-from m5tools.dedup.shown import file_pairs, nothing_shown
-from m5tools.dedup.table import table_pairs
-from m5tools.dedup.text import equal_text_pairs
-from m5tools.dedup.vectors import vector_pairs
 from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}

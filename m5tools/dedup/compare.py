@@ -26,22 +26,22 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset, Manifest
-from m5tools.dedup import vectors
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
+from m5tools.dedup.evidence import vectors
+from m5tools.dedup.evidence.likeness import Vocabularies
+from m5tools.dedup.evidence.rare_words import SLICES, rare_keys, slice_of
+from m5tools.dedup.evidence.resemblance import LOOKS, RESEMBLANCE, resemblance
+from m5tools.dedup.evidence.shown import FILES, in_common
+from m5tools.dedup.evidence.table import varying_options, with_varying
+from m5tools.dedup.evidence.text import description_bands, title_bands
+from m5tools.dedup.evidence.tokens import sets_of
+from m5tools.dedup.evidence.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
-from m5tools.dedup.likeness import Vocabularies
 from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, listing_once
-from m5tools.dedup.rare_words import SLICES, rare_keys, slice_of
-from m5tools.dedup.resemblance import LOOKS, RESEMBLANCE, resemblance
-from m5tools.dedup.shown import FILES, in_common
 from m5tools.dedup.sides import facts_of
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
-from m5tools.dedup.table import varying_options, with_varying
-from m5tools.dedup.text import description_bands, title_bands
-from m5tools.dedup.tokens import sets_of
-from m5tools.dedup.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
 from m5tools.joins.bands import union

@@ -12,12 +12,21 @@ import numpy as np
 import polars as pl
 
 from m5tools import schema
-from m5tools.dedup.identifiers import branded
-from m5tools.dedup.likeness import Vocabularies, likenesses, title_cosines
+from m5tools.dedup.evidence.identifiers import branded
+from m5tools.dedup.evidence.likeness import Vocabularies, likenesses, title_cosines
+from m5tools.dedup.evidence.shingles import U32, ShingleSets, jaccard, ones, overlap
+from m5tools.dedup.evidence.table import compare
+from m5tools.dedup.evidence.tokens import (
+    DECLARED,
+    DESCRIPTION,
+    OWN_CODES,
+    STEM,
+    STEM_CODES,
+    STEM_NUMBERED,
+    STEM_WORDS,
+    sets_of,
+)
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.shingles import U32, ShingleSets, jaccard, ones, overlap
-from m5tools.dedup.table import compare
-from m5tools.dedup.tokens import DECLARED, DESCRIPTION, OWN_CODES, STEM, STEM_CODES, STEM_NUMBERED, STEM_WORDS, sets_of
 
 _SHOWN: Final = ("pictures", "recoloured", "grey", "clip", "sound")
 _RESEMBLING: Final = ("picture_distance", "colour_overlap")

@@ -14,12 +14,12 @@ import polars as pl
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.dedup.evidence.shown import FILES, files_of
+from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import Gathered, gather, listed_media, numbered
-from m5tools.dedup.shown import FILES, files_of
 from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
 from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
-from m5tools.dedup.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
 from m5tools.generations import Generations
 from m5tools.stage import Counts, Work
 
@@ -65,7 +65,7 @@ def gather_partition(
         gathered: where to.
         partition: which.
         grown: the comparisons.
-        bands: names of the bands, as of :func:`m5tools.dedup.text.band_keys`.
+        bands: names of the bands, as of :func:`m5tools.dedup.evidence.text.band_keys`.
         policy: how values are read.
     """
     dataset, ground = work.dataset, Ground.of(work.scratch)

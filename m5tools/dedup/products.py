@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from m5tools import atomic, wording
 from m5tools.dataset import Dataset, Manifest, part_name
-from m5tools.dedup.identifiers import declared_codes
+from m5tools.dedup.evidence.identifiers import declared_codes
+from m5tools.dedup.evidence.table import product_facts
+from m5tools.dedup.evidence.titles import model_codes, plain, stem, words_of
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.table import product_facts
-from m5tools.dedup.titles import model_codes, plain, stem, words_of
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"

@@ -11,9 +11,9 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dataset import Dataset
+from m5tools.dedup.evidence.table import FACTS
+from m5tools.dedup.evidence.tokens import DECLARED, LISTS, OWN_CODES, TITLE_WORDS, VALUES
 from m5tools.dedup.sought import KEYS, stored
-from m5tools.dedup.table import FACTS
-from m5tools.dedup.tokens import DECLARED, LISTS, OWN_CODES, TITLE_WORDS, VALUES
 
 SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS, "facts")
 """Columns of one side of a pair, beside its row."""

@@ -13,11 +13,20 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dataset import Dataset, Manifest
+from m5tools.dedup.evidence.text import band_keys
+from m5tools.dedup.evidence.tokens import (
+    DESCRIPTION,
+    OWN_CODES,
+    STEM,
+    TITLE_LETTERS,
+    TITLE_WORDS,
+    VALUES,
+    WHOLE_WORDS,
+    sets_of,
+)
+from m5tools.dedup.evidence.vocabulary import COUNTS, counted, summed, taken_back
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import listing_once, origins
-from m5tools.dedup.text import band_keys
-from m5tools.dedup.tokens import DESCRIPTION, OWN_CODES, STEM, TITLE_LETTERS, TITLE_WORDS, VALUES, WHOLE_WORDS, sets_of
-from m5tools.dedup.vocabulary import COUNTS, counted, summed, taken_back
 
 KEYS: Final = (
     "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "category", "gtin", "brand",

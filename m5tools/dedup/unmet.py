@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 
 from m5tools.dataset import Dataset, partition_of
+from m5tools.dedup.evidence.shingles import jaccard
+from m5tools.dedup.evidence.tokens import DESCRIPTION, STEM, sets_of, tokens_of
+from m5tools.dedup.evidence.vectors import similarity, title_vectors
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.products import gather, numbered
-from m5tools.dedup.shingles import jaccard
 from m5tools.dedup.sought import with_sources
-from m5tools.dedup.tokens import DESCRIPTION, STEM, sets_of, tokens_of
-from m5tools.dedup.vectors import similarity, title_vectors
 
 _FEW = 8
 """Words that are named."""

@@ -11,7 +11,7 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
-from m5tools.dedup.shingles import word_sets
+from m5tools.dedup.evidence.shingles import word_sets
 from m5tools.engine.local import run_stage
 
 from .shop import Found, Listing, deliver, drawing, encoded, tables_of, with_margin

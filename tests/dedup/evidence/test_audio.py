@@ -10,13 +10,12 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from m5tools.dedup.audio import same_sounds
-from m5tools.dedup.files import Files, in_order
+from m5tools.dedup.evidence.audio import same_sounds
+from m5tools.dedup.evidence.files import Files, in_order
 from m5tools.measure.audio import signals
 from m5tools.media import audio
 from m5tools.media.audio import Sound, encode_ogg
-
-from .shop import POLICY
+from tests.dedup.shop import POLICY
 
 RATE = 16_000
 

@@ -10,8 +10,8 @@ from typing import Final
 import polars as pl
 
 from m5tools.dataset import Dataset
-from m5tools.dedup import audio, image, video
-from m5tools.dedup.files import listed, recorded_pairs
+from m5tools.dedup.evidence import audio, image, video
+from m5tools.dedup.evidence.files import listed, recorded_pairs
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined
 from m5tools.vocabulary import Modality, State

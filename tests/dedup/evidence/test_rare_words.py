@@ -6,11 +6,10 @@ from itertools import pairwise
 
 import polars as pl
 
-from m5tools.dedup.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
-from m5tools.dedup.shingles import word_sets
-from m5tools.dedup.vocabulary import Vocabulary, counted
-
-from .shop import POLICY
+from m5tools.dedup.evidence.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
+from m5tools.dedup.evidence.shingles import word_sets
+from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
+from tests.dedup.shop import POLICY
 
 
 def _pairs(titles: list[str | None], once: bool = False, parts: int = 1) -> set[tuple[int, int]]:

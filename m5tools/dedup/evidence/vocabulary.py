@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.shingles import F32, U32, ShingleSets, held
+from m5tools.dedup.evidence.shingles import F32, U32, ShingleSets, held
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

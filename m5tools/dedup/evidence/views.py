@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.files import Files
+from m5tools.dedup.evidence.files import Files
 from m5tools.dedup.policy import JoinRules, PictureRules
 from m5tools.joins.bands import neighbours
 from m5tools.joins.hamming import BITS, Words, apart, near

@@ -5,10 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from m5tools.dedup.table import FACTS, compare, varying_options, with_varying
-from m5tools.dedup.titles import colour_values, measure
-
-from .shop import POLICY
+from m5tools.dedup.evidence.table import FACTS, compare, varying_options, with_varying
+from m5tools.dedup.evidence.titles import colour_values, measure
+from tests.dedup.shop import POLICY
 
 _PAIR = pl.DataFrame({"a": [0], "b": [1]}, schema={"a": pl.UInt32, "b": pl.UInt32})
 

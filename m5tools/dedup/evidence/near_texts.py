@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.dedup.clusters import connected
-from m5tools.dedup.shingles import jaccard, word_shingles
-from m5tools.dedup.text import bands_for, keys_of
+from m5tools.dedup.evidence.shingles import jaccard, word_shingles
+from m5tools.dedup.evidence.text import bands_for, keys_of
 from m5tools.joins.bands import joined, neighbours
 
 _WINDOW = 8
@@ -47,7 +47,7 @@ def near_texts(
         texts: n strings; a null or a text without a word is near nothing.
         similarity: least Jaccard index of a pair.
         recall: share of the pairs of just that similarity that is found, as expected; of more similar ones it is more.
-        words: length of the runs of words that are compared, see :func:`m5tools.dedup.shingles.word_shingles`.
+        words: length of the runs of words that are compared, see :func:`m5tools.dedup.evidence.shingles.word_shingles`.
         permutations: MinHash values a text may cost.
     """
     column = texts if isinstance(texts, pl.Series) else pl.Series(pl.from_arrow(texts))

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.files import Files
-from m5tools.dedup.video import COLUMNS, same_clips
-
-from .shop import POLICY
+from m5tools.dedup.evidence.files import Files
+from m5tools.dedup.evidence.video import COLUMNS, same_clips
+from tests.dedup.shop import POLICY
 
 Story = npt.NDArray[np.uint8]
 TENTHS = 10

@@ -13,9 +13,9 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.evidence.shingles import ShingleSets
+from m5tools.dedup.evidence.vocabulary import Vocabulary
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.shingles import ShingleSets
-from m5tools.dedup.vocabulary import Vocabulary
 from m5tools.joins.bands import union
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)

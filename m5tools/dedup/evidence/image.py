@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.files import Files, candidates, listed, met, without_worn
+from m5tools.dedup.evidence.files import Files, candidates, listed, met, without_worn
+from m5tools.dedup.evidence.views import Way, binary, near_files, pooled
 from m5tools.dedup.policy import ComparePolicy, JoinRules, PictureRules
-from m5tools.dedup.views import Way, binary, near_files, pooled
 
 COLUMNS: Final = (
     "pdq", "pdq_trimmed", "pdq_turned", "pdq_fitted", "pdq_centres", "pdq_corners", "colours", "tones",

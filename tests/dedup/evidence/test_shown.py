@@ -11,10 +11,9 @@ from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import run_stage
 from m5tools.vocabulary import Modality, Reason, State
-
-from .shop import Listing, product_id, tables_of
-from .test_audio import measured, melody, reencoded
-from .test_video import clip, story
+from tests.dedup.evidence.test_audio import measured, melody, reencoded
+from tests.dedup.evidence.test_video import clip, story
+from tests.dedup.shop import Listing, product_id, tables_of
 
 LAMPS = ("Desk lamp Solveig, dimmable", "Solveig dimmable lamp for the desk", "Floor lamp Ingrid")
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.near_texts import near_texts
+from m5tools.dedup.evidence.near_texts import near_texts
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "lmnrst"]
 SIMILARITY = 0.8

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from m5tools.dedup.evidence.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
+from m5tools.dedup.evidence.titles import codes, is_code, model_codes, numbers
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
-from m5tools.dedup.titles import codes, is_code, model_codes, numbers
 
 TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS = "title_words", "title_letters", "whole_words"
 TITLE_CODES, WHOLE_CODES, NUMBERS = "title_codes", "whole_codes", "numbers"
@@ -78,7 +78,7 @@ def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
 
     Args:
         products: columns row, brand, model; sorted by row.
-        facts: their facts, as :func:`~m5tools.dedup.table.product_facts` gives them.
+        facts: their facts, as :func:`~m5tools.dedup.evidence.table.product_facts` gives them.
 
     Returns:
         A column of lists of uint32, distinct and ascending, one a product.

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.shingles import U32, ones, overlap
-from m5tools.dedup.tokens import (
+from m5tools.dedup.evidence.shingles import U32, ones, overlap
+from m5tools.dedup.evidence.tokens import (
     NUMBERS,
     TITLE_CODES,
     TITLE_LETTERS,
@@ -25,7 +24,8 @@ from m5tools.dedup.tokens import (
     WHOLE_WORDS,
     sets_of,
 )
-from m5tools.dedup.vocabulary import Vocabulary, cosines, shares
+from m5tools.dedup.evidence.vocabulary import Vocabulary, cosines, shares
+from m5tools.dedup.policy import ComparePolicy
 
 _WORDS_BEYOND = 3
 """Words beyond the title from which a product says something besides."""

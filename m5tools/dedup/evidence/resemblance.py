@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.image import overlap
+from m5tools.dedup.evidence.image import overlap
 
 _HASHES: Final = ("pdq", "pdq_trimmed", "pdq_fitted")
 LOOKS: Final = ("row", "asset_id", *_HASHES, "colours")

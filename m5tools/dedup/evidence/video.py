@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.files import Files
+from m5tools.dedup.evidence.files import Files
+from m5tools.dedup.evidence.views import HASH, binary, distinct
 from m5tools.dedup.policy import ClipRules, JoinRules, PictureRules
-from m5tools.dedup.views import HASH, binary, distinct
 from m5tools.joins.bands import Joined, neighbours
 from m5tools.joins.hamming import near
 

@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from m5tools.dedup.shingles import byte_shingles, overlap, word_sets
-from m5tools.dedup.titles import model_codes, plain, words_of
-from m5tools.dedup.tokens import LISTS, OWN_CODES, TITLE_CODES, VALUES, WHOLE_WORDS, sets_of, tokens_of
-from m5tools.dedup.vocabulary import Vocabulary, cosines, counted, merged, shares
-
-from .shop import POLICY
+from m5tools.dedup.evidence.shingles import byte_shingles, overlap, word_sets
+from m5tools.dedup.evidence.titles import model_codes, plain, words_of
+from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_CODES, VALUES, WHOLE_WORDS, sets_of, tokens_of
+from m5tools.dedup.evidence.vocabulary import Vocabulary, cosines, counted, merged, shares
+from tests.dedup.shop import POLICY
 
 TITLES = ["sony turntable pslx350h", "sony turntable black", "bose speaker", "sony speaker black", None]
 

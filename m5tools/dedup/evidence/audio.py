@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from m5tools.dedup.files import Files
+from m5tools.dedup.evidence.files import Files
+from m5tools.dedup.evidence.views import binary
 from m5tools.dedup.policy import JoinRules, SoundRules
-from m5tools.dedup.views import binary
 from m5tools.joins.bands import joined, neighbours
 
 COLUMNS: Final = ("fingerprint",)

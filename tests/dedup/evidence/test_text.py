@@ -9,12 +9,11 @@ from datasketch import MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m5tools.dedup.shingles import byte_shingles, jaccard, word_shingles
-from m5tools.dedup.text import Bands, band_keys, bands_for, title_bands
-from m5tools.dedup.titles import plain, read_measure, stem
+from m5tools.dedup.evidence.shingles import byte_shingles, jaccard, word_shingles
+from m5tools.dedup.evidence.text import Bands, band_keys, bands_for, title_bands
+from m5tools.dedup.evidence.titles import plain, read_measure, stem
 from m5tools.joins.bands import neighbours, union
-
-from .shop import POLICY
+from tests.dedup.shop import POLICY
 
 
 def _reference(text: str | None) -> set[bytes]:

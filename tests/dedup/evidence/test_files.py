@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.files import Listed, recorded_pairs, without_worn
-from m5tools.dedup.files import listed as listed_in_parts
-
-from .shop import POLICY
+from m5tools.dedup.evidence.files import Listed, recorded_pairs, without_worn
+from m5tools.dedup.evidence.files import listed as listed_in_parts
+from tests.dedup.shop import POLICY
 
 
 def assets(*rows: tuple[int, str, str | None]) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.policy import ComparePolicy, TextRules
-from m5tools.dedup.shingles import ShingleSets
 from m5tools.joins.bands import Joined, joined, neighbours
 
 _SEED = 0x5EED

@@ -11,8 +11,17 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools import wording
+from m5tools.dedup.evidence.titles import (
+    COLOUR,
+    SIZE,
+    colour_values,
+    measure,
+    plain,
+    read_measure,
+    size_value,
+    title_facts,
+)
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.titles import COLOUR, SIZE, colour_values, measure, plain, read_measure, size_value, title_facts
 from m5tools.joins.bands import Joined, neighbours
 
 FACTS = {

@@ -10,14 +10,13 @@ import polars as pl
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from m5tools.dedup.files import in_order
-from m5tools.dedup.image import COLUMNS, copies
-from m5tools.dedup.image import picture_pairs as pairs_of_parts
+from m5tools.dedup.evidence.files import in_order
+from m5tools.dedup.evidence.image import COLUMNS, copies
+from m5tools.dedup.evidence.image import picture_pairs as pairs_of_parts
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.measure.image import signals
 from m5tools.media.image import decode
-
-from .shop import POLICY, drawing, encoded, with_margin
+from tests.dedup.shop import POLICY, drawing, encoded, with_margin
 
 
 def pictures(rows: list[tuple[int, bytes]]) -> pl.DataFrame:

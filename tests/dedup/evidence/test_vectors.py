@@ -12,15 +12,15 @@ import pytest
 import yaml
 
 from m5tools.dataset import Dataset
-from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig, vectors
+from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.decide import judged
+from m5tools.dedup.evidence import vectors
 from m5tools.dedup.policy import EmbeddingRules, load_policy
 from m5tools.dedup.why import why
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
 from m5tools.resources import folder
-
-from .shop import Listing, product_id, tables_of
+from tests.dedup.shop import Listing, product_id, tables_of
 
 SOFA = [
     Listing("sofa", "Comfortable sofa", "Deep seats.", seller="Ann"),

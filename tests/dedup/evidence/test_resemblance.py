@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from m5tools.dedup.resemblance import resemblance
+from m5tools.dedup.evidence.resemblance import resemblance
 
 
 def _picture(row: int, name: str, pdq: bytes, colour: int, trimmed: bytes | None = None) -> dict[str, object]:
