@@ -39,14 +39,16 @@ def parted(dataset: Dataset, a: str, b: str, relation: str) -> Iterator[str]:
         ((pl.col("product_id") == a) & (pl.col("other_id") == b))
         | ((pl.col("product_id") == b) & (pl.col("other_id") == a))
     )  # fmt: skip
-    if not bridges.collect().is_empty():
+    hindrance = _hindrance(dataset, sides, found)
+    if hindrance is None and len(dataset.manifest()["crawls"]) > 1 and not bridges.collect().is_empty():
         yield f"{said}: a bridge, for they hang on two clusters that earlier crawls had formed"
         return
-    yield f"{said}: {_hindrance(dataset, sides, found)}"
+    differing = "products of either were compared and found to differ, or stronger edges of either came first"
+    yield f"{said}: {hindrance or differing}"
 
 
-def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation) -> str:
-    """What one cluster of both sides would have held."""
+def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation) -> str | None:
+    """What one cluster of both sides would have held that may not stand together; None where nothing."""
     everyone = [product for side in sides for product in side]
     products = (
         dataset.scan("compared").filter(pl.col("product_id").is_in(everyone)).collect().with_row_index("row")
@@ -74,7 +76,7 @@ def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation) -> 
             return f"it would hold several GTINs ({', '.join(names)})"
         listed = realm.partition("\x1f")[0]
         return f"it would hold several products of '{listed}' ({', '.join(names)}), which lists each once"
-    return "products of either were compared and found to differ, or stronger edges of either came first"
+    return None
 
 
 def _members(dataset: Dataset, relation: Relation, name: str) -> list[str]:

@@ -28,7 +28,7 @@ def attach(
     Returns:
         The new rows of clusters (relation, cluster_id, product_id, is_survivor; sorted by relation and product id),
         among them old products that stood alone until now, which name and lead their cluster; and the bridges
-        (product_id of the newcomer, other_id).
+        (product_id of the newcomer, other_id), those of :func:`unfollowed` among them.
     """
     level = {relation.value: i for i, relation in enumerate(Relation)}
     strength = strength_of(edges).with_columns(level=pl.col("relation").replace_strict(level, return_dtype=pl.UInt8))
@@ -50,12 +50,32 @@ def attach(
         )
         found.append(_joined(relation, labels, products))
         bridges.append(_bridges(linked, labels))
-    return pl.concat(found), _named(pl.concat(bridges), products)
+    clusters = pl.concat(found)
+    every = pl.concat([old.select("relation", "cluster_id", "product_id"), clusters.drop("is_survivor")])
+    welding = _named(pl.concat(bridges), products)
+    return clusters, pl.concat([welding, unfollowed(edges, every, products)]).unique().sort("product_id", "other_id")
 
 
-def no_bridges() -> pl.DataFrame:
-    """What a run that goes on from nothing finds."""
-    return pl.DataFrame(schema={"product_id": pl.String, "other_id": pl.String})
+def unfollowed(edges: pl.DataFrame, clusters: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """Bridges that hang on what is apart: edges that no cluster holds both ends of, however wide.
+
+    Args:
+        edges: columns row_a, row_b.
+        clusters: relation, cluster_id, product_id.
+        products: row, product_id, is_new.
+
+    Returns:
+        Columns product_id (of a newcomer), other_id; from both ends where both are new; sorted.
+    """
+    widest = clusters.filter(relation=Relation.VARIANT.value).join(
+        products.select("row", "product_id"), on="product_id"
+    )
+    home = widest.select("row", "cluster_id")
+    ends = edges.select("row_a", "row_b").unique()
+    for side in ("row_a", "row_b"):
+        ends = ends.join(home.rename({"row": side, "cluster_id": f"home_of_{side}"}), on=side, how="left")
+    apart = (pl.col("home_of_row_a") != pl.col("home_of_row_b")).fill_null(True)
+    return _named(ends.filter(apart).select("row_a", "row_b"), products)
 
 
 def _anchors(linked: pl.DataFrame, products: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:

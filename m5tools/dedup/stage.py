@@ -22,7 +22,7 @@ from pydantic import Field
 
 from m5tools import atomic
 from m5tools.dataset import Dataset, Manifest, part_name, partition_of
-from m5tools.dedup.append import attach, no_bridges
+from m5tools.dedup.append import attach, unfollowed
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import QUESTIONS, apart, decided, evidence, judged
@@ -66,7 +66,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
 
     config: DedupConfig
@@ -204,7 +204,8 @@ class Dedup(Stage):
         grown = {table: self._grown(work.dataset, table) for table in self.writes}
         base = _base(work)
         if base is None:
-            clusters, bridges = resolve(edges, products, self._apart(work, edges)), no_bridges()
+            clusters = resolve(edges, products, self._apart(work, edges))
+            bridges = unfollowed(edges, clusters, products)
         else:
             old = grown["clusters"].read(base)
             clusters, bridges = attach(edges, products, old, self._apart(work, edges))
@@ -217,7 +218,7 @@ class Dedup(Stage):
             work.keeps(work.dataset.output(file))
         counted = clusters.unique(["relation", "cluster_id"])["relation"]
         counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
-        return counts if base is None else {**counts, "bridges": bridges.height}
+        return {**counts, "bridges": bridges.height}
 
     def _apart(self, work: Work, edges: pl.DataFrame) -> pl.DataFrame:
         """Of the pairs that are apart those that a chain could join."""

@@ -36,11 +36,11 @@ def inherited(products: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
 
 
 def across(products: pl.DataFrame, bridges: pl.DataFrame) -> pl.DataFrame:
-    """Mark the newcomers of which an edge that was not followed leads into another split.
+    """Mark the new products of which an edge that was not followed leads into another split.
 
     Args:
         products: columns product_id, split, is_new, bridge.
-        bridges: columns product_id (of the newcomer), other_id.
+        bridges: columns product_id (of one that was new then), other_id.
     """
     of = products.select("product_id", "split")
     torn = (

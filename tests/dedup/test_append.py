@@ -124,3 +124,7 @@ def test_appending_never_moves_what_was_there(drawn: list[tuple[tuple[int, int],
         wider = {p: c for c, p, _ in _rows(after, "same_product")}
         assert {p: wider[c] for c, p, _ in _rows(after, "same_offer")}.items() <= wider.items(), "clusters nest"
     assert all(newcomer >= old for newcomer, _ in bridges)
+    widest = {p: c for c, p, _ in _rows(after, "variant")}
+    for a, b, _, _ in edges:
+        if b >= old and not (a in widest and widest.get(a) == widest.get(b)):
+            assert (b, a) in bridges, "an edge is inside a cluster, or a bridge"
