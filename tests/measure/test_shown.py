@@ -60,7 +60,7 @@ def test_each_picture_is_encoded_once_and_the_first_that_decoded_counts(
         angles = np.array(shades, np.float32) / 100
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
-    monkeypatch.setattr(similarity, "_encoded", encoded_as_shade)
+    monkeypatch.setattr(similarity, "encoded", encoded_as_shade)
     run_stage(dataset, Measure(MeasureConfig(languages=False, image_model="shades", images_per_unit=2)), workers=0)
     assert sorted(seen) == [10, 80, 150, 220]
     found = dataset.read("signals_pair").join(dataset.read("products").select("product_id", "title"), on="product_id")
