@@ -25,7 +25,8 @@ from m5tools.dataset import Dataset, Manifest, part_name, partition_of
 from m5tools.dedup.append import attach, unfollowed
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.compare import Compare, comparisons_of
-from m5tools.dedup.decide import QUESTIONS, apart, decided, evidence, judged
+from m5tools.dedup.decide import QUESTIONS, apart, decided, judged
+from m5tools.dedup.edges import evidence
 from m5tools.dedup.numbers import Numbers
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins

@@ -11,7 +11,8 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.apart import parted, together
-from m5tools.dedup.decide import decided, evidence, judged
+from m5tools.dedup.decide import decided, judged
+from m5tools.dedup.edges import evidence
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once
 from m5tools.dedup.rivals import standing
