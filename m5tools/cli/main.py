@@ -10,6 +10,7 @@ import sys
 import typer
 
 from m5tools.cli import learn, look, make, stages
+from m5tools.cli.interrupt import insisting
 from m5tools.cli.run import run_pipeline
 from m5tools.errors import M5Error, UsageError, told_by_the_system
 
@@ -55,7 +56,8 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 def run() -> None:
     """Run the command line; a user's mistake is one line, a bug is a traceback."""
     try:
-        code = app(prog_name="m5", standalone_mode=False)
+        with insisting():
+            code = app(prog_name="m5", standalone_mode=False)
         if code == INTERRUPTED:
             print("m5: interrupted; the same command goes on where this one stopped", file=sys.stderr)
         sys.exit(code if isinstance(code, int) else 0)
