@@ -1,0 +1,97 @@
+"""One run of a stage at a time."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import run_stage
+from m5tools.engine.lock import held
+from m5tools.errors import UsageError
+
+from .toy import Toy, ToyConfig
+
+
+def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / ".lock-0"
+    # The parent of this process certainly lives and is not this one.
+    other.write_text(f'{{"pid": {os.getppid()}, "host": "{os.uname().nodename}", "run": "x"}}')
+    with pytest.raises(UsageError, match="another run"), held(tmp_path, "y", 0):
+        pass
+    other.write_text(f'{{"pid": 4194305, "host": "{os.uname().nodename}", "run": "x"}}')
+    left = tmp_path / f".tmp-4194305@{os.uname().nodename}@.lock-0"
+    left.touch()
+    with held(tmp_path, "y", 0):
+        assert other.exists()
+        assert not left.exists()
+    assert not other.exists()
+
+
+def test_a_holder_busy_with_one_thing_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
+    with held(tmp_path, "run", 0):
+        lock = tmp_path / ".lock-0"
+        os.utime(lock, (0, 0))
+        deadline = time.monotonic() + 30
+        while lock.stat().st_mtime < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert lock.stat().st_mtime > 1
+    assert not lock.exists()
+
+
+def _hold(folder: Path, begin: float, results: multiprocessing.SimpleQueue[str]) -> None:
+    time.sleep(max(0.0, begin - time.time()))
+    try:
+        with held(folder, "run", 0):
+            results.put("held")
+            time.sleep(1)
+    except UsageError:
+        results.put("refused")
+
+
+def test_of_runs_that_start_at_the_same_moment_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = multiprocessing.get_context("fork")
+    monkeypatch.setattr("m5tools.engine.lock.atomic.write_json", _write_slowly)
+    results: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    begin = time.time() + 0.3
+    runs = [context.Process(target=_hold, args=(tmp_path, begin, results)) for _ in range(3)]
+    for run in runs:
+        run.start()
+    outcome = sorted(results.get() for _ in runs)
+    for run in runs:
+        run.join()
+    assert outcome == ["held", "refused", "refused"]
+
+
+def _write_slowly(file: Path, value: object) -> None:
+    time.sleep(0.2)
+    file.write_text(json.dumps(value))
+
+
+@dataclass(frozen=True)
+class Named(Toy):
+    """A stage that has several entries, as `ingest` has one for each crawl."""
+
+    name: ClassVar[str] = "ingest"
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {"crawl": f"c{self.config.units}"}
+
+
+def test_two_entries_of_a_stage_are_not_run_at_once(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Named(ToyConfig(units=2))
+    other = dataset.root / "runs" / "ingest" / ".lock-0"
+    other.parent.mkdir(parents=True)
+    # The parent of this process certainly lives and is not this one.
+    other.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "ingest/c9 x"}))
+    with pytest.raises(UsageError, match="another run"):
+        run_stage(dataset, stage)
