@@ -205,6 +205,7 @@ def apart(told: pl.DataFrame, rules: TaughtRules) -> pl.DataFrame:
     unrelated, variants = pl.col("relation").is_null(), pl.col("relation") == Relation.VARIANT
     # Two of a group that agree in what both tell may be one after all: a third that tells the rest says so.
     silent = pl.col("rule").is_in([Rule.GROUP.value, Rule.UNLIKELY.value]) & (pl.col("options_agreeing") > 0)
+    silent &= ~pl.col("measures_or_identifiers_differ")
     differ = {
         Relation.SAME_PRODUCT: (unrelated & products) | (variants & ~silent),
         Relation.VARIANT: unrelated & families,

@@ -175,12 +175,15 @@ def test_variants_are_apart_unless_only_an_option_that_one_tells_makes_them(
         Listing("small", "Shirt of jersey", group_id="g", attributes=_JERSEY, seller="Bob"),
         Listing("unsized", "Jersey", group_id="g", attributes={"color": Option("red")}, seller="Cid"),
         Listing("silent", "Tee", group_id="g", seller="Dan"),
+        Listing("coded", "Tee", group_id="g", attributes=_JERSEY, gtin="4006381333931", seller="Eve"),
+        Listing("recoded", "Jersey", group_id="g", attributes=_JERSEY, gtin="4006381333948", seller="Fay"),
     ]
     found = apart(_told(make_dataset(tables_of(told)), chance=0.3), POLICY.taught)
     assert set(found["relation"]) == {"same_product"}
     pairs = {frozenset(pair) for pair in found.select("product_a", "product_b").iter_rows()}
-    silent = {_pair("silent", other) for other in ("large", "small", "unsized")}
-    assert pairs == {_pair("large", "small"), *silent}
+    silent = {_pair("silent", other) for other in ("large", "small", "unsized", "coded", "recoded")}
+    large = {_pair("large", other) for other in ("small", "coded", "recoded")}
+    assert pairs == {_pair("coded", "recoded"), *large, *silent}
 
 
 @pytest.mark.parametrize(("chance", "relation"), [(0.1, "variant"), (0.001, None)])
