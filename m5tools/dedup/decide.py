@@ -12,7 +12,7 @@ In this order, the first that holds:
                                                        on one side only (an item and its variant); nothing when a
                                                        measure, brand or identifier speaks against it; same_product
                                                        otherwise
-6. one item group and the options agree in which it differs → same_product
+6. one item group and the options agree in which it differs, or all where it differs in none → same_product
 7. near-equal titles with a differing option         → variant
 8. one item group                                    → variant
 
