@@ -73,6 +73,12 @@ def read_words(texts: pl.DataFrame, column: str) -> pl.DataFrame:
     return known.with_columns(amount=pl.col("number") * pl.col("factor")).drop("number", "spelling", "unit")
 
 
+def spelled(unit: str) -> str:
+    """A unit as it is written: "GB" for "gb"; one that is not known, or several, as it stands."""
+    found = _spellings().filter(spelling=unit.lower())["unit"]
+    return str(found[0]) if len(found) else unit
+
+
 def near(one: pl.Expr, other: pl.Expr) -> pl.Expr:
     """Two amounts of one dimension are the same but for rounding; nothing and less than nothing is near nothing."""
     low, high = pl.min_horizontal(one, other), pl.max_horizontal(one, other)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from m5tools.dataset import Dataset
-from m5tools.dedup.clusters import LEVELS, apart_of, names_of
+from m5tools.dedup.clusters import LEVELS, names_of
 from m5tools.dedup.products import listing_once
 from m5tools.vocabulary import Relation
 
@@ -53,18 +53,11 @@ def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation) -> 
     products = (
         dataset.scan("compared").filter(pl.col("product_id").is_in(everyone)).collect().with_row_index("row")
     ).with_columns(once=pl.col("source").is_in(listing_once(dataset.manifest())))
-    edges = dataset.scan("edges").filter(*(pl.col(side).is_in(everyone) for side in ("product_a", "product_b")))
-    numbers = products.select("product_id", "row")
-    strength = (
-        edges.select("product_a", "product_b", "relation")
-        .unique()
-        .collect()
-        .join(numbers.rename({"row": "row_a"}), left_on="product_a", right_on="product_id")
-        .join(numbers.rename({"row": "row_b"}), left_on="product_b", right_on="product_id")
-        .sort("product_a", "product_b")
+    variants = dataset.scan("edges").filter(
+        *(pl.col(side).is_in(everyone) for side in ("product_a", "product_b")), relation=Relation.VARIANT.value
     )
-    held_apart = apart_of(strength, relation)
-    if held_apart.height:
+    held_apart = variants.select("product_a", "product_b").unique().sort("product_a", "product_b").collect()
+    if relation is Relation.SAME_PRODUCT and held_apart.height:
         pair = held_apart.row(0, named=True)
         return f"{pair['product_a']} and {pair['product_b']} are variants of each other"
     named = names_of(products, relation).group_by("realm").agg(pl.col("name").unique().sort()).sort("realm")

@@ -41,9 +41,7 @@ def attach(
             pl.col("row_a") != pl.col("row_b")
         )
         names = pl.concat([names_of(products, relation), anchors.select("row", realm=pl.lit(_OLD), name="name")])
-        joined = components(
-            pl.concat([held, linked.select("row_a", "row_b")]), names, apart_of(strength, relation, apart)
-        )
+        joined = components(pl.concat([held, linked.select("row_a", "row_b")]), names, apart_of(relation, apart))
         labels = _with_the_refused(joined, linked).join(anchors.select("row", "name", "alone"), on="row", how="left")
         labels = labels.sort("label", "row").with_columns(
             anchor=pl.col("name").drop_nulls().first().over("label"), is_old=pl.col("name").is_not_null()

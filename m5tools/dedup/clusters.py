@@ -32,7 +32,8 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame, apart: pl.DataFrame | N
 
     Args:
         edges: columns row_a, row_b, relation, score.
-        apart: columns row_a, row_b, relation: pairs that no cluster of that relation may hold both of.
+        apart: columns row_a, row_b, relation: pairs that no cluster of that relation may hold both of, such as two
+            variants in a cluster of one product.
         products: columns row, product_id, source, once, gtin, group, modalities, table_pairs, files, description_chars;
             sorted by row.
 
@@ -43,7 +44,7 @@ def resolve(edges: pl.DataFrame, products: pl.DataFrame, apart: pl.DataFrame | N
     found = []
     for relation, levels in LEVELS.items():
         linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
-        labels = components(linked, names_of(products, relation), apart_of(strength, relation, apart))
+        labels = components(linked, names_of(products, relation), apart_of(relation, apart))
         found.append(clusters_of(relation, labels, products))
         refused = _refused(linked, labels)
         strength = strength.join(refused, on=["row_a", "row_b", "relation"], how="anti", maintain_order="left")
@@ -67,11 +68,11 @@ def strength_of(edges: pl.DataFrame) -> pl.DataFrame:
     return edges.group_by("row_a", "row_b", "relation").agg(score)
 
 
-def apart_of(strength: pl.DataFrame, relation: Relation, apart: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The pairs that no cluster of a relation may hold both of: variants are not one product, and what is `apart`."""
-    variants = strength.filter(pl.col("relation") == Relation.VARIANT).select("row_a", "row_b")
-    found = variants if relation is Relation.SAME_PRODUCT else variants.clear()
-    return found if apart is None else pl.concat([found, apart.filter(relation=relation.value).select(found.columns)])
+def apart_of(relation: Relation, apart: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Of the pairs that are `apart` those that no cluster of a relation may hold both of: row_a, row_b."""
+    if apart is None:
+        return pl.DataFrame(schema={"row_a": pl.UInt32, "row_b": pl.UInt32})
+    return apart.filter(relation=relation.value).select("row_a", "row_b")
 
 
 def names_of(products: pl.DataFrame, relation: Relation) -> pl.DataFrame:

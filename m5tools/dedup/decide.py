@@ -12,7 +12,7 @@ In this order, the first that holds:
                                                        on one side only (an item and its variant); nothing when a
                                                        measure, brand or identifier speaks against it; same_product
                                                        otherwise
-6. one item group and the options agree in which it differs → same_product
+6. one item group and the options agree in which it differs, or all where it differs in none → same_product
 7. near-equal titles with a differing option         → variant
 8. one item group                                    → variant
 
@@ -57,9 +57,15 @@ class Rule(StrEnum):
 _TITLES_SHARE: Final = 0.1
 """Words and letters that titles must share at least; equal tables alone stand under many products of one kind."""
 
+_SURE: Final = 2
+"""Options of one item group in which two products agree, from which no evidence of another kind makes them variants: a
+colour may be all that two sizes tell, colour and size are hardly all that two variants do."""
+
 QUESTIONS: Final = {
     "product": Question(pl.col("alike"), pl.col("one_product"), PRODUCT),
-    "family": Question(pl.col("optioned"), pl.col("one_family"), FAMILY),
+    "family": Question(
+        pl.col("optioned") | (pl.col("alike") & ~pl.col("one_product").fill_null(True)), pl.col("one_family"), FAMILY
+    ),
 }
 """What decided pairs teach: of those without a differing option whether they are one product, of those with one whether
 they are of one family."""
@@ -137,13 +143,16 @@ def decided(
     told = weighed.join(worded.with_columns(worded=True), on=pair, how="left", maintain_order="left")
     told = told.with_columns(pl.col("worded").fill_null(False), *(_chances(told, ask, lessons) for ask in QUESTIONS))
     product, family = (pl.col(f"{name}_chance") for name in QUESTIONS)
-    unsettled = pl.col("same_group") & ~pl.col("settled")
-    likely = (product >= pl.when(unsettled).then(rules.unsettled).otherwise(rules.chance)).fill_null(False)
-    other_family = pl.when("in_family").then(family < rules.doubt).otherwise(family < rules.unsettled)
+    # Who lists two in one group means two products, unless their options say otherwise.
+    likely = (product >= rules.chance).fill_null(False) & ~pl.col("same_group")
+    # A source whose groups teach has the variants of a grouped product in its group.
+    outside = pl.col("one_group") & (pl.col("source_a") == pl.col("source_b"))
+    alike = pl.col("rule").is_in([Rule.SCORE_AND_OPTION.value, Rule.TITLES_AND_OPTION.value]) & ~pl.col("in_family")
+    other_family = (family < rules.out) | (alike & ((family < rules.family) | (outside & family.is_not_null())))
     other_family &= pl.col("relation") == Relation.VARIANT
     other_product = (pl.col("relation") == Relation.SAME_PRODUCT) & ~pl.col("settled")
     other_product &= (product < rules.doubt).fill_null(False)
-    variants = pl.col("relation").is_null() & pl.col("in_family") & (family >= rules.doubt)
+    variants = pl.col("relation").is_null() & pl.col("in_family") & (family >= rules.out)
     told = told.with_columns(
         likely=likely,
         **_first_of(
@@ -180,23 +189,30 @@ def _first_of(
     return {"relation": relation, "rule": rule}
 
 
-def apart(unrelated: pl.DataFrame, rules: TaughtRules) -> pl.DataFrame:
+def apart(told: pl.DataFrame, rules: TaughtRules) -> pl.DataFrame:
     """Which pairs were compared and found to differ: two products, or two families.
 
     Args:
-        unrelated: of what :func:`decided` found, the pairs without a relation.
+        told: what :func:`decided` found.
         rules: how unlikely a pair must be.
 
     Returns:
         product_a, product_b, relation: pairs that no chain may join in a cluster of the relation.
     """
-    pair = ["product_a", "product_b"]
     unlikely = pl.col("product_chance") < rules.out
     products = pl.col("optioned") | pl.col("other_brand") | ~pl.col("one_product") | unlikely
     families = pl.col("other_brand") | ~pl.col("one_family") | (pl.col("family_chance") < rules.out)
+    unrelated, variants = pl.col("relation").is_null(), pl.col("relation") == Relation.VARIANT
+    # Two of a group that agree in what both tell may be one after all: a third that tells the rest says so.
+    silent = pl.col("rule").is_in([Rule.GROUP.value, Rule.UNLIKELY.value]) & (pl.col("options_agreeing") > 0)
+    silent &= ~pl.col("measures_or_identifiers_differ")
+    differ = {
+        Relation.SAME_PRODUCT: (unrelated & products) | (variants & ~silent),
+        Relation.VARIANT: unrelated & families,
+    }
     return pl.concat(
-        unrelated.filter(differ.fill_null(False)).select(*pair, relation=pl.lit(relation.value))
-        for relation, differ in ((Relation.SAME_PRODUCT, products), (Relation.VARIANT, families))
+        told.filter(differs.fill_null(False)).select("product_a", "product_b", relation=pl.lit(relation.value))
+        for relation, differs in differ.items()
     )
 
 
@@ -264,8 +280,9 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     other_identifier = pl.col("other_gtin") | pl.col("other_part")
     in_family = pl.col("same_family") & (option_differs | other_identifier) & ~pl.col("other_brand")
     in_family &= ~pl.col("other_model") & ~pl.col("other_category")
-    settled = (pl.col("varying") > 0) & (pl.col("varying_agreeing") == pl.col("varying"))
     alike = (pl.col("varying") == 0) & (pl.col("option_agreement") == 1) & (pl.col("measures_differ") == 0)
+    settled = (pl.col("varying") > 0) & (pl.col("varying_agreeing") == pl.col("varying"))
+    settled |= alike & (pl.col("options_agreeing") >= _SURE)
     inside = pl.col("once") & pl.col("once_b") & (pl.col("source_a") == pl.col("source_b"))
     barred = option_differs | against | pl.col("other_brand") | pl.col("same_group") | inside
     nothing = pl.lit(None, pl.String)
@@ -281,7 +298,11 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
                 Relation.VARIANT,
                 near & (option_differs | (item_of_options & ~against)) & ~elsewhere,
             ),
-            (Rule.SCORE, Relation.SAME_PRODUCT, near & ~against & ~pl.col("same_group")),
+            (
+                Rule.SCORE,
+                Relation.SAME_PRODUCT,
+                near & ~against & ~option_differs & ~item_of_options & ~pl.col("same_group"),
+            ),
             (
                 Rule.GROUP_AND_OPTIONS_AGREE,
                 Relation.SAME_PRODUCT,

@@ -161,12 +161,10 @@ class TaughtRules(_Rules):
     """When pairs that identifiers decide teach what agreement is worth in a catalogue."""
 
     fewest: int = Field(ge=10, description="pairs of either kind that must teach")
-    restraint: float = Field(
-        ge=1, le=1e6, description="how strongly weights are held back (ridge); below 1 they may run away"
-    )
+    restraint: float = Field(ge=1e-6, le=1e6, description="how strongly weights are held back (ridge)")
     most: int = Field(ge=10, description="pairs that teach, at most")
     chance: Share
-    unsettled: Share
+    family: Share
     doubt: Share
     out: Share
 

@@ -187,7 +187,7 @@ class Dedup(Stage):
         _write(
             work,
             f"{_APART}/{part_name(partition)}",
-            apart(told.filter(pl.col("relation").is_null()), self.policy.taught),
+            apart(told, self.policy.taught),
         )
         work.write("edges", grown.of("edges").part(partition), edges)
         _write(work, f"{_EDGES}/{part_name(partition)}", edges.select(*_PAIR, "relation", "score"))

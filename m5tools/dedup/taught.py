@@ -152,11 +152,20 @@ def _fitted(scaled: _Matrix, told: _Matrix, restraint: float) -> _Matrix:
     weights = np.zeros(scaled.shape[1])
     ridge = restraint * np.eye(weights.size)
     ridge[0, 0] = _ENOUGH
+
+    def cost(weights: _Matrix) -> float:
+        score = scaled @ weights
+        return float((np.logaddexp(0, score) - told * score).sum() + weights @ ridge @ weights / 2)
+
+    here = cost(weights)
     for _ in range(_STEPS):
         chance = _chance(scaled @ weights)
         curve = (scaled * (chance * (1 - chance))[:, None]).T @ scaled + ridge
         step = np.linalg.solve(curve, scaled.T @ (told - chance) - ridge @ weights)
-        weights = weights + step
+        # Where evidence nearly separates the pairs, a whole step overshoots and the next one farther.
+        while (there := cost(weights + step)) > here and np.abs(step).max() >= _ENOUGH:
+            step /= 2
+        weights, here = weights + step, there
         if np.abs(step).max() < _ENOUGH:
             break
     return weights

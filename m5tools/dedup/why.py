@@ -18,6 +18,7 @@ from m5tools.dedup.products import listing_once
 from m5tools.dedup.rivals import standing
 from m5tools.dedup.stage import CONTENDS, RIVALRY, WANTED, decisions_of, taught, with_origins
 from m5tools.dedup.taught import Taught
+from m5tools.dedup.units import in_units
 from m5tools.dedup.unmet import why_not_compared
 from m5tools.errors import StaleError, UsageError
 from m5tools.freshness import remake
@@ -84,14 +85,19 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
     told = judged(rows, listing_once(dataset.manifest()), policy)
     told = decided(told, worded, _lessons(dataset, a, b, policy), policy.taught)
     row = told.row(0, named=True)
+    against = [in_units(words, policy) for words in _against(row)]
     if relation is not None:
-        rule = row["rule"]
-        found = edges.select("evidence", "score", "detail").to_dicts()
-        return Why(a, b, relation, rule, found, list(_against(row)), [], clusters)
+        return Why(a, b, relation, row["rule"], _shown(edges, policy), against, [], clusters)
     seen = evidence(told.with_columns(relation=pl.lit("")))
     missing = [*_short_of_rules(row, policy), *_short_of_wording(dataset, row, policy), *_short_of_lessons(row, policy)]
-    shown = seen.filter(pl.col("score") > 0).select("evidence", "score", "detail").to_dicts()
-    return Why(a, b, None, "compared, and not joined", shown, list(_against(row)), missing, clusters)
+    shown = _shown(seen.filter(pl.col("score") > 0), policy)
+    return Why(a, b, None, "compared, and not joined", shown, against, missing, clusters)
+
+
+def _shown(edges: pl.DataFrame, policy: DuplicatePolicy) -> list[dict[str, Any]]:
+    """Evidence for a pair, in words."""
+    rows = edges.select("evidence", "score", "detail").to_dicts()
+    return [{**row, "detail": in_units(row["detail"], policy)} for row in rows]
 
 
 def _policy(dataset: Dataset) -> DuplicatePolicy:
@@ -158,8 +164,8 @@ def _short_of_rules(row: dict[str, Any], policy: DuplicatePolicy) -> Iterator[st
 def _short_of_lessons(row: dict[str, Any], policy: DuplicatePolicy) -> Iterator[str]:
     """How likely the pair is by what identifiers and groups teach, where they do."""
     if row["product_chance"] is not None:
-        wanted = policy.taught.unsettled if row["same_group"] and not row["settled"] else policy.taught.chance
-        yield f"{row['product_chance']:.2f} likely one product, as pairs with identifiers teach, below {wanted:g}"
+        chance = f"{row['product_chance']:.2f} likely one product, as pairs with identifiers teach"
+        yield f"{chance}, below {policy.taught.chance:g}"
     if row["family_chance"] is not None:
         yield f"{row['family_chance']:.2f} likely variants, as item groups teach"
 

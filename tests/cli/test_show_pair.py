@@ -62,6 +62,13 @@ def test_an_option_makes_a_variant(ask: Ask) -> None:
     assert "38" in said
 
 
+def test_a_measure_is_told_in_its_unit(ask: Ask) -> None:
+    memory = "Memory card Falcon Ultra for cameras"
+    said = ask([Listing("a", f"{memory}, 256 GB"), Listing("b", f"{memory}, 1.5 TB")], "a", "b")
+    assert "- they differ in storage: 1500 GB / 256 GB\n" in said
+    assert "differs in storage: 1500 GB / 256 GB\n" in said
+
+
 def test_the_wording_of_two_sellers_joins(ask: Ask) -> None:
     listings = [Listing("a", **DRILL), Listing("b", "GSR 18V-55 Bosch drill driver", seller="Bob")]
     said = ask(listings, "a", "b")

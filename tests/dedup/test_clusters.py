@@ -62,8 +62,10 @@ def test_chain_does_not_weld_two_gtins() -> None:
 
 def test_chain_does_not_weld_variants_into_one_product() -> None:
     edges = [(0, 1, "same_product", 0.7), (1, 2, "same_product", 0.9), (0, 2, "variant", 1.0)]
-    assert _groups(edges, _products([None] * 3), "same_product") == {frozenset((1, 2))}
-    assert _groups(edges, _products([None] * 3), "variant") == {frozenset((0, 1, 2))}
+    apart, products = [(0, 2, "same_product")], _products([None] * 3)
+    assert _groups(edges, products, "same_product", apart) == {frozenset((1, 2))}
+    assert _groups(edges, products, "variant", apart) == {frozenset((0, 1, 2))}
+    assert _groups(edges, products, "same_product") == {frozenset((0, 1, 2))}, "these do not differ in what both tell"
 
 
 def test_chain_does_not_weld_what_was_found_to_differ() -> None:

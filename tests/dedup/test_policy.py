@@ -16,7 +16,7 @@ from .test_decide import changed
     ("entry", "silly", "told"),
     [
         ("restraint: 1.0", "restraint: 1.0e-300", "taught.restraint"),
-        ("restraint: 1.0", "restraint: 0.01", "taught.restraint"),
+        ("restraint: 1.0", "restraint: 0.0", "taught.restraint"),
         ("restraint: 1.0", "restraint: .inf", "taught.restraint"),
         ("distance: 31", "distance: 128", "picture.distance"),
         ("mass: {g: 1, kg: 1000, mg", "mass: {g: 1, kg: 0, mg", "units.mass.kg"),

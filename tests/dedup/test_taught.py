@@ -59,6 +59,20 @@ def test_few_pairs_of_either_kind_teach_nothing(kind: bool) -> None:
     assert teach(pl.concat([few, pairs.filter(pl.col("decided") != kind)]), PRODUCT, RULES) is None
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_do_not_run_away_where_evidence_nearly_decides(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    far = random.standard_t(1.2, size=(1200, 4))  # a few values far out, past which a whole step of the fit leaps
+    told = far[:, 0] / far[:, 0].std() + random.normal(scale=0.001, size=1200) > 0.02
+    names = ("word_score", "letter_score", "whole_score", "contained")
+    pairs = _pairs(1200).with_columns(
+        *(pl.Series(name, far[:, i]) for i, name in enumerate(names)), decided=pl.Series(told)
+    )
+    taught = teach(pairs, names, RULES.model_copy(update={"restraint": 1e-6}))
+    assert taught is not None
+    assert taught.chances(pairs).mean() == pytest.approx(told.mean(), abs=1e-3)
+
+
 def test_groups_and_models_are_no_evidence_for_what_they_teach() -> None:
     assert not {"same_group", "same_model", "other_model", "same_family"} & set(FAMILY)
 
