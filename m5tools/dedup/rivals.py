@@ -9,11 +9,16 @@ where likeness is low, and the threshold is where the expected F1 is highest. No
 Where two sources list each product once, a product has one partner at most: pairs are taken from the most alike down,
 each product once. Elsewhere a product may stand many times; a pair is taken when it is not far behind the best of
 either side.
+
+Millions of products have ten times as many pairs. These are passed over part by part, several times; in memory are only
+figures of *places* (a product and a source in which it seeks a partner), the best pairs from which the threshold is
+found, and of pairs that compete for one partner those that are near. How pairs are cut into parts changes nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,7 +27,12 @@ from m5tools.dedup.policy import WordingRules
 
 _Scores = np.ndarray[Any, np.dtype[np.float64]]
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
-_Places = np.ndarray[Any, np.dtype[np.int32]]
+_Places = np.ndarray[Any, np.dtype[np.uint32]]
+_Likeness = np.ndarray[Any, np.dtype[np.float32]]
+Parts = Iterable[pl.DataFrame]
+"""Pairs in parts, which can be gone through again and again."""
+_KINDS: Final = ("often", "once")
+_WORD: Final = 64
 _STEPS = 512
 _SEEN = 0.1
 """Share of rivals that must lie below a likeness before the share of false pairs is read there."""
@@ -52,34 +62,56 @@ class Chosen(NamedTuple):
     """What was chosen.
 
     Attributes:
-        taken: boolean, one a pair.
+        taken: for each part the places of the pairs in it that are one product, ascending.
         wanted: the likeness from which pairs were taken, between sources that list each product once (`once`) and
             elsewhere (`often`); none where there is no such pair, infinity where no likeness tells.
     """
 
-    taken: pl.Series
+    taken: list[np.ndarray[Any, np.dtype[np.int64]]]
     wanted: dict[str, float]
 
 
-def chosen(pairs: pl.DataFrame, rules: WordingRules) -> Chosen:
+def placed(parts: Parts, rules: WordingRules) -> Iterator[pl.DataFrame]:
+    """Pairs as :func:`chosen` passes over them.
+
+    Args:
+        parts: columns a, b (numbers of products, a < b), likeness (float32), origin and origin_b (numbers of sources),
+            once and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes
+            first where a product has one partner).
+        rules: margin, band, thresholds.
+
+    Yields:
+        For each part: `place`, `place_b` (uint32: the product and where it seeks a partner), likeness (float32), once
+        (of both), proven, coded (a model code, and the rest of the wording, carry it).
+    """
+    places = _Numbered(parts)
+    for part in parts:
+        likeness = part["likeness"].fill_null(0)
+        # A shared number alone is no code: the rest of the wording must carry the pair.
+        carried = likeness.cast(pl.Float64) - rules.weights.code >= rules.threshold
+        yield pl.DataFrame(
+            {
+                "place": places.of(part["a"], part["origin_b"]),
+                "place_b": places.of(part["b"], part["origin"]),
+                "likeness": likeness,
+                "once": part["once"] & part["once_b"],
+                "proven": part["proven"],
+                "coded": part["shares_code"] & carried,
+            }
+        )
+
+
+def chosen(parts: Parts, rules: WordingRules, known: Mapping[str, float] | None = None) -> Chosen:
     """Which pairs are one product by wording.
 
     Args:
-        pairs: sorted by a and b; columns a, b (rows), likeness (float), origin and origin_b (numbers of sources), once
-            and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes first
-            where a product has one partner).
-        rules: margin, band, thresholds.
+        parts: what :func:`placed` gives.
+        rules: as there.
+        known: likenesses that were found before, which stand; as `Chosen.wanted`.
     """
-    found = np.zeros(pairs.height, bool)
-    wanted: dict[str, float] = {}
-    declared = (pairs["once"] & pairs["once_b"]).to_numpy()
-    for where, kind in ((declared, "once"), (~declared, "often")):
-        mine = pairs.filter(pl.Series(where))
-        if mine.height:
-            field = _Field(mine, rules)
-            wanted[kind] = field.wanted()
-            found[where] = field.taken(wanted[kind], once=kind == "once")
-    return Chosen(pl.Series("chosen", found), wanted)
+    field = _Field(parts, rules)
+    wanted = {**field.wanted(), **(known or {})}
+    return Chosen(field.taken(wanted), wanted)
 
 
 class Standing(NamedTuple):
@@ -98,96 +130,170 @@ def standing(pairs: pl.DataFrame, place: int, wanted: float, rules: WordingRules
     """Where the pair at a place stands.
 
     Args:
-        pairs: as for :func:`chosen`, at least all pairs of either product of it.
+        pairs: as a part for :func:`placed`, at least all pairs of either product of it.
         place: which.
         wanted: the likeness that :func:`chosen` asked for.
         rules: as for :func:`chosen`.
     """
-    field = _Field(pairs, rules)
-    return Standing(bool(field.near(wanted)[place]), float(field.rival[place]))
+    parts = list(placed([pairs], rules))
+    one = _Pairs.of(parts[0][place])
+    near = one.near(dict.fromkeys(_KINDS, wanted))
+    return Standing(bool(near[0]), float(_Field(parts, rules).rival(one)[0]))
+
+
+class _Numbered:
+    """Places by number: in order of products, then of the sources in which they seek a partner.
+
+    A bit for each product and source says whether there is such a place; its number is that of the bits before it.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        count, sources = 0, 0
+        for part in parts:
+            if part.height:
+                count = max(count, 1 + int(part.select(pl.max_horizontal("a", "b").max()).item()))
+                sources = max(sources, 1 + int(part.select(pl.max_horizontal("origin", "origin_b").max()).item()))
+        self._words = -(-sources // _WORD)
+        self._bits = np.zeros(count * self._words, np.uint64)
+        for part in parts:
+            for product, source in (("a", "origin_b"), ("b", "origin")):
+                word, bit = self._bit(part[product], part[source])
+                np.bitwise_or.at(self._bits, word, bit)
+        counted = np.bitwise_count(self._bits)
+        self._before = np.cumsum(counted, dtype=np.uint32) - counted
+
+    def of(self, products: pl.Series, sources: pl.Series) -> _Places:
+        word, bit = self._bit(products, sources)
+        before = np.bitwise_count(self._bits[word] & (bit - np.uint64(1)))
+        found: _Places = self._before[word] + before
+        return found
+
+    def _bit(self, products: pl.Series, sources: pl.Series) -> tuple[Any, Any]:
+        source = sources.to_numpy().astype(np.uint64)
+        word = products.to_numpy().astype(np.int64) * self._words + (source // _WORD).astype(np.int64)
+        return word, np.uint64(1) << source % np.uint64(_WORD)
+
+
+class _Pairs(NamedTuple):
+    """One part."""
+
+    ends: tuple[_Places, _Places]
+    likeness: _Likeness
+    once: _Bools
+    proven: _Bools
+    coded: _Bools
+
+    @classmethod
+    def of(cls, part: pl.DataFrame) -> _Pairs:
+        place, place_b, *columns = (part[name].to_numpy() for name in part.columns)
+        return cls((place, place_b), *columns)
+
+    def near(self, wanted: Mapping[str, float]) -> _Bools:
+        often, once = (np.float64(wanted.get(kind, np.inf)) for kind in _KINDS)
+        near: _Bools = (self.likeness >= np.where(self.once, once, often)) | self.proven | self.coded
+        return near
 
 
 class _Field:
-    """Pairs of one kind (of sources that list each product once, or others) with their rivals."""
+    """Pairs of both kinds (of sources that list each product once, and others) with their rivals."""
 
-    def __init__(self, pairs: pl.DataFrame, rules: WordingRules) -> None:
-        self.rules = rules
-        self.ends = _ends(pairs)
-        self.likeness: _Scores = pairs["likeness"].fill_null(0).to_numpy().astype(float)
-        self.proven, self.codes = pairs["proven"].to_numpy(), pairs["shares_code"].to_numpy()
-        self.rival = _best_rival(self.ends, self.likeness)
-        self.score = self.likeness + rules.margin * (self.likeness - self.rival)
-        self.lead = _best(self.ends, self.score)
+    def __init__(self, parts: Parts, rules: WordingRules) -> None:
+        self.parts, self.rules = parts, rules
+        self.count = max((1 + _highest(part) for part in parts), default=0)
+        self._rivals()
+        self.lead = np.full(self.count, -np.inf)
+        for pairs in self:
+            score = self.score(pairs)
+            for end in pairs.ends:
+                np.maximum.at(self.lead, end, score)
 
-    def wanted(self) -> float:
-        rules, best = self.rules, (self.score >= self.lead[self.ends]).all(axis=0)
-        contested = best & (self.rival > 0)
-        count = int(np.count_nonzero(contested))
-        if count < rules.fewest:
+    def __iter__(self) -> Iterator[_Pairs]:
+        return map(_Pairs.of, self.parts)
+
+    def _rivals(self) -> None:
+        """The highest likeness of each place, and the second highest: 0 where there is none."""
+        self.best = np.full(self.count, -np.inf, np.float32)
+        self.second, latest = np.zeros(self.count, np.float32), np.zeros(self.count, np.uint32)
+        for pairs in self:
+            for end in pairs.ends:
+                before = self.best[end]
+                np.maximum.at(self.best, end, pairs.likeness)
+                best = self.best[end]
+                np.maximum.at(self.second, end, np.where(pairs.likeness < best, pairs.likeness, before))
+                # Several of this part that are the best of one place: all but the latest are behind one as high.
+                leads = np.flatnonzero(pairs.likeness == best)
+                latest[end[leads]] = leads
+                again = leads[latest[end[leads]] != leads]
+                np.maximum.at(self.second, end[again], best[again])
+
+    def rival(self, pairs: _Pairs) -> _Likeness:
+        """The highest likeness of another pair of either product; 0 where there is none."""
+        found = np.zeros(pairs.likeness.size, np.float32)
+        for end in pairs.ends:
+            best = self.best[end]
+            np.maximum(found, np.where(pairs.likeness < best, best, self.second[end]), out=found)
+        return found
+
+    def score(self, pairs: _Pairs) -> _Scores:
+        likeness = pairs.likeness.astype(np.float64)
+        return likeness + self.rules.margin * (likeness - self.rival(pairs))
+
+    def wanted(self) -> dict[str, float]:
+        """The likeness from which pairs of each kind are taken."""
+        samples: dict[str, list[tuple[_Likeness, _Likeness]]] = {}
+        for pairs in self:
+            score, rival = self.score(pairs), self.rival(pairs)
+            best = np.logical_and(*(score >= self.lead[end] for end in pairs.ends))
+            for kind, mine in zip(_KINDS, (~pairs.once, pairs.once), strict=True):
+                if mine.any():
+                    leads = best & mine
+                    samples.setdefault(kind, []).append((pairs.likeness[leads], rival[leads & (rival > 0)]))
+        return {kind: self._wanted(*map(np.concatenate, zip(*found, strict=True))) for kind, found in samples.items()}
+
+    def _wanted(self, best: _Likeness, rivals: _Likeness) -> float:
+        rules = self.rules
+        if rivals.size < rules.fewest:
             return rules.threshold
-        found = threshold(self.likeness[best], self.rival[contested], rules.precision)
-        trust = count / (count + rules.fewest)
+        found = threshold(best.astype(np.float64), rivals.astype(np.float64), rules.precision)
+        trust = rivals.size / (rivals.size + rules.fewest)
         return trust * found + (1 - trust) * rules.threshold
 
-    def near(self, wanted: float) -> _Bools:
-        # A shared number alone is no code: the rest of the wording must carry the pair.
-        coded = self.codes & (self.likeness - self.rules.weights.code >= self.rules.threshold)
-        near: _Bools = (self.likeness >= wanted) | self.proven | coded
-        return near
-
-    def taken(self, wanted: float, once: bool) -> _Bools:
-        near = self.near(wanted)
-        if once:
-            return _one_to_one(self.ends, self.score + 2.0 * self.proven, near)
-        close: _Bools = np.all(self.score >= self.lead[self.ends] - self.rules.band, axis=0)
-        return near & close
-
-
-def _ends(pairs: pl.DataFrame) -> _Places:
-    """Both sides of pairs as places [2, pairs]: one place for a product and a source in which it seeks a partner."""
-    sides = [
-        pairs[row].to_numpy().astype(np.uint64) << np.uint64(16) | pairs[other].to_numpy().astype(np.uint64)
-        for row, other in (("a", "origin_b"), ("b", "origin"))
-    ]
-    codes = np.unique(np.concatenate(sides))
-    return np.stack([np.searchsorted(codes, side).astype(np.int32) for side in sides])
+    def taken(self, wanted: Mapping[str, float]) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+        """The pairs of each part that are taken."""
+        found, alone = [], []
+        for number, pairs in enumerate(self):
+            score, near = self.score(pairs), pairs.near(wanted)
+            close = np.logical_and(*(score >= self.lead[end] - self.rules.band for end in pairs.ends))
+            found.append(np.flatnonzero(near & close & ~pairs.once))
+            mine = np.flatnonzero(near & pairs.once)
+            if mine.size:
+                ends, part = np.stack([end[mine] for end in pairs.ends]), np.full(mine.size, number, np.uint32)
+                alone.append((ends, score[mine] + 2.0 * pairs.proven[mine], part, mine))
+        if alone:
+            ends, score, part, mine = (np.concatenate(each, axis=-1) for each in zip(*alone, strict=True))
+            partners = _one_to_one(ends, score)
+            for number in np.unique(part[partners]):
+                found[number] = np.sort(np.concatenate([found[number], mine[partners & (part == number)]]))
+        return found
 
 
-def _best(ends: _Places, score: _Scores) -> _Scores:
-    """The highest score of each place."""
-    best: _Scores = np.full(int(ends.max()) + 1, -np.inf)
-    for side in ends:
-        np.maximum.at(best, side, score)
-    return best
+def _highest(part: pl.DataFrame) -> int:
+    """The highest place in a part; -1 where it holds no pair."""
+    return int(part.select(pl.max_horizontal("place", "place_b").max()).item()) if part.height else -1
 
 
-def _best_rival(ends: _Places, score: _Scores) -> _Scores:
-    """For each pair the highest score of another pair of either of its products; 0 where there is none."""
-    best, pairs = _best(ends, score), np.arange(score.size, dtype=np.int32)
-    best_pair = np.full(best.size, score.size, np.int32)
-    for side in ends:
-        leads = score == best[side]
-        np.minimum.at(best_pair, side[leads], pairs[leads])
-    runner_up, found = np.zeros(best.size), np.zeros(score.size)
-    for side in ends:
-        behind = best_pair[side] != pairs
-        np.maximum.at(runner_up, side[behind], score[behind])
-    for side in ends:
-        np.maximum(found, np.where(best_pair[side] == pairs, runner_up[side], best[side]), out=found)
-    return found
+def _one_to_one(ends: _Places, score: _Scores) -> _Bools:
+    """Pairs from the highest score down, each place once: in rounds of pairs that are the best of both sides.
 
-
-def _one_to_one(ends: _Places, score: _Scores, near: _Bools) -> _Bools:
-    """Pairs from the highest score down, each product once: in rounds of pairs that are the best of both sides.
-
-    Ties go to the pair that comes first, so every round takes at least one pair.
+    Ties go to the pair of the products that come first, so every round takes at least one pair.
     """
-    order = np.lexsort((np.arange(score.size), -score))
+    ends = np.unique(ends, return_inverse=True)[1].reshape(ends.shape)
+    count = 1 + int(ends.max())
+    order = np.lexsort((ends[1], ends[0], -score))
     rank = np.empty(score.size, np.int64)
     rank[order] = np.arange(score.size)
-    left = np.flatnonzero(near)
+    left = np.arange(score.size)
     taken = np.zeros(score.size, bool)
-    count = int(ends.max()) + 1
     while left.size:
         first = np.full(count, score.size)
         for side in ends:

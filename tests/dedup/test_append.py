@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.append import attach
-from m5tools.dedup.clusters import resolve
+from m5tools.dedup.clusters import resolve, strength_of
 from m5tools.engine.local import run_stage
 from tests.dedup.test_clusters import _EDGE, _products
 
@@ -25,19 +25,19 @@ def _grown(
 ) -> tuple[pl.DataFrame, pl.DataFrame, set[tuple[int, int]]]:
     """Clusters before, rows added after, bridges; products below `old` came first."""
     products = _products([None] * count)
-    before = resolve(pl.DataFrame(old_edges, schema=_EDGE, orient="row"), products.filter(pl.col("row") < old))
-    added, bridges = attach(
-        pl.DataFrame(new_edges, schema=_EDGE, orient="row"), products.with_columns(is_new=pl.col("row") >= old), before
-    )
-    return before, added, {(int(a, 16), int(b, 16)) for a, b in bridges.iter_rows()}
+    before = resolve(_strength(old_edges), products.filter(pl.col("row") < old))
+    added, bridges = attach(_strength(new_edges), products.with_columns(is_new=pl.col("row") >= old), before)
+    return before, added, set(bridges.iter_rows())
+
+
+def _strength(edges: Edges) -> pl.DataFrame:
+    return strength_of(pl.DataFrame(edges, schema=_EDGE, orient="row"))
 
 
 def _rows(clusters: pl.DataFrame, relation: str) -> set[tuple[int, int, bool]]:
     """Cluster, product, survivor."""
     mine = clusters.filter(relation=relation)
-    return {
-        (int(c, 16), int(p, 16), s) for c, p, s in mine.select("cluster_id", "product_id", "is_survivor").iter_rows()
-    }
+    return set(mine.select("cluster", "row", "is_survivor").iter_rows())
 
 
 def test_a_newcomer_joins_an_old_cluster_under_its_name() -> None:
@@ -74,13 +74,13 @@ def test_the_narrowest_relation_comes_first_so_that_clusters_nest() -> None:
 
 def test_a_chain_of_newcomers_does_not_reach_what_was_found_to_differ() -> None:
     products = _products([None] * 3).with_columns(is_new=pl.col("row") >= 1)
-    edges = pl.DataFrame([(0, 1, "same_product", 0.9), (1, 2, "same_product", 0.8)], schema=_EDGE, orient="row")
+    edges = _strength([(0, 1, "same_product", 0.9), (1, 2, "same_product", 0.8)])
     apart = pl.DataFrame(
         [(0, 2, relation) for relation in ("same_product", "variant")],
         schema={"row_a": pl.UInt32, "row_b": pl.UInt32, "relation": pl.String},
         orient="row",
     )
-    old = resolve(pl.DataFrame(schema=_EDGE), products.head(1))
+    old = resolve(_strength([]), products.head(1))
     added, _ = attach(edges, products, old, apart)
     for relation in ("same_product", "variant"):
         assert _rows(added, relation) == {(0, 0, True), (0, 1, False)}
@@ -116,10 +116,10 @@ def test_appending_never_moves_what_was_there(drawn: list[tuple[tuple[int, int],
     ours = [edge for edge in edges if edge[1] < old]
     before, added, bridges = _grown(ours, [edge for edge in edges if edge[1] >= old], old, 12)
     after = pl.concat([before, added])
-    assert after.unique(["relation", "product_id"]).height == after.height, "one cluster a relation and product"
-    survivors = after.filter("is_survivor").group_by("relation", "cluster_id").len()
+    assert after.unique(["relation", "row"]).height == after.height, "one cluster a relation and product"
+    survivors = after.filter("is_survivor").group_by("relation", "cluster").len()
     assert set(survivors["len"]) <= {1}
-    assert survivors.height == after.unique(["relation", "cluster_id"]).height
+    assert survivors.height == after.unique(["relation", "cluster"]).height
     if not any(relation == "variant" for _, relation, _ in drawn):  # variants are kept apart in one relation of three
         wider = {p: c for c, p, _ in _rows(after, "same_product")}
         assert {p: wider[c] for c, p, _ in _rows(after, "same_offer")}.items() <= wider.items(), "clusters nest"
