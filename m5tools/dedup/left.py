@@ -21,7 +21,8 @@ import polars as pl
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name
 from m5tools.dedup.numbers import Numbers
-from m5tools.dedup.products import listing_once
+from m5tools.dedup.products import listing_once, origins
+from m5tools.dedup.rivals import Places
 from m5tools.generations import Generations
 
 _GROUND: Final = "ground.json"
@@ -131,6 +132,16 @@ class Left:
             part.select("relation", *(self.numbers.of(part[name]).alias(number) for number, name in columns.items()))
             for part in parts
         )
+
+    def rivals(self, grown: Generations, places: Places) -> Iterator[pl.DataFrame]:
+        """What the pairs of earlier generations left of some places: place and figures, the latest last."""
+        manifest = grown.dataset.manifest()
+        for file in (file for file in grown.files(self.base) if file.suffix == ".parquet"):
+            part = pl.read_parquet(file)
+            rows, origin = self.numbers.of(part["product_id"]), part.select(origins(pl.col("source"), manifest))
+            known = places.among(rows, origin["source"])
+            rows, origin, part = rows.filter(known), origin.filter(known), part.filter(known)
+            yield part.drop("product_id", "source").with_columns(place=places.of(rows, origin["source"]))
 
     def by_partition(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Rows with a column `row`, split by the partition of this product; their order stays."""

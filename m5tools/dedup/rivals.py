@@ -65,26 +65,86 @@ class Chosen(NamedTuple):
         taken: for each part the places of the pairs in it that are one product, ascending.
         wanted: the likeness from which pairs were taken, between sources that list each product once (`once`) and
             elsewhere (`often`); none where there is no such pair, infinity where no likeness tells.
+        figures: a row for each place, in their order: best and second (float32: the highest likenesses), lead (float64:
+            the highest score) and partner (float64: the score of the one pair that was taken where a product has one
+            partner; null elsewhere).
     """
 
     taken: list[np.ndarray[Any, np.dtype[np.int64]]]
     wanted: dict[str, float]
+    figures: pl.DataFrame
 
 
-def placed(parts: Parts, rules: WordingRules) -> Iterator[pl.DataFrame]:
+class Places:
+    """Where products seek partners: a product and a source, numbered in order of products, then of sources.
+
+    A bit for each product and source says whether there is such a place; its number is that of the bits before it.
+
+    Args:
+        parts: columns a, b (numbers of products), origin and origin_b (numbers of their sources).
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        count = 0
+        self._sources = 0
+        for part in parts:
+            if part.height:
+                count = max(count, 1 + int(part.select(pl.max_horizontal("a", "b").max()).item()))
+                highest = int(part.select(pl.max_horizontal("origin", "origin_b").max()).item())
+                self._sources = max(self._sources, 1 + highest)
+        self._words = -(-self._sources // _WORD)
+        self._bits = np.zeros(count * self._words, np.uint64)
+        for part in parts:
+            for product, source in (("a", "origin_b"), ("b", "origin")):
+                word, bit = self._bit(part[product], part[source])
+                np.bitwise_or.at(self._bits, word, bit)
+        counted = np.bitwise_count(self._bits)
+        self._before = np.cumsum(counted, dtype=np.uint32) - counted
+
+    def of(self, products: pl.Series, sources: pl.Series) -> _Places:
+        """uint32: the places of products in sources; each of them is one."""
+        word, bit = self._bit(products, sources)
+        before = np.bitwise_count(self._bits[word] & (bit - np.uint64(1)))
+        found: _Places = self._before[word] + before
+        return found
+
+    def among(self, products: pl.Series, sources: pl.Series) -> _Bools:
+        """Whether products in sources are places."""
+        word, bit = self._bit(products, sources)
+        known: _Bools = (word < self._bits.size) & (sources.to_numpy() < self._sources)
+        known[known] = (self._bits[word[known]] & bit[known]) > 0
+        return known
+
+    def listed(self) -> pl.DataFrame:
+        """Every place: row (of the product), origin (number of the source); uint32 and uint16, in order."""
+        found = []
+        for source in range(self._sources):
+            word, bit = divmod(source, _WORD)
+            products = np.flatnonzero(self._bits[word :: self._words] & np.uint64(1 << bit)).astype(np.uint32)
+            found.append(pl.DataFrame({"row": products}).with_columns(origin=pl.lit(source, pl.UInt16)))
+        none = pl.DataFrame(schema={"row": pl.UInt32, "origin": pl.UInt16})
+        return pl.concat([none, *found]).sort("row", "origin")
+
+    def _bit(self, products: pl.Series, sources: pl.Series) -> tuple[Any, Any]:
+        source = sources.to_numpy().astype(np.uint64)
+        word = products.to_numpy().astype(np.int64) * self._words + (source // _WORD).astype(np.int64)
+        return word, np.uint64(1) << source % np.uint64(_WORD)
+
+
+def placed(parts: Parts, places: Places, rules: WordingRules) -> Iterator[pl.DataFrame]:
     """Pairs as :func:`chosen` passes over them.
 
     Args:
         parts: columns a, b (numbers of products, a < b), likeness (float32), origin and origin_b (numbers of sources),
             once and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes
             first where a product has one partner).
+        places: of these parts.
         rules: margin, band, thresholds.
 
     Yields:
         For each part: `place`, `place_b` (uint32: the product and where it seeks a partner), likeness (float32), once
         (of both), proven, coded (a model code, and the rest of the wording, carry it).
     """
-    places = _Numbered(parts)
     for part in parts:
         likeness = part["likeness"].fill_null(0)
         # A shared number alone is no code: the rest of the wording must carry the pair.
@@ -101,17 +161,20 @@ def placed(parts: Parts, rules: WordingRules) -> Iterator[pl.DataFrame]:
         )
 
 
-def chosen(parts: Parts, rules: WordingRules, known: Mapping[str, float] | None = None) -> Chosen:
+def chosen(parts: Parts, rules: WordingRules, known: Mapping[str, float] | None = None, before: Parts = ()) -> Chosen:
     """Which pairs are one product by wording.
 
     Args:
         parts: what :func:`placed` gives.
         rules: as there.
         known: likenesses that were found before, which stand; as `Chosen.wanted`.
+        before: what earlier pairs, which are not among these, left of places: place and the columns of
+            `Chosen.figures`; of one place the last row counts.
     """
-    field = _Field(parts, rules)
+    field = _Field(parts, rules, before)
     wanted = {**field.wanted(), **(known or {})}
-    return Chosen(field.taken(wanted), wanted)
+    taken = field.taken(wanted)
+    return Chosen(taken, wanted, field.figures())
 
 
 class Standing(NamedTuple):
@@ -135,43 +198,10 @@ def standing(pairs: pl.DataFrame, place: int, wanted: float, rules: WordingRules
         wanted: the likeness that :func:`chosen` asked for.
         rules: as for :func:`chosen`.
     """
-    parts = list(placed([pairs], rules))
+    parts = list(placed([pairs], Places([pairs]), rules))
     one = _Pairs.of(parts[0][place])
     near = one.near(dict.fromkeys(_KINDS, wanted))
     return Standing(bool(near[0]), float(_Field(parts, rules).rival(one)[0]))
-
-
-class _Numbered:
-    """Places by number: in order of products, then of the sources in which they seek a partner.
-
-    A bit for each product and source says whether there is such a place; its number is that of the bits before it.
-    """
-
-    def __init__(self, parts: Parts) -> None:
-        count, sources = 0, 0
-        for part in parts:
-            if part.height:
-                count = max(count, 1 + int(part.select(pl.max_horizontal("a", "b").max()).item()))
-                sources = max(sources, 1 + int(part.select(pl.max_horizontal("origin", "origin_b").max()).item()))
-        self._words = -(-sources // _WORD)
-        self._bits = np.zeros(count * self._words, np.uint64)
-        for part in parts:
-            for product, source in (("a", "origin_b"), ("b", "origin")):
-                word, bit = self._bit(part[product], part[source])
-                np.bitwise_or.at(self._bits, word, bit)
-        counted = np.bitwise_count(self._bits)
-        self._before = np.cumsum(counted, dtype=np.uint32) - counted
-
-    def of(self, products: pl.Series, sources: pl.Series) -> _Places:
-        word, bit = self._bit(products, sources)
-        before = np.bitwise_count(self._bits[word] & (bit - np.uint64(1)))
-        found: _Places = self._before[word] + before
-        return found
-
-    def _bit(self, products: pl.Series, sources: pl.Series) -> tuple[Any, Any]:
-        source = sources.to_numpy().astype(np.uint64)
-        word = products.to_numpy().astype(np.int64) * self._words + (source // _WORD).astype(np.int64)
-        return word, np.uint64(1) << source % np.uint64(_WORD)
 
 
 class _Pairs(NamedTuple):
@@ -197,11 +227,22 @@ class _Pairs(NamedTuple):
 class _Field:
     """Pairs of both kinds (of sources that list each product once, and others) with their rivals."""
 
-    def __init__(self, parts: Parts, rules: WordingRules) -> None:
+    def __init__(self, parts: Parts, rules: WordingRules, before: Parts = ()) -> None:
         self.parts, self.rules = parts, rules
-        self.count = max((1 + _highest(part) for part in parts), default=0)
+        count = max((1 + _highest(part) for part in parts), default=0)
+        self.best, self.second = np.full(count, -np.inf, np.float32), np.zeros(count, np.float32)
+        self.lead, self.partner = np.full(count, -np.inf), np.full(count, -np.inf)
+        for figures in before:
+            place = figures["place"].to_numpy()
+            self.best[place], self.second[place] = figures["best"].to_numpy(), figures["second"].to_numpy()
+            self.lead[place] = figures["lead"].to_numpy()
+            self.partner[place] = figures["partner"].fill_null(-np.inf).to_numpy()
+        seen = np.flatnonzero(self.best > -np.inf)
+        earlier = self.best[seen]
         self._rivals()
-        self.lead = np.full(self.count, -np.inf)
+        # A new rival takes of the lead of earlier pairs: none of them scores more now than the most alike could.
+        rival = np.where(earlier < self.best[seen], self.best[seen], self.second[seen])
+        self.lead[seen] = np.minimum(self.lead[seen], self._scored(earlier, rival))
         for pairs in self:
             score = self.score(pairs)
             for end in pairs.ends:
@@ -212,8 +253,7 @@ class _Field:
 
     def _rivals(self) -> None:
         """The highest likeness of each place, and the second highest: 0 where there is none."""
-        self.best = np.full(self.count, -np.inf, np.float32)
-        self.second, latest = np.zeros(self.count, np.float32), np.zeros(self.count, np.uint32)
+        latest = np.zeros(self.best.size, np.uint32)
         for pairs in self:
             for end in pairs.ends:
                 before = self.best[end]
@@ -235,8 +275,10 @@ class _Field:
         return found
 
     def score(self, pairs: _Pairs) -> _Scores:
-        likeness = pairs.likeness.astype(np.float64)
-        return likeness + self.rules.margin * (likeness - self.rival(pairs))
+        return self._scored(pairs.likeness, self.rival(pairs))
+
+    def _scored(self, likeness: _Likeness, rival: _Likeness) -> _Scores:
+        return likeness.astype(np.float64) + self.rules.margin * (likeness.astype(np.float64) - rival)
 
     def wanted(self) -> dict[str, float]:
         """The likeness from which pairs of each kind are taken."""
@@ -265,16 +307,23 @@ class _Field:
             score, near = self.score(pairs), pairs.near(wanted)
             close = np.logical_and(*(score >= self.lead[end] - self.rules.band for end in pairs.ends))
             found.append(np.flatnonzero(near & close & ~pairs.once))
-            mine = np.flatnonzero(near & pairs.once)
+            score += 2.0 * pairs.proven
+            free = np.logical_and(*(score > self.partner[end] for end in pairs.ends))
+            mine = np.flatnonzero(near & pairs.once & free)
             if mine.size:
                 ends, part = np.stack([end[mine] for end in pairs.ends]), np.full(mine.size, number, np.uint32)
-                alone.append((ends, score[mine] + 2.0 * pairs.proven[mine], part, mine))
+                alone.append((ends, score[mine], part, mine))
         if alone:
             ends, score, part, mine = (np.concatenate(each, axis=-1) for each in zip(*alone, strict=True))
             partners = _one_to_one(ends, score)
+            self.partner[ends[:, partners]] = score[partners]
             for number in np.unique(part[partners]):
                 found[number] = np.sort(np.concatenate([found[number], mine[partners & (part == number)]]))
         return found
+
+    def figures(self) -> pl.DataFrame:
+        partner = pl.Series(np.where(np.isinf(self.partner), np.nan, self.partner), nan_to_null=True)
+        return pl.DataFrame({"best": self.best, "second": self.second, "lead": self.lead, "partner": partner})
 
 
 def _highest(part: pl.DataFrame) -> int:
@@ -287,7 +336,7 @@ def _one_to_one(ends: _Places, score: _Scores) -> _Bools:
 
     Ties go to the pair of the products that come first, so every round takes at least one pair.
     """
-    ends = np.unique(ends, return_inverse=True)[1].reshape(ends.shape)
+    ends = np.unique(ends, return_inverse=True)[1].reshape(ends.shape).astype(np.uint32)
     count = 1 + int(ends.max())
     order = np.lexsort((ends[1], ends[0], -score))
     rank = np.empty(score.size, np.int64)

@@ -29,7 +29,7 @@ from m5tools.dedup.edges import evidence
 from m5tools.dedup.left import Left
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
-from m5tools.dedup.rivals import chosen, placed
+from m5tools.dedup.rivals import Places, chosen, placed
 from m5tools.dedup.taught import Taught, examples, teach
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
@@ -40,6 +40,7 @@ _JUDGED: Final = "judged"
 _RIVALS: Final = "rivals"
 _PLACED: Final = "placed"
 _CHOSEN: Final = "chosen"
+_FIGURES: Final = "figures"
 _EDGES: Final = "edges"
 _APART: Final = "apart"
 _PAIR: Final = ("product_a", "product_b")
@@ -67,7 +68,7 @@ class Dedup(Stage):
 
     name: ClassVar[str] = "dedup"
     version: ClassVar[int] = 10
-    writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
+    writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
 
     config: DedupConfig
 
@@ -140,12 +141,20 @@ class Dedup(Stage):
 
     def _choose(self, work: Work) -> Counts:
         left, rules = _left(work), self.policy.wording
-        for i, part in enumerate(placed(left.parts(_RIVALS), rules)):
+        places = Places(left.parts(_RIVALS))
+        for i, part in enumerate(placed(left.parts(_RIVALS), places, rules)):
             left.keep(_PLACED, i, part)
         grown = self._grown(work.dataset, "edges")
-        found = chosen(left.parts(_PLACED), rules, _wanted(grown, left.base) if left.base is not None else None)
+        if left.base is None:
+            found = chosen(left.parts(_PLACED), rules)
+        else:
+            earlier = left.rivals(grown.of("rivals"), places)
+            found = chosen(left.parts(_PLACED), rules, _wanted(grown, left.base), earlier)
         for i, taken in enumerate(found.taken):
             left.keep(_CHOSEN, i, pl.DataFrame({"place": taken}))
+        figures = pl.concat([places.listed(), found.figures], how="horizontal")
+        for i, part in enumerate(left.by_partition(figures)):
+            left.keep(_FIGURES, i, part)
         # What `m5 show` tells of pairs that were not taken, and a later run judges newcomers by.
         told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
         work.write_note(grown.beside(grown.latest, WANTED), told_from)
@@ -176,6 +185,10 @@ class Dedup(Stage):
         work.write("edges", grown.of("edges").part(partition), edges)
         ends = {f"row_{side[-1]}": left.numbers.of(edges[side]) for side in _PAIR}
         left.keep(_EDGES, partition, strength_of(edges.select("relation", "score", **ends)).sort("row_a", "row_b"))
+        names = pl.Series(sorted({crawl["source"] for crawl in work.dataset.manifest()["crawls"]}), dtype=pl.String)
+        figures = left.named(left.parts(_FIGURES)[partition], row="product_id")
+        figures = figures.with_columns(names[figures["origin"]].alias("source")).drop("origin")
+        work.write("rivals", grown.of("rivals").part(partition), figures)
         unrelated = told.filter(pl.col("relation").is_null()).with_columns(product_a="a", product_b="b")
         differ = apart(unrelated, self.policy.taught).rename({"product_a": "row_a", "product_b": "row_b"})
         left.keep(_APART, partition, differ)

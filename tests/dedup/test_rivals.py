@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m5tools.dedup.policy import WordingRules
-from m5tools.dedup.rivals import chosen, placed, threshold
+from m5tools.dedup.rivals import Places, chosen, placed, threshold
 
 from .shop import POLICY
 
@@ -33,7 +33,7 @@ def _pool(pairs: Iterable[Pair], once: bool, codes: bool = False) -> pl.DataFram
 
 
 def _taken(pool: pl.DataFrame) -> set[tuple[int, int]]:
-    return set(pool[chosen(list(placed([pool], RULES)), RULES).taken[0]].select("a", "b").rows())
+    return set(pool[chosen(list(placed([pool], Places([pool]), RULES)), RULES).taken[0]].select("a", "b").rows())
 
 
 def test_threshold_lies_between_rivals_and_true_pairs() -> None:
@@ -158,13 +158,14 @@ def test_parts_and_their_order_change_nothing(seed: int, cuts: list[int], order:
     bounds = [0, *sorted(min(cut, pool.height) for cut in cuts), pool.height]
     parts = [pool[first:beyond].sample(fraction=1, shuffle=True, seed=1) for first, beyond in pairwise(bounds)]
     order.shuffle(parts)
-    found = chosen(list(placed(parts, rules)), rules)
+    found = chosen(list(placed(parts, Places(parts), rules)), rules)
     taken = pl.concat(part[places] for part, places in zip(parts, found.taken, strict=True))
     assert (set(taken.select("a", "b").rows()), found.wanted) == _law(pool, rules)
 
 
 def test_a_likeness_that_was_found_before_stands() -> None:
-    pool = list(placed([_pool([(1, 1001, 0.9), (2, 1002, 0.7)], once=False)], RULES))
+    pairs = [_pool([(1, 1001, 0.9), (2, 1002, 0.7)], once=False)]
+    pool = list(placed(pairs, Places(pairs), RULES))
     assert chosen(pool, RULES).taken[0].tolist() == [0, 1]
     again = chosen(pool, RULES, {"often": 0.8})
     assert again.taken[0].tolist() == [0]
