@@ -44,6 +44,10 @@ _FIGURES: Final = "figures"
 _EDGES: Final = "edges"
 _APART: Final = "apart"
 _PAIR: Final = ("product_a", "product_b")
+"""By number in here: ids are found when comparisons are read, and given back when edges are written."""
+_ENDS: Final = tuple(pl.col(side).alias(side[-1]) for side in _PAIR)
+_ROWS: Final = tuple(pl.col(side).alias(f"row_{side[-1]}") for side in _PAIR)
+_SOURCES: Final = ("source_a", "source_b")
 
 LESSONS: Final = "taught.json"
 """Beside the clusters of a generation: what decided pairs taught of the `QUESTIONS`."""
@@ -127,16 +131,15 @@ class Dedup(Stage):
         left, manifest = _left(work), work.dataset.manifest()
         grown = comparisons_of(work.dataset, self.policy.comparing)
         compared = pl.concat(pl.read_parquet(file) for file in grown.parts_since(left.base, partition))
-        compared = compared.with_columns(
-            left.numbers.of(compared[side]).alias(name) for side, name in zip(_PAIR, "ab", strict=True)
-        )
+        compared = compared.with_columns(left.numbers.of(compared[side]) for side in _PAIR)
         if left.base is not None:
             # Comparisons may be of fewer generations than clusters: where all was compared anew, say.
-            compared = compared.filter(left.new[compared["a"].to_numpy()] | left.new[compared["b"].to_numpy()])
+            one, other = (left.new[compared[side].to_numpy()] for side in _PAIR)
+            compared = compared.filter(one | other)
         told = judged(compared, listing_once(manifest), self.policy)
-        left.keep(_JUDGED, partition, told, packed=True)
-        rivals = with_origins(told.filter(CONTENDS).select("a", "b", *RIVALRY), manifest)
-        left.keep(_RIVALS, partition, rivals.drop("source_a", "source_b"))
+        left.keep(_JUDGED, partition, told.drop(_SOURCES), packed=True)
+        rivals = with_origins(told.filter(CONTENDS).select(*_ENDS, *RIVALRY), manifest)
+        left.keep(_RIVALS, partition, rivals.drop(_SOURCES))
         return {}
 
     def _choose(self, work: Work) -> Counts:
@@ -182,16 +185,15 @@ class Dedup(Stage):
         worded = told.filter(CONTENDS).select(_PAIR)[taken]
         told = decided(told, worded, taught(grown, grown.latest), self.policy.taught)
         edges = evidence(told.drop_nulls("relation"))
-        work.write("edges", grown.of("edges").part(partition), edges)
-        ends = {f"row_{side[-1]}": left.numbers.of(edges[side]) for side in _PAIR}
-        left.keep(_EDGES, partition, strength_of(edges.select("relation", "score", **ends)).sort("row_a", "row_b"))
+        work.write("edges", grown.of("edges").part(partition), left.named(edges, **{side: side for side in _PAIR}))
+        strength = strength_of(edges.select(*_ROWS, "relation", "score"))
+        left.keep(_EDGES, partition, strength.sort("row_a", "row_b"))
         names = pl.Series(sorted({crawl["source"] for crawl in work.dataset.manifest()["crawls"]}), dtype=pl.String)
         figures = left.named(left.parts(_FIGURES)[partition], row="product_id")
         figures = figures.with_columns(names[figures["origin"]].alias("source")).drop("origin")
         work.write("rivals", grown.of("rivals").part(partition), figures)
-        unrelated = told.filter(pl.col("relation").is_null()).with_columns(product_a="a", product_b="b")
-        differ = apart(unrelated, self.policy.taught).rename({"product_a": "row_a", "product_b": "row_b"})
-        left.keep(_APART, partition, differ)
+        differ = apart(told.filter(pl.col("relation").is_null()), self.policy.taught)
+        left.keep(_APART, partition, differ.select(*_ROWS, "relation"))
         related = edges.unique(_PAIR)["relation"]
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
