@@ -21,8 +21,8 @@ import polars as pl
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name
 from m5tools.dedup.numbers import Numbers
+from m5tools.dedup.places import Places
 from m5tools.dedup.products import listing_once, origins
-from m5tools.dedup.rivals import Places
 from m5tools.generations import Generations
 
 _GROUND: Final = "ground.json"

@@ -17,23 +17,23 @@ found, and of pairs that compete for one partner those that are near. How pairs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.places import Numbers, Parts, Places, placed
 from m5tools.dedup.policy import WordingRules
 
 _Scores = np.ndarray[Any, np.dtype[np.float64]]
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
-_Places = np.ndarray[Any, np.dtype[np.uint32]]
 _Likeness = np.ndarray[Any, np.dtype[np.float32]]
-Parts = Iterable[pl.DataFrame]
-"""Pairs in parts, which can be gone through again and again."""
 _KINDS: Final = ("often", "once")
-_WORD: Final = 64
 _STEPS = 512
+_PROVEN = 2.0
+"""What is added to the score of a pair that an identifier proves: more than any wording reaches."""
 _SEEN = 0.1
 """Share of rivals that must lie below a likeness before the share of false pairs is read there."""
 
@@ -66,8 +66,8 @@ class Chosen(NamedTuple):
         wanted: the likeness from which pairs were taken, between sources that list each product once (`once`) and
             elsewhere (`often`); none where there is no such pair, infinity where no likeness tells.
         figures: a row for each place, in their order: best and second (float32: the highest likenesses), lead (float64:
-            the highest score) and partner (float64: the score of the one pair that was taken where a product has one
-            partner; null elsewhere).
+            the highest score); partner (float64: the score of the pair that was taken where a product has one partner,
+            null elsewhere) and proven (whether an identifier proves that pair).
     """
 
     taken: list[np.ndarray[Any, np.dtype[np.int64]]]
@@ -75,97 +75,11 @@ class Chosen(NamedTuple):
     figures: pl.DataFrame
 
 
-class Places:
-    """Where products seek partners: a product and a source, numbered in order of products, then of sources.
-
-    A bit for each product and source says whether there is such a place; its number is that of the bits before it.
-
-    Args:
-        parts: columns a, b (numbers of products), origin and origin_b (numbers of their sources).
-    """
-
-    def __init__(self, parts: Parts) -> None:
-        count = 0
-        self._sources = 0
-        for part in parts:
-            if part.height:
-                count = max(count, 1 + int(part.select(pl.max_horizontal("a", "b").max()).item()))
-                highest = int(part.select(pl.max_horizontal("origin", "origin_b").max()).item())
-                self._sources = max(self._sources, 1 + highest)
-        self._words = -(-self._sources // _WORD)
-        self._bits = np.zeros(count * self._words, np.uint64)
-        for part in parts:
-            for product, source in (("a", "origin_b"), ("b", "origin")):
-                word, bit = self._bit(part[product], part[source])
-                np.bitwise_or.at(self._bits, word, bit)
-        counted = np.bitwise_count(self._bits)
-        self._before = np.cumsum(counted, dtype=np.uint32) - counted
-
-    def of(self, products: pl.Series, sources: pl.Series) -> _Places:
-        """uint32: the places of products in sources; each of them is one."""
-        word, bit = self._bit(products, sources)
-        before = np.bitwise_count(self._bits[word] & (bit - np.uint64(1)))
-        found: _Places = self._before[word] + before
-        return found
-
-    def among(self, products: pl.Series, sources: pl.Series) -> _Bools:
-        """Whether products in sources are places."""
-        word, bit = self._bit(products, sources)
-        known: _Bools = (word < self._bits.size) & (sources.to_numpy() < self._sources)
-        known[known] = (self._bits[word[known]] & bit[known]) > 0
-        return known
-
-    def listed(self) -> pl.DataFrame:
-        """Every place: row (of the product), origin (number of the source); uint32 and uint16, in order."""
-        found = []
-        for source in range(self._sources):
-            word, bit = divmod(source, _WORD)
-            products = np.flatnonzero(self._bits[word :: self._words] & np.uint64(1 << bit)).astype(np.uint32)
-            found.append(pl.DataFrame({"row": products}).with_columns(origin=pl.lit(source, pl.UInt16)))
-        none = pl.DataFrame(schema={"row": pl.UInt32, "origin": pl.UInt16})
-        return pl.concat([none, *found]).sort("row", "origin")
-
-    def _bit(self, products: pl.Series, sources: pl.Series) -> tuple[Any, Any]:
-        source = sources.to_numpy().astype(np.uint64)
-        word = products.to_numpy().astype(np.int64) * self._words + (source // _WORD).astype(np.int64)
-        return word, np.uint64(1) << source % np.uint64(_WORD)
-
-
-def placed(parts: Parts, places: Places, rules: WordingRules) -> Iterator[pl.DataFrame]:
-    """Pairs as :func:`chosen` passes over them.
-
-    Args:
-        parts: columns a, b (numbers of products, a < b), likeness (float32), origin and origin_b (numbers of sources),
-            once and once_b (whether these list each product once), shares_code, proven (an identifier says so: goes
-            first where a product has one partner).
-        places: of these parts.
-        rules: margin, band, thresholds.
-
-    Yields:
-        For each part: `place`, `place_b` (uint32: the product and where it seeks a partner), likeness (float32), once
-        (of both), proven, coded (a model code, and the rest of the wording, carry it).
-    """
-    for part in parts:
-        likeness = part["likeness"].fill_null(0)
-        # A shared number alone is no code: the rest of the wording must carry the pair.
-        carried = likeness.cast(pl.Float64) - rules.weights.code >= rules.threshold
-        yield pl.DataFrame(
-            {
-                "place": places.of(part["a"], part["origin_b"]),
-                "place_b": places.of(part["b"], part["origin"]),
-                "likeness": likeness,
-                "once": part["once"] & part["once_b"],
-                "proven": part["proven"],
-                "coded": part["shares_code"] & carried,
-            }
-        )
-
-
 def chosen(parts: Parts, rules: WordingRules, known: Mapping[str, float] | None = None, before: Parts = ()) -> Chosen:
     """Which pairs are one product by wording.
 
     Args:
-        parts: what :func:`placed` gives.
+        parts: what :func:`m5tools.dedup.places.placed` gives.
         rules: as there.
         known: likenesses that were found before, which stand; as `Chosen.wanted`.
         before: what earlier pairs, which are not among these, left of places: place and the columns of
@@ -193,7 +107,7 @@ def standing(pairs: pl.DataFrame, place: int, wanted: float, rules: WordingRules
     """Where the pair at a place stands.
 
     Args:
-        pairs: as a part for :func:`placed`, at least all pairs of either product of it.
+        pairs: as a part for :func:`m5tools.dedup.places.placed`, at least all pairs of either product of it.
         place: which.
         wanted: the likeness that :func:`chosen` asked for.
         rules: as for :func:`chosen`.
@@ -207,7 +121,7 @@ def standing(pairs: pl.DataFrame, place: int, wanted: float, rules: WordingRules
 class _Pairs(NamedTuple):
     """One part."""
 
-    ends: tuple[_Places, _Places]
+    ends: tuple[Numbers, Numbers]
     likeness: _Likeness
     once: _Bools
     proven: _Bools
@@ -232,17 +146,20 @@ class _Field:
         count = max((1 + _highest(part) for part in parts), default=0)
         self.best, self.second = np.full(count, -np.inf, np.float32), np.zeros(count, np.float32)
         self.lead, self.partner = np.full(count, -np.inf), np.full(count, -np.inf)
+        self.proven = np.zeros(count, bool)
         for figures in before:
             place = figures["place"].to_numpy()
             self.best[place], self.second[place] = figures["best"].to_numpy(), figures["second"].to_numpy()
             self.lead[place] = figures["lead"].to_numpy()
             self.partner[place] = figures["partner"].fill_null(-np.inf).to_numpy()
+            self.proven[place] = figures["proven"].to_numpy()
         seen = np.flatnonzero(self.best > -np.inf)
         earlier = self.best[seen]
         self._rivals()
-        # A new rival takes of the lead of earlier pairs: none of them scores more now than the most alike could.
+        # A new rival takes of the scores of earlier pairs: none has more now than the most alike could.
         rival = np.where(earlier < self.best[seen], self.best[seen], self.second[seen])
-        self.lead[seen] = np.minimum(self.lead[seen], self._scored(earlier, rival))
+        for figure in (self.lead, self.partner):
+            figure[seen] = np.minimum(figure[seen], self._scored(earlier, rival))
         for pairs in self:
             score = self.score(pairs)
             for end in pairs.ends:
@@ -284,7 +201,8 @@ class _Field:
         """The likeness from which pairs of each kind are taken."""
         samples: dict[str, list[tuple[_Likeness, _Likeness]]] = {}
         for pairs in self:
-            score, rival = self.score(pairs), self.rival(pairs)
+            rival = self.rival(pairs)
+            score = self._scored(pairs.likeness, rival)
             best = np.logical_and(*(score >= self.lead[end] for end in pairs.ends))
             for kind, mine in zip(_KINDS, (~pairs.once, pairs.once), strict=True):
                 if mine.any():
@@ -307,23 +225,28 @@ class _Field:
             score, near = self.score(pairs), pairs.near(wanted)
             close = np.logical_and(*(score >= self.lead[end] - self.rules.band for end in pairs.ends))
             found.append(np.flatnonzero(near & close & ~pairs.once))
-            score += 2.0 * pairs.proven
-            free = np.logical_and(*(score > self.partner[end] for end in pairs.ends))
+            score += _PROVEN * pairs.proven
+            taken = ((self.partner[end] + _PROVEN * self.proven[end]) for end in pairs.ends)
+            free = np.logical_and(*(score > partner for partner in taken))
             mine = np.flatnonzero(near & pairs.once & free)
             if mine.size:
                 ends, part = np.stack([end[mine] for end in pairs.ends]), np.full(mine.size, number, np.uint32)
-                alone.append((ends, score[mine], part, mine))
+                alone.append((ends, score[mine], pairs.proven[mine], part, mine))
         if alone:
-            ends, score, part, mine = (np.concatenate(each, axis=-1) for each in zip(*alone, strict=True))
+            ends, score, proven, part, mine = (np.concatenate(each, axis=-1) for each in zip(*alone, strict=True))
             partners = _one_to_one(ends, score)
-            self.partner[ends[:, partners]] = score[partners]
-            for number in np.unique(part[partners]):
-                found[number] = np.sort(np.concatenate([found[number], mine[partners & (part == number)]]))
+            self.partner[ends[:, partners]] = (score - _PROVEN * proven)[partners]
+            self.proven[ends[:, partners]] = proven[partners]
+            mine, part = mine[partners], part[partners]
+            bounds = np.searchsorted(part, np.arange(len(found) + 1))
+            for number, (first, beyond) in enumerate(pairwise(bounds)):
+                found[number] = np.sort(np.concatenate([found[number], mine[first:beyond]]))
         return found
 
     def figures(self) -> pl.DataFrame:
         partner = pl.Series(np.where(np.isinf(self.partner), np.nan, self.partner), nan_to_null=True)
-        return pl.DataFrame({"best": self.best, "second": self.second, "lead": self.lead, "partner": partner})
+        figures = {"best": self.best, "second": self.second, "lead": self.lead, "partner": partner}
+        return pl.DataFrame({**figures, "proven": self.proven})
 
 
 def _highest(part: pl.DataFrame) -> int:
@@ -331,7 +254,7 @@ def _highest(part: pl.DataFrame) -> int:
     return int(part.select(pl.max_horizontal("place", "place_b").max()).item()) if part.height else -1
 
 
-def _one_to_one(ends: _Places, score: _Scores) -> _Bools:
+def _one_to_one(ends: Numbers, score: _Scores) -> _Bools:
     """Pairs from the highest score down, each place once: in rounds of pairs that are the best of both sides.
 
     Ties go to the pair of the products that come first, so every round takes at least one pair.

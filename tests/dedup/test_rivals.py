@@ -11,8 +11,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m5tools.dedup.places import Places, placed
 from m5tools.dedup.policy import WordingRules
-from m5tools.dedup.rivals import Places, chosen, placed, threshold
+from m5tools.dedup.rivals import Chosen, chosen, threshold
 
 from .shop import POLICY
 
@@ -170,3 +171,43 @@ def test_a_likeness_that_was_found_before_stands() -> None:
     again = chosen(pool, RULES, {"often": 0.8})
     assert again.taken[0].tolist() == [0]
     assert again.wanted == {"often": 0.8}
+
+
+def _before(found: Chosen, places: Places, later: Places) -> pl.DataFrame:
+    """What earlier pairs left of the places that later ones have."""
+    rows = pl.concat([places.listed(), found.figures], how="horizontal")
+    rows = rows.filter(later.among(rows["row"], rows["origin"]))
+    return rows.with_columns(place=later.of(rows["row"], rows["origin"])).drop("row", "origin")
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32), old=st.integers(0, 24))
+def test_later_pairs_find_the_rivals_that_earlier_ones_left(seed: int, old: int) -> None:
+    pool = _market(seed)
+    is_old = pl.all_horizontal(pl.col("a", "b") < old)
+    early, late, whole = ([pool.filter(mine)] for mine in (is_old, ~is_old, pl.lit(True)))
+    places, later, every = (Places(parts) for parts in (early, late, whole))
+    before = chosen(list(placed(early, places, RULES)), RULES)
+    left = _before(before, places, later)
+    after = chosen(list(placed(late, later, RULES)), RULES, before.wanted, [left])
+    full = _before(chosen(list(placed(whole, every, RULES)), RULES), every, later)
+    found = after.figures.with_row_index("place")
+    assert found.select("best", "second").equals(full.sort("place").select("best", "second"))
+    assert (found["lead"] >= full.sort("place")["lead"]).all()
+
+
+def test_a_better_pair_of_an_earlier_crawl_stands_before_a_later_one() -> None:
+    early, late = [_pool([(1, 1001, 0.9)], once=False)], [_pool([(1, 1002, 0.8)], once=False)]
+    places, later = Places(early), Places(late)
+    before = chosen(list(placed(early, places, RULES)), RULES)
+    pairs = list(placed(late, later, RULES))
+    assert chosen(pairs, RULES).taken[0].tolist() == [0]
+    assert chosen(pairs, RULES, before.wanted, [_before(before, places, later)]).taken[0].tolist() == []
+
+
+def test_a_partner_of_an_earlier_crawl_is_kept_unless_a_later_one_is_nearer() -> None:
+    early, late = [_pool([(1, 1001, 0.8)], once=True)], [_pool([(1, 1002, 0.7), (2, 1001, 0.9)], once=True)]
+    places, later = Places(early), Places(late)
+    before = chosen(list(placed(early, places, RULES)), RULES)
+    found = chosen(list(placed(late, later, RULES)), RULES, before.wanted, [_before(before, places, later)])
+    assert found.taken[0].tolist() == [1]
