@@ -63,6 +63,12 @@ class Numbers:
             found[doubtful[other]] += 1
         return pl.Series(ids.name, found.astype(np.uint32))
 
+    def of_runs(self, ids: pl.Series) -> pl.Series:
+        """uint32: the numbers of some of them, of which equal ones mostly come one after the other."""
+        runs = ids.rle().struct.unnest()
+        numbers = np.repeat(self.of(runs["value"]).to_numpy(), runs["len"].to_numpy())
+        return pl.Series(ids.name, numbers)
+
     def ids(self, numbers: pl.Series) -> pl.Series:
         """The ids of numbers."""
         rows = numbers.to_numpy()

@@ -132,7 +132,8 @@ class Dedup(Stage):
         left, manifest = _left(work), work.dataset.manifest()
         grown = comparisons_of(work.dataset, self.policy.comparing)
         compared = pl.concat(pl.read_parquet(file) for file in grown.parts_since(left.base, partition))
-        compared = compared.with_columns(left.numbers.of(compared[side]) for side in _PAIR)
+        first, second = (compared[side] for side in _PAIR)
+        compared = compared.with_columns(left.numbers.of_runs(first), left.numbers.of(second))
         if left.base is not None:
             # Comparisons may be of fewer generations than clusters: where all was compared anew, say.
             one, other = (left.new[compared[side].to_numpy()] for side in _PAIR)

@@ -24,6 +24,8 @@ def test_numbers_come_back_as_ids(shared: int, tmp_path: Path) -> None:
     assert found.dtype == pl.UInt32
     assert found.to_list() == [ids.to_list().index(one) for one in some]
     assert numbers.ids(found).to_list() == some.to_list()
+    runs = pl.concat([some, some[:1], some[:1], some])
+    assert numbers.of_runs(runs).equals(numbers.of(runs))
     assert numbers.of(ids[3:9]).to_list() == [3, 4, 5, 6, 7, 8], "a part of a longer column"
 
 
@@ -32,4 +34,5 @@ def test_no_products(tmp_path: Path) -> None:
     Numbers.write(tmp_path / "numbers.npy", [none])
     numbers = Numbers.read(tmp_path / "numbers.npy")
     assert numbers.of(none).is_empty()
+    assert numbers.of_runs(none).dtype == pl.UInt32
     assert numbers.ids(numbers.of(none)).dtype == pl.String
