@@ -154,7 +154,7 @@ class Dedup(Stage):
             found = chosen(left.parts(_PLACED), rules)
         else:
             earlier = left.rivals(grown.of("rivals"), places)
-            found = chosen(left.parts(_PLACED), rules, _wanted(grown, left.base), earlier)
+            found = chosen(left.parts(_PLACED), rules, _wanted(grown, left.base, work.dataset.manifest()), earlier)
         for i, taken in enumerate(found.taken):
             left.keep(_CHOSEN, i, pl.DataFrame({"place": taken}))
         figures = pl.concat([places.listed(), found.figures], how="horizontal")
@@ -247,7 +247,11 @@ def _left(work: Work) -> Left:
     return Left(work.scratch, work.dataset.partitions)
 
 
-def _wanted(grown: Generations, generation: str) -> dict[str, float]:
-    """The likenesses from which pairs of a generation were taken."""
-    told = json.loads(grown.beside(generation, WANTED).read_text(encoding="utf-8"))
+def _wanted(grown: Generations, base: str, manifest: Manifest) -> dict[str, float]:
+    """The likenesses from which earlier pairs were taken; none where a source has come that they say nothing of."""
+    sources = {crawl["crawl_id"]: crawl["source"] for crawl in manifest["crawls"]}
+    came = grown.since(base)
+    if {sources[crawl] for crawl in came} - {source for crawl, source in sources.items() if crawl not in came}:
+        return {}
+    told = json.loads(grown.beside(base, WANTED).read_text(encoding="utf-8"))
     return {kind: math.inf if likeness is None else likeness for kind, likeness in told.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.append import attach
 from m5tools.dedup.clusters import resolve, strength_of
+from m5tools.dedup.stage import WANTED
 from m5tools.engine.local import run_stage
 from tests.dedup.test_clusters import _EDGE, _products
 
@@ -100,6 +102,27 @@ def test_what_was_found_to_differ_is_kept_apart_in_a_later_crawl_too(make_datase
     assert dataset.read("edges").unique(["product_a", "product_b"]).height == 2
     clusters = dataset.read("clusters").filter(relation="same_product")
     assert not {old.product_id, other.product_id} <= set(clusters["product_id"])
+
+
+@pytest.mark.parametrize(("source", "joined"), [("north", 0), ("south", 1)])
+def test_a_threshold_stands_until_another_source_comes(
+    make_dataset: Callable[..., Dataset], source: str, joined: int
+) -> None:
+    said = "Brass garden hose nozzle, ten patterns, Finley workshop"
+    old = [Listing("old", f"{said} tool", source="north", seller="Ann")]
+    new = [Listing("new", f"{said} piece", source=source, seller="Bob")]
+    dataset = make_dataset(tables_of(old))
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["source"] = "north"
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    (dataset.folder("edges") / "c1" / WANTED).write_text('{"often": 0.99}')
+    deliver(dataset, "c2", new, old)
+    with dataset.changing() as manifest:
+        manifest["crawls"][1]["source"] = source
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    assert dataset.read("edges").filter(evidence="wording").height == joined
 
 
 _PAIRS = st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda p: p[0] < p[1])
