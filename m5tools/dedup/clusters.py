@@ -27,20 +27,20 @@ _FINENESS = 2**20
 """Steps of a score between 0 and 1."""
 
 
-def resolve(edges: pl.DataFrame, products: pl.DataFrame, apart: pl.DataFrame | None = None) -> pl.DataFrame:
+def resolve(strength: pl.DataFrame, products: pl.DataFrame, apart: pl.DataFrame | None = None) -> pl.DataFrame:
     """The clusters of all three relations.
 
     Args:
-        edges: columns row_a, row_b, relation, score.
+        strength: edges, as :func:`strength_of` gives them.
         apart: columns row_a, row_b, relation: pairs that no cluster of that relation may hold both of, such as two
             variants in a cluster of one product.
         products: columns row, product_id, source, once, gtin, group, modalities, table_pairs, files, description_chars;
-            sorted by row.
+            sorted by row; of all products in edges.
 
     Returns:
-        Columns relation, cluster_id, product_id, is_survivor; sorted by relation and product id.
+        Columns relation, cluster (the row of its first product), row, is_survivor; sorted by relation and row.
     """
-    strength = strength_of(edges).sort("score", "row_a", "row_b", descending=[True, False, False])
+    strength = strength.sort("score", "row_a", "row_b", descending=[True, False, False])
     found = []
     for relation, levels in LEVELS.items():
         linked = strength.filter(pl.col("relation").is_in([level.value for level in levels]))
@@ -62,7 +62,14 @@ def _refused(linked: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
 
 
 def strength_of(edges: pl.DataFrame) -> pl.DataFrame:
-    """What all evidence of a pair comes to: row_a, row_b, relation, score (whole steps)."""
+    """What all evidence of a pair comes to.
+
+    Args:
+        edges: columns row_a, row_b, relation, score: a row for each kind of evidence.
+
+    Returns:
+        One row a pair: row_a, row_b, relation, score (whole steps).
+    """
     # Added as whole numbers: a sum of floats may end otherwise in its last bit, by how threads divide the rows.
     score = (pl.col("score").cast(pl.Float64) * _FINENESS).round().cast(pl.Int64).sum()
     return edges.group_by("row_a", "row_b", "relation").agg(score)
@@ -173,17 +180,13 @@ def connected(linked: pl.DataFrame) -> pl.DataFrame:
 
 
 def clusters_of(relation: Relation, labels: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
-    """Components by product id, the most complete product of each marked; ties go to the smallest id."""
+    """Components as clusters, sorted by row, the most complete product of each marked; ties go to the smallest id."""
     completeness = ["modalities", "table_pairs", "files", "description_chars"]
-    members = (
-        labels.join(products.select("row", "product_id", *completeness), on="row")
-        .filter(pl.len().over("label") > 1)
+    return (
+        labels.filter(pl.len().over("label") > 1)
+        .join(products.select("row", *completeness), on="row")
         .sort("label", *completeness, "row", descending=[False, *[True] * len(completeness), False])
         .with_columns(is_survivor=pl.col("row") == pl.col("row").first().over("label"))
-    )
-    names = products.select("row", cluster_id="product_id")
-    return (
-        members.join(names, left_on="label", right_on="row")
         .sort("row")
-        .select(pl.lit(relation.value).alias("relation"), "cluster_id", "product_id", "is_survivor")
+        .select(pl.lit(relation.value).alias("relation"), pl.col("label").alias("cluster"), "row", "is_survivor")
     )

@@ -20,30 +20,35 @@ from typing import Any, ClassVar, Final
 import polars as pl
 from pydantic import Field
 
-from m5tools import atomic
-from m5tools.dataset import Dataset, Manifest, part_name, partition_of
-from m5tools.dedup.append import attach, unfollowed
-from m5tools.dedup.clusters import resolve
+from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
+from m5tools.dedup.clusters import strength_of
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import QUESTIONS, apart, decided, judged
 from m5tools.dedup.edges import evidence
-from m5tools.dedup.numbers import Numbers
+from m5tools.dedup.left import Left
+from m5tools.dedup.places import Places, placed
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.rivals import chosen
-from m5tools.dedup.taught import COLUMNS, Taught, teach
+from m5tools.dedup.taught import Taught, examples, teach
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 
-_GROUND: Final = "ground.json"
-_PRODUCTS: Final = "products"
 _JUDGED: Final = "judged"
+_RIVALS: Final = "rivals"
+_PLACED: Final = "placed"
 _CHOSEN: Final = "chosen"
+_FIGURES: Final = "figures"
 _EDGES: Final = "edges"
 _APART: Final = "apart"
 _PAIR: Final = ("product_a", "product_b")
+"""By number in here: ids are found when comparisons are read, and given back when edges are written."""
+_ENDS: Final = tuple(pl.col(side).alias(side[-1]) for side in _PAIR)
+_ROWS: Final = tuple(pl.col(side).alias(f"row_{side[-1]}") for side in _PAIR)
+_SOURCES: Final = ("source_a", "source_b")
 
 LESSONS: Final = "taught.json"
 """Beside the clusters of a generation: what decided pairs taught of the `QUESTIONS`."""
@@ -67,8 +72,8 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 9
-    writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges")
+    version: ClassVar[int] = 10
+    writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
 
     config: DedupConfig
 
@@ -120,57 +125,56 @@ class Dedup(Stage):
     def _begin(self, work: Work) -> Counts:
         grown = self._grown(work.dataset, "clusters")
         base = None if work.terms.refresh else grown.base()
-        products = work.dataset.read("compared").sort("product_id").with_row_index("row")
-        known = pl.concat(grown.known(base, i) for i in range(work.dataset.partitions))
-        products = products.with_columns(
-            is_new=~pl.col("product_id").is_in(known.implode()),
-            once=pl.col("source").is_in(listing_once(work.dataset.manifest())),
-        )
-        _write(work, _PRODUCTS, products)
-        atomic.write_json(work.scratch / _GROUND, {"base": base})
+        _left(work).begin(work.dataset, grown, base)
         return {}
 
     def _judge(self, work: Work, partition: int) -> Counts:
-        base = _base(work)
+        left, manifest = _left(work), work.dataset.manifest()
         grown = comparisons_of(work.dataset, self.policy.comparing)
-        compared = pl.concat(pl.read_parquet(file) for file in grown.parts_since(base, partition))
-        if base is not None:
+        compared = pl.concat(pl.read_parquet(file) for file in grown.parts_since(left.base, partition))
+        first, second = (compared[side] for side in _PAIR)
+        compared = compared.with_columns(left.numbers.of_runs(first), left.numbers.of(second))
+        if left.base is not None:
             # Comparisons may be of fewer generations than clusters: where all was compared anew, say.
-            new = _products(work).filter("is_new").select("product_id").collect()["product_id"].implode()
-            compared = compared.filter(pl.any_horizontal(pl.col(_PAIR).is_in(new)))
-        told = judged(compared, listing_once(work.dataset.manifest()), self.policy)
-        _write(work, f"{_JUDGED}/{part_name(partition)}", told)
+            one, other = (left.new[compared[side].to_numpy()] for side in _PAIR)
+            compared = compared.filter(one | other)
+        told = judged(compared, listing_once(manifest), self.policy)
+        left.keep(_JUDGED, partition, told.drop(_SOURCES), packed=True)
+        rivals = with_origins(told.filter(CONTENDS).select(*_ENDS, *RIVALRY), manifest)
+        left.keep(_RIVALS, partition, rivals.drop(_SOURCES))
         return {}
 
     def _choose(self, work: Work) -> Counts:
-        numbers, parts = Numbers(_products(work).select("product_id").collect()["product_id"]), []
-        for part in sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")):
-            told = pl.scan_parquet(part).filter(CONTENDS).select(*_PAIR, *RIVALRY).collect()
-            ends = (numbers.of(told[side]).alias(name) for side, name in zip(_PAIR, "ab", strict=True))
-            told = with_origins(told.with_columns(ends), work.dataset.manifest())
-            parts.append(told.drop(*_PAIR, "source_a", "source_b"))
-        pool = pl.concat(parts).sort("a", "b")
-        found = chosen(pool, self.policy.wording)
-        taken = pool.filter(found.taken).select(product_a="a", product_b="b")
-        _write(work, _CHOSEN, taken.select(numbers.ids(taken[side]) for side in _PAIR))
-        # What `m5 show` tells of pairs that were not taken.
-        told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
+        left, rules = _left(work), self.policy.wording
+        places = Places(left.parts(_RIVALS))
+        for i, part in enumerate(placed(left.parts(_RIVALS), places, rules)):
+            left.keep(_PLACED, i, part)
         grown = self._grown(work.dataset, "edges")
+        if left.base is None:
+            found = chosen(left.parts(_PLACED), rules)
+        else:
+            earlier = left.rivals(grown.of("rivals"), places)
+            found = chosen(left.parts(_PLACED), rules, _wanted(grown, left.base, work.dataset.manifest()), earlier)
+        for i, taken in enumerate(found.taken):
+            left.keep(_CHOSEN, i, pl.DataFrame({"place": taken}))
+        figures = pl.concat([places.listed(), found.figures], how="horizontal")
+        for i, part in enumerate(left.by_partition(figures)):
+            left.keep(_FIGURES, i, part)
+        # What `m5 show` tells of pairs that were not taken, and a later run judges newcomers by.
+        told_from = {kind: None if math.isinf(likeness) else likeness for kind, likeness in found.wanted.items()}
         work.write_note(grown.beside(grown.latest, WANTED), told_from)
         return {}
 
     def _teach(self, work: Work) -> Counts:
         """What decided pairs teach; where clusters go on from older ones, what these were decided by."""
-        base, grown = _base(work), self._grown(work.dataset, "clusters")
+        left, grown = _left(work), self._grown(work.dataset, "clusters")
         counts: Counts = {}
-        if base is not None:
-            lessons = json.loads(grown.beside(base, LESSONS).read_text(encoding="utf-8"))
+        if left.base is not None:
+            lessons = json.loads(grown.beside(left.base, LESSONS).read_text(encoding="utf-8"))
         else:
-            told, lessons = _judged(work), {}
+            lessons = {}
             for name, question in QUESTIONS.items():
-                known = told.filter(question.asked, question.decided.is_not_null())
-                every = 1 + known.select(pl.len()).collect().item() // self.policy.taught.most
-                pairs = known.select(*COLUMNS, decided=question.decided).gather_every(every).collect()
+                pairs = examples(left.parts(_JUDGED).scans(), question, self.policy.taught)
                 counts[f"taught_{name}"] = pairs.height
                 if lesson := teach(pairs, question.kinds, self.policy.taught):
                     lessons[name] = asdict(lesson)
@@ -178,55 +182,44 @@ class Dedup(Stage):
         return counts
 
     def _decide(self, work: Work, partition: int) -> Counts:
-        told, taken = (
-            pl.read_parquet(work.scratch / f"{name}.parquet") for name in (f"{_JUDGED}/{part_name(partition)}", _CHOSEN)
-        )
-        grown = self._grown(work.dataset, "clusters")
-        told = decided(told, taken, taught(grown, grown.latest), self.policy.taught)
+        left, grown = _left(work), self._grown(work.dataset, "clusters")
+        told, taken = left.parts(_JUDGED)[partition], left.parts(_CHOSEN)[partition]["place"]
+        worded = told.filter(CONTENDS).select(_PAIR)[taken]
+        told = decided(told, worded, taught(grown, grown.latest), self.policy.taught)
         edges = evidence(told.drop_nulls("relation"))
-        _write(
-            work,
-            f"{_APART}/{part_name(partition)}",
-            apart(told, self.policy.taught),
-        )
-        work.write("edges", grown.of("edges").part(partition), edges)
-        _write(work, f"{_EDGES}/{part_name(partition)}", edges.select(*_PAIR, "relation", "score"))
+        work.write("edges", grown.of("edges").part(partition), left.named(edges, **{side: side for side in _PAIR}))
+        strength = strength_of(edges.select(*_ROWS, "relation", "score"))
+        left.keep(_EDGES, partition, strength.sort("row_a", "row_b"))
+        names = pl.Series(sorted({crawl["source"] for crawl in work.dataset.manifest()["crawls"]}), dtype=pl.String)
+        figures = left.named(left.parts(_FIGURES)[partition], row="product_id")
+        figures = figures.with_columns(names[figures["origin"]].alias("source")).drop("origin")
+        work.write("rivals", grown.of("rivals").part(partition), figures)
+        differ = apart(told, self.policy.taught)
+        left.keep(_APART, partition, differ.select(*_ROWS, "relation"))
         related = edges.unique(_PAIR)["relation"]
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
     def _cluster(self, work: Work) -> Counts:
-        found = pl.scan_parquet(sorted((work.scratch / _EDGES).glob("[!.]*.parquet")), glob=False)
-        edges = (
-            _numbered(found, work)
-            .select(pl.col("a").alias("row_a"), pl.col("b").alias("row_b"), "relation", "score")
-            .collect()
-        )
-        products = _products(work).collect()
+        left = _left(work)
+        edges = pl.concat(left.parts(_EDGES))
         grown = {table: self._grown(work.dataset, table) for table in self.writes}
-        base = _base(work)
-        if base is None:
-            clusters = resolve(edges, products, self._apart(work, edges))
-            bridges = unfollowed(edges, clusters, products)
+        if left.base is None:
+            clusters, bridges = resolve_in_blocks(edges, left.products, left.parts(_APART))
         else:
-            old = grown["clusters"].read(base)
-            clusters, bridges = attach(edges, products, old, self._apart(work, edges))
-        for table, rows in (("clusters", clusters), ("bridges", bridges)):
-            home = rows.select(partition_of(pl.col("product_id"), work.dataset.partitions)).to_series()
-            for i in range(work.dataset.partitions):
-                work.write(table, grown[table].part(i), rows.filter(home == i))
+            old = left.clusters(grown["clusters"])
+            clusters, bridges = attach_to_old(edges, left.products, left.parts(_APART), old)
+        for table, rows, names in (
+            ("clusters", clusters, {"cluster": "cluster_id", "row": "product_id"}),
+            ("bridges", bridges, {"row": "product_id", "other": "other_id"}),
+        ):
+            for i, part in enumerate(left.by_partition(rows)):
+                work.write(table, grown[table].part(i), left.named(part, **names))
         work.write_note(*grown["clusters"].note())
-        for file in (file for table in self.writes for file in grown[table].files(base)):
+        for file in (file for table in self.writes for file in grown[table].files(left.base)):
             work.keeps(work.dataset.output(file))
-        counted = clusters.unique(["relation", "cluster_id"])["relation"]
+        counted = clusters.unique(["relation", "cluster"])["relation"]
         counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
         return {**counts, "bridges": bridges.height}
-
-    def _apart(self, work: Work, edges: pl.DataFrame) -> pl.DataFrame:
-        """Of the pairs that are apart those that a chain could join."""
-        linked = pl.concat([edges["row_a"], edges["row_b"]]).unique().implode()
-        found = pl.scan_parquet(sorted((work.scratch / _APART).glob("[!.]*.parquet")), glob=False)
-        numbered = _numbered(found, work).filter(pl.col("a").is_in(linked) & pl.col("b").is_in(linked))
-        return numbered.select("relation", row_a="a", row_b="b").collect().sort("relation", "row_a", "row_b")
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return decisions_of(dataset, self.policy).of(table)
@@ -250,30 +243,15 @@ def with_origins(pairs: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
     )
 
 
-def _base(work: Work) -> str | None:
-    """The generation that this run goes on from, as its first unit found it."""
-    base: str | None = json.loads((work.scratch / _GROUND).read_text(encoding="utf-8"))["base"]
-    return base
+def _left(work: Work) -> Left:
+    return Left(work.scratch, work.dataset.partitions)
 
 
-def _write(work: Work, name: str, rows: pl.DataFrame) -> None:
-    with atomic.whole_file(work.scratch / f"{name}.parquet") as temporary:
-        rows.write_parquet(temporary, compression="lz4")
-
-
-def _judged(work: Work) -> pl.LazyFrame:
-    """All judged pairs, in the order of partitions and products."""
-    return pl.scan_parquet(sorted((work.scratch / _JUDGED).glob("[!.]*.parquet")), glob=False)
-
-
-def _products(work: Work) -> pl.LazyFrame:
-    """All products, numbered by id."""
-    return pl.scan_parquet(work.scratch / f"{_PRODUCTS}.parquet")
-
-
-def _numbered(pairs: pl.LazyFrame, work: Work) -> pl.LazyFrame:
-    """Adds the numbers of both products: a, b."""
-    numbers = _products(work).select("product_id", "row")
-    return pairs.join(numbers.rename({"row": "a"}), left_on="product_a", right_on="product_id").join(
-        numbers.rename({"row": "b"}), left_on="product_b", right_on="product_id"
-    )
+def _wanted(grown: Generations, base: str, manifest: Manifest) -> dict[str, float]:
+    """The likenesses from which earlier pairs were taken; none where a source has come that they say nothing of."""
+    sources = {crawl["crawl_id"]: crawl["source"] for crawl in manifest["crawls"]}
+    came = grown.since(base)
+    if {sources[crawl] for crawl in came} - {source for crawl, source in sources.items() if crawl not in came}:
+        return {}
+    told = json.loads(grown.beside(base, WANTED).read_text(encoding="utf-8"))
+    return {kind: math.inf if likeness is None else likeness for kind, likeness in told.items()}

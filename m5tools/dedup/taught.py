@@ -11,7 +11,7 @@ judged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,6 +99,29 @@ class Taught:
         # Not `@`, whose sums threads divide.
         score = np.einsum("ij,j->i", _with_constant(scaled), np.array(self.weights))
         return pl.Series("chance", _chance(score).round(_DIGITS))
+
+
+def examples(parts: Iterable[pl.LazyFrame], question: Question, rules: TaughtRules) -> pl.DataFrame:
+    """Pairs that identifiers decide; where they are more than may teach, every second, third or later one.
+
+    Args:
+        parts: judged pairs, in an order that depends on the products alone; they are gone through twice.
+        question: what is asked.
+        rules: how many pairs may teach.
+
+    Returns:
+        `COLUMNS` and `decided`.
+    """
+    scans = [part.filter(question.asked, question.decided.is_not_null()) for part in parts]
+    counts = [scan.select(pl.len()).collect().item() for scan in scans]
+    every, before, found = 1 + sum(counts) // rules.most, 0, []
+    for scan, count in zip(scans, counts, strict=True):
+        if count:
+            known = scan.select(*COLUMNS, decided=question.decided).collect()
+            found.append(known.gather_every(every, offset=-before % every))
+        before += count
+    none = scans[0].select(*COLUMNS, decided=question.decided).head(0).collect()
+    return pl.concat([none, *found])
 
 
 def teach(pairs: pl.DataFrame, kinds: Sequence[str], rules: TaughtRules) -> Taught | None:

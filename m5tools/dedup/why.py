@@ -116,7 +116,7 @@ def _policy(dataset: Dataset) -> DuplicatePolicy:
 
 def _lessons(dataset: Dataset, a: str, b: str, policy: DuplicatePolicy) -> dict[str, Taught]:
     """What was taught when a pair was decided."""
-    return taught(decisions_of(dataset, policy), _generation(dataset, [a, b], policy)[0])
+    return taught(decisions_of(dataset, policy), _generation(dataset, [a, b], policy))
 
 
 def _compared(dataset: Dataset, a: str, b: str) -> pl.DataFrame:
@@ -234,9 +234,7 @@ def _pool(dataset: Dataset, row: dict[str, Any], policy: DuplicatePolicy) -> tup
     touched = _touching(dataset, ours)
     circle = sorted({*touched["product_a"], *touched["product_b"]})
     pairs = _touching(dataset, circle)
-    generation, earlier = _generation(dataset, ours, policy)
-    if earlier is not None:
-        pairs = pairs.filter(~pl.all_horizontal(pl.col(side).is_in(earlier.implode()) for side in _PAIR))
+    generation = _generation(dataset, ours, policy)
     told = judged(pairs, listing_once(dataset.manifest()), policy).filter(CONTENDS).select(*_PAIR, *RIVALRY)
     kind = pl.col("once") & pl.col("once_b")
     told = told.filter(kind == (row["once"] and row["once_b"])).sort(_PAIR)
@@ -255,13 +253,11 @@ def _touching(dataset: Dataset, products: list[str]) -> pl.DataFrame:
     )
 
 
-def _generation(dataset: Dataset, products: list[str], policy: DuplicatePolicy) -> tuple[str, pl.Series | None]:
-    """The generation in which a pair was decided, and the products known before it; None where it is the first."""
+def _generation(dataset: Dataset, products: list[str], policy: DuplicatePolicy) -> str:
+    """The generation in which a pair was decided."""
     grown = decisions_of(dataset, policy)
-    made = [g for g in grown.since(None) if (dataset.folder("clusters") / g / NOTE).is_file()]
-    known: pl.Series | None = None
-    for generation in made:
-        before, known = known, pl.concat(grown.known(generation, i) for i in range(dataset.partitions))
+    for generation in (g for g in grown.since(None) if (dataset.folder("clusters") / g / NOTE).is_file()):
+        known = pl.concat(grown.known(generation, i) for i in range(dataset.partitions))
         if set(products) <= set(known):
-            return generation, before
+            return generation
     raise AssertionError("a pair was compared before its products were known")

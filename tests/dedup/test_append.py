@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.append import attach
-from m5tools.dedup.clusters import resolve
+from m5tools.dedup.clusters import resolve, strength_of
+from m5tools.dedup.stage import WANTED
 from m5tools.engine.local import run_stage
 from tests.dedup.test_clusters import _EDGE, _products
 
@@ -25,19 +27,19 @@ def _grown(
 ) -> tuple[pl.DataFrame, pl.DataFrame, set[tuple[int, int]]]:
     """Clusters before, rows added after, bridges; products below `old` came first."""
     products = _products([None] * count)
-    before = resolve(pl.DataFrame(old_edges, schema=_EDGE, orient="row"), products.filter(pl.col("row") < old))
-    added, bridges = attach(
-        pl.DataFrame(new_edges, schema=_EDGE, orient="row"), products.with_columns(is_new=pl.col("row") >= old), before
-    )
-    return before, added, {(int(a, 16), int(b, 16)) for a, b in bridges.iter_rows()}
+    before = resolve(_strength(old_edges), products.filter(pl.col("row") < old))
+    added, bridges = attach(_strength(new_edges), products.with_columns(is_new=pl.col("row") >= old), before)
+    return before, added, set(bridges.iter_rows())
+
+
+def _strength(edges: Edges) -> pl.DataFrame:
+    return strength_of(pl.DataFrame(edges, schema=_EDGE, orient="row"))
 
 
 def _rows(clusters: pl.DataFrame, relation: str) -> set[tuple[int, int, bool]]:
     """Cluster, product, survivor."""
     mine = clusters.filter(relation=relation)
-    return {
-        (int(c, 16), int(p, 16), s) for c, p, s in mine.select("cluster_id", "product_id", "is_survivor").iter_rows()
-    }
+    return set(mine.select("cluster", "row", "is_survivor").iter_rows())
 
 
 def test_a_newcomer_joins_an_old_cluster_under_its_name() -> None:
@@ -74,13 +76,13 @@ def test_the_narrowest_relation_comes_first_so_that_clusters_nest() -> None:
 
 def test_a_chain_of_newcomers_does_not_reach_what_was_found_to_differ() -> None:
     products = _products([None] * 3).with_columns(is_new=pl.col("row") >= 1)
-    edges = pl.DataFrame([(0, 1, "same_product", 0.9), (1, 2, "same_product", 0.8)], schema=_EDGE, orient="row")
+    edges = _strength([(0, 1, "same_product", 0.9), (1, 2, "same_product", 0.8)])
     apart = pl.DataFrame(
         [(0, 2, relation) for relation in ("same_product", "variant")],
         schema={"row_a": pl.UInt32, "row_b": pl.UInt32, "relation": pl.String},
         orient="row",
     )
-    old = resolve(pl.DataFrame(schema=_EDGE), products.head(1))
+    old = resolve(_strength([]), products.head(1))
     added, _ = attach(edges, products, old, apart)
     for relation in ("same_product", "variant"):
         assert _rows(added, relation) == {(0, 0, True), (0, 1, False)}
@@ -102,6 +104,27 @@ def test_what_was_found_to_differ_is_kept_apart_in_a_later_crawl_too(make_datase
     assert not {old.product_id, other.product_id} <= set(clusters["product_id"])
 
 
+@pytest.mark.parametrize(("source", "joined"), [("north", 0), ("south", 1)])
+def test_a_threshold_stands_until_another_source_comes(
+    make_dataset: Callable[..., Dataset], source: str, joined: int
+) -> None:
+    said = "Brass garden hose nozzle, ten patterns, Finley workshop"
+    old = [Listing("old", f"{said} tool", source="north", seller="Ann")]
+    new = [Listing("new", f"{said} piece", source=source, seller="Bob")]
+    dataset = make_dataset(tables_of(old))
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["source"] = "north"
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    (dataset.folder("edges") / "c1" / WANTED).write_text('{"often": 0.99}')
+    deliver(dataset, "c2", new, old)
+    with dataset.changing() as manifest:
+        manifest["crawls"][1]["source"] = source
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    assert dataset.read("edges").filter(evidence="wording").height == joined
+
+
 _PAIRS = st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda p: p[0] < p[1])
 _EDGES = st.lists(
     st.tuples(_PAIRS, st.sampled_from(["same_offer", "same_product", "variant"]), st.sampled_from([0.25, 0.5, 0.75, 1.0])),
@@ -116,10 +139,10 @@ def test_appending_never_moves_what_was_there(drawn: list[tuple[tuple[int, int],
     ours = [edge for edge in edges if edge[1] < old]
     before, added, bridges = _grown(ours, [edge for edge in edges if edge[1] >= old], old, 12)
     after = pl.concat([before, added])
-    assert after.unique(["relation", "product_id"]).height == after.height, "one cluster a relation and product"
-    survivors = after.filter("is_survivor").group_by("relation", "cluster_id").len()
+    assert after.unique(["relation", "row"]).height == after.height, "one cluster a relation and product"
+    survivors = after.filter("is_survivor").group_by("relation", "cluster").len()
     assert set(survivors["len"]) <= {1}
-    assert survivors.height == after.unique(["relation", "cluster_id"]).height
+    assert survivors.height == after.unique(["relation", "cluster"]).height
     if not any(relation == "variant" for _, relation, _ in drawn):  # variants are kept apart in one relation of three
         wider = {p: c for c, p, _ in _rows(after, "same_product")}
         assert {p: wider[c] for c, p, _ in _rows(after, "same_offer")}.items() <= wider.items(), "clusters nest"

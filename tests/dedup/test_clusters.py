@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m5tools.dedup.clusters import resolve
+from m5tools.dedup.clusters import resolve, strength_of
 
 _EDGE = {"row_a": pl.UInt32, "row_b": pl.UInt32, "relation": pl.String, "score": pl.Float32}
 
@@ -41,9 +41,10 @@ def _groups(
     apart: list[tuple[int, int, str]] | None = None,
 ) -> set[frozenset[int]]:
     known = pl.DataFrame(apart or [], schema={k: v for k, v in _EDGE.items() if k != "score"}, orient="row")
-    clusters = resolve(pl.DataFrame(edges, schema=_EDGE, orient="row"), products, known).filter(relation=relation)
-    members = clusters.group_by("cluster_id").agg("product_id")["product_id"].to_list()
-    return {frozenset(int(p, 16) for p in group) for group in members}
+    clusters = resolve(strength_of(pl.DataFrame(edges, schema=_EDGE, orient="row")), products, known).filter(
+        relation=relation
+    )
+    return {frozenset(group) for group in clusters.group_by("cluster").agg("row")["row"].to_list()}
 
 
 def test_clusters_nest() -> None:
@@ -95,8 +96,8 @@ def test_a_source_that_lists_each_product_once_has_one_in_a_cluster() -> None:
 
 def test_survivor_and_its_tie() -> None:
     edges = pl.DataFrame([(0, 1, "same_offer", 1.0), (2, 3, "same_offer", 1.0)], schema=_EDGE, orient="row")
-    clusters = resolve(edges, _products([None] * 4, files=[1, 2, 5, 5])).filter(relation="same_offer")
-    assert clusters.filter("is_survivor")["product_id"].to_list() == [f"{1:032x}", f"{2:032x}"]
+    clusters = resolve(strength_of(edges), _products([None] * 4, files=[1, 2, 5, 5])).filter(relation="same_offer")
+    assert clusters.filter("is_survivor")["row"].to_list() == [1, 2]
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,77 @@
+"""Clusters some components at a time are the clusters of all at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m5tools.dedup.append import attach, unfollowed
+from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
+from m5tools.dedup.clusters import resolve, strength_of
+from tests.dedup.test_clusters import _EDGE, _products
+
+_COUNT = 60
+_RELATIONS = np.array(["same_offer", "same_product", "variant"])
+
+
+def _drawn(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Edges, products and pairs that are apart: small components, some with two GTINs, some with a pair apart."""
+    rng = np.random.default_rng(seed)
+    ends = np.sort(rng.integers(0, _COUNT, (60, 2)), axis=1)
+    ends = np.unique(ends[(ends[:, 1] - ends[:, 0] > 0) & (ends[:, 1] - ends[:, 0] < 9)], axis=0)
+    edges = pl.DataFrame(
+        {
+            "row_a": ends[:, 0],
+            "row_b": ends[:, 1],
+            "relation": rng.choice(_RELATIONS, len(ends)),
+            "score": rng.random(len(ends)),
+        },
+        schema=_EDGE,
+    )
+    gtins = [rng.choice([None, None, "1", "2"]) for _ in range(_COUNT)]
+    apart = np.sort(rng.integers(0, _COUNT, (200, 2)), axis=1)
+    kinds = pl.DataFrame(
+        {"row_a": apart[:, 0], "row_b": apart[:, 1], "relation": rng.choice(_RELATIONS[1:], len(apart))},
+        schema={"row_a": pl.UInt32, "row_b": pl.UInt32, "relation": pl.String},
+    ).filter(pl.col("row_a") != pl.col("row_b"))
+    return strength_of(edges), _products(gtins), kinds
+
+
+def _asked(products: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    return products.filter(pl.col("row").is_in(rows.implode()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), at_once=st.sampled_from([1, 5, 1000]), cut=st.integers(0, 200))
+def test_blocks_change_nothing(seed: int, at_once: int, cut: int) -> None:
+    strength, products, apart = _drawn(seed)
+    products = products.with_columns(is_new=True)
+    clusters, bridges = resolve_in_blocks(
+        strength, lambda rows: _asked(products, rows), [apart[:cut], apart[cut:]], at_once
+    )
+    whole = resolve(strength, products, apart)
+    assert clusters.equals(whole)
+    assert bridges.equals(unfollowed(strength, whole, products))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), old=st.integers(0, _COUNT))
+def test_what_edges_do_not_reach_changes_nothing(seed: int, old: int) -> None:
+    strength, products, apart = _drawn(seed)
+    products = products.with_columns(is_new=pl.col("row") >= old)
+    mine = pl.col("row_b") < old
+    before = resolve(strength.filter(mine), products.filter(~pl.col("is_new"))).drop("is_survivor")
+    late, differ = strength.filter(~mine), apart.filter(~mine)
+    found = attach_to_old(late, lambda rows: _asked(products, rows), [differ], before)
+    assert [rows.rows() for rows in found] == [rows.rows() for rows in attach(late, products, before, differ)]
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_no_edges(at_once: int) -> None:
+    strength, products, apart = _drawn(1)
+    products = products.with_columns(is_new=True)
+    found = resolve_in_blocks(strength.clear(), lambda rows: _asked(products, rows), [apart], at_once)
+    assert [rows.height for rows in found] == [0, 0]
