@@ -145,10 +145,10 @@ def decided(
     product, family = (pl.col(f"{name}_chance") for name in QUESTIONS)
     # Who lists two in one group means two products, unless their options say otherwise.
     likely = (product >= rules.chance).fill_null(False) & ~pl.col("same_group")
-    # A source whose groups teach has the variants of a grouped product in its group.
-    outside = pl.col("one_group") & (pl.col("source_a") == pl.col("source_b"))
     alike = pl.col("rule").is_in([Rule.SCORE_AND_OPTION.value, Rule.TITLES_AND_OPTION.value]) & ~pl.col("in_family")
-    other_family = (family < rules.out) | (alike & ((family < rules.family) | (outside & family.is_not_null())))
+    other_family = (family < rules.out) | (
+        alike & ((family < rules.family) | (pl.col("outside") & family.is_not_null()))
+    )
     other_family &= pl.col("relation") == Relation.VARIANT
     other_product = (pl.col("relation") == Relation.SAME_PRODUCT) & ~pl.col("settled")
     other_product &= (product < rules.doubt).fill_null(False)
@@ -318,6 +318,8 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         **first,
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
+        # A source whose groups teach has the variants of a grouped product in its group.
+        outside=pl.col("one_group") & (pl.col("source_a") == pl.col("source_b")),
         supported=supported.fill_null(False),
         measures_or_identifiers_differ=against,
         option_differs=option_differs,
