@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from m5tools.dedup.evidence.identifiers import identifier_pairs
-from m5tools.dedup.evidence.rare_words import most_shared, rare_word_pairs
+from m5tools.dedup.evidence.rare_words import both_ways, most_shared, rare_word_pairs
 from m5tools.dedup.evidence.shown import file_pairs, nothing_shown
 from m5tools.dedup.evidence.table import table_pairs
 from m5tools.dedup.evidence.text import equal_text_pairs
@@ -64,16 +64,15 @@ def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolic
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:
-    """Pairs that share rare words, with the weight they share: a, b, weight."""
+    """Pairs that share rare words, with the weight they share: own, other, weight; each pair both ways, in order."""
     keyed = gathered.scan(f"rare_words_{part}").collect()
     if asked is None:
-        return rare_word_pairs(keyed, policy)
-    return wanted(rare_word_pairs(met(keyed, asked), policy), asked)
+        return both_ways(rare_word_pairs(keyed, policy))
+    return both_ways(wanted(rare_word_pairs(met(keyed, asked), policy), asked))
 
 
 def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> pl.DataFrame:
     """Of the pairs by rare words those that share the most, for each product of a partition."""
-    first, beyond = gathered.offsets()[partition : partition + 2]
-    ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
-    shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
-    return most_shared(shared, first, beyond, policy)
+    ours = gathered.offsets()[partition : partition + 2]
+    shared = gathered.between("shared_words", "own", *ours, gathered.names("shared_words"))
+    return most_shared(pl.concat(shared), policy)

@@ -19,28 +19,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.rare_words import SLICES, rare_keys, slice_of
-from m5tools.dedup.evidence.resemblance import LOOKS, RESEMBLANCE, resemblance
+from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
 from m5tools.dedup.evidence.shown import FILES, in_common
-from m5tools.dedup.evidence.table import varying_options, with_varying
+from m5tools.dedup.evidence.table import varying_options
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
 from m5tools.dedup.evidence.vocabulary import COUNTS, Vocabulary, merged, summed
 from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
 from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import Gathered, listing_once
-from m5tools.dedup.sides import facts_of
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
@@ -53,6 +54,7 @@ _PAIRS_AT_ONCE = 2**16
 """Pairs that are laid side by side at once: what is known of their products is a kilobyte or two each."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
+_NEAREST = "nearest-"
 
 
 class CompareConfig(StageConfig):
@@ -126,10 +128,11 @@ class Compare(Stage):
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
                 pairs = nearest(gathered, unit.args["partition"], self.policy)
-                gathered.write("pairs", f"nearest-{unit.key}", pairs)
+                gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
                 return {}
             case "recall":
-                recall_partition(work, gathered, unit.args["partition"])
+                vocabularies = self._vocabularies(gathered)
+                recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
                 return {}
             case "compare":
                 return self._compare(work, gathered, unit.args["partition"])
@@ -151,6 +154,7 @@ class Compare(Stage):
         return {}
 
     def _count(self, work: Work, gathered: Gathered) -> Counts:
+        gathered.number()
         grown = comparisons_of(work.dataset, self.policy).of("word_counts")
         before, found = grown.read(Ground.of(work.scratch).base), []
         for kind in (*VOCABULARIES, TITLES):
@@ -177,7 +181,7 @@ class Compare(Stage):
         ground = Ground.of(work.scratch)
         asked = gathered.newcomers() if ground.base is not None else None
         if kind.startswith("rare-words"):
-            gathered.write("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
+            gathered.keep("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
             return {}
         if kind in FILES:
             found = by_files(gathered, kind, asked, ground.shows, self.policy)
@@ -187,35 +191,31 @@ class Compare(Stage):
             found = by_vectors(gathered, asked, self.policy)
         else:
             found = by_bands(gathered, bands, asked, self.policy)
-        gathered.write("pairs", kind, found.pairs)
+        gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
     def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
-        ours = pl.col("a").is_between(first, beyond, closed="left")
-        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
-        pairs = union(found)
-        shown = in_common(gathered.scratch / "pairs", ours)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
+        near = {f"{_NEAREST}{part_name(i)}" for i in range(partition)}
+        # The first row of a pair that was found for a product is this one's or an earlier one's.
+        names = [name for name in gathered.names("pairs") if name not in near]
+        pairs = union(gathered.between("pairs", "a", first, beyond, names)).sort("b", "a")
+        shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
+        sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
         blocks = [
-            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), shown, vocabularies, varying)
+            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying)
             for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
         ]
-        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), pl.concat(blocks))
+        told = pl.concat(blocks).sort("a", "b").drop("a", "b")
+        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), told)
         return {"pairs": pairs.height}
 
     def _compared(
-        self,
-        gathered: Gathered,
-        pairs: pl.DataFrame,
-        shown: pl.DataFrame,
-        vocabularies: Vocabularies,
-        varying: pl.DataFrame,
+        self, gathered: Gathered, pairs: pl.DataFrame, sides: Sides, shown: pl.DataFrame, varying: pl.DataFrame
     ) -> pl.DataFrame:
         """The comparison vectors of some pairs: what they take of products is in memory for these alone."""
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
-        sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = shown.join(pairs.select("a", "b"), on=["a", "b"], how="semi")
         shown = _with_resemblance(shown, pairs, rows, gathered)
         if self.policy.embedding:
@@ -223,10 +223,9 @@ class Compare(Stage):
             cosines = vectors.similarity(known, pairs["a"], pairs["b"])
         else:
             cosines = vectors.no_similarity(pairs.height)
-        told = pairs.with_columns(cosines)
-        facts = facts_of(sides).join(sides.select("row", "group"), on="row", how="left", maintain_order="left")
-        facts = with_varying(facts, varying)
-        return comparisons(told, sides.drop("facts"), facts, shown, vocabularies, self.policy)
+        return comparisons(
+            pairs.with_columns(cosines), sides, varying, shown, self._vocabularies(gathered), self.policy
+        )
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""
@@ -240,9 +239,12 @@ class Compare(Stage):
     def _index(self, dataset: Dataset) -> Generations:
         return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
 
+    def _vocabularies(self, gathered: Gathered) -> Vocabularies:
+        return Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
+
     def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        counts, titles = (pl.read_parquet(gathered.files(name), glob=False) for name in (kind, TITLES))
-        return Vocabulary(counts, int(titles["titles"].sum()))
+        files = [*gathered.files(kind), *gathered.files(TITLES)]
+        return _read_once(*((file, file.stat().st_mtime_ns, file.stat().st_ino) for file in files))
 
     def _bands(self) -> list[str]:
         text = self.policy.text
@@ -252,9 +254,9 @@ class Compare(Stage):
 
 def _with_resemblance(shown: pl.DataFrame, pairs: pl.DataFrame, rows: pl.Series, gathered: Gathered) -> pl.DataFrame:
     """What pairs show in common, and how near the pictures of the others are."""
-    if not gathered.files("pictures"):
+    if not gathered.names("looks"):
         return shown.join(pl.DataFrame(schema=RESEMBLANCE), on=["a", "b"], how="left")
-    pictures = gathered.scan("pictures").filter(pl.col("row").is_in(rows.implode())).select(LOOKS).collect()
+    pictures = gathered.take("looks", rows)
     return shown.join(resemblance(pairs, pictures), on=["a", "b"], how="full", coalesce=True).sort("a", "b")
 
 
@@ -267,6 +269,13 @@ def _terms(policy: ComparePolicy) -> Any:
     """What comparisons depend on outside the dataset."""
     said = policy.model_dump(mode="json")
     return said if policy.embedding is None else [said, _content(policy.embedding.model)]
+
+
+@lru_cache(maxsize=4)
+def _read_once(counts: tuple[Path, int, int], titles: tuple[Path, int, int]) -> Vocabulary:
+    """A vocabulary, read once in a process, for every unit asks: each file with when and what was written."""
+    counted, titled = (pl.read_parquet(file, glob=False) for file, *_ in (counts, titles))
+    return Vocabulary(counted, int(titled["titles"].sum()))
 
 
 @cache

@@ -88,21 +88,23 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     return pl.concat(parts).group_by("a", "b").agg(pl.col("weight").sum())
 
 
-def most_shared(pairs: pl.DataFrame, first: int, beyond: int, policy: ComparePolicy) -> pl.DataFrame:
-    """Of each product of a range, the pairs that share the most weight.
+def both_ways(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs a, b, weight as own, other, weight: each once for either side, sorted by `own`."""
+    sides = (pairs.select(own=own, other=other, weight="weight") for own, other in (("a", "b"), ("b", "a")))
+    return pl.concat(sides).sort("own", maintain_order=True)
+
+
+def most_shared(shared: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
+    """Of some products the pairs that share the most weight.
 
     Args:
-        pairs: columns a, b, weight; all pairs of these products, in parts or summed.
-        first: smallest row of the range.
-        beyond: row after its last.
+        shared: columns own, other, weight; all pairs of these products, in parts or summed.
         policy: how many pairs a product.
 
     Returns:
         Columns a, b; distinct, sorted.
     """
-    sides = (pairs.select(own=own, other=other, weight="weight") for own, other in (("a", "b"), ("b", "a")))
-    ours = pl.col("own").is_between(first, beyond, closed="left")
-    summed = pl.concat([side.filter(ours) for side in sides]).group_by("own", "other").agg(pl.col("weight").sum())
+    summed = shared.group_by("own", "other").agg(pl.col("weight").sum())
     best = summed.sort("own", "weight", "other", descending=[False, True, False])
     best = best.group_by("own", maintain_order=True).head(policy.rare_words.candidates)
     return union([best.select(a="own", b="other")])

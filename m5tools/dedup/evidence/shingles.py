@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 U32 = np.ndarray[Any, np.dtype[np.uint32]]
 U64 = np.ndarray[Any, np.dtype[np.uint64]]
 F32 = np.ndarray[Any, np.dtype[np.float32]]
+F64 = np.ndarray[Any, np.dtype[np.float64]]
 _I64 = np.ndarray[Any, np.dtype[np.int64]]
 _U8 = np.ndarray[Any, np.dtype[np.uint8]]
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -149,8 +150,8 @@ def ones(sets: ShingleSets) -> csr_array:
     return held(sets, np.ones(sets.shingles.size, np.float32))
 
 
-def held(sets: ShingleSets, values: F32) -> csr_array:
-    """Sets as a sparse matrix with a value for each shingle: float32 [texts, 2³¹ − 1].
+def held(sets: ShingleSets, values: Any) -> csr_array:
+    """Sets as a sparse matrix with a value for each shingle: [texts, 2³¹ − 1].
 
     Only rows are ever taken from it, to be multiplied with one another. So columns are counted from −2³¹: all shingles
     find room in 32 bits, in their order, and half as much is copied as with 64.
@@ -160,6 +161,29 @@ def held(sets: ShingleSets, values: F32) -> csr_array:
     columns = (sets.shingles ^ np.uint32(_FIRST_COLUMN)).view(np.int32)
     places = np.int32 if sets.offsets[-1] < _FIRST_COLUMN else np.int64
     return csr_array((values, columns, sets.offsets.astype(places)), shape=(len(sets.sizes), _FIRST_COLUMN - 1))
+
+
+def in_columns(sets: ShingleSets, mark: int, first: int | None = None, width: int = 0) -> csr_array:
+    """Sets as a sparse matrix of one small number (int8), to tell by sums of such in which of several a shingle is.
+
+    Args:
+        sets: of n texts.
+        mark: the number.
+        first: column of shingle 0, where others have columns before it; None: as in :func:`held`.
+        width: number of columns then.
+    """
+    from scipy.sparse import csr_array  # as above
+
+    marks = np.full(sets.shingles.size, mark, np.int8)
+    if first is None:
+        return held(sets, marks)
+    return csr_array((marks, sets.shingles.astype(np.int64) + first, sets.offsets), shape=(len(sets.sizes), width))
+
+
+def shingles_in(columns: Any) -> U32:
+    """The shingles that columns of :func:`held` stand for."""
+    found: U32 = columns.view(np.uint32) ^ np.uint32(_FIRST_COLUMN)
+    return found
 
 
 def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:

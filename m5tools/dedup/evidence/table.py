@@ -32,6 +32,22 @@ FACTS = {
     "measured": pl.Boolean,
 }
 
+NO_FACTS = {
+    "shared": (pl.UInt32, 0),
+    "agreeing": (pl.UInt32, 0),
+    "values_agreeing": (pl.UInt32, None),
+    "values_fewest": (pl.UInt32, None),
+    "options_agreeing": (pl.UInt32, 0),
+    "options_differ": (pl.UInt32, 0),
+    "measures_differ": (pl.UInt32, 0),
+    "varying": (pl.UInt32, 0),
+    "varying_agreeing": (pl.UInt32, 0),
+    "options_most": (pl.UInt32, None),
+    "one_lists_options": (pl.Boolean, False),
+    "difference": (pl.String, ""),
+}
+"""What :func:`compare` says of two products of which none lists a fact: columns, their types and values."""
+
 _FEW_WORDS = 3
 """Of a value; a longer one is a list or a sentence, in which a word more may be another thing."""
 _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import F32, U32, ShingleSets, held
+from m5tools.dedup.evidence.shingles import F32, U32, ShingleSets
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-F64 = np.ndarray[Any, np.dtype[np.float64]]
-_Places = np.ndarray[Any, np.dtype[np.int64]]
+_Places = np.ndarray[Any, np.dtype[np.int32]]
 _ODD = np.uint32(0x9E3779B1)
 _SLOTS_A_TOKEN = 4
 COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
@@ -76,15 +72,19 @@ class Vocabulary:
         known = places < len(self.frequency)
         return places[known], np.repeat(np.arange(len(sets.sizes)), sets.sizes)[known]
 
-    def weights_of(self, sets: ShingleSets) -> F32:
-        """The weight of every token of texts; −1 for a token of no title."""
-        return np.append(self.weights, np.float32(-1))[self._places(sets.shingles)]
+    def weights_of(self, tokens: U32) -> F32:
+        """The weights of tokens; −1 for a token of no title."""
+        return self._weights[self._places(tokens)]
+
+    @cached_property
+    def _weights(self) -> F32:
+        return np.append(self.weights, np.float32(-1))
 
     def _places(self, wanted: U32) -> _Places:
         """Where tokens stand; behind the last for a token of no title."""
         tokens = self.counts["token"].to_numpy()
         if not tokens.size:
-            return np.zeros(wanted.size, np.int64)
+            return np.zeros(wanted.size, np.int32)
         shift, table = self._table
         places: _Places = table[wanted * _ODD >> shift]
         others = np.flatnonzero(tokens[places] != wanted)
@@ -99,32 +99,6 @@ class Vocabulary:
         tokens = self.counts["token"].to_numpy()
         bits = (_SLOTS_A_TOKEN * tokens.size).bit_length()
         shift = np.uint32(32 - bits)
-        table = np.zeros(1 << bits, np.int64)
-        table[tokens * _ODD >> shift] = np.arange(tokens.size)
+        table = np.zeros(1 << bits, np.int32)
+        table[tokens * _ODD >> shift] = np.arange(tokens.size, dtype=np.int32)
         return shift, table
-
-
-def cosines(sets: ShingleSets, weights: F32) -> csr_array:
-    """Weights of texts, scaled to length 1, see :func:`held`. Every token counts one more than its weight, so that
-    titles of frequent words alone are not empty; a token of no title counts for nothing.
-
-    Args:
-        weights: see :meth:`Vocabulary.weights_of`.
-    """
-    values = np.maximum(weights + 1, 0)
-    return _scaled(sets, values, np.sqrt(_totals(sets, values * values)))
-
-
-def shares(sets: ShingleSets, weights: F32) -> csr_array:
-    """What share of a text's weight each token holds: rows sum to 1, see :func:`held`."""
-    values = np.maximum(weights, 0)
-    return _scaled(sets, values, _totals(sets, values))
-
-
-def _totals(sets: ShingleSets, values: F32) -> F64:
-    texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
-    return np.asarray(np.bincount(texts, values, len(sets.sizes)), np.float64)
-
-
-def _scaled(sets: ShingleSets, values: F32, lengths: F64) -> csr_array:
-    return held(sets, values * np.repeat((1 / np.maximum(lengths, 1e-9)).astype(np.float32), sets.sizes))
