@@ -22,10 +22,11 @@ from m5tools.dedup.products import Gathered
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-LAID, TOLD, LENGTHS = "laid", "told", "lengths"
-"""Scratch tables: products as numbers and as texts, and the lengths of their texts."""
+LAID, SPELT, TOLD, WEIGHED = "laid", "spelt", "told", "weighed"
+"""Scratch tables: products as numbers, their words and letters, themselves as texts, and what words tell."""
 RECALLED: Final = "recalled-"
-"""Before the names of the first two where they hold old products as well."""
+"""Before the names of the first and the third where they hold old products as well."""
+_PAIRS_AT_ONCE: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Sides:
         self._first = np.array(gathered.offsets())
         self._spread: dict[str, csr_array] = {}
 
-    def met(self, a: U32, b: U32, sets: Sequence[str]) -> Met:
-        """What is known of pairs, and which tokens they share.
+    def met(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[Met]:
+        """What is known of pairs, and which tokens they share; some pairs at a time, so that it stays in the cache.
 
         Args:
             a: rows of the home partition.
@@ -70,28 +71,26 @@ class Sides:
             sets: names of sets.
         """
         here = self._own.places(a - self._first[self._home])
-        tables = [(own[:0],) for own in self._tables(self._own)]
-        met: dict[str, list[Shared]] = {name: [] for name in sets}
         for piece, number in self._pieces(b):
             part = self._laid(number)
             there = part.places(b[piece] - self._first[number])
-            tables = [(*taken, table[there]) for taken, table in zip(tables, self._tables(part), strict=True)]
-            for name in sets:
-                met[name].append(shared(self._spread_out(name), part.sets(name), here[piece], there))
-        others = [np.concatenate(taken) for taken in tables]
-        keys, figures, lengths = zip((own[here] for own in self._tables(self._own)), others, strict=True)
-        return Met(keys, figures, lengths, {name: Shared.of(parts) for name, parts in met.items()})
+            mine, others = here[piece], {name: part.sets(name) for name in sets}
+            for i in range(0, len(there), _PAIRS_AT_ONCE):
+                some = slice(i, i + _PAIRS_AT_ONCE)
+                yield self._side_by_side(part, others, mine[some], there[some])
 
-    def common(self, a: U32, b: U32, sets: Sequence[str]) -> dict[str, Any]:
-        """int64 [m]: how many tokens pairs share (as of :meth:`met`), by the name of the sets."""
-        here = self._own.places(a - self._first[self._home])
-        counts: dict[str, list[Any]] = {name: [np.empty(0, np.int64)] for name in sets}
-        for piece, number in self._pieces(b):
-            part = self._laid(number)
-            there = part.places(b[piece] - self._first[number])
-            for name in sets:
-                counts[name].append(shared(self._spread_out(name), part.sets(name), here[piece], there).each)
-        return {name: np.concatenate(parts) for name, parts in counts.items()}
+    def _side_by_side(self, part: Laid, sets: dict[str, csr_array], here: Any, there: Any) -> Met:
+        keys, figures, lengths = (
+            (own.take(here, axis=0), other.take(there, axis=0))
+            for own, other in zip(self._tables(self._own), self._tables(part), strict=True)
+        )
+        tokens = {name: shared(self._spread_out(name)[here], others[there]) for name, others in sets.items()}
+        return Met(keys, figures, lengths, tokens)
+
+    def _spread_out(self, name: str) -> csr_array:
+        if name not in self._spread:
+            self._spread[name] = spread(self._own.sets(name))
+        return self._spread[name]
 
     def at_home(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
         """What products of the home partition say: some of :data:`m5tools.dedup.laid.SAID`."""
@@ -119,13 +118,8 @@ class Sides:
         return self._laid(self._home)
 
     def _laid(self, number: int) -> Laid:
-        tables = (self._gathered.mapped(name, number) for name in (self._before + LAID, LENGTHS))
+        tables = (self._gathered.mapped(name, number) for name in (self._before + LAID, WEIGHED))
         return Laid(*tables)
-
-    def _spread_out(self, name: str) -> csr_array:
-        if name not in self._spread:
-            self._spread[name] = spread(self._own.sets(name))
-        return self._spread[name]
 
     @staticmethod
     def _tables(part: Laid) -> tuple[Any, Any, Any]:

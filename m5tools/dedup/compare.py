@@ -55,6 +55,8 @@ _PAIRS_AT_ONCE = 2**16
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 _NEAREST = "nearest-"
+_File = tuple[Path, int, int]
+_Stamped = tuple[_File, _File]
 
 
 class CompareConfig(StageConfig):
@@ -240,11 +242,10 @@ class Compare(Stage):
         return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
 
     def _vocabularies(self, gathered: Gathered) -> Vocabularies:
-        return Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
+        return _together(*(_stamped(gathered, field.name) for field in fields(Vocabularies)))
 
     def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        files = [*gathered.files(kind), *gathered.files(TITLES)]
-        return _read_once(*((file, file.stat().st_mtime_ns, file.stat().st_ino) for file in files))
+        return _read_once(*_stamped(gathered, kind))
 
     def _bands(self) -> list[str]:
         text = self.policy.text
@@ -271,11 +272,22 @@ def _terms(policy: ComparePolicy) -> Any:
     return said if policy.embedding is None else [said, _content(policy.embedding.model)]
 
 
-@lru_cache(maxsize=4)
-def _read_once(counts: tuple[Path, int, int], titles: tuple[Path, int, int]) -> Vocabulary:
-    """A vocabulary, read once in a process, for every unit asks: each file with when and what was written."""
+def _stamped(gathered: Gathered, kind: str) -> _Stamped:
+    """The files of a vocabulary, each with what tells whether it was written anew."""
+    counts, titles = (gathered.files(name)[0] for name in (kind, TITLES))
+    return tuple((file, file.stat().st_ino, file.stat().st_mtime_ns) for file in (counts, titles))  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=len(VOCABULARIES))
+def _read_once(counts: _File, titles: _File) -> Vocabulary:
+    """A vocabulary, read once in a process, for every unit asks."""
     counted, titled = (pl.read_parquet(file, glob=False) for file, *_ in (counts, titles))
     return Vocabulary(counted, int(titled["titles"].sum()))
+
+
+@lru_cache(maxsize=1)
+def _together(*kinds: _Stamped) -> Vocabularies:
+    return Vocabularies(*(_read_once(*files) for files in kinds))
 
 
 @cache

@@ -42,6 +42,7 @@ _WORDS_BEYOND: Final = 3
 """Words beyond the title from which a product says something besides."""
 _KEY: Final = {name: place for place, name in enumerate(KEYS)}
 _FIGURE: Final = {name: place for place, name in enumerate(FIGURES)}
+_SIZES: Final = (STEM, DESCRIPTION, "facts", "options")
 
 
 def comparisons(
@@ -66,14 +67,21 @@ def comparisons(
         a, b and the columns of the table `comparisons`, one row for each pair in which something speaks.
     """
     a, b = _rows(pairs)
-    met = sides.met(a, b, ("words", "letters", "marks"))
+    some = [_compared(met, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))]
+    told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]} if some else {})
+    every = pl.concat(
+        [pairs, told, _tables(pairs, told, sides, varying), _common_files(pairs, shown)], how="horizontal"
+    )
+    seen = every.filter(_speaks(policy))
+    return _named(_near(seen, sides), sides).select("a", "b", *schema.law("comparisons").names)
+
+
+def _compared(met: Met, vocabularies: Vocabularies, policy: ComparePolicy) -> dict[str, Any]:
+    """What numbers alone tell of pairs: columns."""
     said = wordings(met.shared["words"], met.shared["letters"], *met.lengths, vocabularies)
     told = _flags(*met.keys) | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
     told["same_family"] &= told["same_brand"]
-    tables = _tables(a, b, met.figures, sides, varying)
-    every = pl.concat([pairs, pl.DataFrame(told), tables, _common_files(pairs, shown)], how="horizontal")
-    seen = every.filter(_speaks(policy))
-    return _named(_near(seen, sides), sides).select("a", "b", *schema.law("comparisons").names)
+    return told
 
 
 def _speaks(policy: ComparePolicy) -> pl.Expr:
@@ -166,11 +174,11 @@ def _figures(met: Met, policy: ComparePolicy) -> dict[str, Any]:
     beyond = (side[:, _FIGURE[WHOLE_WORDS]] - side[:, _FIGURE[TITLE_WORDS]] for side in met.figures)
     sizes = {
         f"{name}_{side}": values[:, _FIGURE[name]]
-        for name in (STEM, DESCRIPTION)
+        for name in _SIZES
         for side, values in zip("ab", met.figures, strict=True)
     }
     return sizes | {
-        "price_ratio": pl.Series(ratio.astype(np.float32), nan_to_null=True),
+        "price_ratio": ratio.astype(np.float32),
         "both_titled": low[:, length] > 0,
         "long_title": high[:, length] >= policy.text.min_title_chars,
         "says_more": np.minimum(*beyond) >= _WORDS_BEYOND,
@@ -179,14 +187,15 @@ def _figures(met: Met, policy: ComparePolicy) -> dict[str, Any]:
 
 def _near(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:
     """Adds the Jaccard indices of titles and descriptions; nothing is like a text that is not there."""
-    counts = sides.common(*_rows(seen), ("stems", "descriptions"))
-    scores = {}
-    for score, name, size in (("title_score", "stems", STEM), ("description_score", "descriptions", DESCRIPTION)):
+    scores = {"title_score": ("stems", STEM), "description_score": ("descriptions", DESCRIPTION)}
+    met = [each.shared for each in sides.met(*_rows(seen), [name for name, _ in scores.values()])]
+    found = {}
+    for score, (name, size) in scores.items():
+        common = np.concatenate([np.empty(0), *(shared[name].each for shared in met)])
         mine, theirs = (seen[f"{size}_{side}"].to_numpy() for side in "ab")
-        index = counts[name] / np.maximum(mine + theirs - counts[name], 1)
-        found = np.where((mine > 0) & (theirs > 0), index, np.nan).astype(np.float32)
-        scores[score] = pl.Series(found, nan_to_null=True)
-    return seen.with_columns(**scores)
+        index = np.where((mine > 0) & (theirs > 0), common / np.maximum(mine + theirs - common, 1), np.nan)
+        found[score] = pl.Series(index.astype(np.float32), nan_to_null=True)
+    return seen.with_columns(pl.col("price_ratio").fill_nan(None), **found)
 
 
 def _common_files(pairs: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
@@ -195,23 +204,28 @@ def _common_files(pairs: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     return told.select(pl.col(_SHOWN).fill_null(0), *_RESEMBLING)
 
 
-def _tables(
-    a: U32, b: U32, figures: tuple[F64, F64], sides: Sides, varying: pl.DataFrame
-) -> pl.DataFrame:
-    """How far the tables of pairs agree; those that list no facts at all are not looked at."""
-    mine, theirs = (side[:, _FIGURE["facts"]] > 0 for side in figures)
-    listing = np.flatnonzero(mine | theirs)
-    told = pl.DataFrame({name: pl.Series([value], dtype=kind) for name, (kind, value) in NO_FACTS.items()})
-    if not len(listing):
-        return pl.concat([told.clear(), told[np.zeros(len(a), np.int64)]])
-    pairs = pl.DataFrame({"a": a[listing], "b": b[listing]})
-    rows = np.union1d(a[mine], b[theirs])
-    facts = sides.anywhere(rows, ("group", "facts"))
-    facts = facts_of(facts).join(facts.select("row", "group"), on="row", how="left", maintain_order="left")
-    agreement = compare(pairs, with_varying(facts, varying)).select(told.schema.names())
+def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, varying: pl.DataFrame) -> pl.DataFrame:
+    """How far the tables of pairs agree; those of which a side lists no facts are not looked at."""
+    a, b = _rows(pairs)
+    listing = np.flatnonzero((told["facts_a"].to_numpy() > 0) & (told["facts_b"].to_numpy() > 0))
+    none = pl.DataFrame({name: pl.Series([value], dtype=kind) for name, (kind, value) in NO_FACTS.items()})
     place = np.zeros(len(a), np.int64)
-    place[listing] = 1 + np.arange(len(listing))
-    return pl.concat([told, agreement.cast(told.schema)])[place]  # type: ignore[arg-type]
+    if len(listing):
+        facts = sides.anywhere(np.union1d(a[listing], b[listing]), ("group", "facts"))
+        facts = facts_of(facts).join(facts.select("row", "group"), on="row", how="left", maintain_order="left")
+        agreement = compare(pairs[listing], with_varying(facts, varying)).select(none.columns)
+        none = pl.concat([none, agreement.cast(none.schema)])  # type: ignore[arg-type]
+        place[listing] = 1 + np.arange(len(listing))
+    options = told.select(
+        most=pl.max_horizontal("options_a", "options_b").cast(pl.UInt32),
+        least=pl.min_horizontal("options_a", "options_b"),
+    )
+    return none[place].with_columns(
+        options.select(
+            options_most=pl.when(pl.col("most") > 0).then("most"),
+            one_lists_options=(pl.col("most") > 0) & (pl.col("least") == 0),
+        )
+    )
 
 
 def _named(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
-from m5tools.dedup.abreast import LAID, LENGTHS, RECALLED, TOLD
+from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED
 from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.resemblance import LOOKS
 from m5tools.dedup.evidence.shown import FILES, files_of
@@ -86,7 +86,8 @@ def gather_partition(
     gone = known_sides(dataset, partition, replaced(dataset, partition, changed, since))
     for kind, counted in counts_of(came, gone).items():
         gathered.write(f"{kind}_counted", partition, counted)
-    gathered.keep(LAID, partition, lay(came, policy))
+    for name, table in zip((LAID, SPELT), lay(came, policy), strict=True):
+        gathered.keep(name, partition, table)
     gathered.keep(TOLD, partition, came.select(SAID))
     for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
         work.write(table, grown.part(partition), rows.drop("row"))
@@ -125,16 +126,17 @@ def recall_partition(
         vocabularies: of the whole dataset.
         policy: which part numbers name something.
     """
-    laid = gathered.mapped(LAID, partition)
+    said = gathered.mapped(SPELT, partition)
     if Ground.of(work.scratch).base is not None:
         came = gathered.kept(TOLD, partition)
         rows = pl.DataFrame(_paired(gathered, partition))
         old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
         sides = known_sides(work.dataset, partition, old)
-        laid = joined((laid, lay(sides, policy)))
-        gathered.keep(RECALLED + LAID, partition, laid)
+        laid, spelt = lay(sides, policy)
+        said = joined((said, spelt))
+        gathered.keep(RECALLED + LAID, partition, joined((gathered.mapped(LAID, partition), laid)))
         gathered.keep(RECALLED + TOLD, partition, pl.concat([came, sides.select(SAID)]).sort("row"))
-    gathered.keep(LENGTHS, partition, weigh(laid, vocabularies))
+    gathered.keep(WEIGHED, partition, weigh(said, vocabularies))
 
 
 def _paired(gathered: Gathered, partition: int) -> pl.Series:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.evidence.likeness import Vocabularies, lengths
-from m5tools.dedup.evidence.shingles import F64, U32, U64, ShingleSets, in_columns
+from m5tools.dedup.evidence.shingles import F64, U32, U64, ShingleSets, in_columns, shingles_in
 from m5tools.dedup.evidence.tokens import (
     DECLARED,
     DESCRIPTION,
@@ -46,8 +46,8 @@ KEYS: Final = (
     "content_hash", "table_key", "media_key", "currency",
 )  # fmt: skip
 """What two products may share, as numbers; 0 for nothing."""
-SIZES: Final = (TITLE_WORDS, WHOLE_WORDS, STEM, DESCRIPTION, TITLE_CODES, NUMBERS, STEM_WORDS, STEM_NUMBERED, "facts")
-FIGURES: Final = ("price", "stem_chars", *SIZES)
+SIZES: Final = (TITLE_WORDS, WHOLE_WORDS, STEM, DESCRIPTION, TITLE_CODES, NUMBERS, STEM_WORDS, STEM_NUMBERED)
+FIGURES: Final = ("price", "stem_chars", "facts", "options", *SIZES)
 """Numbers of a product, and how many tokens of each kind it has."""
 SAID: Final = ("row", "product_id", "source", "title", "brand", "gtin", "mpn", "group", "facts")
 """What is read of a product as text, for the few pairs of which it is asked."""
@@ -63,10 +63,13 @@ MARKS: Final = {
 """Small sets, which are laid out as one: columns of each begin at a multiple of 2³²."""
 _KIND: Final = 2**32
 _LENGTHS: Final = 4
-_SETS: Final = {"words": np.int32, "letters": np.int32, "stems": np.int32, "descriptions": np.int32, "marks": np.int64}
+_MARKED: Final = {"words": True, "letters": False, "stems": False, "descriptions": False, "marks": True}
+"""Sets, and whether a token of them may be in two that are laid out as one."""
+_SAYING: Final = ("words", "letters")
+"""Sets of which each token tells so much; their tokens are told by place once all words are counted."""
 
 
-def lay(sides: pl.DataFrame, policy: ComparePolicy) -> pa.Table:
+def lay(sides: pl.DataFrame, policy: ComparePolicy) -> tuple[pa.Table, pa.Table]:
     """Lay out products.
 
     Args:
@@ -74,34 +77,41 @@ def lay(sides: pl.DataFrame, policy: ComparePolicy) -> pa.Table:
         policy: which part numbers name something.
 
     Returns:
-        The columns row, keys, figures, and those of each set, as :class:`Laid` reads them.
+        What is known before words are counted, as :class:`Laid` reads it: row, keys, figures and sets; and what
+        :func:`weigh` makes the rest of.
     """
-    sets = {name: sets_of(sides[name]) for name in {*SIZES, *_sets_named()} if name != "facts"}
-    figures = [sides["price"].fill_null(0), sides["stem"].str.len_chars().fill_null(0)]
-    figures += [pl.Series(sets[name].sizes) if name != "facts" else sides[name].list.len() for name in SIZES]
-    columns = {
-        "row": sides["row"].to_arrow(),
+    sets = {name: sets_of(sides[name]) for name in sorted({*SIZES, *_sets_named()})}
+    option = pl.element().struct.field("option")
+    figures = sides.select(
+        pl.col("price").fill_null(0),
+        pl.col("stem").str.len_chars().fill_null(0),
+        pl.col("facts").list.len(),
+        pl.col("facts").list.eval(option).list.sum().alias("options"),
+        *(pl.lit(pl.Series(name, sets[name].sizes)) for name in SIZES),
+    )
+    row = {"row": sides["row"].to_arrow()}
+    known = {
         "keys": _table(_keys(sides, policy), pa.uint64()),
-        "figures": _table(np.stack([figure.to_numpy().astype(np.float64) for figure in figures], axis=1), pa.float64()),
+        "figures": _table(np.ascontiguousarray(figures.cast(pl.Float64).to_numpy()), pa.float64()),
+        **_lists("stems", in_columns(sets[STEM], FIRST)),
+        **_lists("descriptions", in_columns(sets[DESCRIPTION], FIRST)),
+        **_lists("marks", _marks(sets)),
     }
-    marked = {
-        "words": in_columns(sets[WHOLE_WORDS], FIRST) + in_columns(sets[TITLE_WORDS], SECOND),
-        "letters": in_columns(sets[TITLE_LETTERS], FIRST),
-        "stems": in_columns(sets[STEM], FIRST),
-        "descriptions": in_columns(sets[DESCRIPTION], FIRST),
-        "marks": _marks(sets),
+    said = {
+        **_lists("words", in_columns(sets[WHOLE_WORDS], FIRST) + in_columns(sets[TITLE_WORDS], SECOND)),
+        **_lists("letters", in_columns(sets[TITLE_LETTERS], FIRST)),
     }
-    for name, matrix in marked.items():
-        offsets = pa.array(matrix.indptr.astype(np.int32))
-        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(matrix.indices))
-        columns[f"{name}_in"] = pa.ListArray.from_arrays(offsets, pa.array(matrix.data))
-    return pa.table(columns)
+    return pa.table(row | known), pa.table(row | said)
 
 
-def weigh(table: pa.Table, vocabularies: Vocabularies) -> pa.Table:
-    """The lengths of the texts of products that were laid out: a column lengths, float64 [n, 4]."""
-    laid = Laid(table)
-    return pa.table({"lengths": _table(lengths(laid.sets("words"), laid.sets("letters"), vocabularies), pa.float64())})
+def weigh(said: pa.Table, vocabularies: Vocabularies) -> pa.Table:
+    """What products that were laid out say, as far as it tells: lengths (float64 [n, 4]), and words and letters by
+    their places in the vocabularies."""
+    words, letters = (_matrix(said, name) for name in _SAYING)
+    words.indices = vocabularies.words_at(shingles_in(words.indices))
+    letters.indices = vocabularies.letters_at(shingles_in(letters.indices))
+    told = {"lengths": _table(lengths(words, letters, vocabularies), pa.float64())}
+    return pa.table(told | _lists("words", words) | _lists("letters", letters))
 
 
 def of_kind(shared: Shared, kind: str, one: int = FIRST, other: int = FIRST) -> Any:
@@ -121,15 +131,15 @@ class Laid:
 
     Attributes:
         table: what :func:`lay` made.
-        weighed: what :func:`weigh` made of it; None before words are counted.
+        weighed: what :func:`weigh` made.
     """
 
     table: pa.Table
-    weighed: pa.Table | None = None
+    weighed: pa.Table
 
     @cached_property
     def rows(self) -> U32:
-        found: U32 = _flat(self.table["row"])
+        found: U32 = _chunk(self.table["row"]).to_numpy()
         return found
 
     @cached_property
@@ -144,7 +154,6 @@ class Laid:
 
     @cached_property
     def lengths(self) -> F64:
-        assert self.weighed is not None
         found: F64 = _values(self.weighed["lengths"]).reshape(-1, _LENGTHS)
         return found
 
@@ -155,14 +164,27 @@ class Laid:
 
     def sets(self, name: str) -> csr_array:
         """Sets as a sparse matrix of their marks."""
-        from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
+        return _matrix(self.weighed if name in _SAYING else self.table, name)
 
-        held, marks = _chunk(self.table[name]), _chunk(self.table[f"{name}_in"])
-        kind = _SETS[name]
-        offsets = held.offsets.to_numpy().astype(kind, copy=False)
-        width = np.iinfo(np.int32).max if kind is np.int32 else len(MARKS) * _KIND
-        shape = (len(held), width)
-        return csr_array((marks.values.to_numpy(), held.values.to_numpy(), offsets), shape=shape)
+
+def _lists(name: str, matrix: csr_array) -> dict[str, pa.Array]:
+    """A sparse matrix as columns of lists."""
+    offsets = pa.array(matrix.indptr.astype(np.int32))
+    columns = {name: pa.ListArray.from_arrays(offsets, pa.array(matrix.indices))}
+    if _MARKED[name]:
+        columns[f"{name}_in"] = pa.ListArray.from_arrays(offsets, pa.array(matrix.data))
+    return columns
+
+
+def _matrix(table: pa.Table, name: str) -> csr_array:
+    from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
+
+    held = _chunk(table[name])
+    columns = held.values.to_numpy()
+    marks = _values(table[f"{name}_in"]) if _MARKED[name] else np.ones(len(columns), np.int8)
+    wide = columns.dtype == np.int64
+    shape = (len(held), len(MARKS) * _KIND if wide else np.iinfo(np.int32).max)
+    return csr_array((marks, columns, held.offsets.to_numpy().astype(columns.dtype, copy=False)), shape=shape)
 
 
 def _sets_named() -> Iterable[str]:
@@ -196,10 +218,6 @@ def _table(values: Any, kind: pa.DataType) -> pa.Array:
 
 def _chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _flat(column: pa.ChunkedArray) -> Any:
-    return _chunk(column).to_numpy()
 
 
 def _values(column: pa.ChunkedArray) -> Any:

@@ -93,7 +93,7 @@ class Gathered:
         return pl.DataFrame(pl.from_arrow(self.mapped(kind, part)))
 
     def between(self, kind: str, column: str, first: int, beyond: int, parts: Iterable[str]) -> list[pl.DataFrame]:
-        """Rows of parts that are sorted by a column of row numbers: those of a range. What else they hold is not read."""
+        """Of parts that are sorted by a column of row numbers the rows of a range; what else they hold is not read."""
         found = []
         for part in parts:
             rows = self.kept(kind, part)

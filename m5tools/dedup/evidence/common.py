@@ -6,14 +6,11 @@ laid out as one (the words of a title, the words of all that is said) each side 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-
-from m5tools.dedup.evidence.shingles import F64
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -23,7 +20,6 @@ FIRST, SECOND = 1, 2
 _BOTH: Final = FIRST | SECOND
 _SPREAD: Final = np.array([0, 1, 4, 16], np.int8)
 """Marks of the one side, so that products with those of the other tell both."""
-_PAIRS_AT_ONCE: Final = 8_192
 
 
 @dataclass(frozen=True)
@@ -40,29 +36,21 @@ class Shared:
     columns: Any
     marks: Any
 
-    @classmethod
-    def of(cls, parts: Sequence[Shared]) -> Shared:
-        """What several lists of pairs share, as one."""
-        if not parts:
-            return cls(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int8))
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("each", "columns", "marks")))
-
     def held(self, one: int, other: int) -> Any:
         """bool [k]: tokens that the one side holds in its first or second set, and the other in its."""
         return _holding(one, other)[self.marks]
 
     def count(self, which: Any) -> Any:
         """int64 [m]: how many of some tokens (bool [k]) each pair shares."""
-        return np.bincount(self._pair[which], minlength=len(self.each))
+        return self.total(which.astype(np.int64))
 
-    def total(self, which: Any, values: Any) -> F64:
-        """float64 [m]: the sum of the values of some tokens (bool [k]) that each pair shares."""
-        found: F64 = np.bincount(self._pair[which], values, len(self.each)).astype(np.float64, copy=False)
+    def total(self, values: Any) -> Any:
+        """[m]: the sum of the values [k] of the tokens that each pair shares."""
+        found = np.zeros(len(self.each), values.dtype)
+        some = self.each > 0
+        if len(values):
+            found[some] = np.add.reduceat(values, (np.cumsum(self.each) - self.each)[some])
         return found
-
-    @cached_property
-    def _pair(self) -> Any:
-        return np.repeat(np.arange(len(self.each)), self.each)
 
 
 def spread(sets: csr_array) -> csr_array:
@@ -72,21 +60,18 @@ def spread(sets: csr_array) -> csr_array:
     return found
 
 
-def shared(left: csr_array, right: csr_array, a: Any, b: Any) -> Shared:
+def shared(one: csr_array, other: csr_array) -> Shared:
     """The tokens that pairs share.
 
     Args:
-        left: sets of the one side, their marks spread.
-        right: sets of the other.
-        a, b: places of the pairs in these.
+        one: sets of the one side, a row a pair, their marks spread.
+        other: sets of the other.
     """
-    parts = []
-    for i in range(0, len(a), _PAIRS_AT_ONCE):
-        met = left[a[i : i + _PAIRS_AT_ONCE]].multiply(right[b[i : i + _PAIRS_AT_ONCE]])
-        parts.append(Shared(np.diff(met.indptr).astype(np.int64), met.indices, met.data))
-    return Shared.of(parts)
+    met = one.multiply(other)
+    return Shared(np.diff(met.indptr), met.indices, met.data)
 
 
+@cache
 def _holding(one: int, other: int) -> Any:
     """For every product of marks, whether the sides hold such a token there."""
     table = np.zeros(int(_SPREAD[_BOTH]) * _BOTH + 1, bool)

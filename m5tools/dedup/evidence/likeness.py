@@ -9,12 +9,14 @@ numbers agree.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import polars as pl
 
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
-from m5tools.dedup.evidence.shingles import F32, F64, shingles_in
+from m5tools.dedup.evidence.shingles import F32, F64, I32, U32
 from m5tools.dedup.evidence.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = 1e-9
 """Length of a text that says nothing; nothing is like it."""
-WORDS, LETTERS, WHOLE, TITLE = range(4)
-"""Columns of :func:`lengths`."""
+_TITLE: Final = 3
+"""Column of :func:`lengths`, behind those of the three cosines."""
 
 
 @dataclass(frozen=True)
@@ -40,31 +42,65 @@ class Vocabularies:
     letters: Vocabulary
     everything: Vocabulary
 
+    def words_at(self, tokens: U32) -> I32:
+        """Places of words of titles and of all that is said."""
+        return self._every.found(tokens)
+
+    def letters_at(self, tokens: U32) -> I32:
+        """Places of runs of letters of titles."""
+        return self.letters.found(tokens)
+
+    @cached_property
+    def titled(self) -> F64:
+        """What the word of each place tells in a title; 0 for a word of no title."""
+        return self.words.told_by(self._every.tokens)
+
+    @cached_property
+    def titled_squares(self) -> F64:
+        """What it adds to the product of two titles."""
+        return self.words.squares(self._every.tokens)
+
+    @cached_property
+    def said_squares(self) -> F64:
+        """What it adds to the product of all that is said."""
+        return self.everything.squares(self._every.tokens)
+
+    @cached_property
+    def spelt_squares(self) -> F64:
+        """What the run of letters of each place adds to the product of two titles."""
+        return self.letters.squares(self.letters.tokens)
+
+    @cached_property
+    def _every(self) -> Vocabulary:
+        """The words of titles and of all that is said: a title may end in a character that makes a word with the next
+        where more is said."""
+        tokens = np.union1d(self.words.tokens, self.everything.tokens)
+        return Vocabulary(pl.DataFrame({"token": tokens, "titles": np.ones_like(tokens)}), 0)
+
 
 def lengths(words: csr_array, letters: csr_array, vocabularies: Vocabularies) -> F64:
     """What the texts of products come to, so that shares of them can be told of pairs.
 
     Args:
-        words: of n products, those of all that is said with the mark `FIRST`, those of titles with `SECOND`.
-        letters: of titles.
+        words: of n products, those of all that is said with the mark `FIRST`, those of titles with `SECOND`; columns
+            are their places.
+        letters: of titles, likewise.
         vocabularies: of the whole dataset.
 
     Returns:
         float64 [n, 4]: lengths of titles as vectors of words and of letters and of all that is said as a vector of
         words, and the weight of a title's words.
     """
-    texts = np.repeat(np.arange(words.shape[0]), np.diff(words.indptr))
-    tokens, whole, titled = shingles_in(words.indices), words.data & FIRST > 0, words.data & SECOND > 0
-    told = vocabularies.words.weights_of(tokens[titled])
-    each = np.repeat(np.arange(letters.shape[0]), np.diff(letters.indptr))
-    spelt = vocabularies.letters.weights_of(shingles_in(letters.indices))
-    said = vocabularies.everything.weights_of(tokens[whole])
-    columns = [
-        np.sqrt(np.bincount(texts[titled], _squared(told), words.shape[0])),
-        np.sqrt(np.bincount(each, _squared(spelt), words.shape[0])),
-        np.sqrt(np.bincount(texts[whole], _squared(said), words.shape[0])),
-        np.bincount(texts[titled], np.maximum(told, 0), words.shape[0]),
-    ]
+    count = words.shape[0]
+    texts, each = (np.repeat(np.arange(count), np.diff(sets.indptr)) for sets in (words, letters))
+    whole, titled = words.data & FIRST > 0, words.data & SECOND > 0
+    squares = (
+        (texts, vocabularies.titled_squares[words.indices] * titled),
+        (each, vocabularies.spelt_squares[letters.indices]),
+        (texts, vocabularies.said_squares[words.indices] * whole),
+    )
+    columns = [np.sqrt(np.bincount(rows, values, count)) for rows, values in squares]
+    columns.append(np.bincount(texts, vocabularies.titled[words.indices] * titled, count))
     return np.maximum(np.stack(columns, axis=1), _NOTHING)
 
 
@@ -82,32 +118,15 @@ def wordings(words: Shared, letters: Shared, one: F64, other: F64, vocabularies:
         float32 a pair: `word_score`, `letter_score` (cosines of titles) and `whole_score` (of everything said), and
         `contained` (share of a title's weight that the other product says, mean of both sides).
     """
-    tokens = shingles_in(words.columns)
-    titled, whole = words.held(SECOND, SECOND), words.held(FIRST, FIRST)
-    mine, theirs = words.held(SECOND, FIRST), words.held(FIRST, SECOND)
-    told = np.zeros(len(tokens), np.float32)
-    asked = titled | mine | theirs
-    told[asked] = vocabularies.words.weights_of(tokens[asked])
-    spelt = vocabularies.letters.weights_of(shingles_in(letters.columns))
-    said = vocabularies.everything.weights_of(tokens[whole])
-    every = np.ones(len(spelt), bool)
-    scores = {
-        "word_score": words.total(titled, _squared(told[titled])) / (one[:, WORDS] * other[:, WORDS]),
-        "letter_score": letters.total(every, _squared(spelt)) / (one[:, LETTERS] * other[:, LETTERS]),
-        "whole_score": words.total(whole, _squared(said)) / (one[:, WHOLE] * other[:, WHOLE]),
-        "contained": (
-            words.total(mine, np.maximum(told[mine], 0)) / one[:, TITLE]
-            + words.total(theirs, np.maximum(told[theirs], 0)) / other[:, TITLE]
-        )
-        / 2,
+    told = vocabularies.titled[words.columns]
+    products = {
+        "word_score": words.total(vocabularies.titled_squares[words.columns] * words.held(SECOND, SECOND)),
+        "letter_score": letters.total(vocabularies.spelt_squares[letters.columns]),
+        "whole_score": words.total(vocabularies.said_squares[words.columns] * words.held(FIRST, FIRST)),
     }
-    return {name: score.astype(np.float32) for name, score in scores.items()}
-
-
-def _squared(weights: F32) -> Any:
-    """What a token adds to a product of vectors. It counts one more than its weight, so that titles of frequent words
-    alone are not empty; a token of no title counts for nothing."""
-    values = np.maximum(weights.astype(np.float64) + 1, 0)
-    return values * values
-
-
+    cosines = {
+        name: product / (one[:, column] * other[:, column]) for column, (name, product) in enumerate(products.items())
+    }
+    mine, theirs = words.total(told * words.held(SECOND, FIRST)), words.total(told * words.held(FIRST, SECOND))
+    contained = (mine / one[:, _TITLE] + theirs / other[:, _TITLE]) / 2
+    return {name: score.astype(np.float32) for name, score in (*cosines.items(), ("contained", contained))}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 U32 = np.ndarray[Any, np.dtype[np.uint32]]
+I32 = np.ndarray[Any, np.dtype[np.int32]]
 U64 = np.ndarray[Any, np.dtype[np.uint64]]
 F32 = np.ndarray[Any, np.dtype[np.float32]]
 F64 = np.ndarray[Any, np.dtype[np.float64]]

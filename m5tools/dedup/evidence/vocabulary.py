@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import F32, U32, ShingleSets
+from m5tools.dedup.evidence.shingles import F32, F64, I32, U32, ShingleSets
 
-_Places = np.ndarray[Any, np.dtype[np.int32]]
+_Places = I32
 _ODD = np.uint32(0x9E3779B1)
 _SLOTS_A_TOKEN = 4
 COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
@@ -72,17 +72,37 @@ class Vocabulary:
         known = places < len(self.frequency)
         return places[known], np.repeat(np.arange(len(sets.sizes)), sets.sizes)[known]
 
-    def weights_of(self, tokens: U32) -> F32:
-        """The weights of tokens; −1 for a token of no title."""
-        return self._weights[self._places(tokens)]
+    def told_by(self, tokens: U32) -> F64:
+        """The weights of tokens; 0 for a token of no title."""
+        return self._told[self._places(tokens)]
+
+    def squares(self, tokens: U32) -> F64:
+        """What tokens add to a product of vectors. Each counts one more than its weight, so that titles of frequent
+        words alone are not empty; a token of no title counts for nothing."""
+        return self._squares[self._places(tokens)]
 
     @cached_property
-    def _weights(self) -> F32:
-        return np.append(self.weights, np.float32(-1))
+    def _told(self) -> F64:
+        return np.append(self.weights, 0).astype(np.float64)
+
+    @cached_property
+    def _squares(self) -> F64:
+        return np.append((self.weights.astype(np.float64) + 1) ** 2, 0)
+
+    @property
+    def tokens(self) -> U32:
+        """Ascending."""
+        return self.counts["token"].to_numpy()
+
+    def found(self, tokens: U32) -> _Places:
+        """Where tokens stand, each of which is there."""
+        places = self._places(tokens)
+        assert not places.size or places.max() < self.tokens.size, "a word that was never counted"
+        return places
 
     def _places(self, wanted: U32) -> _Places:
         """Where tokens stand; behind the last for a token of no title."""
-        tokens = self.counts["token"].to_numpy()
+        tokens = self.tokens
         if not tokens.size:
             return np.zeros(wanted.size, np.int32)
         shift, table = self._table
@@ -96,7 +116,7 @@ class Vocabulary:
     @cached_property
     def _table(self) -> tuple[np.uint32, _Places]:
         """A hash table with one place a slot, and the shift of its hash: most tokens are found without a search."""
-        tokens = self.counts["token"].to_numpy()
+        tokens = self.tokens
         bits = (_SLOTS_A_TOKEN * tokens.size).bit_length()
         shift = np.uint32(32 - bits)
         table = np.zeros(1 << bits, np.int32)
