@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from m5tools.dedup.evidence.identifiers import identifier_pairs
-from m5tools.dedup.evidence.rare_words import both_ways, most_shared, rare_word_pairs
+from m5tools.dedup.evidence.rare_words import most_shared, rare_word_pairs
 from m5tools.dedup.evidence.shown import file_pairs, nothing_shown
 from m5tools.dedup.evidence.table import table_pairs
 from m5tools.dedup.evidence.text import equal_text_pairs
@@ -35,7 +35,9 @@ def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: Comp
 
 def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Joined:
     """Pairs that share a MinHash band."""
-    keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
+    every = gathered.scan("bands")
+    rows = every.select("row").collect()
+    keys = (rows.hstack(every.select(key=band).collect()) for band in bands)
     return joined(neighbours(keyed, policy.join.window, policy.join.cap, asked) for keyed in keys)
 
 
@@ -64,15 +66,16 @@ def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolic
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:
-    """Pairs that share rare words, with the weight they share: own, other, weight; each pair both ways, in order."""
+    """Pairs that share rare words, with the weight they share: own, other, weight; each pair both ways, sorted."""
     keyed = gathered.scan(f"rare_words_{part}").collect()
     if asked is None:
-        return both_ways(rare_word_pairs(keyed, policy))
-    return both_ways(wanted(rare_word_pairs(met(keyed, asked), policy), asked))
+        return rare_word_pairs(keyed, policy)
+    pairs = rare_word_pairs(met(keyed, asked), policy)
+    return pairs.filter(pl.any_horizontal(pl.col("own", "other").is_in(asked.implode())))
 
 
 def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> pl.DataFrame:
     """Of the pairs by rare words those that share the most, for each product of a partition."""
-    ours = gathered.offsets()[partition : partition + 2]
-    shared = gathered.between("shared_words", "own", *ours, gathered.names("shared_words"))
-    return most_shared(pl.concat(shared), policy)
+    first, beyond = gathered.offsets()[partition : partition + 2]
+    shared = gathered.between("shared_words", "own", first, beyond, gathered.names("shared_words"))
+    return most_shared(shared, policy)

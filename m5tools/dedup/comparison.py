@@ -214,7 +214,7 @@ def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, varying: pl.D
         facts = sides.anywhere(np.union1d(a[listing], b[listing]), ("group", "facts"))
         facts = facts_of(facts).join(facts.select("row", "group"), on="row", how="left", maintain_order="left")
         agreement = compare(pairs[listing], with_varying(facts, varying)).select(none.columns)
-        none = pl.concat([none, agreement.cast(none.schema)])  # type: ignore[arg-type]
+        none = pl.concat([none, agreement.cast(none.schema)])
         place[listing] = 1 + np.arange(len(listing))
     options = told.select(
         most=pl.max_horizontal("options_a", "options_b").cast(pl.UInt32),
@@ -255,7 +255,7 @@ def _named(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:
 def _scattered(values: pl.Series, where: Any) -> pl.Series:
     """Values where they belong, and nulls elsewhere."""
     place = np.cumsum(where) * where
-    return pl.concat([values.clear(1), values])[place]
+    return pl.concat([values.clear(1), values]).gather(place)
 
 
 def _other_brand(mine: pl.DataFrame, theirs: pl.DataFrame) -> pl.Series:

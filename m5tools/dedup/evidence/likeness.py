@@ -101,7 +101,8 @@ def lengths(words: csr_array, letters: csr_array, vocabularies: Vocabularies) ->
     )
     columns = [np.sqrt(np.bincount(rows, values, count)) for rows, values in squares]
     columns.append(np.bincount(texts, vocabularies.titled[words.indices] * titled, count))
-    return np.maximum(np.stack(columns, axis=1), _NOTHING)
+    told: F64 = np.maximum(np.stack(columns, axis=1), _NOTHING)
+    return told
 
 
 def wordings(words: Shared, letters: Shared, one: F64, other: F64, vocabularies: Vocabularies) -> dict[str, F32]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import F32, F64, I32, U32, ShingleSets
+from m5tools.dedup.evidence.shingles import F32, F64, I32, I64, U32, ShingleSets
+from m5tools.joins.bands import runs
 
 _Places = I32
 _ODD = np.uint32(0x9E3779B1)
@@ -24,8 +25,9 @@ COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
 
 def counted(sets: ShingleSets) -> pl.DataFrame:
     """In how many texts each token stands: columns token, titles (uint32), sorted by token."""
-    tokens = pl.DataFrame({"token": sets.shingles}, schema={"token": pl.UInt32})
-    return tokens.group_by("token").agg(titles=pl.len().cast(pl.UInt32)).sort("token")
+    tokens = np.sort(sets.shingles)
+    first, size = runs(tokens)
+    return pl.DataFrame({"token": tokens[first], "titles": size}, schema_overrides=COUNTS)
 
 
 def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -66,7 +68,7 @@ class Vocabulary:
         """Per token; nearly 0 for one that every title holds."""
         return np.log((1 + self.titles) / (1 + self.frequency.astype(np.float64))).astype(np.float32)
 
-    def places(self, sets: ShingleSets) -> tuple[_Places, _Places]:
+    def places(self, sets: ShingleSets) -> tuple[_Places, I64]:
         """Place of every token in the vocabulary and the text it stands in; tokens of no title are left out."""
         places = self._places(sets.shingles)
         known = places < len(self.frequency)

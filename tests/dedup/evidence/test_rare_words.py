@@ -18,7 +18,8 @@ def _pairs(titles: list[str | None], once: bool = False, parts: int = 1) -> set[
     keyed = keyed.with_columns(origin=pl.lit(0, pl.UInt16), once=pl.lit(once))
     slices = [rare_word_pairs(keyed.filter(slice_of(pl.col("key")) == i), POLICY) for i in range(SLICES)]
     bounds = [len(titles) * i // parts for i in range(parts + 1)]
-    found = [most_shared(pl.concat(slices), a, b, POLICY) for a, b in pairwise(bounds)]
+    own = [[part.filter(pl.col("own").is_between(a, b, closed="left")) for part in slices] for a, b in pairwise(bounds)]
+    found = [most_shared(parts, POLICY) for parts in own]
     return set(pl.concat(found).rows())
 
 
