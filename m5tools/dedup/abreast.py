@@ -63,7 +63,8 @@ class Sides:
         self._spread: dict[str, csr_array] = {}
 
     def met(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[Met]:
-        """What is known of pairs, and which tokens they share; some pairs at a time, so that it stays in the cache.
+        """What is known of pairs, and which tokens they share; some pairs at a time, so that it stays in the cache, and
+        something of no pairs at all.
 
         Args:
             a: rows of the home partition.
@@ -71,11 +72,11 @@ class Sides:
             sets: names of sets.
         """
         here = self._own.places(a - self._first[self._home])
-        for piece, number in self._pieces(b):
+        for piece, number in [*self._pieces(b)] or [(slice(0), self._home)]:
             part = self._laid(number)
             there = part.places(b[piece] - self._first[number])
             mine, others = here[piece], {name: part.sets(name) for name in sets}
-            for i in range(0, len(there), _PAIRS_AT_ONCE):
+            for i in range(0, max(len(there), 1), _PAIRS_AT_ONCE):
                 some = slice(i, i + _PAIRS_AT_ONCE)
                 yield self._side_by_side(part, others, mine[some], there[some])
 

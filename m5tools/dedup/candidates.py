@@ -22,15 +22,17 @@ from m5tools.dedup.products import Gathered
 from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_KEYS: Final = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "own_codes", "table_key",
-    "media_key", "table_pairs",
-)  # fmt: skip
+_KEYS: Final = {
+    "identifiers": ("row", "group", "gtin", "brand", "mpn", "own_codes", "table_key", "stem"),
+    "equal_texts": ("row", "offerer", "title", "description", "table_key", "media_key"),
+    "tables": ("row", "table_key", "stem", "table_pairs"),
+}
+"""What each kind reads of all products."""
 
 
 def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
     """Pairs that share an identifier, a text or a table."""
-    return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS).collect(), policy, asked)
+    return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS[kind]).collect(), policy, asked)
 
 
 def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Joined:

@@ -32,7 +32,7 @@ from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words,
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.likeness import Vocabularies
-from m5tools.dedup.evidence.rare_words import SLICES, rare_keys, slice_of
+from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
 from m5tools.dedup.evidence.shown import FILES, in_common
 from m5tools.dedup.evidence.table import varying_options
@@ -101,11 +101,11 @@ class Compare(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         match round_name:
             case "evidence":
-                bands = self._bands()
+                bands, slices = self._bands(), slices_of(dataset.partitions)
                 runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
                 whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
-                whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
+                whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(slices)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
             case "ground" | "vocabulary" | "close":
                 return [Unit("all")]
@@ -175,8 +175,9 @@ class Compare(Stage):
             for i, kind in enumerate(RARE)
         )
         keyed = keyed.join(sources, on="row", maintain_order="left")
-        for i in range(SLICES):
-            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
+        slices = slices_of(gathered.partitions)
+        for i in range(slices):
+            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key"), slices) == i))
         return {}
 
     def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:

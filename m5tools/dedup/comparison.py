@@ -68,7 +68,7 @@ def comparisons(
     """
     a, b = _rows(pairs)
     some = [_compared(met, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))]
-    told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]} if some else {})
+    told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]})
     every = pl.concat(
         [pairs, told, _tables(pairs, told, sides, varying), _common_files(pairs, shown)], how="horizontal"
     )

@@ -28,8 +28,8 @@ _HALF = np.uint64(32)
 
 SHARED = {"own": pl.UInt32, "other": pl.UInt32, "weight": pl.UInt32}
 KEYS = {"key": pl.UInt64, "row": pl.UInt32, "weight": pl.UInt32}
-SLICES = 4
-"""Parts into which keys are cut, so that a quarter of them is in memory at once."""
+_FEWEST_SLICES = 4
+_PARTITIONS_A_SLICE = 16
 
 
 def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind: int = 0) -> pl.DataFrame:
@@ -68,8 +68,14 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind:
     return pl.concat(found)
 
 
-def slice_of(key: pl.Expr) -> pl.Expr:
-    return key // (2**64 // SLICES)
+def slices_of(partitions: int) -> int:
+    """Into how many slices keys are cut, so that the memory that one takes does not grow with the dataset."""
+    return max(_FEWEST_SLICES, partitions // _PARTITIONS_A_SLICE)
+
+
+def slice_of(key: pl.Expr, slices: int) -> pl.Expr:
+    """In which slice a key is."""
+    return key // (2**64 // slices + 1)
 
 
 def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
