@@ -16,8 +16,8 @@ import polars as pl
 
 from m5tools.dedup.evidence.common import Shared, shared, spread
 from m5tools.dedup.evidence.shingles import F64, U32, U64
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import Laid
-from m5tools.dedup.products import Gathered
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -17,8 +17,8 @@ from m5tools.dedup.evidence.shown import file_pairs, nothing_shown
 from m5tools.dedup.evidence.table import table_pairs
 from m5tools.dedup.evidence.text import equal_text_pairs
 from m5tools.dedup.evidence.vectors import vector_pairs
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.products import Gathered
 from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}

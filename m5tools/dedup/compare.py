@@ -18,9 +18,8 @@ are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import cache, cached_property, lru_cache
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import polars as pl
@@ -31,17 +30,18 @@ from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.evidence import vectors
-from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
 from m5tools.dedup.evidence.shown import FILES, in_common
 from m5tools.dedup.evidence.table import varying_options
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
-from m5tools.dedup.evidence.vocabulary import COUNTS, Vocabulary, merged, summed
+from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
+from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, load_policy
-from m5tools.dedup.products import Gathered, listing_once
+from m5tools.dedup.products import listing_once
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
@@ -55,8 +55,6 @@ _PAIRS_AT_ONCE = 2**16
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 _NEAREST = "nearest-"
-_File = tuple[Path, int, int]
-_Stamped = tuple[_File, _File]
 
 
 class CompareConfig(StageConfig):
@@ -133,7 +131,7 @@ class Compare(Stage):
                 gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
                 return {}
             case "recall":
-                vocabularies = self._vocabularies(gathered)
+                vocabularies = vocabularies_of(gathered)
                 recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
                 return {}
             case "compare":
@@ -171,7 +169,7 @@ class Compare(Stage):
         words = pl.read_parquet(gathered.part("rare_sets", partition))
         sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"])
         keyed = pl.concat(
-            rare_keys(sets_of(words[VOCABULARIES[kind]]), self._vocabulary(gathered, kind), self.policy, i)
+            rare_keys(sets_of(words[VOCABULARIES[kind]]), vocabulary_of(gathered, kind), self.policy, i)
             for i, kind in enumerate(RARE)
         )
         keyed = keyed.join(sources, on="row", maintain_order="left")
@@ -226,9 +224,7 @@ class Compare(Stage):
             cosines = vectors.similarity(known, pairs["a"], pairs["b"])
         else:
             cosines = vectors.no_similarity(pairs.height)
-        return comparisons(
-            pairs.with_columns(cosines), sides, varying, shown, self._vocabularies(gathered), self.policy
-        )
+        return comparisons(pairs.with_columns(cosines), sides, varying, shown, vocabularies_of(gathered), self.policy)
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""
@@ -241,12 +237,6 @@ class Compare(Stage):
 
     def _index(self, dataset: Dataset) -> Generations:
         return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
-
-    def _vocabularies(self, gathered: Gathered) -> Vocabularies:
-        return _together(*(_stamped(gathered, field.name) for field in fields(Vocabularies)))
-
-    def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        return _read_once(*_stamped(gathered, kind))
 
     def _bands(self) -> list[str]:
         text = self.policy.text
@@ -271,24 +261,6 @@ def _terms(policy: ComparePolicy) -> Any:
     """What comparisons depend on outside the dataset."""
     said = policy.model_dump(mode="json")
     return said if policy.embedding is None else [said, _content(policy.embedding.model)]
-
-
-def _stamped(gathered: Gathered, kind: str) -> _Stamped:
-    """The files of a vocabulary, each with what tells whether it was written anew."""
-    counts, titles = (gathered.files(name)[0] for name in (kind, TITLES))
-    return tuple((file, file.stat().st_ino, file.stat().st_mtime_ns) for file in (counts, titles))  # type: ignore[return-value]
-
-
-@lru_cache(maxsize=len(VOCABULARIES))
-def _read_once(counts: _File, titles: _File) -> Vocabulary:
-    """A vocabulary, read once in a process, for every unit asks."""
-    counted, titled = (pl.read_parquet(file, glob=False) for file, *_ in (counts, titles))
-    return Vocabulary(counted, int(titled["titles"].sum()))
-
-
-@lru_cache(maxsize=1)
-def _together(*kinds: _Stamped) -> Vocabularies:
-    return Vocabularies(*(_read_once(*files) for files in kinds))
 
 
 @cache

@@ -20,9 +20,10 @@ from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.resemblance import LOOKS
 from m5tools.dedup.evidence.shown import FILES, files_of
 from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import SAID, joined, lay, weigh
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.products import Gathered, gather, listed_media, numbered
+from m5tools.dedup.products import gather, listed_media, numbered
 from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
 from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
 from m5tools.generations import Generations

@@ -13,8 +13,8 @@ from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import KEYS, SAID, joined, lay, weigh
-from m5tools.dedup.products import Gathered
 from tests.dedup.shop import POLICY
 
 HELD = [[{1, 2, 3}, {2, 3, 4}, {3, 4, 9}], [{2, 9}, {1, 2, 3, 4}], [{9}, {3}, {2, 3}]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from m5tools.dedup.products import Gathered
+from m5tools.dedup.gathered import Gathered
 
 
 def test_rows_are_taken_from_the_parts_that_hold_them(tmp_path: Path) -> None:
