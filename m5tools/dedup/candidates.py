@@ -17,25 +17,29 @@ from m5tools.dedup.evidence.shown import file_pairs, nothing_shown
 from m5tools.dedup.evidence.table import table_pairs
 from m5tools.dedup.evidence.text import equal_text_pairs
 from m5tools.dedup.evidence.vectors import vector_pairs
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.products import Gathered
 from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_KEYS: Final = (
-    "row", "offerer", "title", "description", "stem", "group", "gtin", "brand", "mpn", "own_codes", "table_key",
-    "media_key", "table_pairs",
-)  # fmt: skip
+_KEYS: Final = {
+    "identifiers": ("row", "group", "gtin", "brand", "mpn", "own_codes", "table_key", "stem"),
+    "equal_texts": ("row", "offerer", "title", "description", "table_key", "media_key"),
+    "tables": ("row", "table_key", "stem", "table_pairs"),
+}
+"""What each kind reads of all products."""
 
 
 def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
     """Pairs that share an identifier, a text or a table."""
-    return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS).collect(), policy, asked)
+    return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS[kind]).collect(), policy, asked)
 
 
 def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Joined:
     """Pairs that share a MinHash band."""
-    keys = (gathered.scan("bands").select("row", key=band).sort("row").collect() for band in bands)
+    every = gathered.scan("bands")
+    rows = every.select("row").collect()
+    keys = (rows.hstack(every.select(key=band).collect()) for band in bands)
     return joined(neighbours(keyed, policy.join.window, policy.join.cap, asked) for keyed in keys)
 
 
@@ -64,16 +68,16 @@ def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolic
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:
-    """Pairs that share rare words, with the weight they share: a, b, weight."""
+    """Pairs that share rare words, with the weight they share: own, other, weight; each pair both ways, sorted."""
     keyed = gathered.scan(f"rare_words_{part}").collect()
     if asked is None:
         return rare_word_pairs(keyed, policy)
-    return wanted(rare_word_pairs(met(keyed, asked), policy), asked)
+    pairs = rare_word_pairs(met(keyed, asked), policy)
+    return pairs.filter(pl.any_horizontal(pl.col("own", "other").is_in(asked.implode())))
 
 
 def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> pl.DataFrame:
     """Of the pairs by rare words those that share the most, for each product of a partition."""
     first, beyond = gathered.offsets()[partition : partition + 2]
-    ours = pl.any_horizontal(pl.col("a", "b").is_between(first, beyond, closed="left"))
-    shared = pl.concat(pl.scan_parquet(file).filter(ours) for file in gathered.files("shared_words")).collect()
-    return most_shared(shared, first, beyond, policy)
+    shared = gathered.between("shared_words", "own", first, beyond, gathered.names("shared_words"))
+    return most_shared(shared, policy)

@@ -7,9 +7,9 @@ partition: texts of products that came or changed, cut; keys of all products, th
 products of an item group differ) → `keys` (a unit per partition: the rarest words of
 titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) →
 `nearest` (a unit per partition: of those by rare words the ones that share the most) → `recall` (a unit per partition:
-what is stored of old products that stand in some pair) → `compare` (a unit per partition: all evidence about its
-pairs) → `close` (one unit: the generation is whole). Memory is that of one band over all products, or of the candidates
-of one partition.
+what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per
+partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one band over
+all products, or of the candidates of one partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -18,29 +18,30 @@ are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.evidence import vectors
-from m5tools.dedup.evidence.likeness import Vocabularies
-from m5tools.dedup.evidence.rare_words import SLICES, rare_keys, slice_of
-from m5tools.dedup.evidence.resemblance import LOOKS, RESEMBLANCE, resemblance
+from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
+from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
 from m5tools.dedup.evidence.shown import FILES, in_common
-from m5tools.dedup.evidence.table import varying_options, with_varying
+from m5tools.dedup.evidence.table import varying_options
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
-from m5tools.dedup.evidence.vocabulary import COUNTS, Vocabulary, merged, summed
+from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
+from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
+from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, load_policy
-from m5tools.dedup.products import Gathered, listing_once
-from m5tools.dedup.sides import facts_of
+from m5tools.dedup.products import listing_once
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
@@ -53,6 +54,7 @@ _PAIRS_AT_ONCE = 2**16
 """Pairs that are laid side by side at once: what is known of their products is a kilobyte or two each."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
+_NEAREST = "nearest-"
 
 
 class CompareConfig(StageConfig):
@@ -66,7 +68,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
 
     config: CompareConfig
@@ -97,11 +99,11 @@ class Compare(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         match round_name:
             case "evidence":
-                bands = self._bands()
+                bands, slices = self._bands(), slices_of(dataset.partitions)
                 runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
                 whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
-                whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(SLICES)]
+                whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(slices)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
             case "ground" | "vocabulary" | "close":
                 return [Unit("all")]
@@ -126,10 +128,11 @@ class Compare(Stage):
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
                 pairs = nearest(gathered, unit.args["partition"], self.policy)
-                gathered.write("pairs", f"nearest-{unit.key}", pairs)
+                gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
                 return {}
             case "recall":
-                recall_partition(work, gathered, unit.args["partition"])
+                vocabularies = vocabularies_of(gathered)
+                recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
                 return {}
             case "compare":
                 return self._compare(work, gathered, unit.args["partition"])
@@ -151,6 +154,7 @@ class Compare(Stage):
         return {}
 
     def _count(self, work: Work, gathered: Gathered) -> Counts:
+        gathered.number()
         grown = comparisons_of(work.dataset, self.policy).of("word_counts")
         before, found = grown.read(Ground.of(work.scratch).base), []
         for kind in (*VOCABULARIES, TITLES):
@@ -165,19 +169,20 @@ class Compare(Stage):
         words = pl.read_parquet(gathered.part("rare_sets", partition))
         sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"])
         keyed = pl.concat(
-            rare_keys(sets_of(words[VOCABULARIES[kind]]), self._vocabulary(gathered, kind), self.policy, i)
+            rare_keys(sets_of(words[VOCABULARIES[kind]]), vocabulary_of(gathered, kind), self.policy, i)
             for i, kind in enumerate(RARE)
         )
         keyed = keyed.join(sources, on="row", maintain_order="left")
-        for i in range(SLICES):
-            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key")) == i))
+        slices = slices_of(gathered.partitions)
+        for i in range(slices):
+            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key"), slices) == i))
         return {}
 
     def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:
         ground = Ground.of(work.scratch)
         asked = gathered.newcomers() if ground.base is not None else None
         if kind.startswith("rare-words"):
-            gathered.write("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
+            gathered.keep("shared_words", kind, by_rare_words(gathered, slice, asked, self.policy))
             return {}
         if kind in FILES:
             found = by_files(gathered, kind, asked, ground.shows, self.policy)
@@ -187,35 +192,31 @@ class Compare(Stage):
             found = by_vectors(gathered, asked, self.policy)
         else:
             found = by_bands(gathered, bands, asked, self.policy)
-        gathered.write("pairs", kind, found.pairs)
+        gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
     def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
         first, beyond = gathered.offsets()[partition : partition + 2]
-        ours = pl.col("a").is_between(first, beyond, closed="left")
-        found = (pl.scan_parquet(file).filter(ours).select("a", "b").collect() for file in gathered.files("pairs"))
-        pairs = union(found)
-        shown = in_common(gathered.scratch / "pairs", ours)
-        vocabularies = Vocabularies(*(self._vocabulary(gathered, field.name) for field in fields(Vocabularies)))
+        near = {f"{_NEAREST}{part_name(i)}" for i in range(partition)}
+        # The first row of a pair that was found for a product is this one's or an earlier one's.
+        names = [name for name in gathered.names("pairs") if name not in near]
+        pairs = union(gathered.between("pairs", "a", first, beyond, names)).sort("b", "a")
+        shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
+        sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
         blocks = [
-            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), shown, vocabularies, varying)
+            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying)
             for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
         ]
-        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), pl.concat(blocks))
+        told = pl.concat(blocks).sort("a", "b").drop("a", "b")
+        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), told)
         return {"pairs": pairs.height}
 
     def _compared(
-        self,
-        gathered: Gathered,
-        pairs: pl.DataFrame,
-        shown: pl.DataFrame,
-        vocabularies: Vocabularies,
-        varying: pl.DataFrame,
+        self, gathered: Gathered, pairs: pl.DataFrame, sides: Sides, shown: pl.DataFrame, varying: pl.DataFrame
     ) -> pl.DataFrame:
         """The comparison vectors of some pairs: what they take of products is in memory for these alone."""
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
-        sides = pl.concat(gathered.take(kind, rows) for kind in ("sides", "recalled")).sort("row")
         shown = shown.join(pairs.select("a", "b"), on=["a", "b"], how="semi")
         shown = _with_resemblance(shown, pairs, rows, gathered)
         if self.policy.embedding:
@@ -223,10 +224,7 @@ class Compare(Stage):
             cosines = vectors.similarity(known, pairs["a"], pairs["b"])
         else:
             cosines = vectors.no_similarity(pairs.height)
-        told = pairs.with_columns(cosines)
-        facts = facts_of(sides).join(sides.select("row", "group"), on="row", how="left", maintain_order="left")
-        facts = with_varying(facts, varying)
-        return comparisons(told, sides.drop("facts"), facts, shown, vocabularies, self.policy)
+        return comparisons(pairs.with_columns(cosines), sides, varying, shown, vocabularies_of(gathered), self.policy)
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""
@@ -240,10 +238,6 @@ class Compare(Stage):
     def _index(self, dataset: Dataset) -> Generations:
         return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
 
-    def _vocabulary(self, gathered: Gathered, kind: str) -> Vocabulary:
-        counts, titles = (pl.read_parquet(gathered.files(name), glob=False) for name in (kind, TITLES))
-        return Vocabulary(counts, int(titles["titles"].sum()))
-
     def _bands(self) -> list[str]:
         text = self.policy.text
         titles = [f"title_{i}" for i in range(title_bands(text).count)]
@@ -252,9 +246,9 @@ class Compare(Stage):
 
 def _with_resemblance(shown: pl.DataFrame, pairs: pl.DataFrame, rows: pl.Series, gathered: Gathered) -> pl.DataFrame:
     """What pairs show in common, and how near the pictures of the others are."""
-    if not gathered.files("pictures"):
+    if not gathered.names("looks"):
         return shown.join(pl.DataFrame(schema=RESEMBLANCE), on=["a", "b"], how="left")
-    pictures = gathered.scan("pictures").filter(pl.col("row").is_in(rows.implode())).select(LOOKS).collect()
+    pictures = gathered.take("looks", rows)
     return shown.join(resemblance(pairs, pictures), on=["a", "b"], how="full", coalesce=True).sort("a", "b")
 
 

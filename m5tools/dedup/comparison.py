@@ -2,6 +2,9 @@
 
 The result is the *comparison vector* of record linkage (Fellegi & Sunter, JASA 1969). It is stored, so that other
 thresholds and weights decide again without comparing again; hence nothing here may depend on one of these.
+
+Products are compared as numbers (:mod:`m5tools.dedup.laid`); texts are read where brands differ, where an identifier is
+to be named, and where facts are listed.
 """
 
 from __future__ import annotations
@@ -12,35 +15,40 @@ import numpy as np
 import polars as pl
 
 from m5tools import schema
-from m5tools.dedup.evidence.identifiers import branded
-from m5tools.dedup.evidence.likeness import Vocabularies, likenesses, title_cosines
-from m5tools.dedup.evidence.shingles import U32, ShingleSets, jaccard, ones, overlap
-from m5tools.dedup.evidence.table import compare
+from m5tools.dedup.abreast import Met, Sides
+from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
+from m5tools.dedup.evidence.likeness import Vocabularies, wordings
+from m5tools.dedup.evidence.shingles import F64, U32, U64
+from m5tools.dedup.evidence.table import NO_FACTS, compare, with_varying
 from m5tools.dedup.evidence.tokens import (
-    DECLARED,
     DESCRIPTION,
-    OWN_CODES,
+    NUMBERS,
     STEM,
     STEM_CODES,
     STEM_NUMBERED,
     STEM_WORDS,
-    sets_of,
+    TITLE_CODES,
+    TITLE_WORDS,
+    WHOLE_WORDS,
 )
+from m5tools.dedup.laid import FIGURES, KEYS, of_kind
 from m5tools.dedup.policy import ComparePolicy
+from m5tools.dedup.sides import facts_of
 
 _SHOWN: Final = ("pictures", "recoloured", "grey", "clip", "sound")
 _RESEMBLING: Final = ("picture_distance", "colour_overlap")
 _PARTS: Final = ("title", "description", "table_key", "media_key")
-_ASKED: Final = (
-    "product_id", "source", "offerer", "title", "description", "brand", "gtin", "mpn", "model", "part", "named",
-    "group", "category", "content_hash", "table_key", "media_key",
-)  # fmt: skip
+_WORDS_BEYOND: Final = 3
+"""Words beyond the title from which a product says something besides."""
+_KEY: Final = {name: place for place, name in enumerate(KEYS)}
+_FIGURE: Final = {name: place for place, name in enumerate(FIGURES)}
+_SIZES: Final = (STEM, DESCRIPTION, "facts", "options")
 
 
 def comparisons(
     pairs: pl.DataFrame,
-    products: pl.DataFrame,
-    facts: pl.DataFrame,
+    sides: Sides,
+    varying: pl.DataFrame,
     shown: pl.DataFrame,
     vocabularies: Vocabularies,
     policy: ComparePolicy,
@@ -48,30 +56,37 @@ def comparisons(
     """The comparison vectors of pairs.
 
     Args:
-        pairs: rows a < b, distinct; and embedding_score, null where there is none.
-        products: row and the columns of `m5tools.dedup.sides.SIDE` of (at least) the products in them.
-        facts: their facts.
+        pairs: rows a < b, distinct, in order of b; and embedding_score, null where there is none.
+        sides: the products in them.
+        varying: options in which the products of item groups differ.
         shown: pairs of products that show or play the same.
         vocabularies: of the whole dataset.
         policy: how values are read.
 
     Returns:
-        One row for each pair in which something speaks, with the columns of the table `comparisons`.
+        a, b and the columns of the table `comparisons`, one row for each pair in which something speaks.
     """
-    seen = _flagged(_side_by_side(pairs, products, facts, shown, policy))
-    seen = seen.with_columns(_same_family(seen, products))
-    titles = title_cosines(products, *_places(seen), vocabularies)
-    seen = pl.concat([seen, titles], how="horizontal").filter(_speaks(policy))
-    a, b = _places(seen)
-    alike = likenesses(products, a, b, vocabularies, policy)
-    told = pl.concat([seen, alike, _texts(products, a, b)], how="horizontal")
-    told = told.with_columns(shared_code=pl.col("common_code") | pl.col("same_named"))
-    return told.select(schema.law("comparisons").names)
+    a, b = _rows(pairs)
+    some = [_compared(met, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))]
+    told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]})
+    every = pl.concat(
+        [pairs, told, _tables(pairs, told, sides, varying), _common_files(pairs, shown)], how="horizontal"
+    )
+    seen = every.filter(_speaks(policy))
+    return _named(_near(seen, sides), sides).select("a", "b", *schema.law("comparisons").names)
+
+
+def _compared(met: Met, vocabularies: Vocabularies, policy: ComparePolicy) -> dict[str, Any]:
+    """What numbers alone tell of pairs: columns."""
+    said = wordings(met.shared["words"], met.shared["letters"], *met.lengths, vocabularies)
+    told = _flags(*met.keys) | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
+    told["same_family"] &= told["same_brand"]
+    return told
 
 
 def _speaks(policy: ComparePolicy) -> pl.Expr:
-    """Whether anything at all speaks for a pair. Many are candidates by a rare word that means nothing: most of what is
-    asked of a pair is asked of the others only."""
+    """Whether anything at all speaks for a pair. Many are candidates by a rare word that means nothing: how near their
+    texts are is asked of the others only."""
     worded = pl.col("word_score") + pl.col("letter_score") >= policy.rare_words.titles_alike
     named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_named", "same_family")
     near = pl.col("embedding_score") >= (policy.embedding.similarity if policy.embedding else 1)
@@ -86,114 +101,169 @@ def _speaks(policy: ComparePolicy) -> pl.Expr:
     )
 
 
-def _side_by_side(
-    pairs: pl.DataFrame, products: pl.DataFrame, facts: pl.DataFrame, shown: pl.DataFrame, policy: ComparePolicy
-) -> pl.DataFrame:
-    """Pairs with the columns of both sides (`_b` on the second) and how far texts, tables and pictures agree."""
-    products = products.with_columns(part=branded("mpn", policy), named=branded("model", policy))
-    told = products.select(_ASKED)
-    tables = (
-        compare(pairs, facts)
-        .join(shown.select("a", "b", *_SHOWN, *_RESEMBLING), on=["a", "b"], how="left", maintain_order="left")
-        .with_columns(pl.col(_SHOWN).fill_null(0))
+def _rows(pairs: pl.DataFrame) -> tuple[U32, U32]:
+    return pairs["a"].to_numpy(), pairs["b"].to_numpy()
+
+
+def _flags(one: U64, other: U64) -> dict[str, Any]:
+    """What is equal and what differs, of keys that both sides have."""
+
+    def both(key: str) -> tuple[Any, Any]:
+        return one[:, _KEY[key]], other[:, _KEY[key]]
+
+    def same(key: str) -> Any:
+        mine, theirs = both(key)
+        return (mine == theirs) & (mine != 0)
+
+    def differs(key: str) -> Any:
+        mine, theirs = both(key)
+        return (mine != theirs) & (mine != 0) & (theirs != 0)
+
+    group, other_group = both("group")
+    told = {f"same_{key}": same(key) for key in ("group", "gtin", "part", "named", "model", "brand")}
+    return told | {
+        "other_gtin": differs("gtin"),
+        "other_part": differs("part") & told["same_brand"],
+        "other_model": differs("named") & told["same_brand"],
+        "other_brand": differs("brand"),
+        "other_group": differs("group") & same("source"),
+        "one_group": (group == 0) != (other_group == 0),
+        "other_category": differs("category") & same("source"),
+        "equal_parts": np.sum([same(part) for part in _PARTS], axis=0, dtype=np.uint8),
+        "same_offerer": same("offerer"),
+        "same_content": np.all([np.equal(*both(part)) for part in ("offerer", *_PARTS)], axis=0),
+        "same_delivery": same("content_hash"),
+        "says_something": (both("title")[0] != 0) | (both("description")[0] != 0),
+    }
+
+
+def _marked(marks: Shared, one: F64, other: F64) -> dict[str, Any]:
+    """How codes, numbers and the words of stems agree."""
+
+    def common(kind: str, mine: int = FIRST, theirs: int = FIRST) -> Any:
+        return marks.count(of_kind(marks, kind, mine, theirs))
+
+    def beyond(size: str, mine: Any, theirs: Any) -> Any:
+        """Whether each side has one that the other has not."""
+        return (one[:, _FIGURE[size]] > mine) & (other[:, _FIGURE[size]] > theirs)
+
+    words, numbers, numbered = (common(kind) for kind in (STEM_WORDS, NUMBERS, STEM_NUMBERED))
+    there, back = common("codes", SECOND, FIRST), common("codes", FIRST, SECOND)
+    shares_code = (there > 0) | (back > 0)
+    each = one[:, _FIGURE[STEM_WORDS]], other[:, _FIGURE[STEM_WORDS]]
+    return {
+        "same_words": (words > 0) & (each[0] == words) & (each[1] == words),
+        "reworded": beyond(STEM_WORDS, words, words),
+        "other_code": beyond(STEM_NUMBERED, numbered, numbered),
+        "common_code": common(STEM_CODES) > 0,
+        "shares_code": shares_code,
+        "differs_code": beyond(TITLE_CODES, there, back) & ~shares_code,
+        "differs_number": beyond(NUMBERS, numbers, numbers),
+        # A code that one side gives as its model or part number is the other's too.
+        "same_family": common("family", FIRST, SECOND) + common("family", SECOND, FIRST) > 0,
+    }
+
+
+def _figures(met: Met, policy: ComparePolicy) -> dict[str, Any]:
+    """What prices and lengths of texts tell."""
+    (mine, theirs), currency = met.figures, _KEY["currency"]
+    low, high = np.minimum(mine, theirs), np.maximum(mine, theirs)
+    price, length = _FIGURE["price"], _FIGURE["stem_chars"]
+    comparable = (low[:, price] > 0) & (met.keys[0][:, currency] == met.keys[1][:, currency])
+    ratio = np.where(comparable, low[:, price] / np.where(comparable, high[:, price], 1), np.nan)
+    beyond = (side[:, _FIGURE[WHOLE_WORDS]] - side[:, _FIGURE[TITLE_WORDS]] for side in met.figures)
+    sizes = {
+        f"{name}_{side}": values[:, _FIGURE[name]]
+        for name in _SIZES
+        for side, values in zip("ab", met.figures, strict=True)
+    }
+    return sizes | {
+        "price_ratio": ratio.astype(np.float32),
+        "both_titled": low[:, length] > 0,
+        "long_title": high[:, length] >= policy.text.min_title_chars,
+        "says_more": np.minimum(*beyond) >= _WORDS_BEYOND,
+    }
+
+
+def _near(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:
+    """Adds the Jaccard indices of titles and descriptions; nothing is like a text that is not there."""
+    scores = {"title_score": ("stems", STEM), "description_score": ("descriptions", DESCRIPTION)}
+    met = [each.shared for each in sides.met(*_rows(seen), [name for name, _ in scores.values()])]
+    found = {}
+    for score, (name, size) in scores.items():
+        common = np.concatenate([np.empty(0), *(shared[name].each for shared in met)])
+        mine, theirs = (seen[f"{size}_{side}"].to_numpy() for side in "ab")
+        index = np.where((mine > 0) & (theirs > 0), common / np.maximum(mine + theirs - common, 1), np.nan)
+        found[score] = pl.Series(index.astype(np.float32), nan_to_null=True)
+    return seen.with_columns(pl.col("price_ratio").fill_nan(None), **found)
+
+
+def _common_files(pairs: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    """What pairs show in common, and how near their pictures are."""
+    told = pairs.select("a", "b").join(shown, on=["a", "b"], how="left", maintain_order="left")
+    return told.select(pl.col(_SHOWN).fill_null(0), *_RESEMBLING)
+
+
+def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, varying: pl.DataFrame) -> pl.DataFrame:
+    """How far the tables of pairs agree; those of which a side lists no facts are not looked at."""
+    a, b = _rows(pairs)
+    listing = np.flatnonzero((told["facts_a"].to_numpy() > 0) & (told["facts_b"].to_numpy() > 0))
+    none = pl.DataFrame({name: pl.Series([value], dtype=kind) for name, (kind, value) in NO_FACTS.items()})
+    place = np.zeros(len(a), np.int64)
+    if len(listing):
+        facts = sides.anywhere(np.union1d(a[listing], b[listing]), ("group", "facts"))
+        facts = facts_of(facts).join(facts.select("row", "group"), on="row", how="left", maintain_order="left")
+        agreement = compare(pairs[listing], with_varying(facts, varying)).select(none.columns)
+        none = pl.concat([none, agreement.cast(none.schema)])
+        place[listing] = 1 + np.arange(len(listing))
+    options = told.select(
+        most=pl.max_horizontal("options_a", "options_b").cast(pl.UInt32),
+        least=pl.min_horizontal("options_a", "options_b"),
     )
-    a, b = (_place(products["row"], pairs[side]) for side in ("a", "b"))
-    one, other = told[a], told[b].select(pl.all().name.suffix("_b"))
-    places = pl.DataFrame({"place": a, "place_b": b})
-    return pl.concat([tables, one, other, places], how="horizontal")
-
-
-def _places(seen: pl.DataFrame) -> tuple[U32, U32]:
-    return seen["place"].to_numpy(), seen["place_b"].to_numpy()
-
-
-def _place(rows: pl.Series, wanted: pl.Series) -> U32:
-    """Where rows stand among others, each of which is there."""
-    if rows.is_empty():
-        return np.empty(0, np.uint32)
-    first = int(rows.min())  # type: ignore[arg-type]
-    place = np.zeros(int(rows.max()) - first + 1, np.uint32)  # type: ignore[arg-type]
-    place[rows.to_numpy() - first] = np.arange(len(rows))
-    found: U32 = place[wanted.to_numpy() - first]
-    return found
-
-
-def _texts(products: pl.DataFrame, a: U32, b: U32) -> pl.DataFrame:
-    """How titles and descriptions agree, the words of two stems, and those of them with a digit."""
-    titles, descriptions = sets_of(products[STEM]), sets_of(products[DESCRIPTION])
-    words, numbered, named = (sets_of(products[name]) for name in (STEM_WORDS, STEM_NUMBERED, STEM_CODES))
-    mine, theirs, common = _each_and_both(words, a, b)
-    own, others, shared = _each_and_both(numbered, a, b)
-    return pl.DataFrame(
-        {
-            "title_score": pl.Series(jaccard(titles, a, b), nan_to_null=True),
-            "description_score": pl.Series(jaccard(descriptions, a, b), nan_to_null=True),
-            "same_words": (mine > 0) & (mine == common) & (theirs == common),
-            "reworded": (mine > common) & (theirs > common),
-            "other_code": (own > shared) & (others > shared),
-            "common_code": _each_and_both(named, a, b)[2] > 0,
-        }
+    return none[place].with_columns(
+        options.select(
+            options_most=pl.when(pl.col("most") > 0).then("most"),
+            one_lists_options=(pl.col("most") > 0) & (pl.col("least") == 0),
+        )
     )
 
 
-def _each_and_both(sets: ShingleSets, a: U32, b: U32) -> tuple[Any, Any, Any]:
-    """How many each side holds, and how many both."""
-    matrix = ones(sets)
-    return sets.sizes[a], sets.sizes[b], overlap(matrix, matrix, a, b)
-
-
-def _flagged(seen: pl.DataFrame) -> pl.DataFrame:
-    """Adds the flags of identifiers and equal parts, and the names of the table's columns."""
-    flagged = seen.with_columns(
-        same_group=(pl.col("group") == pl.col("group_b")).fill_null(False),
-        same_gtin=(pl.col("gtin") == pl.col("gtin_b")).fill_null(False),
-        same_part=(pl.col("part") == pl.col("part_b")).fill_null(False),
-        other_gtin=(pl.col("gtin") != pl.col("gtin_b")).fill_null(False),
-        other_part=(pl.col("part") != pl.col("part_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
-        other_brand=_other_brand(seen),
-        other_model=(pl.col("named") != pl.col("named_b")).fill_null(False) & (pl.col("brand") == pl.col("brand_b")),
-        same_named=(pl.col("named") == pl.col("named_b")).fill_null(False),
-        same_model=(pl.col("model") == pl.col("model_b")).fill_null(False),
-        equal_parts=pl.sum_horizontal((pl.col(p) == pl.col(f"{p}_b")).fill_null(False) for p in _PARTS),
-        same_offerer=pl.col("offerer") == pl.col("offerer_b"),
-        same_brand=(pl.col("brand") == pl.col("brand_b")).fill_null(False),
-        other_group=(pl.col("group") != pl.col("group_b")).fill_null(False) & (pl.col("source") == pl.col("source_b")),
-        one_group=pl.col("group").is_null() != pl.col("group_b").is_null(),
-        other_category=(pl.col("category") != pl.col("category_b")).fill_null(False)
-        & (pl.col("source") == pl.col("source_b")),
-        same_content=pl.all_horizontal(pl.col(p).eq_missing(pl.col(f"{p}_b")) for p in ("offerer", *_PARTS)),
-        same_delivery=pl.col("content_hash") == pl.col("content_hash_b"),
-        says_something=pl.col("title").is_not_null() | pl.col("description").is_not_null(),
-    )
-    return flagged.with_columns(
-        identifier=pl.when("same_gtin")
+def _named(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:
+    """Adds what is told in words: ids, sources, the identifier that both sides have; and whether brands differ."""
+    a, b = _rows(seen)
+    one, other = sides.at_home(a, ("product_id", "source")), sides.anywhere(b, ("product_id", "source"))
+    identified = (seen["same_gtin"] | seen["same_part"]).to_numpy()
+    shared = seen.select("same_gtin").filter(identified).hstack(sides.at_home(a[identified], ("gtin", "mpn", "brand")))
+    words = shared.select(
+        pl.when("same_gtin")
         .then(pl.lit("gtin ") + pl.col("gtin"))
-        .when("same_part")
-        .then(pl.lit("part number ") + pl.col("mpn") + pl.lit(" of ") + pl.col("brand")),
-        product_a=pl.col("product_id"),
-        product_b=pl.col("product_id_b"),
-        source_a=pl.col("source"),
+        .otherwise(pl.lit("part number ") + pl.col("mpn") + pl.lit(" of ") + pl.col("brand"))
+    )
+    brands = seen["other_brand"].to_numpy()
+    mine, theirs = sides.at_home(a[brands], ("brand", "title")), sides.anywhere(b[brands], ("brand", "title"))
+    return seen.with_columns(
+        product_a=one["product_id"],
+        product_b=other["product_id"],
+        source_a=one["source"],
+        source_b=other["source"],
+        shared_code=pl.col("common_code") | pl.col("same_named"),
+        identifier=_scattered(words.to_series(), identified),
+        other_brand=_scattered(_other_brand(mine, theirs), brands).fill_null(False),
     )
 
 
-def _same_family(seen: pl.DataFrame, products: pl.DataFrame) -> pl.Series:
-    """One brand, and a code that one side gives as its model or part number is the other's too."""
-    found = seen["same_brand"].to_numpy().copy()
-    a, b = (places[found] for places in _places(seen))
-    declared, own = (ones(sets_of(products[name])) for name in (DECLARED, OWN_CODES))
-    found[found] = (overlap(declared, own, a, b) > 0) | (overlap(own, declared, a, b) > 0)
-    return pl.Series("same_family", found)
+def _scattered(values: pl.Series, where: Any) -> pl.Series:
+    """Values where they belong, and nulls elsewhere."""
+    place = np.cumsum(where) * where
+    return pl.concat([values.clear(1), values]).gather(place)
 
 
-def _other_brand(seen: pl.DataFrame) -> pl.Series:
-    """Both brands are known, and none is a part of the other or named by its product ("Acme", "Acme Inc.")."""
-    asked = seen.select(other_brand=(pl.col("brand") != pl.col("brand_b")).fill_null(False)).to_series().to_numpy()
-    mine, theirs = pl.col("brand"), pl.col("brand_b")
-    within = mine.str.contains(theirs, literal=True) | theirs.str.contains(mine, literal=True)
-    words, other = (brand.str.extract_all(r"[\p{L}\p{M}\p{N}]+") for brand in (mine, theirs))
-    common = words.list.set_intersection(other).list.len() > 0
-    named = pl.col("title").str.contains(theirs, literal=True) | pl.col("title_b").str.contains(mine, literal=True)
-    found = np.zeros(seen.height, bool)
-    differing = seen.select("brand", "brand_b", "title", "title_b").filter(asked)
-    found[asked] = differing.select(~within & ~common & ~named.fill_null(False)).to_series().to_numpy()
-    return pl.Series(found)
+def _other_brand(mine: pl.DataFrame, theirs: pl.DataFrame) -> pl.Series:
+    """Of differing brands, whether none is a part of the other or named by its product ("Acme", "Acme Inc.")."""
+    both = pl.concat([mine.drop("row"), theirs.select(pl.all().name.suffix("_b")).drop("row_b")], how="horizontal")
+    one, other = pl.col("brand"), pl.col("brand_b")
+    within = one.str.contains(other, literal=True) | other.str.contains(one, literal=True)
+    words, others = (brand.str.extract_all(r"[\p{L}\p{M}\p{N}]+") for brand in (one, other))
+    common = words.list.set_intersection(others).list.len() > 0
+    named = pl.col("title").str.contains(other, literal=True) | pl.col("title_b").str.contains(one, literal=True)
+    return both.select(~within & ~common & ~named.fill_null(False)).to_series()

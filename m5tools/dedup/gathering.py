@@ -10,14 +10,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED
+from m5tools.dedup.evidence.likeness import Vocabularies
+from m5tools.dedup.evidence.resemblance import LOOKS
 from m5tools.dedup.evidence.shown import FILES, files_of
 from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
+from m5tools.dedup.gathered import Gathered
+from m5tools.dedup.laid import SAID, joined, lay, weigh
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.dedup.products import Gathered, gather, listed_media, numbered
+from m5tools.dedup.products import gather, listed_media, numbered
 from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
 from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
 from m5tools.generations import Generations
@@ -81,7 +87,9 @@ def gather_partition(
     gone = known_sides(dataset, partition, replaced(dataset, partition, changed, since))
     for kind, counted in counts_of(came, gone).items():
         gathered.write(f"{kind}_counted", partition, counted)
-    gathered.keep("sides", partition, came)
+    for name, table in zip((LAID, SPELT), lay(came, policy), strict=True):
+        gathered.keep(name, partition, table)
+    gathered.keep(TOLD, partition, came.select(SAID))
     for table, rows in (("sought", keys), ("sides", sides), ("compared", products.select("row", *_COMPARED))):
         work.write(table, grown.part(partition), rows.drop("row"))
 
@@ -95,6 +103,8 @@ def gather_partition(
     files = _files(dataset, partition, every, policy) if ground.shows else {}
     for kind, rows in files.items():
         gathered.write(kind, partition, rows)
+    if files:
+        gathered.keep("looks", partition, files["pictures"].select(LOOKS))
     return {"products": products.height, **{kind: files[kind].height if kind in files else 0 for kind in FILES}}
 
 
@@ -105,16 +115,41 @@ def _files(dataset: Dataset, partition: int, products: pl.DataFrame, policy: Com
     return {kind: files_of(dataset, shown, kind, policy) for kind in FILES}
 
 
-def recall_partition(work: Work, gathered: Gathered, partition: int) -> None:
-    """Gather what is stored of old products that stand in some pair."""
+def recall_partition(
+    work: Work, gathered: Gathered, partition: int, vocabularies: Vocabularies, policy: ComparePolicy
+) -> None:
+    """Gather what is stored of old products that stand in some pair, and tell how long texts are by all words.
+
+    Args:
+        work: the unit's work.
+        gathered: where from and where to.
+        partition: which.
+        vocabularies: of the whole dataset.
+        policy: which part numbers name something.
+    """
+    said = gathered.mapped(SPELT, partition)
+    if Ground.of(work.scratch).base is not None:
+        came = gathered.kept(TOLD, partition)
+        rows = pl.DataFrame(_paired(gathered, partition))
+        old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
+        sides = known_sides(work.dataset, partition, old)
+        laid, spelt = lay(sides, policy)
+        said = joined((said, spelt))
+        gathered.keep(RECALLED + LAID, partition, joined((gathered.mapped(LAID, partition), laid)))
+        gathered.keep(RECALLED + TOLD, partition, pl.concat([came, sides.select(SAID)]).sort("row"))
+    gathered.keep(WEIGHED, partition, weigh(said, vocabularies))
+
+
+def _paired(gathered: Gathered, partition: int) -> pl.Series:
+    """The rows of a partition that stand in some pair, counted from 0."""
     first, beyond = gathered.offsets()[partition : partition + 2]
-    pairs = pl.concat(pl.scan_parquet(file).select("a", "b") for file in gathered.files("pairs"))
-    ends = pl.concat(pairs.select(row=side) for side in ("a", "b"))
-    paired = ends.filter(pl.col("row").is_between(first, beyond, closed="left")).unique()
-    rows = paired.select((pl.col("row") - first).cast(pl.UInt32)).collect()
-    came = gathered.kept("sides", partition).select("row")
-    old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
-    gathered.keep("recalled", partition, known_sides(work.dataset, partition, old))
+    found = [np.empty(0, np.uint32)]
+    for name in gathered.names("pairs"):
+        pairs = gathered.mapped("pairs", name)
+        for side in ("a", "b"):
+            rows = pairs[side].to_numpy()
+            found.append(np.unique(rows[(rows >= first) & (rows < beyond)]))
+    return pl.Series("row", np.unique(np.concatenate(found)) - first, dtype=pl.UInt32)
 
 
 def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
@@ -125,7 +160,7 @@ def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
     """
     grouped = gathered.scan("sought").select("row", "group").drop_nulls("group").collect()
     first, found = gathered.offsets(), []
-    came = {i: gathered.kept("sides", i).select("row", "group", "facts") for i in range(gathered.partitions)}
+    came = {i: gathered.kept(TOLD, i).select("row", "group", "facts") for i in range(gathered.partitions)}
     touched = pl.concat(sides["group"] for sides in came.values()).drop_nulls().unique()
     members = grouped.filter(pl.col("group").is_in(touched.implode()))
     for i, sides in came.items():

@@ -6,15 +6,10 @@ a < b is a pair of ids product_a < product_b, whatever files or partitions the p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from m5tools import atomic, wording
-from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools import wording
+from m5tools.dataset import Dataset, Manifest
 from m5tools.dedup.evidence.identifiers import declared_codes
 from m5tools.dedup.evidence.table import product_facts
 from m5tools.dedup.evidence.titles import model_codes, plain, stem, words_of
@@ -23,76 +18,6 @@ from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
 """Separates the parts of a key; a control character no normalised text holds."""
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """The scratch tables of one run: parts per partition, with `row` counted from 0 inside the part."""
-
-    scratch: Path
-    partitions: int
-
-    def write(self, kind: str, part: int | str, rows: pl.DataFrame) -> None:
-        """Write one part, whole or not at all."""
-        name = part_name(part) if isinstance(part, int) else part
-        with atomic.whole_file(self.scratch / kind / f"{name}.parquet") as temporary:
-            rows.write_parquet(temporary, compression="lz4")
-
-    def offsets(self) -> list[int]:
-        """The first row of each partition, and the number of products at the end."""
-        first = [0]
-        for i in range(self.partitions):
-            first.append(first[-1] + pl.scan_parquet(self.part("sought", i)).select(pl.len()).collect().item())
-        return first
-
-    def part(self, kind: str, partition: int) -> Path:
-        """One part of a kind."""
-        return self.scratch / kind / f"{part_name(partition)}.parquet"
-
-    def scan(self, kind: str) -> pl.LazyFrame:
-        """All parts of one kind, `row` counted over the dataset."""
-        return pl.concat(self.parts(kind))
-
-    def parts(self, kind: str) -> list[pl.LazyFrame]:
-        """The parts of one kind, one by one, `row` counted over the dataset."""
-        first = self.offsets()
-        return [
-            pl.scan_parquet(self.part(kind, i)).with_columns((pl.col("row") + first[i]).cast(pl.UInt32))
-            for i in range(self.partitions)
-        ]
-
-    def keep(self, kind: str, partition: int, rows: pl.DataFrame) -> None:
-        """Write one part, sorted by row, so that single rows can be taken: as it lies in memory, to be mapped."""
-        with atomic.whole_file(self.scratch / kind / f"{part_name(partition)}.arrow") as temporary:
-            rows.write_ipc(temporary, compression="uncompressed")
-
-    def kept(self, kind: str, partition: int) -> pl.DataFrame:
-        """A part that :meth:`keep` wrote, mapped into memory."""
-        file = pa.memory_map(str(self.scratch / kind / f"{part_name(partition)}.arrow"))
-        return pl.DataFrame(pl.from_arrow(pa.ipc.open_file(file).read_all()))
-
-    def take(self, kind: str, wanted: pl.Series) -> pl.DataFrame:
-        """Rows of a kind, ascending and numbered over the dataset; what else the parts hold is not read.
-
-        Every partition takes rows from nearly all others: to read these whole would cost their square.
-        """
-        found, first = [], self.offsets()
-        for i in range(self.partitions):
-            local = wanted.filter(wanted.is_between(first[i], first[i + 1], closed="left")) - first[i]
-            part = self.kept(kind, i)
-            rows, asked = part["row"].to_numpy(), local.to_numpy()
-            places = np.minimum(np.searchsorted(rows, asked), max(len(rows) - 1, 0))
-            there = places[rows[places] == asked] if len(rows) else places[:0]
-            found.append(part[there].with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
-        return pl.concat(found)
-
-    def newcomers(self) -> pl.Series:
-        """Rows of the products that no earlier crawl delivered."""
-        return self.scan("sought").filter("is_new").select("row").collect()["row"]
-
-    def files(self, kind: str) -> list[Path]:
-        """The parts of one kind, in a fixed order; what a killed writer left is none of them."""
-        return sorted((self.scratch / kind).glob("[!.]*.parquet"))
 
 
 def numbered(dataset: Dataset, partition: int) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from m5tools import schema
@@ -57,19 +58,24 @@ def keys_of(products: pl.DataFrame, tokens: pl.DataFrame, policy: ComparePolicy)
         row and the columns of the table `sought`.
     """
     bands = band_keys(sets_of(tokens[STEM]), sets_of(tokens[DESCRIPTION]), policy.text)
-    listed = (
-        pl.when(pl.col(f"{text}_0").is_not_null()).then(pl.concat_list(f"^{text}_\\d+$")).alias(f"{text}_bands")
-        for text in ("title", "description")
-    )
+    listed = [_together(bands.select(f"^{text}_\\d+$")).alias(f"{text}_bands") for text in ("title", "description")]
     hashed = pl.when(pl.col("description").is_not_null()).then(pl.col("description").hash())
     return pl.concat(
         [
             products.drop(OWN_CODES).with_columns(hashed.alias("description"), pl.col("table_pairs").cast(pl.Int32)),
             tokens.select(pl.col(OWN_CODES).fill_null([])),
-            bands.select(*listed),
+            pl.DataFrame(listed),
         ],
         how="horizontal",
     ).select("row", *schema.law("sought").names)
+
+
+def _together(bands: pl.DataFrame) -> pl.Series:
+    """Columns as one of lists, null where they are."""
+    filled = bands.to_series(0).is_not_null()
+    values = np.stack([band.fill_null(0).to_numpy() for band in bands], axis=1)
+    lists = pl.DataFrame({"lists": values}).select(pl.when(filled).then(pl.col("lists").arr.to_list()))
+    return lists.to_series()
 
 
 def known_keys(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.DataFrame:

@@ -7,12 +7,19 @@ not followed. Null keys match nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 PAIR = {"a": pl.UInt32, "b": pl.UInt32}
+_HALF = np.uint64(32)
+_LOW = np.uint64(2**32 - 1)
+_Places = npt.NDArray[np.int64]
+_Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -43,21 +50,69 @@ def neighbours(keyed: pl.DataFrame, window: int, cap: int | None, asked: pl.Seri
     rows = keyed.drop_nulls("key")
     if asked is not None:
         rows = met(rows, asked)
-    rows = rows.filter(pl.col("key").is_duplicated()).unique(["key", "row"], maintain_order=True)
-    rows = rows.with_columns(size=pl.len().over("key")).filter(pl.col("size") > 1)
-    hubs = rows.filter(pl.col("size") > cap) if cap is not None else rows.clear()
-    if cap is not None:
-        rows = rows.filter(pl.col("size") <= cap)
-    rows = rows.sort("key", maintain_order=True)
-    widest = min(window, int(rows.select(pl.col("size").max().fill_null(1)).item()) - 1)
-    shifted = (
-        rows.select(a="row", b=pl.col("row").shift(-step), alike=pl.col("key") == pl.col("key").shift(-step))
-        .filter("alike")
-        .drop("alike")
-        for step in range(1, widest + 1)
-    )
-    pairs = union(shifted) if asked is None else wanted(union(shifted), asked)
-    return Joined(pairs, hubs["key"].n_unique(), hubs.height)
+    if rows["row"].is_duplicated().any():
+        rows = rows.unique(["key", "row"], maintain_order=True)
+    key = rows["key"] if rows["key"].dtype == pl.UInt64 else rows["key"].hash()
+    order = by_key(key.to_numpy())
+    keys, members = key.to_numpy()[order], rows["row"].to_numpy()[order]
+    first, size = runs(keys)
+    hub = size > (len(keys) if cap is None else cap)
+    followed = (size > 1) & ~hub
+    met_by = following(first[followed], size[followed], window)
+    found = [_packed(members[place], members[later]) for place, later in met_by]
+    pairs = _distinct(found)
+    return Joined(pairs if asked is None else wanted(pairs, asked), int(hub.sum()), int(size[hub].sum()))
+
+
+def runs(ordered: npt.NDArray[Any]) -> tuple[_Places, _Places]:
+    """Where each run of equal values begins, and how long it is."""
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    return first, np.diff(first, append=len(ordered))
+
+
+def following(first: _Places, size: _Places, window: int) -> Iterator[tuple[_Places, _Places]]:
+    """Places of members of runs and of those behind them in their run: next ones, then next but one, … up to a window.
+
+    Args:
+        first, size: of the runs.
+        window: the farthest.
+    """
+    behind = np.repeat(np.cumsum(size), size) - np.arange(size.sum()) - 1
+    place = np.repeat(first + size, size) - behind - 1
+    for step in range(1, window + 1):
+        place, behind = place[behind >= step], behind[behind >= step]
+        if not len(place):
+            return
+        yield place, place + step
+
+
+def by_key(keys: _Words) -> _Places:
+    """The order of keys, equal ones as they stand: halves of them are sorted, with their places in one word, which
+    takes a tenth of the time; where halves are equal by chance, the whole keys decide."""
+    packed = keys & ~_LOW | np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    order = (packed & _LOW).astype(np.int64)
+    heads, sorted_keys = packed >> _HALF, keys[order]
+    alike = heads[1:] == heads[:-1]
+    if (alike & (sorted_keys[1:] != sorted_keys[:-1])).any():
+        some = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+        order[some] = order[some][np.argsort(sorted_keys[some], kind="stable")]
+    return order
+
+
+def _packed(a: Any, b: Any) -> _Words:
+    """Pairs of rows as words a << 32 | b, the smaller row first."""
+    found: _Words = np.minimum(a, b).astype(np.uint64) << _HALF | np.maximum(a, b)
+    return found
+
+
+def _distinct(parts: Iterable[_Words]) -> pl.DataFrame:
+    """Packed pairs, sorted, each once; a row is never paired with itself. As words they sort in a tenth of the time."""
+    pairs = np.concatenate([np.empty(0, np.uint64), *parts])
+    pairs = pairs[pairs >> _HALF != pairs & _LOW]
+    pairs.sort()
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
+    return pl.DataFrame({"a": (pairs >> _HALF).astype(np.uint32), "b": pairs.astype(np.uint32)}, schema=PAIR)
 
 
 def met(keyed: pl.DataFrame, asked: pl.Series) -> pl.DataFrame:
@@ -79,11 +134,4 @@ def joined(parts: Iterable[Joined]) -> Joined:
 
 def union(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Distinct pairs a < b of several lists of pairs, sorted; a row is never paired with itself."""
-    parts = [pl.DataFrame(schema=PAIR), *(frame.select("a", "b") for frame in frames)]
-    return (
-        pl.concat(parts)
-        .select(a=pl.min_horizontal("a", "b"), b=pl.max_horizontal("a", "b"))
-        .filter(pl.col("a") < pl.col("b"))
-        .unique()
-        .sort("a", "b")
-    )
+    return _distinct(_packed(frame["a"].to_numpy(), frame["b"].to_numpy()) for frame in frames)

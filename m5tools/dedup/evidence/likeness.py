@@ -3,34 +3,29 @@
 Other sellers word a title in their own way: they leave words out, add some, move the model number into the
 description, write it with a hyphen. So besides the cosines of words and of letters (runs of four, which forgive
 spelling and inflection) this asks how much of one title the other product says anywhere, and which model codes and
-numbers agree. Price is weak evidence: half the price is rarely the same product.
+numbers agree.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import U32, ones, overlap
-from m5tools.dedup.evidence.tokens import (
-    NUMBERS,
-    TITLE_CODES,
-    TITLE_LETTERS,
-    TITLE_WORDS,
-    WHOLE_CODES,
-    WHOLE_WORDS,
-    sets_of,
-)
-from m5tools.dedup.evidence.vocabulary import Vocabulary, cosines, shares
-from m5tools.dedup.policy import ComparePolicy
+from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
+from m5tools.dedup.evidence.shingles import F32, F64, I32, U32
+from m5tools.dedup.evidence.vocabulary import Vocabulary
 
-_WORDS_BEYOND = 3
-"""Words beyond the title from which a product says something besides."""
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-_Bools = np.ndarray[Any, np.dtype[np.bool_]]
+_NOTHING: Final = 1e-9
+"""Length of a text that says nothing; nothing is like it."""
+_TITLE: Final = 3
+"""Column of :func:`lengths`, behind those of the three cosines."""
 
 
 @dataclass(frozen=True)
@@ -47,77 +42,92 @@ class Vocabularies:
     letters: Vocabulary
     everything: Vocabulary
 
+    def words_at(self, tokens: U32) -> I32:
+        """Places of words of titles and of all that is said."""
+        return self._every.found(tokens)
 
-def title_cosines(products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies) -> pl.DataFrame:
-    """How alike titles are: `word_score` and `letter_score`, cosines, float32; one row a pair of places."""
-    words, letters = sets_of(products[TITLE_WORDS]), sets_of(products[TITLE_LETTERS])
-    by_word = cosines(words, vocabularies.words.weights_of(words))
-    by_letter = cosines(letters, vocabularies.letters.weights_of(letters))
-    return pl.DataFrame(
-        {"word_score": overlap(by_word, by_word, a, b), "letter_score": overlap(by_letter, by_letter, a, b)}
-    )
+    def letters_at(self, tokens: U32) -> I32:
+        """Places of runs of letters of titles."""
+        return self.letters.found(tokens)
+
+    @cached_property
+    def titled(self) -> F64:
+        """What the word of each place tells in a title; 0 for a word of no title."""
+        return self.words.told_by(self._every.tokens)
+
+    @cached_property
+    def titled_squares(self) -> F64:
+        """What it adds to the product of two titles."""
+        return self.words.squares(self._every.tokens)
+
+    @cached_property
+    def said_squares(self) -> F64:
+        """What it adds to the product of all that is said."""
+        return self.everything.squares(self._every.tokens)
+
+    @cached_property
+    def spelt_squares(self) -> F64:
+        """What the run of letters of each place adds to the product of two titles."""
+        return self.letters.squares(self.letters.tokens)
+
+    @cached_property
+    def _every(self) -> Vocabulary:
+        """The words of titles and of all that is said: a title may end in a character that makes a word with the next
+        where more is said."""
+        tokens = np.union1d(self.words.tokens, self.everything.tokens)
+        return Vocabulary(pl.DataFrame({"token": tokens, "titles": np.ones_like(tokens)}), 0)
 
 
-def likenesses(
-    products: pl.DataFrame, a: U32, b: U32, vocabularies: Vocabularies, policy: ComparePolicy
-) -> pl.DataFrame:
-    """The wording of pairs, side by side, beyond the cosines of their titles.
+def lengths(words: csr_array, letters: csr_array, vocabularies: Vocabularies) -> F64:
+    """What the texts of products come to, so that shares of them can be told of pairs.
 
     Args:
-        products: columns stem (plain), price, currency, and those of :func:`tokens_of`.
-        a: places in `products` of the one side, length m.
-        b: places of the other side.
+        words: of n products, those of all that is said with the mark `FIRST`, those of titles with `SECOND`; columns
+            are their places.
+        letters: of titles, likewise.
         vocabularies: of the whole dataset.
-        policy: shortest title that says something.
 
     Returns:
-        m rows: `whole_score` (cosine, float32), `contained` (share of a title's weight that the other product says,
-        mean of both sides), `shares_code`, `differs_code`, `differs_number`, `price_ratio`
-        (the lower price as a share of the higher; null where they cannot be compared), `both_titled`, `long_title` (one
-        of both is long enough to name a product), `says_more` (both say something beside their titles).
+        float64 [n, 4]: lengths of titles as vectors of words and of letters and of all that is said as a vector of
+        words, and the weight of a title's words.
     """
-    title_words, whole = sets_of(products[TITLE_WORDS]), sets_of(products[WHOLE_WORDS])
-    share, anywhere = shares(title_words, vocabularies.words.weights_of(title_words)), ones(whole)
-    contained = (overlap(share, anywhere, a, b) + overlap(share, anywhere, b, a)) / 2
-    weighted = cosines(whole, vocabularies.everything.weights_of(whole))
-    whole_score = overlap(weighted, weighted, a, b)
-    shares_code, differs_code = _codes(products, a, b)
-    differs_number = _each_has_its_own(ones(sets_of(products[NUMBERS])), a, b)
-    length = products["stem"].str.len_chars().fill_null(0).to_numpy()
-    beyond = whole.sizes - title_words.sizes
-    return pl.DataFrame(
-        {
-            "whole_score": whole_score,
-            "contained": contained,
-            "shares_code": shares_code,
-            "differs_code": differs_code,
-            "differs_number": differs_number,
-            "price_ratio": pl.Series(_price_ratio(products, a, b), nan_to_null=True),
-            "both_titled": np.minimum(length[a], length[b]) > 0,
-            "long_title": np.maximum(length[a], length[b]) >= policy.text.min_title_chars,
-            "says_more": np.minimum(beyond[a], beyond[b]) >= _WORDS_BEYOND,
-        }
+    count = words.shape[0]
+    texts, each = (np.repeat(np.arange(count), np.diff(sets.indptr)) for sets in (words, letters))
+    whole, titled = words.data & FIRST > 0, words.data & SECOND > 0
+    squares = (
+        (texts, vocabularies.titled_squares[words.indices] * titled),
+        (each, vocabularies.spelt_squares[letters.indices]),
+        (texts, vocabularies.said_squares[words.indices] * whole),
     )
+    columns = [np.sqrt(np.bincount(rows, values, count)) for rows, values in squares]
+    columns.append(np.bincount(texts, vocabularies.titled[words.indices] * titled, count))
+    told: F64 = np.maximum(np.stack(columns, axis=1), _NOTHING)
+    return told
 
 
-def _codes(products: pl.DataFrame, a: U32, b: U32) -> tuple[_Bools, _Bools]:
-    """Whether a model code of one title stands anywhere at the other side; whether each title has one that does not."""
-    titles, anywhere = ones(sets_of(products[TITLE_CODES])), ones(sets_of(products[WHOLE_CODES]))
-    there, back = overlap(titles, anywhere, a, b), overlap(titles, anywhere, b, a)
-    own = np.asarray(titles.sum(axis=1)).ravel()
-    shares = (there > 0) | (back > 0)
-    return shares, (own[a] > there) & (own[b] > back) & ~shares
+def wordings(words: Shared, letters: Shared, one: F64, other: F64, vocabularies: Vocabularies) -> dict[str, F32]:
+    """The wording of pairs, side by side.
 
+    Args:
+        words: what pairs share of all that is said (`FIRST`) and of titles (`SECOND`).
+        letters: what they share of the letters of titles.
+        one: :func:`lengths` of the one side, a row a pair.
+        other: of the other.
+        vocabularies: of the whole dataset.
 
-def _each_has_its_own(sets: Any, a: U32, b: U32) -> _Bools:
-    shared, own = overlap(sets, sets, a, b), np.asarray(sets.sum(axis=1)).ravel()
-    return (own[a] > shared) & (own[b] > shared)
-
-
-def _price_ratio(products: pl.DataFrame, a: U32, b: U32) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The lower price as a share of the higher one; NaN where they cannot be compared."""
-    price, currency = products["price"].fill_null(0).to_numpy(), products["currency"].fill_null("")
-    code = currency.cast(pl.Categorical).to_physical().to_numpy()
-    low, high = np.minimum(price[a], price[b]), np.maximum(price[a], price[b])
-    comparable = (low > 0) & (code[a] == code[b])
-    return np.where(comparable, low / np.where(comparable, high, 1), np.nan).astype(np.float32)
+    Returns:
+        float32 a pair: `word_score`, `letter_score` (cosines of titles) and `whole_score` (of everything said), and
+        `contained` (share of a title's weight that the other product says, mean of both sides).
+    """
+    told = vocabularies.titled[words.columns]
+    products = {
+        "word_score": words.total(vocabularies.titled_squares[words.columns] * words.held(SECOND, SECOND)),
+        "letter_score": letters.total(vocabularies.spelt_squares[letters.columns]),
+        "whole_score": words.total(vocabularies.said_squares[words.columns] * words.held(FIRST, FIRST)),
+    }
+    cosines = {
+        name: product / (one[:, column] * other[:, column]) for column, (name, product) in enumerate(products.items())
+    }
+    mine, theirs = words.total(told * words.held(SECOND, FIRST)), words.total(told * words.held(FIRST, SECOND))
+    contained = (mine / one[:, _TITLE] + theirs / other[:, _TITLE]) / 2
+    return {name: score.astype(np.float32) for name, score in (*cosines.items(), ("contained", contained))}

@@ -8,7 +8,9 @@ weight are compared.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,15 +18,18 @@ import polars as pl
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.vocabulary import Vocabulary
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.joins.bands import union
+from m5tools.joins.bands import by_key, following, runs, union
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _FINENESS = 1024
 """Steps of a weight; whole numbers, since a sum of floats may end otherwise by how threads divide the rows."""
 
+_HALF = np.uint64(32)
+
+SHARED = {"own": pl.UInt32, "other": pl.UInt32, "weight": pl.UInt32}
 KEYS = {"key": pl.UInt64, "row": pl.UInt32, "weight": pl.UInt32}
-SLICES = 4
-"""Parts into which keys are cut, so that a quarter of them is in memory at once."""
+_FEWEST_SLICES = 4
+_PARTITIONS_A_SLICE = 16
 
 
 def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind: int = 0) -> pl.DataFrame:
@@ -44,7 +49,7 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind:
     places, rows = places[shared], rows[shared]
     order = np.lexsort((places, words.frequency[places], rows))
     places, rows = places[order], rows[order]
-    rank = np.arange(rows.size) - np.searchsorted(rows, rows)
+    rank = _rank(rows)
     count = policy.rare_words.words
     rarest = np.full((len(sets.sizes), count), -1, np.int64)
     few = rank < count
@@ -63,8 +68,14 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind:
     return pl.concat(found)
 
 
-def slice_of(key: pl.Expr) -> pl.Expr:
-    return key // (2**64 // SLICES)
+def slices_of(partitions: int) -> int:
+    """Into how many slices keys are cut, so that the memory that one takes does not grow with the dataset."""
+    return max(_FEWEST_SLICES, partitions // _PARTITIONS_A_SLICE)
+
+
+def slice_of(key: pl.Expr, slices: int) -> pl.Expr:
+    """In which slice a key is."""
+    return key // (2**64 // slices + 1)
 
 
 def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
@@ -75,34 +86,57 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
         policy: largest bucket that is followed.
 
     Returns:
-        Columns a, b, weight; none within a source that lists each product once.
+        Columns own, other, weight, sorted by the first two: each pair once for either side; none within a source that
+        lists each product once.
     """
-    cap = policy.rare_words.shared_by
-    rows = keyed.with_columns(size=pl.len().over("key")).filter(pl.col("size").is_between(2, cap)).sort("key", "row")
-    parts = [pl.DataFrame(schema={"a": pl.UInt32, "b": pl.UInt32, "weight": pl.UInt32})]
-    for step in range(1, int(rows.select(pl.col("size").max().fill_null(1)).item())):
-        after = {name: pl.col(name).shift(-step) for name in ("key", "row", "origin")}
-        theirs = ~pl.col("once") | (pl.col("origin") != after["origin"])
-        met = rows.select("weight", a="row", b=after["row"], met=(pl.col("key") == after["key"]) & theirs)
-        parts.append(met.filter("met").select("a", "b", "weight"))
-    return pl.concat(parts).group_by("a", "b").agg(pl.col("weight").sum())
+    keys = keyed["key"].to_numpy()
+    order = by_key(keys)
+    first, size = runs(keys[order])
+    followed = (size > 1) & (size <= policy.rare_words.shared_by)
+    row, weight, origin, once = (keyed[name].to_numpy()[order] for name in ("row", "weight", "origin", "once"))
+    pairs, weights = [], []
+    for place, later in following(first[followed], size[followed], policy.rare_words.shared_by):
+        theirs = ~once[place] | (origin[place] != origin[later])
+        one, other = row[place[theirs]].astype(np.uint64), row[later[theirs]].astype(np.uint64)
+        pairs += [one << _HALF | other, other << _HALF | one]
+        weights += [weight[place[theirs]]] * 2
+    return _summed(pairs, weights)
 
 
-def most_shared(pairs: pl.DataFrame, first: int, beyond: int, policy: ComparePolicy) -> pl.DataFrame:
-    """Of each product of a range, the pairs that share the most weight.
+def most_shared(parts: Sequence[pl.DataFrame], policy: ComparePolicy) -> pl.DataFrame:
+    """Of some products the pairs that share the most weight.
 
     Args:
-        pairs: columns a, b, weight; all pairs of these products, in parts or summed.
-        first: smallest row of the range.
-        beyond: row after its last.
+        parts: as :func:`rare_word_pairs` gives them, all pairs of these products.
         policy: how many pairs a product.
 
     Returns:
         Columns a, b; distinct, sorted.
     """
-    sides = (pairs.select(own=own, other=other, weight="weight") for own, other in (("a", "b"), ("b", "a")))
-    ours = pl.col("own").is_between(first, beyond, closed="left")
-    summed = pl.concat([side.filter(ours) for side in sides]).group_by("own", "other").agg(pl.col("weight").sum())
-    best = summed.sort("own", "weight", "other", descending=[False, True, False])
-    best = best.group_by("own", maintain_order=True).head(policy.rare_words.candidates)
-    return union([best.select(a="own", b="other")])
+    pairs = (part["own"].to_numpy().astype(np.uint64) << _HALF | part["other"].to_numpy() for part in parts)
+    summed = _summed(pairs, (part["weight"].to_numpy() for part in parts))
+    own, other, weight = (summed[name].to_numpy() for name in ("own", "other", "weight"))
+    _, size = runs(own)
+    many = np.repeat(size > policy.rare_words.candidates, size)
+    asked = np.flatnonzero(many)
+    asked = asked[np.lexsort((-weight[asked].astype(np.int64), own[asked]))]
+    kept = np.append(np.flatnonzero(~many), asked[_rank(own[asked]) < policy.rare_words.candidates])
+    return union([pl.DataFrame({"a": own[kept], "b": other[kept]})])
+
+
+def _summed(pairs: Iterable[Any], weights: Iterable[Any]) -> pl.DataFrame:
+    """Pairs, packed as words own << 32 | other, each once with all its weight, sorted."""
+    packed = np.concatenate([np.empty(0, np.uint64), *pairs])
+    order = np.argsort(packed)
+    packed, each = packed[order], np.concatenate([np.empty(0, np.uint32), *weights])[order]
+    first, _ = runs(packed)
+    total = np.add.reduceat(each, first) if len(first) else each
+    found = packed[first]
+    columns = {"own": (found >> _HALF).astype(np.uint32), "other": found.astype(np.uint32), "weight": total}
+    return pl.DataFrame(columns, schema=SHARED)
+
+
+def _rank(own: Any) -> Any:
+    """The place of each member in its run."""
+    first, size = runs(own)
+    return np.arange(len(own)) - np.repeat(first, size)

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 U32 = np.ndarray[Any, np.dtype[np.uint32]]
+I32 = np.ndarray[Any, np.dtype[np.int32]]
 U64 = np.ndarray[Any, np.dtype[np.uint64]]
 F32 = np.ndarray[Any, np.dtype[np.float32]]
-_I64 = np.ndarray[Any, np.dtype[np.int64]]
+F64 = np.ndarray[Any, np.dtype[np.float64]]
+I64 = np.ndarray[Any, np.dtype[np.int64]]
 _U8 = np.ndarray[Any, np.dtype[np.uint8]]
 _Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -53,10 +55,10 @@ class ShingleSets:
     """
 
     shingles: U32
-    offsets: _I64
+    offsets: I64
 
     @property
-    def sizes(self) -> _I64:
+    def sizes(self) -> I64:
         return np.diff(self.offsets)
 
 
@@ -66,7 +68,7 @@ def byte_shingles(texts: pl.Series, within_words: bool = False) -> ShingleSets:
     With `within_words` none has a blank inside, so the order of the words does not count.
     """
 
-    def cut(data: _U8, offsets: _I64) -> tuple[U64, _I64]:
+    def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
         if data.size < _SHINGLE_BYTES:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
         inside = np.ones(data.size, bool)
@@ -90,7 +92,7 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
     word of its own, so that Chinese, Japanese, Korean and Thai need no spaces.
     """
 
-    def cut(data: _U8, offsets: _I64) -> tuple[U64, _I64]:
+    def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
         _, hashes, text = _words(data, offsets)
         runs = hashes.copy()
         whole = np.ones(text.size, bool)
@@ -109,7 +111,7 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
 def word_sets(texts: pl.Series) -> ShingleSets:
     """Sets of hashed words; of scripts without spaces, of every two neighbouring characters. None of a null."""
 
-    def cut(data: _U8, offsets: _I64) -> tuple[U64, _I64]:
+    def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
         starts, words, text = _words(data, offsets)
         wide = data[starts] >= _THREE_BYTES
         if not wide.any():
@@ -149,8 +151,8 @@ def ones(sets: ShingleSets) -> csr_array:
     return held(sets, np.ones(sets.shingles.size, np.float32))
 
 
-def held(sets: ShingleSets, values: F32) -> csr_array:
-    """Sets as a sparse matrix with a value for each shingle: float32 [texts, 2³¹ − 1].
+def held(sets: ShingleSets, values: Any) -> csr_array:
+    """Sets as a sparse matrix with a value for each shingle: [texts, 2³¹ − 1].
 
     Only rows are ever taken from it, to be multiplied with one another. So columns are counted from −2³¹: all shingles
     find room in 32 bits, in their order, and half as much is copied as with 64.
@@ -162,6 +164,29 @@ def held(sets: ShingleSets, values: F32) -> csr_array:
     return csr_array((values, columns, sets.offsets.astype(places)), shape=(len(sets.sizes), _FIRST_COLUMN - 1))
 
 
+def in_columns(sets: ShingleSets, mark: int, first: int | None = None, width: int = 0) -> csr_array:
+    """Sets as a sparse matrix of one small number (int8), to tell by sums of such in which of several a shingle is.
+
+    Args:
+        sets: of n texts.
+        mark: the number.
+        first: column of shingle 0, where others have columns before it; None: as in :func:`held`.
+        width: number of columns then.
+    """
+    from scipy.sparse import csr_array  # as above
+
+    marks = np.full(sets.shingles.size, mark, np.int8)
+    if first is None:
+        return held(sets, marks)
+    return csr_array((marks, sets.shingles.astype(np.int64) + first, sets.offsets), shape=(len(sets.sizes), width))
+
+
+def shingles_in(columns: Any) -> U32:
+    """The shingles that columns of :func:`held` stand for."""
+    found: U32 = columns.view(np.uint32) ^ np.uint32(_FIRST_COLUMN)
+    return found
+
+
 def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
     """Products of rows, Σ left[a] · right[b] for every pair: float32, length m. Linear merges of sorted rows."""
     found = [
@@ -171,7 +196,7 @@ def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
     return np.concatenate([np.empty(0, np.float32), *found]).astype(np.float32)
 
 
-def _in_blocks(texts: pl.Series, cut: Callable[[_U8, _I64], tuple[U64, _I64]]) -> ShingleSets:
+def _in_blocks(texts: pl.Series, cut: Callable[[_U8, I64], tuple[U64, I64]]) -> ShingleSets:
     """Cut a column, some texts at a time.
 
     Args:
@@ -190,14 +215,14 @@ def _in_blocks(texts: pl.Series, cut: Callable[[_U8, _I64], tuple[U64, _I64]]) -
     return ShingleSets(np.concatenate(shingles), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]))
 
 
-def _firsts(values: U64 | _I64) -> _Bools:
+def _firsts(values: U64 | I64) -> _Bools:
     """Which of a row of values differ from the one before."""
     first = np.ones(values.size, bool)
     first[1:] = values[1:] != values[:-1]
     return first
 
 
-def _buffers(texts: pl.Series) -> tuple[_U8, _I64]:
+def _buffers(texts: pl.Series) -> tuple[_U8, I64]:
     """The UTF-8 bytes of a column without nulls, and where each text begins in them."""
     column = texts.to_arrow().cast(pa.large_string())
     column = pa.concat_arrays([column])
@@ -207,7 +232,7 @@ def _buffers(texts: pl.Series) -> tuple[_U8, _I64]:
     return raw[bounds[0] : bounds[-1]], bounds - bounds[0]
 
 
-def _words(data: _U8, offsets: _I64) -> tuple[_I64, U64, _I64]:
+def _words(data: _U8, offsets: I64) -> tuple[I64, U64, I64]:
     """Where each word begins, its hash, and the text it is of."""
     lower = data | np.uint8(0x20)
     letter = ((lower >= ord("a")) & (lower <= ord("z"))) | ((data >= ord("0")) & (data <= ord("9"))) | (data >= 0x80)

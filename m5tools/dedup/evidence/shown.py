@@ -86,15 +86,13 @@ def nothing_shown(kind: str) -> Joined:
     return Joined(pl.DataFrame(schema=image.PICTURED if kind == "pictures" else share))
 
 
-def in_common(pairs: Path, ours: pl.Expr) -> pl.DataFrame:
+def in_common(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """What pairs of products show in common: columns a, b, those of `picture_pairs`, `clip` and `sound`.
 
     Args:
-        pairs: folder of the pairs found, a file a kind.
-        ours: which of them are wanted.
+        found: pairs of each kind of `FILES`.
     """
-    shown = pl.read_parquet(pairs / "pictures.parquet").filter(ours)
-    for kind in _SHARE:
-        other = pl.read_parquet(pairs / f"{kind}.parquet").filter(ours)
+    shown, *others = found
+    for other in others:
         shown = shown.join(other, on=["a", "b"], how="full", coalesce=True)
     return shown.sort("a", "b")

@@ -32,6 +32,22 @@ FACTS = {
     "measured": pl.Boolean,
 }
 
+NO_FACTS = {
+    "shared": (pl.UInt32, 0),
+    "agreeing": (pl.UInt32, 0),
+    "values_agreeing": (pl.UInt32, None),
+    "values_fewest": (pl.UInt32, None),
+    "options_agreeing": (pl.UInt32, 0),
+    "options_differ": (pl.UInt32, 0),
+    "measures_differ": (pl.UInt32, 0),
+    "varying": (pl.UInt32, 0),
+    "varying_agreeing": (pl.UInt32, 0),
+    "options_most": (pl.UInt32, None),
+    "one_lists_options": (pl.Boolean, False),
+    "difference": (pl.String, ""),
+}
+"""What :func:`compare` says of two products of which none lists a fact: columns, their types and values."""
+
 _FEW_WORDS = 3
 """Of a value; a longer one is a list or a sentence, in which a word more may be another thing."""
 _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
@@ -146,15 +162,14 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         pairs.select("a", "b")
         .join(facts, left_on="a", right_on="row")
         .join(facts, left_on=["b", "name"], right_on=["row", "name"], suffix="_b")
-        .with_columns(
-            differs=(pl.col("values").list.set_difference("values_b").list.len() > 0)
-            & (pl.col("values_b").list.set_difference("values").list.len() > 0),
-            option=pl.col("option") | pl.col("option_b"),
-        )
-        .with_columns(more=pl.col("differs") & _says_more())
-        .with_columns(differs=pl.col("differs") & ~pl.col("more"))
+        .with_columns(option=pl.col("option") | pl.col("option_b"))
     )
-    differs, option = pl.col("differs"), pl.col("option")
+    unequal = both["values"].list.first() != both["values_b"].list.first()
+    several = (both["values"].list.len() > 1) | (both["values_b"].list.len() > 1)
+    both = both.with_columns(differs=_told_of(both, several, _each_has_its_own(), unequal))
+    nothing = pl.Series("more", [False]).new_from_index(0, both.height)
+    both = both.with_columns(more=_told_of(both, both["differs"], _says_more(), nothing))
+    both = both.with_columns(differs=pl.col("differs") & ~pl.col("more"))
     told = pl.concat_str(
         "name",
         pl.lit(": "),
@@ -162,6 +177,9 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         pl.lit(" / "),
         pl.col("values_b").list.join(", "),
     )
+    silent = pl.Series("told", [None], dtype=pl.String).new_from_index(0, both.height)
+    both = both.with_columns(told=_told_of(both, both["differs"], told, silent))
+    differs, option = pl.col("differs"), pl.col("option")
     summed = both.group_by("a", "b").agg(
         shared=(~option & ~pl.col("more")).sum(),
         agreeing=(~option & ~differs & ~pl.col("more")).sum(),
@@ -170,7 +188,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         varying=pl.col("varying").max(),
         varying_agreeing=(pl.col("varies") & ~differs).sum(),
         measures_differ=(~option & differs & pl.col("measured") & pl.col("measured_b")).sum(),
-        difference=told.filter(differs).sort().str.join("; "),
+        difference=pl.col("told").drop_nulls().sort().str.join("; "),
     )
     options = facts.filter("option").group_by("row").agg(options=pl.len())
     values = facts.filter(~pl.col("option")).explode("values").group_by("row").agg(said=pl.col("values").unique())
@@ -203,6 +221,18 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         )
         .drop("said", "said_b", "options", "options_b")
     )
+
+
+def _told_of(rows: pl.DataFrame, some: pl.Series, told: pl.Expr, otherwise: pl.Series) -> pl.Series:
+    """What is told of some rows, and what is known of the others, which are not looked at."""
+    places = some.arg_true()
+    return otherwise.scatter(places, rows[places].select(told).to_series()) if len(places) else otherwise
+
+
+def _each_has_its_own() -> pl.Expr:
+    """Whether each side holds a value that the other lacks."""
+    mine, theirs = pl.col("values"), pl.col("values_b")
+    return (mine.list.set_difference(theirs).list.len() > 0) & (theirs.list.set_difference(mine).list.len() > 0)
 
 
 def _says_more() -> pl.Expr:

@@ -55,7 +55,7 @@ def equal_text_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Se
     """Products with equal titles, and those whose offerer and whole content are equal.
 
     Args:
-        products: columns row, offerer, title, description, table_key, media_key, stem.
+        products: columns row, offerer, title, description, table_key, media_key.
         policy: window and cap of the join by title. Equal content is an equivalence, so it is chained without a cap
             and the chain loses nothing.
         asked: rows of which each pair holds one; None: all.

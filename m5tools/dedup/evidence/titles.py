@@ -106,7 +106,7 @@ def stem(title: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
     for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), _NO_WORD):
         title = title.str.replace_all(pattern, " ")
-    rest = title.str.replace_all(r"\s+", " ").str.strip_chars()
+    rest = title.str.strip_chars()
     return pl.when(rest != "").then(rest)
 
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import F32, U32, ShingleSets, held
+from m5tools.dedup.evidence.shingles import F32, F64, I32, I64, U32, ShingleSets
+from m5tools.joins.bands import runs
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-F64 = np.ndarray[Any, np.dtype[np.float64]]
-_Places = np.ndarray[Any, np.dtype[np.int64]]
+_Places = I32
 _ODD = np.uint32(0x9E3779B1)
 _SLOTS_A_TOKEN = 4
 COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
@@ -28,8 +25,9 @@ COUNTS = {"token": pl.UInt32, "titles": pl.UInt32}
 
 def counted(sets: ShingleSets) -> pl.DataFrame:
     """In how many texts each token stands: columns token, titles (uint32), sorted by token."""
-    tokens = pl.DataFrame({"token": sets.shingles}, schema={"token": pl.UInt32})
-    return tokens.group_by("token").agg(titles=pl.len().cast(pl.UInt32)).sort("token")
+    tokens = np.sort(sets.shingles)
+    first, size = runs(tokens)
+    return pl.DataFrame({"token": tokens[first], "titles": size}, schema_overrides=COUNTS)
 
 
 def merged(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -70,21 +68,45 @@ class Vocabulary:
         """Per token; nearly 0 for one that every title holds."""
         return np.log((1 + self.titles) / (1 + self.frequency.astype(np.float64))).astype(np.float32)
 
-    def places(self, sets: ShingleSets) -> tuple[_Places, _Places]:
+    def places(self, sets: ShingleSets) -> tuple[_Places, I64]:
         """Place of every token in the vocabulary and the text it stands in; tokens of no title are left out."""
         places = self._places(sets.shingles)
         known = places < len(self.frequency)
         return places[known], np.repeat(np.arange(len(sets.sizes)), sets.sizes)[known]
 
-    def weights_of(self, sets: ShingleSets) -> F32:
-        """The weight of every token of texts; −1 for a token of no title."""
-        return np.append(self.weights, np.float32(-1))[self._places(sets.shingles)]
+    def told_by(self, tokens: U32) -> F64:
+        """The weights of tokens; 0 for a token of no title."""
+        return self._told[self._places(tokens)]
+
+    def squares(self, tokens: U32) -> F64:
+        """What tokens add to a product of vectors. Each counts one more than its weight, so that titles of frequent
+        words alone are not empty; a token of no title counts for nothing."""
+        return self._squares[self._places(tokens)]
+
+    @cached_property
+    def _told(self) -> F64:
+        return np.append(self.weights, 0).astype(np.float64)
+
+    @cached_property
+    def _squares(self) -> F64:
+        return np.append((self.weights.astype(np.float64) + 1) ** 2, 0)
+
+    @property
+    def tokens(self) -> U32:
+        """Ascending."""
+        return self.counts["token"].to_numpy()
+
+    def found(self, tokens: U32) -> _Places:
+        """Where tokens stand, each of which is there."""
+        places = self._places(tokens)
+        assert not places.size or places.max() < self.tokens.size, "a word that was never counted"
+        return places
 
     def _places(self, wanted: U32) -> _Places:
         """Where tokens stand; behind the last for a token of no title."""
-        tokens = self.counts["token"].to_numpy()
+        tokens = self.tokens
         if not tokens.size:
-            return np.zeros(wanted.size, np.int64)
+            return np.zeros(wanted.size, np.int32)
         shift, table = self._table
         places: _Places = table[wanted * _ODD >> shift]
         others = np.flatnonzero(tokens[places] != wanted)
@@ -96,35 +118,9 @@ class Vocabulary:
     @cached_property
     def _table(self) -> tuple[np.uint32, _Places]:
         """A hash table with one place a slot, and the shift of its hash: most tokens are found without a search."""
-        tokens = self.counts["token"].to_numpy()
+        tokens = self.tokens
         bits = (_SLOTS_A_TOKEN * tokens.size).bit_length()
         shift = np.uint32(32 - bits)
-        table = np.zeros(1 << bits, np.int64)
-        table[tokens * _ODD >> shift] = np.arange(tokens.size)
+        table = np.zeros(1 << bits, np.int32)
+        table[tokens * _ODD >> shift] = np.arange(tokens.size, dtype=np.int32)
         return shift, table
-
-
-def cosines(sets: ShingleSets, weights: F32) -> csr_array:
-    """Weights of texts, scaled to length 1, see :func:`held`. Every token counts one more than its weight, so that
-    titles of frequent words alone are not empty; a token of no title counts for nothing.
-
-    Args:
-        weights: see :meth:`Vocabulary.weights_of`.
-    """
-    values = np.maximum(weights + 1, 0)
-    return _scaled(sets, values, np.sqrt(_totals(sets, values * values)))
-
-
-def shares(sets: ShingleSets, weights: F32) -> csr_array:
-    """What share of a text's weight each token holds: rows sum to 1, see :func:`held`."""
-    values = np.maximum(weights, 0)
-    return _scaled(sets, values, _totals(sets, values))
-
-
-def _totals(sets: ShingleSets, values: F32) -> F64:
-    texts = np.repeat(np.arange(len(sets.sizes)), sets.sizes)
-    return np.asarray(np.bincount(texts, values, len(sets.sizes)), np.float64)
-
-
-def _scaled(sets: ShingleSets, values: F32, lengths: F64) -> csr_array:
-    return held(sets, values * np.repeat((1 / np.maximum(lengths, 1e-9)).astype(np.float32), sets.sizes))

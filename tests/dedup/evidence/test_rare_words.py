@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from m5tools.dedup.evidence.rare_words import SLICES, most_shared, rare_keys, rare_word_pairs, slice_of
+from m5tools.dedup.evidence.rare_words import most_shared, rare_keys, rare_word_pairs, slice_of
 from m5tools.dedup.evidence.shingles import word_sets
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
 from tests.dedup.shop import POLICY
@@ -16,9 +16,10 @@ def _pairs(titles: list[str | None], once: bool = False, parts: int = 1) -> set[
     sets = word_sets(pl.Series(titles, dtype=pl.String))
     keyed = rare_keys(sets, Vocabulary(counted(sets), len(titles)), POLICY)
     keyed = keyed.with_columns(origin=pl.lit(0, pl.UInt16), once=pl.lit(once))
-    slices = [rare_word_pairs(keyed.filter(slice_of(pl.col("key")) == i), POLICY) for i in range(SLICES)]
+    slices = [rare_word_pairs(keyed.filter(slice_of(pl.col("key"), 5) == i), POLICY) for i in range(5)]
     bounds = [len(titles) * i // parts for i in range(parts + 1)]
-    found = [most_shared(pl.concat(slices), a, b, POLICY) for a, b in pairwise(bounds)]
+    own = [[part.filter(pl.col("own").is_between(a, b, closed="left")) for part in slices] for a, b in pairwise(bounds)]
+    found = [most_shared(parts, POLICY) for parts in own]
     return set(pl.concat(found).rows())
 
 

@@ -3,50 +3,103 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from math import log, sqrt
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
-from m5tools.dedup.evidence.shingles import byte_shingles, overlap, word_sets
+from m5tools.dedup.evidence.common import FIRST, SECOND, shared, spread
+from m5tools.dedup.evidence.likeness import Vocabularies, lengths, wordings
+from m5tools.dedup.evidence.shingles import ShingleSets, byte_shingles, in_columns, shingles_in, word_sets
 from m5tools.dedup.evidence.titles import model_codes, plain, words_of
 from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_CODES, VALUES, WHOLE_WORDS, sets_of, tokens_of
-from m5tools.dedup.evidence.vocabulary import Vocabulary, cosines, counted, merged, shares
+from m5tools.dedup.evidence.vocabulary import Vocabulary, counted, merged
 from tests.dedup.shop import POLICY
 
 TITLES = ["sony turntable pslx350h", "sony turntable black", "bose speaker", "sony speaker black", None]
 
 
-def _vocabulary() -> Vocabulary:
-    parts = [counted(word_sets(pl.Series(TITLES[i:j], dtype=pl.String))) for i, j in ((0, 2), (2, 5))]
+def _laid(titles: list[str | None], said: list[str | None]) -> tuple[csr_array, csr_array]:
+    """Words of what is said and of titles as one, and letters of titles, by their places."""
+    words = [word_sets(pl.Series(texts, dtype=pl.String)) for texts in (said, titles)]
+    letters = in_columns(byte_shingles(pl.Series(titles, dtype=pl.String), within_words=True), FIRST)
+    both = in_columns(words[0], FIRST) + in_columns(words[1], SECOND)
+    both.indices = VOCABULARIES.words_at(shingles_in(both.indices))
+    letters.indices = VOCABULARIES.letters_at(shingles_in(letters.indices))
+    return both, letters
+
+
+def _counted(texts: list[str | None], cut: Callable[[pl.Series], ShingleSets] = word_sets) -> Vocabulary:
+    parts = [counted(cut(pl.Series(texts[i:j], dtype=pl.String))) for i, j in ((0, 2), (2, 5))]
     return Vocabulary(merged(parts), 4)
 
 
-def test_cosine_equals_plain_python() -> None:
-    sets = word_sets(pl.Series(TITLES, dtype=pl.String))
-    weighted = cosines(sets, _vocabulary().weights_of(sets))
-    found = overlap(weighted, weighted, np.array([0, 0, 2, 4]), np.array([1, 3, 3, 0]))
-    held = [set((t or "").split()) for t in TITLES]
-    df = Counter(w for words in held for w in words)
-    weight = {w: log(5 / (1 + n)) + 1 for w, n in df.items()}
+def _letters(texts: pl.Series) -> ShingleSets:
+    return byte_shingles(texts, within_words=True)
+
+
+SAID = [
+    f"{title or ''} {more}" for title, more in zip(TITLES, ("black speaker", "", "sony", "now", "sony"), strict=True)
+]
+VOCABULARIES = Vocabularies(_counted(TITLES), _counted(TITLES, _letters), _counted(SAID))
+A, B = np.array([0, 0, 2, 4]), np.array([1, 3, 3, 0])
+
+
+def _compared() -> dict[str, list[float]]:
+    words, letters = _laid(TITLES, SAID)
+    told = lengths(words, letters, VOCABULARIES)
+    both = (shared(spread(sets)[A], sets[B]) for sets in (words, letters))
+    return {name: score.tolist() for name, score in wordings(*both, told[A], told[B], VOCABULARIES).items()}
+
+
+def _weights(texts: list[str | None], least: float) -> dict[str, float]:
+    df = Counter(w for text in texts for w in set((text or "").split()))
+    return {w: log(5 / (1 + n)) + least for w, n in df.items()}
+
+
+@pytest.mark.parametrize(("score", "texts"), [("word_score", TITLES), ("whole_score", SAID)])
+def test_cosine_equals_plain_python(score: str, texts: list[str | None]) -> None:
+    held, weight = [set((t or "").split()) for t in texts], _weights(texts, 1)
 
     def length(words: set[str]) -> float:
         return sqrt(sum(weight[w] ** 2 for w in words)) or 1
 
     expected = [
         sum(weight[w] ** 2 for w in held[a] & held[b]) / length(held[a]) / length(held[b])
-        for a, b in ((0, 1), (0, 3), (2, 3), (4, 0))
+        for a, b in zip(A, B, strict=True)
     ]
-    assert found.tolist() == pytest.approx(expected, abs=1e-5)
+    assert _compared()[score] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_title_is_contained_in_what_the_other_says() -> None:
+    titles, said = ([set((t or "").split()) for t in texts] for texts in (TITLES, SAID))
+    weight = _weights(TITLES, 0)
+
+    def share(title: set[str], other: set[str]) -> float:
+        return sum(weight[w] for w in title & other) / (sum(weight[w] for w in title) or 1)
+
+    expected = [(share(titles[a], said[b]) + share(titles[b], said[a])) / 2 for a, b in zip(A, B, strict=True)]
+    assert _compared()["contained"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_letters_of_equal_titles_are_alike() -> None:
+    words, letters = _laid(TITLES, SAID)
+    told, one = lengths(words, letters, VOCABULARIES), np.array([0, 1])
+    both = (shared(spread(sets)[one], sets[np.array([0, 2])]) for sets in (words, letters))
+    score = wordings(*both, told[one], told[[0, 2]], VOCABULARIES)["letter_score"]
+    assert score.tolist() == pytest.approx([1, 0], abs=1e-6)
 
 
 def test_words_outside_the_vocabulary_count_for_nothing() -> None:
-    sets = word_sets(pl.Series(["unheard words", "sony"]))
-    weights = _vocabulary().weights_of(sets)
-    assert sorted(weights.tolist()) == pytest.approx([-1, -1, log(5 / 4)])
-    assert cosines(sets, weights).sum(axis=1).tolist() == pytest.approx([0, 1])
-    assert shares(sets, weights).sum(axis=1).tolist() == pytest.approx([0, 1])
+    tokens = word_sets(pl.Series(["unheard words sony"])).shingles
+    words = VOCABULARIES.words
+    assert sorted(words.told_by(tokens).tolist()) == pytest.approx([0, 0, log(5 / 4)])
+    assert sorted(words.squares(tokens).tolist()) == pytest.approx([0, 0, (log(5 / 4) + 1) ** 2])
+    with pytest.raises(AssertionError):
+        words.found(tokens)
 
 
 def test_neighbouring_characters_are_words_where_no_spaces_are() -> None:

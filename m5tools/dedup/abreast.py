@@ -1,0 +1,127 @@
+"""The products of pairs, side by side: rows taken from the parts that hold them, a part of the dataset at a time.
+
+Pairs come in the order of their second row, so each part is opened once for many of them, and what is mapped of it is
+let go before the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from m5tools.dedup.evidence.common import Shared, shared, spread
+from m5tools.dedup.evidence.shingles import F64, U32, U64
+from m5tools.dedup.gathered import Gathered
+from m5tools.dedup.laid import Laid
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+LAID, SPELT, TOLD, WEIGHED = "laid", "spelt", "told", "weighed"
+"""Scratch tables: products as numbers, their words and letters, themselves as texts, and what words tell."""
+RECALLED: Final = "recalled-"
+"""Before the names of the first and the third where they hold old products as well."""
+_PAIRS_AT_ONCE: Final = 4_096
+
+
+@dataclass(frozen=True)
+class Met:
+    """What is known of both products of m pairs.
+
+    Attributes:
+        keys: uint64 [m, k] of either side, see :data:`m5tools.dedup.laid.KEYS`.
+        figures: float64 [m, j] of either side, see :data:`m5tools.dedup.laid.FIGURES`.
+        lengths: float64 [m, 4] of either side, see :func:`m5tools.dedup.evidence.likeness.lengths`.
+        shared: tokens, by the name of the sets.
+    """
+
+    keys: tuple[U64, U64]
+    figures: tuple[F64, F64]
+    lengths: tuple[F64, F64]
+    shared: dict[str, Shared]
+
+
+class Sides:
+    """The products that the pairs of one partition are of.
+
+    Args:
+        gathered: where they lie.
+        home: the partition, which holds the first product of each pair.
+        recalled: whether parts hold old products as well.
+    """
+
+    def __init__(self, gathered: Gathered, home: int, recalled: bool) -> None:
+        self._gathered = gathered
+        self._home = home
+        self._before = RECALLED if recalled else ""
+        self._first = np.array(gathered.offsets())
+        self._spread: dict[str, csr_array] = {}
+
+    def met(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[Met]:
+        """What is known of pairs, and which tokens they share; some pairs at a time, so that it stays in the cache, and
+        something of no pairs at all.
+
+        Args:
+            a: rows of the home partition.
+            b: rows, ascending.
+            sets: names of sets.
+        """
+        here = self._own.places(a - self._first[self._home])
+        for piece, number in [*self._pieces(b)] or [(slice(0), self._home)]:
+            part = self._laid(number)
+            there = part.places(b[piece] - self._first[number])
+            mine, others = here[piece], {name: part.sets(name) for name in sets}
+            for i in range(0, max(len(there), 1), _PAIRS_AT_ONCE):
+                some = slice(i, i + _PAIRS_AT_ONCE)
+                yield self._side_by_side(part, others, mine[some], there[some])
+
+    def _side_by_side(self, part: Laid, sets: dict[str, csr_array], here: Any, there: Any) -> Met:
+        keys, figures, lengths = (
+            (own.take(here, axis=0), other.take(there, axis=0))
+            for own, other in zip(self._tables(self._own), self._tables(part), strict=True)
+        )
+        tokens = {name: shared(self._spread_out(name)[here], others[there]) for name, others in sets.items()}
+        return Met(keys, figures, lengths, tokens)
+
+    def _spread_out(self, name: str) -> csr_array:
+        if name not in self._spread:
+            self._spread[name] = spread(self._own.sets(name))
+        return self._spread[name]
+
+    def at_home(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
+        """What products of the home partition say: some of :data:`m5tools.dedup.laid.SAID`."""
+        return self._taken(self._home, rows, columns)
+
+    def anywhere(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
+        """What products say whose rows ascend."""
+        found = [self._taken(self._home, rows[:0], columns)]
+        found += (self._taken(number, rows[piece], columns) for piece, number in self._pieces(rows))
+        return pl.concat(found)
+
+    def _pieces(self, rows: U32) -> Iterator[tuple[slice, int]]:
+        """Which of ascending rows lie in which partition."""
+        bounds = np.searchsorted(rows, self._first)
+        for number in np.flatnonzero(np.diff(bounds)):
+            yield slice(bounds[number], bounds[number + 1]), int(number)
+
+    def _taken(self, number: int, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
+        part = self._gathered.kept(self._before + TOLD, number)
+        places = np.searchsorted(part["row"].to_numpy(), rows - self._first[number])
+        return part.select(pl.col(columns).gather(places)).with_columns(pl.Series("row", rows))
+
+    @cached_property
+    def _own(self) -> Laid:
+        return self._laid(self._home)
+
+    def _laid(self, number: int) -> Laid:
+        tables = (self._gathered.mapped(name, number) for name in (self._before + LAID, WEIGHED))
+        return Laid(*tables)
+
+    @staticmethod
+    def _tables(part: Laid) -> tuple[Any, Any, Any]:
+        return part.keys, part.figures, part.lengths

@@ -1,0 +1,64 @@
+"""Products side by side, whatever partition they lie in, old ones among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED, Sides
+from m5tools.dedup.evidence.likeness import Vocabularies
+from m5tools.dedup.evidence.shingles import ShingleSets
+from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS
+from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
+from m5tools.dedup.gathered import Gathered
+from m5tools.dedup.laid import KEYS, SAID, joined, lay, weigh
+from tests.dedup.shop import POLICY
+
+HELD = [[{1, 2, 3}, {2, 3, 4}, {3, 4, 9}], [{2, 9}, {1, 2, 3, 4}], [{9}, {3}, {2, 3}]]
+"""By partition the words of each product."""
+TEXTS = ("product_id", "source", "offerer", "title", "stem", "brand", "gtin", "mpn", "model", "group", "category")
+
+
+def _sides(words: list[set[int]], first: int) -> pl.DataFrame:
+    fact = {"name": "colour", "values": ["red"], "option": True, "measured": False}
+    lists = {name: pl.Series([sorted(w) for w in words], dtype=pl.List(pl.UInt32)) for name in (*LISTS, OWN_CODES)}
+    texts = {name: [f"{name} {min(w)}" for w in words] for name in (*TEXTS, "content_hash", "currency")}
+    numbers = {
+        name: pl.Series([None] * len(words), dtype=pl.UInt64) for name in ("description", "table_key", "media_key")
+    }
+    rows = {"row": pl.Series(range(first, first + len(words)), dtype=pl.UInt32), "price": [1.5] * len(words)}
+    return pl.DataFrame(rows | lists | texts | numbers | {"facts": [[fact]] * len(words)})
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None:
+    gathered = Gathered(tmp_path, len(HELD))
+    every = [_sides(words, 0) for words in HELD]
+    vocabulary = [
+        Vocabulary(counted(ShingleSets(np.arange(10, dtype=np.uint32), np.array([0, 10]))), 1)
+        for _ in (TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS)
+    ]
+    for i, sides in enumerate(every):
+        gathered.write("sought", i, sides.select("row"))
+        before = RECALLED if recalled else ""
+        came = [sides.filter(pl.col("row") % 2 == odd) for odd in (1, 0)] if recalled else [sides]
+        laid, spelt = (joined(tables) for tables in zip(*(lay(part, POLICY) for part in came), strict=True))
+        gathered.keep(before + LAID, i, laid)
+        gathered.keep(SPELT, i, spelt)
+        gathered.keep(before + TOLD, i, sides.select(SAID))
+        gathered.keep(WEIGHED, i, weigh(spelt, Vocabularies(*vocabulary)))
+    held = [words for part in HELD for words in part]
+    a, b = np.array([4, 3, 3, 4, 3], np.uint32), np.array([4, 5, 6, 7, 7], np.uint32)
+    sides = Sides(gathered, 1, recalled)
+    met = list(sides.met(a, b, ("words", "letters", "stems", "descriptions", "marks")))
+    common = [len(held[i] & held[j]) for i, j in zip(a, b, strict=True)]
+    for name in ("words", "letters", "stems", "descriptions"):
+        assert np.concatenate([part.shared[name].each for part in met]).tolist() == common
+    assert [part.keys[0].shape for part in sides.met(a[:0], b[:0], ("words", "marks"))] == [(0, len(KEYS))]
+    brands = np.concatenate([np.equal(*(side[:, KEYS.index("brand")] for side in part.keys)) for part in met])
+    assert brands.tolist() == [min(held[i]) == min(held[j]) for i, j in zip(a, b, strict=True)]
+    assert sides.anywhere(b, ("title",))["title"].to_list() == [f"title {min(held[j])}" for j in b]
+    assert sides.at_home(a, ("title",))["title"].to_list() == [f"title {min(held[i])}" for i in a]
