@@ -20,7 +20,8 @@ from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.measure.stage import Measure, MeasureConfig
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.shards.config import ShardConfig
+from m5tools.shards.stage import Shard
 from m5tools.split import SplitConfig, SplitStage
 from m5tools.stage import Stage, StageConfig
 from m5tools.survey.stage import Survey, SurveyConfig

@@ -135,9 +135,14 @@ class Work:
         atomic.write_json(path, value)
         self.wrote(path)
 
-    def wrote(self, path: Path) -> None:
-        """Record a file of another kind (a tar, a report) that the unit has written whole."""
-        self.outputs.append(self.dataset.output(path))
+    def wrote(self, path: Path, xxh3: str = "") -> None:
+        """Record a file of another kind (a tar, a report) that the unit has written whole.
+
+        Args:
+            path: the file.
+            xxh3: its xxh3-128 in hex, where it was taken while the file was written.
+        """
+        self.outputs.append(self.dataset.output(path, xxh3))
 
     def keeps(self, output: Output) -> None:
         """Record a file that was written before and that what is written now refers to."""
@@ -234,7 +239,7 @@ class Stage(ABC):
         return None
 
     def owned(self, dataset: Dataset) -> list[Path]:
-        """The folders whose files a finished run of this stage fully decides."""
+        """The files, and folders with all that is in them, that a finished run of this stage fully decides."""
         return [dataset.folder(table, **self.choices) for table in self.writes]
 
     def settled(self, counts: Mapping[str, int]) -> bool:

@@ -91,7 +91,7 @@ def check(folder: str | Path) -> Report:
     report.faults += [Fault(name, "the manifest does not know this file") for name in sorted(present - known)]
     if CARD not in present:
         report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards"))
-    derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.config)
+    derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.made_with, manifest.config)
     if derived.content != manifest.content:
         report.faults.append(Fault(MANIFEST, "the content hash does not fit the shards it lists"))
     return report

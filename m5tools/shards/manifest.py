@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from m5tools import atomic
 from m5tools.errors import NotBuiltYet, UsageError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "dataset.json"
 CARD = "README.md"
 INDEX = "index"
+OVERLAYS = "overlays"
 
 
 def tar_name(split: str, number: int) -> str:
@@ -54,6 +55,7 @@ class ShardManifest(BaseModel):
         content: 32 hex digits that change with any sample, member, mask or tag in the folder.
         categories: leaf categories over all splits, sorted; a class number is a position in it.
         splits: the shards of each split, in order.
+        made_with: 16 hex digits over settings and libraries; where they are equal, equal files became equal members.
         config: what the shards were built with.
     """
 
@@ -63,16 +65,23 @@ class ShardManifest(BaseModel):
     content: str
     categories: tuple[str, ...]
     splits: dict[str, tuple[ShardFile, ...]]
+    made_with: str
     config: dict[str, Any]
 
     @classmethod
     def of(
-        cls, categories: tuple[str, ...], splits: dict[str, tuple[ShardFile, ...]], config: dict[str, Any]
+        cls,
+        categories: tuple[str, ...],
+        splits: dict[str, tuple[ShardFile, ...]],
+        made_with: str,
+        config: dict[str, Any],
     ) -> ShardManifest:
         """The manifest of shards that stand; its content hash is derived from their indexes."""
         body = [FORMAT, categories, [[name, [f.index_sha256 for f in files]] for name, files in sorted(splits.items())]]
         content = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]
-        return cls(format=FORMAT, content=content, categories=categories, splits=splits, config=config)
+        return cls(
+            format=FORMAT, content=content, categories=categories, splits=splits, made_with=made_with, config=config
+        )
 
     @classmethod
     def read(cls, folder: Path) -> ShardManifest:

@@ -14,8 +14,9 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
 from m5tools.shards.check import check
+from m5tools.shards.config import ShardConfig
 from m5tools.shards.manifest import is_shard_folder
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.shards.stage import Shard
 
 from .shop import Shop
 
@@ -204,7 +205,7 @@ def test_masks_that_do_not_fit_the_members(folder: Path) -> None:
 
 def test_an_empty_folder_of_shards_is_one_without_faults(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset({"products": [], "attributes": [], "texts": [], "media": [], "fetched": [], "assets": [],
-        "signals_image": [], "signals_video": [], "signals_audio": [], "tags": [], "cut_products": []})  # fmt: skip
+        "signals_image": [], "signals_video": [], "signals_audio": [], "tags": [], "roles": [], "cut_products": []})  # fmt: skip
     run_stage(dataset, Shard(ShardConfig()))
     empty = dataset.root / "shards" / "default"
     assert is_shard_folder(empty)

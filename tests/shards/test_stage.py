@@ -15,7 +15,8 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.shards.config import ShardConfig
+from m5tools.shards.stage import Shard
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 from .shop import KINDS, Shop, product_id
