@@ -1,12 +1,13 @@
-"""The settings of the stage `shard`."""
+"""The settings of the stages `shard` and `overlay`."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from m5tools.stage import StageConfig
+from m5tools.vocabulary import MEDIA, Modality
 
 FRAMES_A_SECOND: Final = 1.0
 SAMPLE_RATE: Final = 16_000
@@ -47,3 +48,22 @@ class ShardConfig(Encoding):
     seed: int = Field(0, ge=0, lt=2**64, description="seed of the order of samples")
     samples_per_shard: int = Field(1000, ge=1, description="samples in one tar")
     max_images: int = Field(6, ge=1, description="pictures of a product, by position")
+
+
+class OverlayConfig(StageConfig):
+    """What is laid over which shard folder."""
+
+    name: str = Field(description="name of the overlay")
+    shards: str = Field("default", description="the shard folder it lies over")
+    cut: str | None = Field(None, description="a later cut: media that it allows and the shards lack")
+    modalities: tuple[Modality, ...] = Field(MEDIA, description="which media to take, where a cut is given")
+    policy: str | None = Field(None, description="a policy: its tags take the place of those in the index")
+    table: str | None = Field(None, description="a Parquet file keyed by product_id: its other columns are added")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> OverlayConfig:
+        if sum(source is not None for source in (self.cut, self.policy, self.table)) != 1:
+            raise ValueError("give one of cut, policy and table")
+        if not self.modalities or set(self.modalities) - set(MEDIA):
+            raise ValueError(f"modalities must be some of {', '.join(MEDIA)}")
+        return self

@@ -18,7 +18,7 @@ _GROUPS: Final = pl.col("modality").replace_strict(
 """Of merged records, as of others: pictures, then a sound, then a clip."""
 
 
-class Choice(Protocol):
+class FilesOf(Protocol):
     """The part of the stage's config that decides which files are taken."""
 
     @property
@@ -28,7 +28,7 @@ class Choice(Protocol):
 
 
 def files(
-    dataset: Dataset, partition: int, samples: pl.LazyFrame, choice: Choice, made: pl.LazyFrame | None
+    dataset: Dataset, partition: int, samples: pl.LazyFrame, choice: FilesOf, made: pl.LazyFrame | None
 ) -> pl.LazyFrame:
     """Per product its files, in the order in which they are tried.
 

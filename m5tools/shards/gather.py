@@ -18,8 +18,8 @@ import xxhash
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.shards import record
-from m5tools.shards.files import files, merged_records
-from m5tools.vocabulary import Split
+from m5tools.shards.files import FilesOf, files, merged_records
+from m5tools.vocabulary import Modality, Split, bit_mask
 
 _GATHERED: Final = ("attributes", "texts", "merged_media")
 _ROLES: Final = ("coarse", "fine", "classification")
@@ -35,6 +35,13 @@ class Selection(Protocol):
     def policy(self) -> str: ...
     @property
     def max_images(self) -> int: ...
+
+
+class Additions(FilesOf, Protocol):
+    """The part of an overlay's settings that decides what is gathered."""
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]: ...
 
 
 def order(products: pl.DataFrame, seed: int, samples_per_shard: int) -> pl.DataFrame:
@@ -102,6 +109,42 @@ def rows(
         .join(roles, on="product_id", how="left")
         .join(files(dataset, partition, samples, selection, made), on="product_id", how="left")
         .with_columns(pl.col("tags", "files").fill_null([]))
+        .sort("number", "place")
+        .collect()
+    )
+
+
+def additions(
+    dataset: Dataset, partition: int, choice: Additions, base: pl.DataFrame, made: pl.LazyFrame
+) -> pl.DataFrame:
+    """The rows of one partition of shards that stand, with the media that a later cut allows and they lack.
+
+    Args:
+        dataset: where the tables are.
+        partition: which of its partitions.
+        choice: the cut, and how many pictures.
+        base: the columns of the plan, and `present`, `state`, `reason` and `tags` of the shards' index; a product
+            that the cut has in another split gets nothing: nothing of a test product may come into training.
+        made: of :func:`m5tools.shards.reuse.pool`.
+
+    Returns:
+        The same columns and `files`; `present` tells of the additions alone, `state` and `reason` are the cut's.
+    """
+    cut = dataset.scan("cut_products", partition=partition, cut=choice.cut)
+    allowed = cut.select("product_id", "split", allowed="present", now="state", why="reason")
+    here = (
+        base.lazy()
+        .join(allowed, on=["product_id", "split"], how="left", maintain_order="left")
+        .with_columns(
+            present=pl.col("allowed").fill_null(0) & ~pl.col("present") & pl.lit(bit_mask(choice.modalities), pl.UInt8),
+            state=pl.col("now").fill_null(pl.col("state")),
+            reason=pl.col("why").fill_null(pl.col("reason")),
+        )
+        .drop("allowed", "now", "why")
+    )
+    return (
+        here.join(files(dataset, partition, here, choice, made), on="product_id", how="left")
+        .with_columns(pl.col("files").fill_null([]))
         .sort("number", "place")
         .collect()
     )

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,7 @@ from m5tools.media import source
 from m5tools.media.guard import DecodeError
 from m5tools.shards.config import Encoding
 from m5tools.shards.encode import File
-from m5tools.shards.manifest import ShardManifest
+from m5tools.shards.manifest import OVERLAYS, OverlayManifest, ShardFile, ShardManifest, overlay_names
 from m5tools.shards.writer import Member
 
 ENCODERS: Final = 1
@@ -77,13 +78,7 @@ def pool(dataset: Dataset, encoding: Encoding, scratch: Path) -> pl.DataFrame:
     wanted = made_with(encoding)
     parts: list[pl.DataFrame] = []
     for folder in sorted((dataset.root / "shards").glob("*")):
-        try:
-            manifest = ShardManifest.read(folder)
-        except M5Error:
-            continue
-        if manifest.made_with != wanted:
-            continue
-        for tar, index in _shards(folder, manifest):
+        for tar, index in (*_shards(folder, wanted), *_over(folder, wanted)):
             parts.append(_members(index).with_columns(tar=pl.lit(_held(tar, scratch)), part=pl.lit(len(parts))))
     if not parts:
         return pl.DataFrame(schema={"modality": pl.String, "asset_id": pl.String, "made": pl.List(_MADE)})
@@ -118,9 +113,25 @@ def copies(file: File, made: list[dict[str, Any]], number: int) -> list[Member] 
     return members
 
 
-def _shards(folder: Path, manifest: ShardManifest) -> Iterator[tuple[Path, Path]]:
-    """The tars and indexes of a folder that are there."""
-    for files in manifest.splits.values():
+def _shards(folder: Path, wanted: str) -> Iterator[tuple[Path, Path]]:
+    """The tars and indexes of a folder, if its members were made as is wanted."""
+    with suppress(M5Error):
+        manifest = ShardManifest.read(folder)
+        if manifest.made_with == wanted:
+            yield from _there(folder, manifest.splits)
+
+
+def _over(folder: Path, wanted: str) -> Iterator[tuple[Path, Path]]:
+    """Likewise of the overlays of a folder that bring media."""
+    for name in overlay_names(folder):
+        with suppress(M5Error):
+            manifest = OverlayManifest.read(folder / OVERLAYS / name)
+            if manifest.modalities and manifest.made_with == wanted:
+                yield from _there(folder / OVERLAYS / name, manifest.splits)
+
+
+def _there(folder: Path, splits: dict[str, tuple[ShardFile, ...]]) -> Iterator[tuple[Path, Path]]:
+    for files in splits.values():
         for file in files:
             tar, index = folder / file.tar, folder / file.index
             if tar.is_file() and index.is_file():
@@ -144,7 +155,7 @@ def _members(index: Path) -> pl.DataFrame:
 def _held(tar: Path, scratch: Path) -> str:
     """A second name for a tar; the tar itself where the file system has no second names."""
     scratch.mkdir(parents=True, exist_ok=True)
-    second = scratch / f"{tar.parent.name}-{tar.name}"
+    second = scratch / f"{len(list(scratch.iterdir()))}.tar"
     try:
         second.unlink(missing_ok=True)
         os.link(tar, second)
