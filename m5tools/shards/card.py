@@ -23,7 +23,7 @@ from m5tools.shards.config import Encoding
 from m5tools.shards.index import present_counts
 from m5tools.shards.manifest import CARD, ShardManifest
 from m5tools.shards.writer import JSON_MEMBER
-from m5tools.vocabulary import MODALITIES, Modality
+from m5tools.vocabulary import MODALITIES, Modality, Split
 
 _PICTURES = ("jpg", "png", "gif", "bmp", "tif", "webp", "ico", "jp2", "j2k", "avif")
 _SOUND = "16 kHz, mono, ≤ {0.max_audio_seconds:g} s"
@@ -88,22 +88,28 @@ class Facts:
 
 def write(folder: Path, manifest: ShardManifest, facts: Facts) -> Path:
     """Write the card; returns its path."""
+    path = folder / CARD
+    atomic.write_bytes(path, text(manifest, facts).encode())
+    return path
+
+
+def text(manifest: ShardManifest, facts: Facts) -> str:
+    """The card of shards."""
+    splits = {split.value: manifest.splits[split.value] for split in Split if split.value in manifest.splits}
     header: dict[str, Any] = {"pretty_name": "Products in five modalities"}
-    if manifest.splits:
-        files = [{"split": split, "path": f"{split}-*.tar"} for split in manifest.splits]
+    if splits:
+        files = [{"split": split, "path": f"{split}-*.tar"} for split in splits]
         header["configs"] = [{"config_name": "default", "data_files": files}]
         header["dataset_info"] = {"features": features(facts.members)}
     encoding = Encoding.model_validate({name: manifest.config[name] for name in Encoding.model_fields})
-    text = _TEXT.format(
+    body = _TEXT.format(
         modalities=" | ".join(m.value for m in MODALITIES),
         rule="---:|" * (len(MODALITIES) - 1) + "---:",
-        rows="\n".join(_row(split, len(files), facts) for split, files in manifest.splits.items()),
+        rows="\n".join(_row(split, len(files), facts) for split, files in splits.items()),
         members="\n".join(_members(encoding)),
-        split=next(iter(manifest.splits), "train"),
+        split=next(iter(splits), "train"),
     )
-    path = folder / CARD
-    atomic.write_bytes(path, f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{text}".encode())
-    return path
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{body}"
 
 
 def features(members: set[str]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from m5tools.dataset import Dataset, part_name
 from m5tools.engine.local import run_stage
 from m5tools.errors import M5Error, StaleError, UsageError
+from m5tools.shards.check import check
 from m5tools.shards.config import OverlayConfig, ShardConfig
 from m5tools.shards.manifest import ShardManifest, overlay_names
 from m5tools.shards.overlay import Overlay
@@ -196,6 +197,49 @@ def test_new_shards_make_an_overlay_stale_and_leave_it(dataset: Dataset) -> None
     shutil.rmtree(folder_of(dataset))
     with pytest.raises(StaleError):
         run_stage(dataset, Overlay(SOUNDS))
+
+
+def test_shards_with_overlays_have_no_fault_and_hf_datasets_reads_the_same(dataset: Dataset, tmp_path: Path) -> None:
+    folder = folder_of(dataset)
+    before = check(folder)
+    pl.DataFrame({"product_id": [product_id(0)], "score": [0.5]}).write_parquet(tmp_path / "scores.parquet")
+    run_stage(dataset, Overlay(SOUNDS))
+    run_stage(dataset, Overlay(OverlayConfig(name="scores", table=str(tmp_path / "scores.parquet"))))
+    after = check(folder)
+    assert before.faults == after.faults == []
+    assert (after.shards, after.members - before.members) == (2 * before.shards, 21)
+
+
+def flip(path: Path, at: float) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(at * len(data))] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda f: flip(f / "train-000000.tar", 0.3), "overlays/sounds/train-000000.tar: "),
+        (lambda f: flip(f / "index" / "train-000000.parquet", 0.5), "overlays/sounds/index/train-000000.parquet: "),
+        (lambda f: (f / "test-000000.tar").unlink(), "overlays/sounds/test-000000.tar: is missing"),
+        (lambda f: (f / "train-000000.tar").write_bytes(b"\0" * 1024), "the manifest says"),
+        (lambda f: (f / "stray").write_bytes(b""), "overlays/sounds/stray: the manifest does not know this file"),
+        (lambda f: (f / "overlay.json").write_text("{}"), "overlays/sounds/overlay.json: "),
+        (lambda f: (f / "overlay.json").unlink(), "overlays/sounds/train-000000.tar: the manifest does not know"),
+    ],
+)
+def test_damage_of_an_overlay_is_found(dataset: Dataset, spoil: Callable[[Path], None], said: str) -> None:
+    run_stage(dataset, Overlay(SOUNDS))
+    spoil(folder_of(dataset) / "overlays" / "sounds")
+    assert said in "\n".join(map(str, check(folder_of(dataset)).faults))
+
+
+def test_an_overlay_of_other_shards_is_found(dataset: Dataset) -> None:
+    run_stage(dataset, Overlay(SOUNDS))
+    run_stage(dataset, Shard(CONFIG.model_copy(update={"seed": 5})))
+    assert [fault.what for fault in check(folder_of(dataset)).faults] == [
+        "was made for other shards than these; run 'm5 overlay' again"
+    ]
 
 
 @pytest.mark.parametrize("wrong", [{}, {"cut": "a", "policy": "b"}, {"cut": "a", "modalities": ["text"]}])
