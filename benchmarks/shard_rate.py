@@ -1,12 +1,14 @@
 """`m5 shard` against `tar cf` of the same files, and against webdataset's `ShardWriter` with the same encoding.
 
-Real JPEGs under M5_REAL_DATA are repeated until there are as many as asked; products list two each, with a title and
-three attributes, and the tables are those that the stages before would have left. Everything is read from the page
-cache; the two sides alternate. Timed are whole processes:
+Real JPEGs under M5_REAL_DATA are repeated until there are as many as asked; products list two each, with a title, a
+description and three attributes, and the tables are those that the stages before would have left. Everything is read
+from the page cache; the sides alternate, and each first run, which may find cold files, does not count.
 
-* untouched: `m5 shard --set media=untouched` (command, workers and all its rounds: order, gather, write, card, with
-  checksums of members and tars, Parquet index, fsync) and `tar cf` over a list of the files;
-* encoded: the stage's *write* round in one process and a loop of ShardWriter around the same decoder and encoder.
+* untouched: `tar cf` over a list of the files, against all rounds of the stage with `media=untouched` (order, gather,
+  write, card; checksums of members and tars, Parquet index, fsync): in one process, over two workers (their start
+  counts), and as the whole command `m5 shard` with the start of Python and of the workers.
+* encoded: a loop of `webdataset.ShardWriter` around the same decoder and encoder, in one process, against the whole
+  stage in one process.
 
     python benchmarks/shard_rate.py --files 60000 --runs 5
 """
@@ -15,19 +17,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
 from m5tools.dataset import FORMAT, Dataset, StageEntry, part_name, partition_of
+from m5tools.shards import gather
+from m5tools.shards.config import ShardConfig
 from m5tools.vocabulary import MODALITIES
 
 DATA = Path(os.environ.get("M5_REAL_DATA", "../shared/data"))
@@ -125,66 +129,142 @@ def build(root: Path, files: list[Path]) -> Dataset:
     return dataset
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Wall and processor seconds of a process and its children."""
-    before, started = os.times(), time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    took, after = time.perf_counter() - started, os.times()
+STAGE = """
+import os, sys, time
+from m5tools.dataset import Dataset
+from m5tools.engine.local import LocalEngine
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
+from m5tools.shards.config import ShardConfig
+from m5tools.shards.stage import Shard
+if __name__ == "__main__":
+    before = os.times()
+    with Pool(int(sys.argv[2])) as pool:
+        LocalEngine(pool, Silent(), refresh=True).run(Dataset(sys.argv[1]), Shard(ShardConfig(media=sys.argv[3])))
+    print(*(after - then for after, then in zip(os.times(), before)))
+"""
+PEER = """
+import os, sys, json
+import polars as pl
+import webdataset
+from m5tools.media import image
+if __name__ == "__main__":
+    rows = pl.read_ipc(sys.argv[1])
+    before = os.times()
+    with webdataset.ShardWriter(sys.argv[2] + "/train-%06d.tar", maxcount=1000, maxsize=1e12, verbose=0) as sink:
+        for key, told, files in rows.select("product_id", "json", "files").iter_rows():
+            sample = {"__key__": key, "json": told.encode()}
+            for k, name in enumerate(files):
+                with open(name, "rb") as file:
+                    picture = image.decode(file.read(), at_least=512)
+                sample[f"image_{k}.jpg"] = image.encode_jpeg(image.fit(picture.rgb, 512), 90)
+            sink.write(sample)
+    print(*(after - then for after, then in zip(os.times(), before)))
+"""
+
+
+class Time(NamedTuple):
+    """Seconds by the clock and of processor time."""
+
+    wall: float
+    cpu: float
+
+
+def command(words: list[str]) -> Time:
+    """A process from its start to its end."""
+    before = os.times()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    after = os.times()
     assert done.returncode == 0, done.stderr[-2000:]
-    children = after.children_user + after.children_system - before.children_user - before.children_system
-    return took, children
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return Time(after.elapsed - before.elapsed, used)
 
 
-def untouched(folder: Path, root: Path, files: list[Path], runs: int, workers: int) -> dict[str, list[float]]:
-    """Runs of either side, alternating; the first of each, which finds cold files, does not count."""
-    names = folder / "files.txt"
-    names.write_text("\n".join(map(str, files)))
-    ours = [sys.executable, "-m", "m5tools.cli.main", "shard", "--dataset", str(root), "--refresh",
-            "--workers", str(workers), "--set", "media=untouched"]  # fmt: skip
-    theirs = ["tar", "cf", str(folder / "peer.tar"), "-P", "-T", str(names)]
-    found: dict[str, list[float]] = {"m5_wall": [], "m5_cpu": [], "tar_wall": [], "tar_cpu": []}
+def inside(script: str, *arguments: object) -> Time:
+    """What a script says of itself: imports do not count, its child processes do."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "side.py").write_text(script)
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+        words = [sys.executable, f"{folder}/side.py", *map(str, arguments)]
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    *used, elapsed = map(float, done.stdout.split())
+    return Time(elapsed, sum(used))
+
+
+def alternating(sides: dict[str, Callable[[], Time]], runs: int) -> dict[str, list[Time]]:
+    """Runs of every side in turn, one more than asked: the first does not count."""
+    found: dict[str, list[Time]] = {name: [] for name in sides}
     for run in range(runs + 1):
-        for side, command in (("m5", ours), ("tar", theirs)):
-            wall, cpu = timed(command)
-            if run:
-                found[f"{side}_wall"].append(wall)
-                found[f"{side}_cpu"].append(cpu)
-        (folder / "peer.tar").unlink()
+        for name, side in sides.items():
+            took = side()
+            found[name] += [took] * (run > 0)
     return found
 
 
-def spread(values: list[float], unit: str, scale: float = 1.0) -> str:
-    shown = sorted(scale * value for value in values)
-    return f"{statistics.median(shown):8.2f} {unit} ({shown[0]:.2f}–{shown[-1]:.2f})"
+def untouched(folder: Path, root: Path, files: list[Path], runs: int) -> dict[str, list[Time]]:
+    names = folder / "files.txt"
+    names.write_text("\n".join(map(str, files)))
+    ours = [sys.executable, "-m", "m5tools.cli.main", "shard", "--dataset", str(root), "--refresh"]
+    theirs = ["tar", "cf", str(folder / "peer.tar"), "-P", "-T", str(names)]
+    sides = {
+        "tar cf": lambda: command(theirs),
+        "stage, 1 process": lambda: inside(STAGE, root, 0, "untouched"),
+        "stage, 2 workers": lambda: inside(STAGE, root, 2, "untouched"),
+        "m5 shard, 2 workers": lambda: command([*ours, "--workers", "2", "--set", "media=untouched"]),
+    }
+    return alternating(sides, runs)
 
 
-def report_untouched(found: dict[str, list[float]], files: int, size: int) -> None:
-    print(f"untouched: {files:,} files, {size / 1e6:,.0f} MB")
-    for side in ("m5", "tar"):
-        print(f"  {side:4} wall {spread(found[f'{side}_wall'], 's')}   processor {spread(found[f'{side}_cpu'], 's')}"
-              f"   {size / 1e6 / statistics.median(found[f'{side}_wall']):,.0f} MB/s")  # fmt: skip
-    for kind, word in (("wall", "by the clock"), ("cpu", "by processor time")):
-        pairs = sorted(b / a for a, b in zip(found[f"m5_{kind}"], found[f"tar_{kind}"], strict=True))
-        ratio = statistics.median(found[f"tar_{kind}"]) / statistics.median(found[f"m5_{kind}"])
-        print(f"  rate of m5 / rate of tar {word}: {ratio:.2f} (pairs {pairs[0]:.2f}–{pairs[-1]:.2f})")
+def encoded(folder: Path, files: list[Path], runs: int) -> dict[str, list[Time]]:
+    dataset = build(folder / "encoded", files)
+    plan = gather.order(dataset.read("cut_products", columns=("product_id", "split")), 0, 1000)
+    parts = [gather.rows(dataset, i, ShardConfig(), plan) for i in range(PARTITIONS)]
+    rows = pl.concat(parts).sort("number", "place").with_columns(pl.col("files").list.eval(pl.element().struct["uri"]))
+    gather.save(folder / "rows.arrow", rows.select("product_id", "json", "files"))
+
+    def theirs() -> Time:
+        with tempfile.TemporaryDirectory(dir=folder) as out:
+            return inside(PEER, folder / "rows.arrow", out)
+
+    return alternating(
+        {"ShardWriter": theirs, "stage, 1 process": lambda: inside(STAGE, dataset.root, 0, "encoded")}, runs
+    )
+
+
+def report(found: dict[str, list[Time]], what: str, files: int, size: int) -> None:
+    """Medians and ranges; rates as a share of the first side's."""
+    print(f"{what}: {files:,} files, {size / 1e6:,.0f} MB, {len(next(iter(found.values())))} runs each")
+    peer, *_ = found
+    for name, times in found.items():
+        line = f"  {name:20}"
+        for kind in ("wall", "cpu"):
+            took = sorted(getattr(time, kind) for time in times)
+            pairs = [getattr(p, kind) / getattr(t, kind) for p, t in zip(found[peer], times, strict=True)]
+            line += f"  {kind} {statistics.median(took):6.2f} s ({took[0]:.2f}–{took[-1]:.2f})"
+            line += f"  rate × {statistics.median(pairs):.2f} ({min(pairs):.2f}–{max(pairs):.2f})" * (name != peer)
+        print(line)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--files", type=int, default=60_000)
-    options.add_argument("--runs", type=int, default=5)
-    options.add_argument("--workers", type=int, default=2)
     options.add_argument("--encoded-files", type=int, default=2_000)
+    options.add_argument("--runs", type=int, default=5)
     asked = options.parse_args()
     if not DATA.is_dir():
         sys.exit(f"skipped: no real data at {DATA} (set M5_REAL_DATA)")
     with tempfile.TemporaryDirectory(prefix="shard-rate-") as name:
         folder = Path(name)
-        files = replicate(folder / "files", asked.files)
-        build(folder / "dataset", files)
-        found = untouched(folder, folder / "dataset", files, asked.runs, asked.workers)
-        report_untouched(found, len(files), sum(path.stat().st_size for path in files))
-        print(json.dumps(found))
+        files = replicate(folder / "files", max(asked.files, asked.encoded_files))
+        for what, count in (("untouched", asked.files), ("encoded", asked.encoded_files)):
+            some = files[:count]
+            if what == "untouched":
+                build(folder / "dataset", some)
+                found = untouched(folder, folder / "dataset", some, asked.runs)
+            else:
+                found = encoded(folder, some, asked.runs)
+            report(found, what, count, sum(path.stat().st_size for path in some))
 
 
 if __name__ == "__main__":

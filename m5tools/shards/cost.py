@@ -34,12 +34,12 @@ class Rate(NamedTuple):
 
 
 RATES: Final = {
-    "json": Rate(5.0, 10.0),
-    "jpg": Rate(100.0, 10.0, 2.0),
-    "flac": Rate(100.0, second_us=50.0),
-    "picture": Rate(100.0, 10.0, 10.0),
-    "sound": Rate(200.0, second_us=200.0),
-    "clip": Rate(2_000.0, pixel_second_ns=50.0),
+    "json": Rate(0.0, byte_ns=1.9),
+    "jpg": Rate(12.0, byte_ns=7.7, pixel_ns=1.0),
+    "flac": Rate(100.0, second_us=180.0),
+    "picture": Rate(92.0, byte_ns=7.0, pixel_ns=13.0),
+    "sound": Rate(380.0, second_us=57.0),
+    "clip": Rate(1_020.0, pixel_second_ns=30.0),
 }
 _KINDS: Final = (*RATES,)
 _UNTOUCHED: Final = ("picture", "json", "json", "clip", "sound", "json")

@@ -119,7 +119,11 @@ class Overlay(Stage):
         return {"samples": plan.height}
 
     def _held(self, work: Work) -> Counts:
-        found = reuse.pool(work.dataset, self._encoding(work.dataset), work.scratch / HELD)
+        found = (
+            reuse.nothing()
+            if work.terms.refresh
+            else reuse.pool(work.dataset, self._encoding(work.dataset), work.scratch / HELD)
+        )
         gather.save(work.scratch / f"{HELD}.arrow", found)
         return {}
 

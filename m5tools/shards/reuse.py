@@ -2,7 +2,7 @@
 
 Whether they may be is decided by what made them: the same settings, the same encoders, the same libraries give the same
 bytes. So nobody has to say where to look: all shard folders of the dataset are looked through, the one that is about to
-be written anew too. What is copied is checked against its checksum, and encoded where it fails.
+be written anew too. What is copied is checked against its checksum, and encoded where it fails. `--refresh` copies none.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def pool(dataset: Dataset, encoding: Encoding, scratch: Path) -> pl.DataFrame:
         for tar, index in (*_shards(folder, wanted), *_over(folder, wanted)):
             parts.append(_members(index).with_columns(tar=pl.lit(_held(tar, scratch)), part=pl.lit(len(parts))))
     if not parts:
-        return pl.DataFrame(schema={"modality": pl.String, "asset_id": pl.String, "made": pl.List(_MADE)})
+        return nothing()
     found = pl.concat(parts)
     sample = pl.struct("part", "row")
     return (
@@ -89,6 +89,11 @@ def pool(dataset: Dataset, encoding: Encoding, scratch: Path) -> pl.DataFrame:
         .group_by("modality", "asset_id", maintain_order=True)
         .agg(made=pl.struct(*_PLACE))
     )
+
+
+def nothing() -> pl.DataFrame:
+    """The pool in which nothing is: where there are no other shards, or everything is to be made again."""
+    return pl.DataFrame(schema={"modality": pl.String, "asset_id": pl.String, "made": pl.List(_MADE)})
 
 
 def copies(file: File, made: list[dict[str, Any]], number: int) -> list[Member] | None:

@@ -85,7 +85,7 @@ class Shard(Stage):
         return {"samples": plan.height}
 
     def _held(self, work: Work) -> Counts:
-        found = reuse.pool(work.dataset, self.config, work.scratch / HELD)
+        found = reuse.nothing() if work.terms.refresh else reuse.pool(work.dataset, self.config, work.scratch / HELD)
         gather.save(work.scratch / f"{HELD}.arrow", found)
         return {}
 

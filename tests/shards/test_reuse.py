@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 from m5tools.dataset import Dataset, part_name
-from m5tools.engine.local import run_stage
+from m5tools.engine.local import LocalEngine, run_stage
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
 from m5tools.shards import encode
 from m5tools.shards.check import check
 from m5tools.shards.config import ShardConfig
@@ -95,6 +97,15 @@ def test_members_made_otherwise_are_not_taken(make_dataset: Make, shop: Shop, ch
     dataset = make_dataset(shop.tables)
     run_stage(dataset, Shard(FIRST))
     assert run_stage(dataset, Shard(other(FIRST, name="next", **change))).counts["copied"] == 0
+
+
+def test_refresh_encodes_again(make_dataset: Make, shop: Shop) -> None:
+    dataset = make_dataset(shop.tables)
+    run_stage(dataset, Shard(FIRST))
+    before = bytes_of(dataset)
+    with Pool(0) as pool:
+        assert LocalEngine(pool, Silent(), refresh=True).run(dataset, Shard(FIRST)).counts["copied"] == 0
+    assert bytes_of(dataset) == before
 
 
 def test_order_and_number_do_not_decide_what_is_made_of_a_file() -> None:
