@@ -130,7 +130,7 @@ class Dataset:
         except (ValueError, KeyError, TypeError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
-        if version > FORMAT and "stages" in body:
+        if version > FORMAT and "splits" not in body:
             raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
         if not Manifest.__required_keys__ <= body.keys():
             raise UsageError(f"{self.root} is no dataset: its {MANIFEST} describes something else, such as shards")

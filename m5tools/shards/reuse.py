@@ -2,7 +2,7 @@
 
 Whether they may be is decided by what made them: the same settings, the same encoders, the same libraries give the same
 bytes. So nobody has to say where to look: all shard folders of the dataset are looked through, the one that is about to
-be written anew too. What is copied is checked against its checksum, and encoded where it fails. `--refresh` copies none.
+be written anew too. What is copied is checked against its checksum, encoded where it fails. `--refresh` copies nothing.
 """
 
 from __future__ import annotations
