@@ -28,6 +28,8 @@ from m5tools.journal import Journal
 from m5tools.vocabulary import Reason
 
 Counts = dict[str, int]
+_SETTINGS = {"shards": "name"}
+"""How a choice is called in the settings of the stage that makes it, where it is not called the same."""
 
 
 class StageConfig(BaseModel):
@@ -71,7 +73,8 @@ class Input:
         """What the command that makes it must be told; an ingest is told by its recipe."""
         if self.stage == "ingest":
             return []
-        return [word for kind, name in self.choices.items() for word in ("--set", f"{kind}={name}")]
+        named = {_SETTINGS.get(kind, kind): name for kind, name in self.choices.items()}
+        return [word for setting, name in named.items() for word in ("--set", f"{setting}={name}")]
 
     def entries(self, stages: Mapping[str, StageEntry]) -> list[str]:
         """The finished runs in `dataset.json` that wrote it."""

@@ -13,7 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from m5tools.dataset import Dataset, part_name
-from m5tools.engine.local import run_stage
+from m5tools.engine.local import LocalEngine, run_stage
+from m5tools.engine.pool import Pool
 from m5tools.errors import M5Error, StaleError, UsageError
 from m5tools.shards.check import check
 from m5tools.shards.config import OverlayConfig, ShardConfig
@@ -24,7 +25,7 @@ from m5tools.shards.stage import Shard
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
 
 from .shop import Shop, product_id
-from .test_stage import bytes_of
+from .test_stage import Killer, bytes_of
 
 CONFIG = ShardConfig(samples_per_shard=7, image_long_side=48, max_images=2, max_frames=2, cut="early")
 SOUNDS = OverlayConfig(name="sounds", cut="default", modalities=(Modality.AUDIO, Modality.VIDEO))
@@ -197,6 +198,27 @@ def test_new_shards_make_an_overlay_stale_and_leave_it(dataset: Dataset) -> None
     shutil.rmtree(folder_of(dataset))
     with pytest.raises(StaleError):
         run_stage(dataset, Overlay(SOUNDS))
+
+
+def test_without_shards_the_command_that_makes_them_is_named(dataset: Dataset) -> None:
+    with pytest.raises(StaleError, match=r"m5 shard --dataset .* --set name=none"):
+        run_stage(dataset, Overlay(SOUNDS.model_copy(update={"shards": "none"})))
+
+
+@pytest.mark.parametrize("units", [4, 6])
+def test_a_killed_overlay_ends_with_the_same_bytes(make_dataset: Make, tmp_path: Path, units: int) -> None:
+    tables = Shop(tmp_path / "media", 16).tables
+    found = []
+    for name in ("whole", "killed"):
+        dataset = make_dataset(tables, name=name, partitions=3 if name == "killed" else 2)
+        add_cut(dataset, "early", LATE)
+        run_stage(dataset, Shard(CONFIG))
+        if name == "killed":
+            with Pool(0) as pool, pytest.raises(KeyboardInterrupt):
+                LocalEngine(pool, Killer(units)).run(dataset, Overlay(SOUNDS))
+        run_stage(dataset, Overlay(SOUNDS), workers=2 if name == "killed" else 0)
+        found.append(bytes_of(dataset))
+    assert found[0] == found[1]
 
 
 def test_shards_with_overlays_have_no_fault_and_hf_datasets_reads_the_same(dataset: Dataset, tmp_path: Path) -> None:

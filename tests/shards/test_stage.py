@@ -230,15 +230,19 @@ class Killer(Silent):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("units", [1, 3, 5])
-def test_a_killed_run_ends_with_the_same_bytes(make_dataset: Make, tmp_path: Path, units: int) -> None:
+@pytest.mark.parametrize("how", [{}, {"media": "untouched"}, {"video": "clip"}])
+@pytest.mark.parametrize("units", [1, 4, 6])
+def test_a_killed_run_ends_with_the_same_bytes(
+    make_dataset: Make, tmp_path: Path, units: int, how: dict[str, Any]
+) -> None:
+    config = CONFIG.model_copy(update=how)
     shop = Shop(tmp_path / "media", 16)
     whole, killed = make_dataset(shop.tables, name="whole"), make_dataset(shop.tables, name="killed")
-    run_stage(whole, Shard(CONFIG))
+    run_stage(whole, Shard(config))
     with Pool(0) as pool, pytest.raises(KeyboardInterrupt):
-        LocalEngine(pool, Killer(units)).run(killed, Shard(CONFIG))
+        LocalEngine(pool, Killer(units)).run(killed, Shard(config))
     assert bytes_of(killed) != bytes_of(whole)
-    run_stage(killed, Shard(CONFIG))
+    run_stage(killed, Shard(config))
     assert bytes_of(killed) == bytes_of(whole)
 
 
