@@ -26,7 +26,8 @@ class Report:
     """What a check found.
 
     Attributes:
-        shards, samples, members: how many were compared, those of overlays included.
+        shards, members: how many were compared, those of overlays included.
+        samples: of the shards.
         bytes: of all tars read.
         faults: in the order of the files.
         skipped: what could not be checked here, and why.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
 
 from m5tools.media import video
 from m5tools.media.guard import DecodeError
-from m5tools.shards.clip import cut_out
+from m5tools.shards.clip import _within, cut_out
 from m5tools.vocabulary import Reason
 
 from .shop import clip, sound
@@ -58,6 +60,16 @@ def keys(film: bytes) -> list[float]:
     with av.open(io.BytesIO(film)) as container:
         shown = [float(p.pts * p.time_base) for p in container.demux(video=0) if p.size and p.is_keyframe]
     return [t - shown[0] for t in shown]
+
+
+@pytest.mark.parametrize(
+    ("shown", "kept"),
+    [([0, 1, 2, 3], 4), ([0, 8, 4, 2, 6, 16, 12], 5), ([0, 8, 16, 4, 12], 1), ([0, 12, 4, 8], 1), ([], 0)],
+)
+def test_a_clip_ends_where_no_frame_is_missing(shown: list[int], kept: int) -> None:
+    """Packets in the order in which they are decoded; a clip may last until 10."""
+    packets = [SimpleNamespace(pts=time, dts=None, time_base=Fraction(1)) for time in shown]
+    assert len(_within(packets, 10.0)) == kept
 
 
 def test_the_index_of_an_mp4_lies_in_front() -> None:

@@ -230,6 +230,7 @@ def test_shards_with_overlays_have_no_fault_and_hf_datasets_reads_the_same(datas
     after = check(folder)
     assert before.faults == after.faults == []
     assert (after.shards, after.members - before.members) == (2 * before.shards, 21)
+    assert after.samples == before.samples == 24
 
 
 def flip(path: Path, at: float) -> None:

@@ -84,6 +84,17 @@ def test_a_stretch_of_a_file_is_written_as_its_bytes_are(tmp_path: Path, length:
     assert (tmp_path / "bytes").read_bytes() == (tmp_path / "stretch").read_bytes()
 
 
+def test_nothing_of_earlier_pages_shows_between_members(tmp_path: Path) -> None:
+    (tmp_path / "pack").write_bytes(b"\xff" * 60_000)
+    samples = {f"{n:032x}": {"image_0.jpg": b"\xff" * n} for n in range(20_001, 60_000, 1_001)}
+    with TarWriter(tmp_path / "stretches") as writer:
+        for key, files in samples.items():
+            length = len(files["image_0.jpg"])
+            writer.add(key, Member("image_0.jpg", None, Stretch(str(tmp_path / "pack"), 0, length)))
+    write(tmp_path / "bytes", samples)
+    assert (tmp_path / "stretches").read_bytes() == (tmp_path / "bytes").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"), [(lambda f: f.unlink(), Reason.MISSING_FILE), (lambda f: None, Reason.TRUNCATED)]
 )
