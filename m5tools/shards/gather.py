@@ -83,7 +83,7 @@ def rows(
         partition: which of its partitions.
         selection: what to take.
         plan: of :func:`order`.
-        made: what other shards hold of the files already, as :func:`m5tools.shards.reuse.pool` says.
+        made: what other shards hold of the files already, as :func:`m5tools.shards.reuse.opened` gives it.
     """
     cut = dataset.scan("cut_products", partition=partition, cut=selection.cut)
     samples = cut.drop("split").join(plan.lazy(), on="product_id")
@@ -115,7 +115,7 @@ def rows(
 
 
 def additions(
-    dataset: Dataset, partition: int, choice: Additions, base: pl.DataFrame, made: pl.LazyFrame
+    dataset: Dataset, partition: int, choice: Additions, base: pl.DataFrame, made: pl.LazyFrame | None
 ) -> pl.DataFrame:
     """The rows of one partition of shards that stand, with the media that a later cut allows and they lack.
 
@@ -125,7 +125,7 @@ def additions(
         choice: the cut, and how many pictures.
         base: the columns of the plan, and `present`, `state`, `reason` and `tags` of the shards' index; a product
             that the cut has in another split gets nothing: nothing of a test product may come into training.
-        made: of :func:`m5tools.shards.reuse.pool`.
+        made: as for :func:`rows`.
 
     Returns:
         The same columns and `files`; `present` tells of the additions alone, `state` and `reason` are the cut's.

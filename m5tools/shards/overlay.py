@@ -133,7 +133,7 @@ class Overlay(Stage):
         if self.config.cut is not None:
             most = int(self._base(work.dataset).config["max_images"])
             asked = _Additions(self.config.cut, self.config.modalities, most)
-            made = pl.scan_ipc(work.scratch / f"{HELD}.arrow")
+            made = reuse.opened(work.scratch / f"{HELD}.arrow")
             rows = gather.additions(work.dataset, partition, asked, base, made)
         else:
             rows = base.select(_PLAN).join(

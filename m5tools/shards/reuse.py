@@ -31,6 +31,7 @@ from m5tools.shards.config import Encoding
 from m5tools.shards.encode import File
 from m5tools.shards.manifest import OVERLAYS, OverlayManifest, ShardFile, ShardManifest, overlay_names
 from m5tools.shards.writer import Member
+from m5tools.vocabulary import Modality
 
 ENCODERS: Final = 1
 """Raised whenever the same settings and libraries would make other bytes of a file than before."""
@@ -82,7 +83,9 @@ def pool(dataset: Dataset, encoding: Encoding, scratch: Path) -> pl.DataFrame:
             parts.append(_members(index).with_columns(tar=pl.lit(_held(tar, scratch)), part=pl.lit(len(parts))))
     if not parts:
         return nothing()
-    found = pl.concat(parts)
+    made = [Modality.AUDIO]  # what is untouched is copied from where it came
+    made += [Modality.IMAGE] * (encoding.media == "encoded") + [Modality.VIDEO] * (encoding.video_form != "untouched")
+    found = pl.concat(parts).filter(pl.col("modality").is_in([m.value for m in made]))
     sample = pl.struct("part", "row")
     return (
         found.filter(sample == sample.first().over("modality", "asset_id"))
@@ -94,6 +97,12 @@ def pool(dataset: Dataset, encoding: Encoding, scratch: Path) -> pl.DataFrame:
 def nothing() -> pl.DataFrame:
     """The pool in which nothing is: where there are no other shards, or everything is to be made again."""
     return pl.DataFrame(schema={"modality": pl.String, "asset_id": pl.String, "made": pl.List(_MADE)})
+
+
+def opened(path: Path) -> pl.LazyFrame | None:
+    """A pool that was saved; None where nothing is in it, for a join with nothing is not free."""
+    pool = pl.scan_ipc(path)
+    return pool if pool.select(pl.len()).collect().item() else None
 
 
 def copies(file: File, made: list[dict[str, Any]], number: int) -> list[Member] | None:

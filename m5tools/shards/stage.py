@@ -91,7 +91,7 @@ class Shard(Stage):
 
     def _gather(self, partition: int, work: Work) -> Counts:
         plan = pl.read_ipc(work.scratch / PLAN)
-        made = pl.scan_ipc(work.scratch / f"{HELD}.arrow")
+        made = reuse.opened(work.scratch / f"{HELD}.arrow")
         rows = gather.rows(work.dataset, partition, self.config, plan, made)
         gather.save(work.scratch / f"{part_name(partition)}.arrow", rows)
         return {}
