@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 TEMPORARY = ".tmp-"
 _NAME = re.compile(re.escape(TEMPORARY) + r"(?P<pid>\d+)@(?P<host>[^@]*)@.*")
 
@@ -71,6 +73,15 @@ def sha256_of(path: Path) -> str:
     """The hex sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def xxh3_of(path: Path) -> str:
+    """The hex xxh3-128 of a file's bytes."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

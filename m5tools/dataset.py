@@ -65,11 +65,19 @@ class Manifest(TypedDict):
 
 @dataclass(frozen=True)
 class Output:
-    """A file that a unit of work wrote."""
+    """A file that a unit of work wrote.
+
+    Attributes:
+        path: below the dataset root.
+        bytes: its size.
+        sha256: of its bytes in hex; empty where `xxh3` stands in.
+        xxh3: xxh3-128 in hex instead, of a file that is written faster than a sha256 could be taken.
+    """
 
     path: str
     bytes: int
     sha256: str
+    xxh3: str = ""
 
 
 def checked_name(kind: str, name: str) -> str:
@@ -122,7 +130,7 @@ class Dataset:
         except (ValueError, KeyError, TypeError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
-        if version > FORMAT:
+        if version > FORMAT and "splits" not in body:
             raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
         if not Manifest.__required_keys__ <= body.keys():
             raise UsageError(f"{self.root} is no dataset: its {MANIFEST} describes something else, such as shards")
@@ -203,9 +211,10 @@ class Dataset:
             )  # fmt: skip
         return self.output(path)
 
-    def output(self, path: Path) -> Output:
-        """The record of a file below the root that was just written."""
-        return Output(path.relative_to(self.root).as_posix(), path.stat().st_size, atomic.sha256_of(path))
+    def output(self, path: Path, xxh3: str = "") -> Output:
+        """The record of a file below the root that was just written; takes its sha256 where no xxh3-128 is given."""
+        size = path.stat().st_size
+        return Output(path.relative_to(self.root).as_posix(), size, "" if xxh3 else atomic.sha256_of(path), xxh3)
 
     def _latest(self, frame: pl.LazyFrame, partition: int | None) -> pl.LazyFrame:
         """Rows of the last crawl that delivered each product."""

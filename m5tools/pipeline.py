@@ -20,13 +20,17 @@ from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.measure.stage import Measure, MeasureConfig
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.shards.config import OverlayConfig, ShardConfig
+from m5tools.shards.overlay import Overlay
+from m5tools.shards.stage import Shard
 from m5tools.split import SplitConfig, SplitStage
 from m5tools.stage import Stage, StageConfig
 from m5tools.survey.stage import Survey, SurveyConfig
 from m5tools.tag.stage import Tag, TagConfig
 
-StageName = Literal["ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard"]
+StageName = Literal[
+    "ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard", "overlay"
+]
 STAGES: dict[StageName, tuple[type[Stage], type[StageConfig]]] = {
     "ingest": (Ingest, IngestConfig),
     "fetch": (Fetch, FetchConfig),
@@ -38,6 +42,7 @@ STAGES: dict[StageName, tuple[type[Stage], type[StageConfig]]] = {
     "split": (SplitStage, SplitConfig),
     "cut": (Cut, CutConfig),
     "shard": (Shard, ShardConfig),
+    "overlay": (Overlay, OverlayConfig),
 }
 
 
@@ -85,6 +90,10 @@ class ShardStep(ShardConfig):
     stage: Literal["shard"]
 
 
+class OverlayStep(OverlayConfig):
+    stage: Literal["overlay"]
+
+
 class AuditStep(BaseModel):
     """Write the report; unlike a stage it owns no table and can stand anywhere after ingest."""
 
@@ -106,6 +115,7 @@ Step = Annotated[
     | SplitStep
     | CutStep
     | ShardStep
+    | OverlayStep
     | AuditStep,
     Field(discriminator="stage"),
 ]

@@ -28,6 +28,8 @@ from m5tools.journal import Journal
 from m5tools.vocabulary import Reason
 
 Counts = dict[str, int]
+_SETTINGS = {"shards": "name"}
+"""How a choice is called in the settings of the stage that makes it, where it is not called the same."""
 
 
 class StageConfig(BaseModel):
@@ -71,7 +73,8 @@ class Input:
         """What the command that makes it must be told; an ingest is told by its recipe."""
         if self.stage == "ingest":
             return []
-        return [word for kind, name in self.choices.items() for word in ("--set", f"{kind}={name}")]
+        named = {_SETTINGS.get(kind, kind): name for kind, name in self.choices.items()}
+        return [word for setting, name in named.items() for word in ("--set", f"{setting}={name}")]
 
     def entries(self, stages: Mapping[str, StageEntry]) -> list[str]:
         """The finished runs in `dataset.json` that wrote it."""
@@ -135,9 +138,14 @@ class Work:
         atomic.write_json(path, value)
         self.wrote(path)
 
-    def wrote(self, path: Path) -> None:
-        """Record a file of another kind (a tar, a report) that the unit has written whole."""
-        self.outputs.append(self.dataset.output(path))
+    def wrote(self, path: Path, xxh3: str = "") -> None:
+        """Record a file of another kind (a tar, a report) that the unit has written whole.
+
+        Args:
+            path: the file.
+            xxh3: its xxh3-128 in hex, where it was taken while the file was written.
+        """
+        self.outputs.append(self.dataset.output(path, xxh3))
 
     def keeps(self, output: Output) -> None:
         """Record a file that was written before and that what is written now refers to."""
@@ -234,7 +242,7 @@ class Stage(ABC):
         return None
 
     def owned(self, dataset: Dataset) -> list[Path]:
-        """The folders whose files a finished run of this stage fully decides."""
+        """The files, and folders with all that is in them, that a finished run of this stage fully decides."""
         return [dataset.folder(table, **self.choices) for table in self.writes]
 
     def settled(self, counts: Mapping[str, int]) -> bool:

@@ -138,6 +138,8 @@ def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard
         report = check_shards(path)
         for fault in report.faults:
             typer.echo(f"{fault}", err=True)
+        for what in report.skipped:
+            typer.echo(what, err=True)
         typer.echo(f"{path}: {report.samples:,} samples, {report.members:,} members, {len(report.faults)} faults")
         if report.faults:
             raise typer.Exit(1)

@@ -44,7 +44,7 @@ def _explain(name: str, error: ValidationError) -> str:
     for one in documents.root_causes(error)[:3]:
         place = ".".join(str(part) for part in one["loc"])
         known = "is not a setting" if one["type"] == "extra_forbidden" else documents.complaint(one)
-        lines.append(f"'{name}': {place}: {known}")
+        lines.append(f"'{name}': {place}{': ' * bool(place)}{known}")
     _, config = pipeline.STAGES[cast(pipeline.StageName, name)]
     fields = [f"  {field} — {info.description or ''}" for field, info in config.model_fields.items()]
     if name == "tag":

@@ -35,6 +35,7 @@ ABOUT = {
     "split": "Train, val and test; no cluster crosses them.",
     "cut": "Select products and modalities for training.",
     "shard": "Write a cut as WebDataset tars with a Parquet index.",
+    "overlay": "Lay later media, tags or columns over shards. --set name=NAME and one of cut, policy, table.",
 }
 
 

@@ -240,7 +240,7 @@ class LocalEngine:
         """Drop files that this run did not write, then say in the manifest that it is done."""
         written = markers.outputs()
         for folder in stage.owned(dataset):
-            for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            for file in sorted(folder.rglob("*")) if folder.is_dir() else (folder,):
                 if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
                     file.unlink()
         with dataset.changing() as manifest:

@@ -42,8 +42,8 @@ class Markers:
         return total(body["counts"] for _, body in sorted(self._bodies.items()))
 
     def outputs(self) -> dict[str, str]:
-        """Path below the root → sha256, of every file the run wrote."""
-        return {o["path"]: o["sha256"] for body in self._bodies.values() for o in body["outputs"]}
+        """Path below the root → checksum, of every file the run wrote."""
+        return {o["path"]: o["sha256"] or o["xxh3"] for body in self._bodies.values() for o in body["outputs"]}
 
     def _file(self, round_name: str, unit: Unit) -> Path:
         return self.folder / round_name / f"{unit.key}.json"

@@ -2,13 +2,14 @@
 
 HF datasets infers fields from the first five samples and refuses a tar whose samples differ in members, so the card
 declares them all (`dataset_info.features`); members a sample lacks then become None. `data_files` must name the tars,
-else the index is taken for the data. Sounds are declared as plain bytes: HF's Audio type needs FFmpeg to be installed.
+else the index is taken for the data. Sounds and clips are declared as plain bytes: HF's types for them need FFmpeg.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ import yaml
 
 from m5tools import atomic
 from m5tools.shards import record
+from m5tools.shards.config import Encoding
 from m5tools.shards.index import present_counts
 from m5tools.shards.manifest import CARD, ShardManifest
 from m5tools.shards.writer import JSON_MEMBER
-from m5tools.vocabulary import MODALITIES, Modality
+from m5tools.vocabulary import MODALITIES, Modality, Split
 
+_PICTURES = ("jpg", "png", "gif", "bmp", "tif", "webp", "ico", "jp2", "j2k", "avif")
+_SOUND = "16 kHz, mono, ≤ {0.max_audio_seconds:g} s"
 _TEXT = """\
 # Products in five modalities
 
@@ -38,9 +42,7 @@ a member that is not there is not there for a reason, which the index beside the
 | member | content |
 |---|---|
 | `json` | identifiers, title, description, price, category path, attributes as rows of name, value, unit, `listed_by` |
-| `image_0.jpg` … | pictures, longest side ≤ {long_side} pixels |
-| `audio_0.flac` | sound, 16 kHz, mono, ≤ {seconds:g} s |
-| `video_0.jpg` … | frames of the clip, one a second |
+{members}
 
 In the JSON `listed_by` and `merged_media` name the products that list an attribute or a file, where a record was merged
 from several; elsewhere they are empty.
@@ -86,22 +88,28 @@ class Facts:
 
 def write(folder: Path, manifest: ShardManifest, facts: Facts) -> Path:
     """Write the card; returns its path."""
+    path = folder / CARD
+    atomic.write_bytes(path, text(manifest, facts).encode())
+    return path
+
+
+def text(manifest: ShardManifest, facts: Facts) -> str:
+    """The card of shards."""
+    splits = {split.value: manifest.splits[split.value] for split in Split if split.value in manifest.splits}
     header: dict[str, Any] = {"pretty_name": "Products in five modalities"}
-    if manifest.splits:
-        files = [{"split": split, "path": f"{split}-*.tar"} for split in manifest.splits]
+    if splits:
+        files = [{"split": split, "path": f"{split}-*.tar"} for split in splits]
         header["configs"] = [{"config_name": "default", "data_files": files}]
         header["dataset_info"] = {"features": features(facts.members)}
-    text = _TEXT.format(
+    encoding = Encoding.model_validate({name: manifest.config[name] for name in Encoding.model_fields})
+    body = _TEXT.format(
         modalities=" | ".join(m.value for m in MODALITIES),
         rule="---:|" * (len(MODALITIES) - 1) + "---:",
-        rows="\n".join(_row(split, len(files), facts) for split, files in manifest.splits.items()),
-        long_side=manifest.config["image_long_side"],
-        seconds=manifest.config["max_audio_seconds"],
-        split=next(iter(manifest.splits), "train"),
+        rows="\n".join(_row(split, len(files), facts) for split, files in splits.items()),
+        members="\n".join(_members(encoding)),
+        split=next(iter(splits), "train"),
     )
-    path = folder / CARD
-    atomic.write_bytes(path, f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{text}".encode())
-    return path
+    return f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n\n{body}"
 
 
 def features(members: set[str]) -> list[dict[str, Any]]:
@@ -115,13 +123,35 @@ def features(members: set[str]) -> list[dict[str, Any]]:
         {"name": "__key__", "dtype": "string"},
         {"name": "__url__", "dtype": "string"},
         {"name": JSON_MEMBER, "struct": record.features()},
-        *({"name": name, "dtype": "image" if name.endswith(".jpg") else "binary"} for name in media),
+        *({"name": name, "dtype": _kind(name)} for name in media),
     ]
 
 
-def _by_number(name: str) -> tuple[str, int]:
-    kind, number = re.fullmatch(r"(\w+)_(\d+)\.\w+", name).groups()  # type: ignore[union-attr]
-    return kind, int(number)
+def _by_number(name: str) -> tuple[str, int, str]:
+    kind, number, suffix = re.fullmatch(r"(\w+)_(\d+)\.(\w+)", name).groups()  # type: ignore[union-attr]
+    return kind, int(number), suffix
+
+
+def _kind(name: str) -> str:
+    """`image` where Pillow, by which HF datasets decodes, reads the format."""
+    return "image" if name.rpartition(".")[2] in _PICTURES else "binary"
+
+
+def _members(how: Encoding) -> Iterator[str]:
+    """What the card says of the media members."""
+    if how.media == "untouched":
+        yield "| `image_0.jpg` … | pictures as they were delivered, under the suffix of their format |"
+        yield f"| `audio_0.mp3` … | sound as it was delivered; a film's track as FLAC, {_SOUND.format(how)} |"
+    else:
+        yield f"| `image_0.jpg` … | pictures, longest side ≤ {how.image_long_side} pixels |"
+        yield f"| `audio_0.flac` | sound, {_SOUND.format(how)} |"
+    match how.video_form:
+        case "frames":
+            yield f"| `video_0.jpg` … | frames of the clip, one a second, longest side ≤ {how.image_long_side} pixels |"
+        case "clip":
+            yield f"| `video_0.mp4` | clip without sound, ≤ {how.clip_seconds:g} s; `.mkv` where MP4 cannot hold it |"
+        case _:
+            yield "| `video_0.mp4` … | clip as it was delivered, its sound included |"
 
 
 def _row(split: str, shards: int, facts: Facts) -> str:

@@ -1,76 +1,51 @@
-"""Proof that a shard folder is what its index says: every byte re-read, in three ways that must agree.
+"""Proof that a shard folder is what its index says: every byte re-read, in four ways that must agree.
 
-The tar's own headers, the index, and plain `webdataset` must tell the same samples, members, places and checksums, and
-the bytes between the members must be those that the writer puts there.
-Damage is reported, not raised: a folder with a hundred faults gives a hundred lines.
+The tar's own headers, the index, plain `webdataset` and HF `datasets` (where it is installed) must tell the same
+samples, members and bytes, and the bytes between the members must be those that the writer puts there. Overlays are
+held against the shards they lie over. Damage is reported, not raised: a folder with a hundred faults gives a hundred
+lines.
 """
 
 from __future__ import annotations
 
-import tarfile
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
-import webdataset
-import xxhash
 
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards import skeleton
-from m5tools.shards.manifest import CARD, MANIFEST, ShardFile, ShardManifest, local_folder
+from m5tools.shards import card, skeleton
+from m5tools.shards.faults import Fault, Report, adjacency, differences, told
+from m5tools.shards.manifest import (
+    CARD,
+    MANIFEST,
+    OVERLAY_MANIFEST,
+    OVERLAYS,
+    OverlayManifest,
+    ShardFile,
+    ShardManifest,
+    local_folder,
+    overlay_names,
+)
+from m5tools.shards.readers import (
+    DAMAGE,
+    Found,
+    by_datasets,
+    by_header,
+    by_index,
+    by_webdataset,
+    has_datasets,
+    of_record,
+    readable,
+)
+from m5tools.shards.writer import JSON_MEMBER
 from m5tools.vocabulary import MEDIA, MODALITIES, State
 
-_DAMAGE = (OSError, EOFError, ValueError, tarfile.TarError, pa.ArrowException)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One fault: the file it is in, the sample or member where there is one, and what is wrong."""
-
-    file: str
-    what: str
-    where: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}{': ' * bool(self.where)}{self.where}: {self.what}"
-
-
-@dataclass
-class Report:
-    """What a check found.
-
-    Attributes:
-        shards, samples, members: how many were compared.
-        bytes: of all tars read.
-        faults: in the order of the files.
-    """
-
-    shards: int = 0
-    samples: int = 0
-    members: int = 0
-    bytes: int = 0
-    faults: list[Fault] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return not self.faults
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A member as one way of reading sees it; `offset` is None where that way does not tell."""
-
-    key: str
-    name: str
-    length: int
-    xxh3: int
-    offset: int | None = None
+Rows = list[dict[str, Any]]
 
 
 def check(folder: str | Path) -> Report:
@@ -82,79 +57,89 @@ def check(folder: str | Path) -> Report:
     except UsageError as error:
         report.faults.append(Fault(MANIFEST, str(error)))
         return report
-    listed = [file for files in manifest.splits.values() for file in files]
+    indexes: dict[str, Rows] = {}
     for split, files in manifest.splits.items():
         for file in files:
-            report.faults.extend(_check_shard(root, split, file, manifest.categories, report))
-    known = {MANIFEST, CARD, *(f.tar for f in listed), *(f.index for f in listed)}
+            rows = _index(root, file, report)
+            if rows is not None:
+                indexes[file.tar] = rows
+                report.faults.extend(_rows(rows, split, file, manifest.categories))
+                _shard(root, file, rows, report)
+    derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.made_with, manifest.config)
+    if derived.content != manifest.content:
+        report.faults.append(Fault(MANIFEST, "the content hash does not fit the shards it lists"))
+    known = {MANIFEST, CARD, *_names(manifest.splits, "")}
+    for name in overlay_names(root):
+        known |= _overlay(root, name, manifest, indexes, report)
     present = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
     report.faults += [Fault(name, "the manifest does not know this file") for name in sorted(present - known)]
     if CARD not in present:
         report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards"))
-    derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.config)
-    if derived.content != manifest.content:
-        report.faults.append(Fault(MANIFEST, "the content hash does not fit the shards it lists"))
+    elif len(indexes) == sum(map(len, manifest.splits.values())):
+        _card(root, manifest, indexes, report)
     return report
 
 
-def _check_shard(
-    root: Path, split: str, file: ShardFile, categories: tuple[str, ...], report: Report
-) -> Iterator[Fault]:
-    """The faults of one shard; adds to the report's counts."""
-    report.shards += 1
-    index_path, tar_path = root / file.index, root / file.tar
+def _names(splits: dict[str, tuple[ShardFile, ...]], prefix: str, tars: bool = True) -> set[str]:
+    """Paths of all tars and indexes."""
+    files = [file for several in splits.values() for file in several]
+    return {prefix + name for file in files for name in ((file.tar, file.index) if tars else (file.index,))}
+
+
+def _index(root: Path, file: ShardFile, report: Report, prefix: str = "") -> Rows | None:
+    """The rows of an index; None where it cannot be read."""
+    path = root / prefix / file.index
     try:
-        rows = pq.read_table(index_path, schema=schema.law("shard_index").schema).to_pylist()
-        if sha256_of(index_path) != file.index_sha256:
-            yield Fault(file.index, "not the index the manifest names: its checksum differs")
-    except _DAMAGE as error:
-        yield Fault(file.index, f"cannot be read: {_line(error)}")
-        return
+        found = pq.read_table(path)
+        laid = schema.law("shard_index").schema
+        rows: Rows = found.cast(laid).to_pylist() if set(laid.names) <= set(found.column_names) else found.to_pylist()
+        if sha256_of(path) != file.index_sha256:
+            report.faults.append(Fault(prefix + file.index, "not the index the manifest names: its checksum differs"))
+    except DAMAGE as error:
+        report.faults.append(Fault(prefix + file.index, f"cannot be read: {told(error)}"))
+        return None
     if len(rows) != file.samples:
-        yield Fault(file.index, f"{len(rows)} samples, the manifest says {file.samples}")
-    if not tar_path.is_file():
-        yield Fault(file.tar, "is missing")
+        what = f"{len(rows)} samples, the manifest says {file.samples}"
+        report.faults.append(Fault(prefix + file.index, what))
+    return rows
+
+
+def _shard(root: Path, file: ShardFile, rows: Rows, report: Report, prefix: str = "") -> None:
+    """Compare one tar with its index."""
+    path, name = root / prefix / file.tar, prefix + file.tar
+    report.shards += 1
+    if not path.is_file():
+        report.faults.append(Fault(name, "is missing"))
         return
-    size = tar_path.stat().st_size
+    size = path.stat().st_size
     report.bytes += size
     if size != file.bytes:
-        yield Fault(file.tar, f"{size:,} bytes, the manifest says {file.bytes:,}")
-    yield from _check_rows(rows, split, file, categories)
-    expected = [
-        _Found(r["product_id"], m["name"], m["length"], m["xxh3"], m["offset"]) for r in rows for m in r["members"]
-    ]
-    report.samples += len(rows)
+        report.faults.append(Fault(name, f"{size:,} bytes, the manifest says {file.bytes:,}"))
+    expected = by_index(rows)
+    report.samples += 0 if prefix else len(rows)  # an overlay's are those of the shards below
     report.members += len(expected)
-    tar: list[_Found] = []
+    tar: list[Found] = []
     try:
-        tar.extend(_by_header(tar_path))
-    except _DAMAGE as error:
-        yield Fault(file.tar, f"the tar cannot be read to its end: {_line(error)}")
-        tar = list(_readable(tar_path))
-    differ = [*_compare(file.tar, expected, tar, "the tar"), *_adjacency(file.tar, tar)]
+        tar.extend(by_header(path))
+    except DAMAGE as error:
+        report.faults.append(Fault(name, f"the tar cannot be read to its end: {told(error)}"))
+        tar = list(readable(path))
+    found = [*differences(name, expected, tar, "the tar"), *adjacency(name, tar)]
     if [(f.key, f.name, f.offset, f.length) for f in tar] == [(e.key, e.name, e.offset, e.length) for e in expected]:
-        differ += [Fault(file.tar, what, where) for where, what in skeleton.differences(tar_path, rows)]
-    yield from differ
+        found += [Fault(name, what, where) for where, what in skeleton.differences(path, rows)]
+    report.faults += found
     try:
-        plain = list(_by_webdataset(tar_path))
-    except _DAMAGE as error:
-        yield Fault(file.tar, f"webdataset cannot read it: {_line(error)}")
-        return
-    bare = [_Found(e.key, e.name, e.length, e.xxh3) for e in expected]
-    yield from _compare(file.tar, bare, plain, "webdataset")
+        report.faults += differences(name, expected, list(by_webdataset(path)), "webdataset")
+    except DAMAGE as error:
+        report.faults.append(Fault(name, f"webdataset cannot read it: {told(error)}"))
 
 
-def _check_rows(
-    rows: list[dict[str, Any]], split: str, file: ShardFile, categories: tuple[str, ...]
-) -> Iterator[Fault]:
-    """Faults inside the index."""
+def _rows(rows: Rows, split: str, file: ShardFile, categories: tuple[str, ...]) -> Iterator[Fault]:
+    """Faults inside an index."""
     for row in rows:
         where = row["product_id"]
         present = [bool(row["present"] >> m.bit & 1) for m in MODALITIES]
-        media = {m["modality"] for m in row["members"]}
-        for modality in MEDIA:
-            if present[modality.bit] != (modality in media):
-                yield Fault(file.index, f"'present' and the members disagree about {modality}", where)
+        yield from _media(row, file.index)
         if present != [state == State.PRESENT for state in row["state"]]:
             yield Fault(file.index, "'present' and 'state' disagree", where)
         if row["split"] != split or row["shard"] != file.tar:
@@ -163,79 +148,85 @@ def _check_rows(
             yield Fault(file.index, f"category '{row['category']}' is not in the manifest", where)
 
 
-def _by_header(path: Path) -> Iterator[_Found]:
-    """Members as the tar's headers tell them."""
-    with tarfile.open(path, "r:") as tar:
-        for info in tar:
-            file = tar.extractfile(info)
-            data = file.read() if file is not None else b""
-            key, _, name = info.name.partition(".")
-            if len(data) != info.size:
-                raise EOFError(f"{info.name} ends after {len(data):,} of {info.size:,} bytes")
-            yield _Found(key, name, info.size, xxhash.xxh3_64_intdigest(data), info.offset_data)
+def _media(row: dict[str, Any], index: str) -> Iterator[Fault]:
+    media = {m["modality"] for m in row["members"]}
+    for modality in MEDIA:
+        if bool(row["present"] >> modality.bit & 1) != (modality in media):
+            yield Fault(index, f"'present' and the members disagree about {modality}", row["product_id"])
 
 
-def _readable(path: Path) -> Iterator[_Found]:
-    """As many members as can be read before the damage."""
-    members = _by_header(path)
-    while True:
+def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Rows], report: Report) -> set[str]:
+    """Compare an overlay with the shards it lies over; returns the files that it accounts for."""
+    prefix = f"{OVERLAYS}/{name}/"
+    known = {prefix + OVERLAY_MANIFEST}
+    try:
+        overlay = OverlayManifest.read(root / prefix)
+    except UsageError as error:
+        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, str(error)))
+        return known
+    known |= _names(overlay.splits, prefix, tars=bool(overlay.modalities))
+    if overlay.base != shards.content:
+        what = "was made for other shards than these; run 'm5 overlay' again"
+        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, what))
+        return known
+    for files in overlay.splits.values():
+        for file in files:
+            rows = _index(root, file, report, prefix)
+            if rows is None:
+                continue
+            below = {row["product_id"]: row["present"] for row in indexes.get(file.tar, [])}
+            if [row["product_id"] for row in rows] != [*below]:
+                what = "does not list the samples of the shard it lies over, in their order"
+                report.faults.append(Fault(prefix + file.index, what))
+            if overlay.modalities:
+                for row in rows:
+                    report.faults.extend(_media(row, prefix + file.index))
+                    if row["present"] & below.get(row["product_id"], 0):
+                        what = "brings a modality that the shard has already"
+                        report.faults.append(Fault(prefix + file.index, what, row["product_id"]))
+                _shard(root, file, rows, report, prefix)
+    derived = OverlayManifest.of(
+        overlay.base, overlay.modalities, overlay.columns, overlay.splits, overlay.made_with, overlay.config
+    )
+    if derived.content != overlay.content:
+        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, "the content hash does not fit the indexes it lists"))
+    return known
+
+
+def _card(root: Path, manifest: ShardManifest, indexes: dict[str, Rows], report: Report) -> None:
+    """Compare the card with what it should say, and what HF datasets reads by it with the index."""
+    facts = card.Facts()
+    for split, files in manifest.splits.items():
+        for file in files:
+            facts.add(split, pq.read_table(root / file.index))
+    if (root / CARD).read_bytes() != card.text(manifest, facts).encode():
+        report.faults.append(Fault(CARD, "is not the card of these shards; run 'm5 shard' again"))
+    if not has_datasets():
+        report.skipped.append("HF datasets is not installed, so its view was not compared: pip install 'm5tools[hf]'")
+        return
+    whole = {split: files for split, files in manifest.splits.items() if all((root / f.tar).is_file() for f in files)}
+    for split, files in whole.items():
+        expected = [found for file in files for found in _as_parsed(root / file.tar, indexes[file.tar])]
         try:
-            yield next(members)
-        except (StopIteration, *_DAMAGE):
-            return
+            report.faults += differences(f"{split}-*.tar", expected, list(by_datasets(root, split)), "HF datasets")
+        except Exception as error:  # noqa: BLE001 - at damage it raises whatever its readers and Arrow raise
+            report.faults.append(Fault(f"{split}-*.tar", f"HF datasets cannot read it: {told(error)}"))
 
 
-def _by_webdataset(path: Path) -> Iterator[_Found]:
-    """Members as plain webdataset delivers them, undecoded."""
-    for sample in webdataset.WebDataset([str(path)], shardshuffle=False, nodesplitter=None, empty_check=False):
-        for name, data in sample.items():
-            if not name.startswith("__"):
-                yield _Found(sample["__key__"].rpartition("/")[2], name, len(data), xxhash.xxh3_64_intdigest(data))
+def _as_parsed(tar: Path, rows: Rows) -> Iterator[Found]:
+    """What the index lists, JSON members told by what they hold: HF datasets does not give their bytes."""
+    with tar.open("rb") as file:
+        for found in by_index(rows):
+            if found.name != JSON_MEMBER:
+                yield found
+                continue
+            file.seek(found.offset or 0)
+            data = file.read(found.length)
+            yield Found(found.key, found.name, found.length, _parsed(data))
 
 
-def _compare(file: str, expected: list[_Found], found: list[_Found], reader: str) -> Iterator[Fault]:
-    """Differences between the index and one way of reading."""
-    there = {_name(f): f for f in found}
-    behind = len(list(takewhile(lambda want: _name(want) not in there, reversed(expected))))
-    if behind > 1:
-        lost = expected[-behind:]
-        samples = len({want.key for want in lost})
-        what = f"{reader} ends before it; {behind:,} members of {samples:,} samples are lost from here on"
-        yield Fault(file, what, f"{lost[0].key}.{lost[0].name}")
-        expected = expected[:-behind]
-    for want in expected:
-        got = there.pop(_name(want), None)
-        where = f"{want.key}.{want.name}"
-        if got is None:
-            yield Fault(file, f"{reader} does not hold it", where)
-        elif got.length != want.length:
-            yield Fault(file, f"{reader} gives {got.length:,} bytes, the index says {want.length:,}", where)
-        elif got.offset != want.offset:
-            yield Fault(file, f"{reader} has it at byte {got.offset}, the index says {want.offset}", where)
-        elif got.xxh3 != want.xxh3:
-            yield Fault(file, f"the bytes that {reader} gives do not match the checksum", where)
-    for key, name in there:
-        yield Fault(file, f"stray member: {reader} holds it, the index does not", f"{key}.{name}")
-
-
-def _adjacency(file: str, found: list[_Found]) -> Iterator[Fault]:
-    """Samples whose members do not lie together, which readers of streams take for several samples."""
-    closed: set[str] = set()
-    names: set[tuple[str, str]] = set()
-    last = None
-    for member in found:
-        if member.key != last and member.key in closed:
-            yield Fault(file, "its members do not lie together", f"{member.key}.{member.name}")
-        if _name(member) in names:
-            yield Fault(file, "occurs twice", f"{member.key}.{member.name}")
-        closed.add(member.key)
-        names.add(_name(member))
-        last = member.key
-
-
-def _name(found: _Found) -> tuple[str, str]:
-    return found.key, found.name
-
-
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+def _parsed(data: bytes) -> int:
+    try:
+        return of_record(json.loads(data))
+    except ValueError:
+        return -1

@@ -1,30 +1,29 @@
 """From the tables of a dataset to the rows of shards: a seeded order, and everything one sample needs in one row.
 
 The order of a split is that of a seeded hash of the product ids, so neither files, crawls nor workers can move a
-sample. All of it is columnar; a partition is gathered at a time, already sorted by shard, so that the unit that writes
-a shard reads little more than its own rows.
+sample. All of it is columnar; a partition is gathered at a time, sorted by shard, into an Arrow file. The unit that
+writes a shard maps these files and touches its own rows alone.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import xxhash
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
-from m5tools.listing import usable_files
 from m5tools.shards import record
-from m5tools.vocabulary import MEDIA, Modality
+from m5tools.shards.files import FilesOf, files, merged_records
+from m5tools.vocabulary import Modality, Split, bit_mask
 
-_FILE = ("modality", "asset_id", "uri", "offset", "length")
-_GATHERED = ("attributes", "texts", "merged_media")
-_GROUPS = pl.col("modality").replace_strict(
-    {Modality.IMAGE.value: 0, Modality.AUDIO.value: 1, Modality.VIDEO.value: 3}, return_dtype=pl.Int32
-)
-"""Of merged records, as of others: pictures, then a sound, then a clip."""
+_GATHERED: Final = ("attributes", "texts", "merged_media")
+_ROLES: Final = ("coarse", "fine", "classification")
+_SPLITS: Final = pl.Enum([split.value for split in Split])
 
 
 class Selection(Protocol):
@@ -38,6 +37,13 @@ class Selection(Protocol):
     def max_images(self) -> int: ...
 
 
+class Additions(FilesOf, Protocol):
+    """The part of an overlay's settings that decides what is gathered."""
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]: ...
+
+
 def order(products: pl.DataFrame, seed: int, samples_per_shard: int) -> pl.DataFrame:
     """Where each product goes.
 
@@ -47,27 +53,37 @@ def order(products: pl.DataFrame, seed: int, samples_per_shard: int) -> pl.DataF
         samples_per_shard: how many make a shard.
 
     Returns:
-        `product_id`, `split`, `shard` (number within the split), `place` (row within the shard), in that order.
+        `product_id`, `split`, `shard` (number within the split), `number` (over all splits: train, val, test), `place`
+        (row within the shard), in that order.
     """
     draws = [xxhash.xxh3_64_intdigest(i.encode(), seed) for i in products["product_id"]]
+    rank = pl.int_range(pl.len()).over("split")
+    place = pl.col("rank") % samples_per_shard
     return (
         products.select("product_id", "split")
         .with_columns(draw=pl.Series(draws, dtype=pl.UInt64))
-        .sort("split", "draw", "product_id")
-        .with_columns(rank=pl.int_range(pl.len()).over("split"))
-        .select(
-            "product_id",
-            "split",
-            shard=(pl.col("rank") // samples_per_shard).cast(pl.Int32),
-            place=(pl.col("rank") % samples_per_shard).cast(pl.Int32),
-        )
+        .sort(pl.col("split").cast(_SPLITS), "draw", "product_id")
+        .with_columns(rank=rank)
+        .with_columns(place=place.cast(pl.Int32), shard=(pl.col("rank") // samples_per_shard).cast(pl.Int32))
+        .with_columns(number=(pl.col("place") == 0).cum_sum().cast(pl.Int32) - 1)
+        .select("product_id", "split", "shard", "number", "place")
     )
 
 
-def rows(dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFrame) -> pl.DataFrame:
-    """The samples of one partition: `split`, `shard`, `place`, the columns of the cut, `tags`, `json`, `files`.
+def rows(
+    dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFrame, made: pl.LazyFrame | None = None
+) -> pl.DataFrame:
+    """The samples of one partition: the columns of the plan and the cut, `tags`, the roles, `text_length`,
+    `json`, `files`, in the order of the shards.
 
     `files` lists the present media that the cut allows: pictures by position, then one sound, then one clip.
+
+    Args:
+        dataset: where the tables are.
+        partition: which of its partitions.
+        selection: what to take.
+        plan: of :func:`order`.
+        made: what other shards hold of the files already, as :func:`m5tools.shards.reuse.opened` gives it.
     """
     cut = dataset.scan("cut_products", partition=partition, cut=selection.cut)
     samples = cut.drop("split").join(plan.lazy(), on="product_id")
@@ -79,33 +95,79 @@ def rows(dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFr
         .join(_merged_media(dataset, partition, selection.cut), on="product_id", how="left")
         .join(_texts(dataset, partition, products), on="product_id", how="left")
         .join(samples.select("product_id", "present"), on="product_id")
-        .select("product_id", json=record.encoded(pl.col("present")))
+        .select("product_id", json=record.encoded(pl.col("present")), text_length=record.text_length(pl.col("present")))
     )
     tags = (
         dataset.scan("tags", partition=partition, policy=selection.policy)
         .group_by("product_id")
         .agg(tags=pl.col("tag").unique().sort())
     )
+    roles = dataset.scan("roles", partition=partition).select("product_id", *_ROLES)
     return (
         samples.join(told, on="product_id", how="left")
         .join(tags, on="product_id", how="left")
-        .join(_files(dataset, partition, samples, selection), on="product_id", how="left")
+        .join(roles, on="product_id", how="left")
+        .join(files(dataset, partition, samples, selection, made), on="product_id", how="left")
         .with_columns(pl.col("tags", "files").fill_null([]))
-        .sort("split", "shard", "place")
+        .sort("number", "place")
         .collect()
     )
 
 
-def save(path: Path, frame: pl.DataFrame, samples_per_group: int) -> None:
-    """Write gathered rows; small row groups let a shard's unit skip what is not its own."""
-    with atomic.whole_file(path) as temporary:
-        frame.write_parquet(temporary, row_group_size=samples_per_group, statistics=True)
+def additions(
+    dataset: Dataset, partition: int, choice: Additions, base: pl.DataFrame, made: pl.LazyFrame | None
+) -> pl.DataFrame:
+    """The rows of one partition of shards that stand, with the media that a later cut allows and they lack.
+
+    Args:
+        dataset: where the tables are.
+        partition: which of its partitions.
+        choice: the cut, and how many pictures.
+        base: the columns of the plan, and `present`, `state`, `reason` and `tags` of the shards' index; a product
+            that the cut has in another split gets nothing: nothing of a test product may come into training.
+        made: as for :func:`rows`.
+
+    Returns:
+        The same columns and `files`; `present` tells of the additions alone, `state` and `reason` are the cut's.
+    """
+    cut = dataset.scan("cut_products", partition=partition, cut=choice.cut)
+    allowed = cut.select("product_id", "split", allowed="present", now="state", why="reason")
+    here = (
+        base.lazy()
+        .join(allowed, on=["product_id", "split"], how="left", maintain_order="left")
+        .with_columns(
+            present=pl.col("allowed").fill_null(0) & ~pl.col("present") & pl.lit(bit_mask(choice.modalities), pl.UInt8),
+            state=pl.col("now").fill_null(pl.col("state")),
+            reason=pl.col("why").fill_null(pl.col("reason")),
+        )
+        .drop("allowed", "now", "why")
+    )
+    return (
+        here.join(files(dataset, partition, here, choice, made), on="product_id", how="left")
+        .with_columns(pl.col("files").fill_null([]))
+        .sort("number", "place")
+        .collect()
+    )
 
 
-def load(paths: list[Path], split: str, shard: int) -> pl.DataFrame:
-    """The rows of one shard in their order."""
-    mine = (pl.col("split") == split) & (pl.col("shard") == shard)
-    return pl.scan_parquet(paths, glob=False).filter(mine).collect().sort("place")
+def save(path: Path, frame: pl.DataFrame) -> None:
+    """Write rows as one Arrow record batch that can be mapped into memory."""
+    with atomic.whole_file(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
+        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+
+
+def load(paths: list[Path], number: int) -> pa.Table:
+    """The rows of one shard in their order; of the files only these rows are read."""
+    found = []
+    for path in paths:
+        with pa.memory_map(str(path)) as source:
+            rows = pa.ipc.open_file(source).read_all()
+        first, behind = np.searchsorted(rows["number"].to_numpy(), (number, number + 1))
+        found.append(rows.slice(first, behind - first))
+    mine = pa.concat_tables(found)
+    return mine.take(np.argsort(mine["place"].to_numpy(), kind="stable"))
 
 
 def _attributes(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
@@ -117,7 +179,7 @@ def _attributes(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
         pl.concat(
             [
                 own.select(*said, listed_by=pl.lit([], pl.List(pl.String))).join(
-                    _merged(dataset, partition, cut), on="product_id", how="anti"
+                    merged_records(dataset, partition, cut), on="product_id", how="anti"
                 ),
                 merged.select(*said, listed_by=_ids(pl.col("listed_by"))),
             ]
@@ -126,12 +188,6 @@ def _attributes(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
         .group_by("product_id", maintain_order=True)
         .agg(attributes=pl.struct("name", "value", "unit", "listed_by"))
     )
-
-
-def _merged(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:
-    """The products that stand for several."""
-    kept = dataset.scan("cut_products", partition=partition, cut=cut)
-    return kept.filter(pl.col("merged_from").is_not_null()).select("product_id")
 
 
 def _ids(listed_by: pl.Expr) -> pl.Expr:
@@ -158,26 +214,4 @@ def _texts(dataset: Dataset, partition: int, products: pl.LazyFrame) -> pl.LazyF
         .sort("product_id", "role", "position")
         .group_by("product_id", maintain_order=True)
         .agg(texts=pl.struct("role", "language", "value"))
-    )
-
-
-def _files(dataset: Dataset, partition: int, samples: pl.LazyFrame, selection: Selection) -> pl.LazyFrame:
-    """Per product the files to put into the shard, in the order in which they are tried."""
-    listed = ("product_id", "modality", "group", "position", "asset_id")
-    merged = dataset.scan("cut_media", partition=partition, cut=selection.cut)
-    own = usable_files(dataset, partition).join(_merged(dataset, partition, selection.cut), on="product_id", how="anti")
-    found = pl.concat([own.select(listed), merged.with_columns(group=_GROUPS).select(listed)], how="vertical_relaxed")
-    bit = pl.col("modality").replace_strict({m.value: m.bit for m in MEDIA}, return_dtype=pl.Int64)
-    most = pl.when(pl.col("bit") == Modality.IMAGE.bit).then(selection.max_images).otherwise(1)
-    allowed = (pl.col("present").cast(pl.Int64) // (2 ** pl.col("bit"))) % 2 == 1
-    return (
-        found.with_columns(bit=bit)
-        .join(samples.select("product_id", "present"), on="product_id")
-        .filter(allowed)
-        .join(dataset.scan("assets").select("asset_id", "uri", "offset", "length"), on="asset_id")
-        .sort("product_id", "group", "position", "asset_id")
-        .unique(["product_id", "bit", "asset_id"], keep="first", maintain_order=True)
-        .filter(pl.int_range(pl.len()).over("product_id", "bit") < most)
-        .group_by("product_id", maintain_order=True)
-        .agg(files=pl.struct(*_FILE))
     )

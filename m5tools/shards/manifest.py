@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from m5tools import atomic
 from m5tools.errors import NotBuiltYet, UsageError
+from m5tools.vocabulary import Modality
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "dataset.json"
 CARD = "README.md"
 INDEX = "index"
+OVERLAYS = "overlays"
+OVERLAY_MANIFEST = "overlay.json"
 
 
 def tar_name(split: str, number: int) -> str:
@@ -54,6 +57,7 @@ class ShardManifest(BaseModel):
         content: 32 hex digits that change with any sample, member, mask or tag in the folder.
         categories: leaf categories over all splits, sorted; a class number is a position in it.
         splits: the shards of each split, in order.
+        made_with: 16 hex digits over settings and libraries; where they are equal, equal files became equal members.
         config: what the shards were built with.
     """
 
@@ -63,16 +67,23 @@ class ShardManifest(BaseModel):
     content: str
     categories: tuple[str, ...]
     splits: dict[str, tuple[ShardFile, ...]]
+    made_with: str
     config: dict[str, Any]
 
     @classmethod
     def of(
-        cls, categories: tuple[str, ...], splits: dict[str, tuple[ShardFile, ...]], config: dict[str, Any]
+        cls,
+        categories: tuple[str, ...],
+        splits: dict[str, tuple[ShardFile, ...]],
+        made_with: str,
+        config: dict[str, Any],
     ) -> ShardManifest:
         """The manifest of shards that stand; its content hash is derived from their indexes."""
-        body = [FORMAT, categories, [[name, [f.index_sha256 for f in files]] for name, files in sorted(splits.items())]]
+        body = [FORMAT, categories, _digests(splits)]
         content = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]
-        return cls(format=FORMAT, content=content, categories=categories, splits=splits, config=config)
+        return cls(
+            format=FORMAT, content=content, categories=categories, splits=splits, made_with=made_with, config=config
+        )
 
     @classmethod
     def read(cls, folder: Path) -> ShardManifest:
@@ -104,6 +115,83 @@ class ShardManifest(BaseModel):
         path = folder / MANIFEST
         atomic.write_json(path, self.model_dump(mode="json"))
         return path
+
+
+class OverlayManifest(BaseModel):
+    """What lies over a shard folder without changing it: `overlays/<name>/` in it.
+
+    Attributes:
+        format: version of the layout.
+        base: content of the shard folder it was made for, sample by sample in the same order.
+        content: 32 hex digits that change with anything in the overlay.
+        modalities: media that it brings; empty where it brings columns alone.
+        columns: columns that it brings; empty where it brings media.
+        splits: for every shard of the folder one index, and a tar where it brings media.
+        made_with, config: as of a shard folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int
+    base: str
+    content: str
+    modalities: tuple[Modality, ...]
+    columns: tuple[str, ...]
+    splits: dict[str, tuple[ShardFile, ...]]
+    made_with: str
+    config: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        base: str,
+        modalities: tuple[Modality, ...],
+        columns: tuple[str, ...],
+        splits: dict[str, tuple[ShardFile, ...]],
+        made_with: str,
+        config: dict[str, Any],
+    ) -> OverlayManifest:
+        """The manifest of an overlay that stands; its content hash is derived from its indexes."""
+        body = [FORMAT, base, modalities, columns, _digests(splits)]
+        content = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]
+        return cls(
+            format=FORMAT, base=base, content=content, modalities=modalities, columns=columns, splits=splits,
+            made_with=made_with, config=config,
+        )  # fmt: skip
+
+    @classmethod
+    def read(cls, folder: Path) -> OverlayManifest:
+        """The manifest of an overlay's folder.
+
+        Raises:
+            UsageError: there is none, it is damaged, or of a newer format.
+        """
+        file = folder / OVERLAY_MANIFEST
+        try:
+            body = json.loads(file.read_text(encoding="utf-8"))
+            if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] > FORMAT:
+                raise UsageError(f"{file} has format {body['format']}, this m5tools reads up to {FORMAT}")
+            return cls.model_validate(body)
+        except FileNotFoundError:
+            raise UsageError(f"{folder} is not an overlay (it has no {OVERLAY_MANIFEST}); see 'm5 overlay'") from None
+        except (ValidationError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"{file} is not the manifest of an overlay ({reason}); run 'm5 overlay' again") from error
+
+    def write(self, folder: Path) -> Path:
+        """Write it; returns the path."""
+        path = folder / OVERLAY_MANIFEST
+        atomic.write_json(path, self.model_dump(mode="json"))
+        return path
+
+
+def overlay_names(folder: Path) -> tuple[str, ...]:
+    """The overlays of a shard folder."""
+    return tuple(sorted(file.parent.name for file in (folder / OVERLAYS).glob(f"*/{OVERLAY_MANIFEST}")))
+
+
+def _digests(splits: dict[str, tuple[ShardFile, ...]]) -> list[Any]:
+    return [[name, [file.index_sha256 for file in files]] for name, files in sorted(splits.items())]
 
 
 def _shard_folders(dataset: Path) -> str:

@@ -65,6 +65,12 @@ def encoded(present: pl.Expr) -> pl.Expr:
     return pl.struct([field.alias(name) for name, field in fields.items()]).struct.json_encode()
 
 
+def text_length(present: pl.Expr) -> pl.Expr:
+    """Characters of title and description, int32; 0 where the text may not be written."""
+    characters = pl.sum_horizontal(pl.col(name).str.len_chars().fill_null(0) for name in ("title", "description"))
+    return pl.when((present & (1 << Modality.TEXT.bit)) != 0).then(characters).otherwise(0).cast(pl.Int32)
+
+
 def features() -> list[dict[str, Any]]:
     """The fields in the notation of a Hugging Face dataset card (`dataset_info.features`)."""
     return [{"name": name, **_feature(kind)} for name, kind in FIELDS.items()]

@@ -6,15 +6,11 @@ A reader of tars looks at a part of them only: padding is skipped, and the last 
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from m5tools.shards.writer import BLOCK, header
-
-END = 2 * BLOCK
-"""Zeros behind the last member; a tar is then filled up to a multiple of `tarfile.RECORDSIZE` (POSIX.1-1988)."""
+from m5tools.shards.writer import BLOCK, end, header
 
 
 def differences(path: Path, rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -45,5 +41,5 @@ def differences(path: Path, rows: list[dict[str, Any]]) -> Iterator[tuple[str, s
             if row["end"] != at:
                 yield row["product_id"], f"ends at byte {at}, the index says {row['end']}"
         tar.seek(at)
-        if tar.read() != bytes(END + -(at + END) % tarfile.RECORDSIZE):
+        if tar.read() != end(at):
             yield "", "what lies behind the last member is not the end of a tar"

@@ -36,6 +36,7 @@ def sample(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "product_id": row["product_id"], "shard": "train-000000.tar", "start": 0, "end": 512, "present": 31,
         "state": five, "reason": five, "split": "train", "tags": [], "members": [],
+        "assets": [], "cost": 0,
     }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ class Shop:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = "products attributes texts media fetched assets signals_image signals_video signals_audio tags"
+        names = "products attributes texts media fetched assets signals_image signals_video signals_audio tags roles"
         self.tables = {name: [] for name in (*names.split(), "cut_products")}
         self.folder.mkdir(parents=True, exist_ok=True)
         self._clips = [clip(seed) for seed in range(2)]
@@ -120,6 +120,8 @@ class Shop:
         self.tables["products"].append(row)
         self.tables["tags"].append({"product_id": pid, "tag": "table.sparse", "modality": "table", "signal": "filled"})
         self.tables["tags"][-1] |= {"policy": "default"}
+        role = {"coarse": "query", "fine": "gallery"} if i % 5 == 0 else {"classification": "train"}
+        self.tables["roles"].append({"product_id": pid, **role})
         state = [
             State.PRESENT if m in present else State.WITHHELD if m in withheld else State.ABSENT for m in MODALITIES
         ]
@@ -158,13 +160,18 @@ class Shop:
             {
                 "asset_id": asset,
                 "modality": modality.value,
-                "mime": "x",
+                "mime": {"image": "image/jpeg", "audio": "audio/wav", "video": "video/mp4"}[modality.value],
                 "uri": str(path),
                 "offset": 0,
                 "length": len(data),
             }
         )
         fact = {"asset_id": asset, "state": 0, "reason": 0}
-        self.tables[f"signals_{modality.value}"].append(fact)
+        known: dict[Modality, dict[str, Any]] = {
+            Modality.IMAGE: {"width": 90, "height": 60},
+            Modality.AUDIO: {"duration_s": 0.5},
+            Modality.VIDEO: {"width": 64, "height": 48, "duration_s": 3.0},
+        }
+        self.tables[f"signals_{modality.value}"].append(fact | known[modality])
         if modality is Modality.VIDEO:
-            self.tables["signals_audio"].append({**fact, "derived_from": asset})
+            self.tables["signals_audio"].append({**fact, "derived_from": asset, "duration_s": 3.0})

@@ -14,8 +14,10 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
 from m5tools.shards.check import check
+from m5tools.shards.config import ShardConfig
 from m5tools.shards.manifest import is_shard_folder
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.shards.readers import has_datasets
+from m5tools.shards.stage import Shard
 
 from .shop import Shop
 
@@ -75,6 +77,7 @@ def test_sound_shards_have_no_fault(folder: Path) -> None:
     report = check(folder)
     assert report.faults == []
     assert report.ok
+    assert report.skipped == ([] if has_datasets() else report.skipped)
     assert (report.shards, report.samples) == (3, 16)
     assert report.members == 42
     assert report.bytes == sum(p.stat().st_size for p in folder.glob("*.tar"))
@@ -87,7 +90,8 @@ def test_flipped_byte(folder: Path) -> None:
     found = faults(folder)
     assert f"{tar.name}: {name}: the bytes that the tar gives do not match the checksum" in found
     assert f"{tar.name}: {name}: the bytes that webdataset gives do not match the checksum" in found
-    assert len(found.splitlines()) == 2
+    assert f"{name}: the bytes that HF datasets gives do not match the checksum" in found
+    assert len(found.splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -188,6 +192,58 @@ def test_damaged_manifest(folder: Path, text: str) -> None:
     assert faults(folder).startswith("dataset.json: ")
 
 
+def test_swapped_shards(folder: Path) -> None:
+    first, second = folder / "train-000000.tar", folder / "train-000001.tar"
+    first.rename(folder / "x")
+    second.rename(first)
+    (folder / "x").rename(second)
+    found = faults(folder)
+    for tar in (first, second):
+        assert f"{tar.name}: " in found
+        assert f"{tar.name}: {pq.read_table(folder / 'index' / f'{tar.stem}.parquet')['product_id'][0]}" in found
+    assert "stray member" in found
+
+
+def test_swapped_indexes(folder: Path) -> None:
+    first, second = (folder / "index" / f"train-00000{i}.parquet" for i in range(2))
+    first.rename(folder / "x")
+    second.rename(first)
+    (folder / "x").rename(second)
+    found = faults(folder)
+    assert "index/train-000000.parquet: not the index the manifest names" in found
+    assert "belongs to train in train-000001.tar" in found
+
+
+def test_index_of_another_build(folder: Path, make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
+    """All checksums of the manifest hold: only the tars themselves can tell."""
+    other = make_dataset(Shop(tmp_path / "media2", 16).tables, name="other")
+    run_stage(other, Shard(ShardConfig(samples_per_shard=8, image_long_side=33, max_frames=2)))
+    there = other.root / "shards" / "default"
+    shutil.copytree(there / "index", folder / "index", dirs_exist_ok=True)
+    shutil.copy(there / "dataset.json", folder / "dataset.json")
+    shutil.copy(there / "README.md", folder / "README.md")
+    found = faults(folder)
+    assert "not the index" not in found
+    assert "the index says" in found
+
+
+@pytest.mark.parametrize("damage", ["card", "data_files"])
+def test_card_of_other_shards(folder: Path, damage: str) -> None:
+    text = (folder / "README.md").read_text()
+    new = text.replace("train-*.tar", "train-000000.tar") if damage == "data_files" else text.replace("json", "jsno")
+    (folder / "README.md").write_text(new)
+    found = faults(folder)
+    assert "README.md: is not the card of these shards" in found
+    assert "HF datasets" in found
+
+
+def test_without_hf_datasets_the_check_says_what_it_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m5tools.shards.check.has_datasets", lambda: False)
+    report = check(folder)
+    assert report.ok
+    assert "m5tools[hf]" in report.skipped[0]
+
+
 def test_not_a_folder_of_shards(tmp_path: Path) -> None:
     assert "not a shard folder" in faults(tmp_path / "nothing")
 
@@ -204,7 +260,7 @@ def test_masks_that_do_not_fit_the_members(folder: Path) -> None:
 
 def test_an_empty_folder_of_shards_is_one_without_faults(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset({"products": [], "attributes": [], "texts": [], "media": [], "fetched": [], "assets": [],
-        "signals_image": [], "signals_video": [], "signals_audio": [], "tags": [], "cut_products": []})  # fmt: skip
+        "signals_image": [], "signals_video": [], "signals_audio": [], "tags": [], "roles": [], "cut_products": []})  # fmt: skip
     run_stage(dataset, Shard(ShardConfig()))
     empty = dataset.root / "shards" / "default"
     assert is_shard_folder(empty)

@@ -7,7 +7,7 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.shards import gather
-from m5tools.shards.stage import ShardConfig
+from m5tools.shards.config import ShardConfig
 from m5tools.vocabulary import Modality
 
 from .shop import Shop, product_id

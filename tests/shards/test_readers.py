@@ -12,7 +12,8 @@ import yaml
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.shards.card import features
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.shards.config import ShardConfig
+from m5tools.shards.stage import Shard
 
 from .shop import Shop
 

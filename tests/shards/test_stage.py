@@ -7,6 +7,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +16,10 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
-from m5tools.shards.stage import Shard, ShardConfig
+from m5tools.media import video
+from m5tools.shards.check import check
+from m5tools.shards.config import ShardConfig
+from m5tools.shards.stage import Shard
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 from .shop import KINDS, Shop, product_id
@@ -24,11 +28,15 @@ CONFIG = ShardConfig(samples_per_shard=7, image_long_side=48, max_images=2, max_
 Make = Callable[..., Dataset]
 
 
-def bytes_of(dataset: Dataset) -> dict[str, str]:
+def bytes_of(dataset: Dataset, name: str = "default") -> dict[str, str]:
     """Checksum of every file in the shard folder."""
-    folder = dataset.root / "shards" / "default"
+    folder = dataset.root / "shards" / name
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def build(make_dataset: Make, tmp_path: Path, count: int = 32, **options: object) -> Dataset:
@@ -136,14 +144,78 @@ def test_index_says_what_is_there(make_dataset: Make, tmp_path: Path) -> None:
         assert row["tags"] == ["table.sparse"]
 
 
-def test_bytes_depend_on_nothing_but_the_products(make_dataset: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [{}, {"media": "untouched"}, {"video": "clip", "clip_seconds": 2}])
+def test_bytes_depend_on_nothing_but_the_products(make_dataset: Make, tmp_path: Path, how: dict[str, Any]) -> None:
     shop = Shop(tmp_path / "media", 24)
+    config = ShardConfig.model_validate({**CONFIG.model_dump(), **how})
     first = make_dataset(shop.tables, name="first")
-    run_stage(first, Shard(CONFIG))
+    run_stage(first, Shard(config))
     turned = {name: rows[::-1] for name, rows in shop.tables.items()}
     second = make_dataset(turned, name="second", partitions=5)
-    run_stage(second, Shard(CONFIG), workers=2)
+    run_stage(second, Shard(config), workers=2)
     assert bytes_of(first) == bytes_of(second)
+    assert check(first.root / "shards" / "default").faults == []
+
+
+def test_untouched_media_are_the_files_themselves(make_dataset: Make, tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "media", 16)
+    dataset = make_dataset(shop.tables)
+    run_stage(dataset, Shard(ShardConfig(media="untouched")))
+    found = all_members(dataset)
+    names = {kind: list(found[product_id(KINDS.index(kind))]) for kind in KINDS}
+    assert names["everything"] == ["json", "image_0.jpg", "image_1.jpg", "audio_0.wav", "video_0.mp4"]
+    # A sound track has no bytes of its own.
+    assert names["text clip with sound track"] == ["json", "audio_0.flac", "video_0.mp4"]
+    assert found[product_id(5)]["image_1.jpg"] == (tmp_path / "media" / "5-1.jpg").read_bytes()
+    assert found[product_id(5)]["video_0.mp4"] == (tmp_path / "media" / "5.mp4").read_bytes()
+    assert found[product_id(6)]["image_0.jpg"] == (tmp_path / "media" / "6.jpg").read_bytes()  # nothing is decoded
+    index = {row["product_id"]: row for row in dataset.read("shard_index").iter_rows(named=True)}
+    row = index[product_id(5)]
+    assert (row["image_width"], row["image_height"], row["video_s"], row["audio_s"]) == (90, 60, 3.0, 0.5)
+    assert row["assets"][1:] == [sha256(data) for name, data in found[product_id(5)].items() if name != "json"]
+
+
+def test_a_file_that_vanished_is_a_failure_of_its_own(make_dataset: Make, tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "media", 8)
+    dataset = make_dataset(shop.tables)
+    (tmp_path / "media" / "5-0.jpg").unlink()
+    (tmp_path / "media" / "1-0.jpg").unlink()
+    with (tmp_path / "media" / "3.mp4").open("r+b") as file:
+        file.truncate(900)
+    result = run_stage(dataset, Shard(ShardConfig(media="untouched")))
+    assert (result.counts["items"], result.counts["failed"]) == (12, 5)  # 5.mp4 is the same film, and has a track
+    found = all_members(dataset)
+    assert found[product_id(5)]["image_0.jpg"] == (tmp_path / "media" / "5-1.jpg").read_bytes()
+    index = {row["product_id"]: row for row in dataset.read("shard_index").iter_rows(named=True)}
+    lost = index[product_id(1)]
+    assert (lost["state"][0], lost["reason"][0]) == (State.FAILED, Reason.MISSING_FILE)
+    assert index[product_id(5)]["reason"][Modality.VIDEO.bit] == Reason.TRUNCATED
+    assert check(dataset.root / "shards" / "default").faults == []
+
+
+def test_a_film_becomes_a_clip_of_its_own_packets(make_dataset: Make, tmp_path: Path) -> None:
+    dataset = make_dataset(Shop(tmp_path / "media", 8).tables)
+    run_stage(dataset, Shard(CONFIG.model_copy(update={"video": "clip", "clip_seconds": 2.0})))
+    sample = all_members(dataset)[product_id(5)]
+    assert list(sample) == ["json", "image_0.jpg", "image_1.jpg", "audio_0.flac", "video_0.mp4"]
+    assert len(video.decode(sample["video_0.mp4"], every_s=0.1).frames) == 10
+    row = dataset.read("shard_index").row(by_predicate=pl.col("product_id") == product_id(5), named=True)
+    assert (row["video_s"], row["members"][-1]["width"]) == (2.0, 64)
+
+
+def test_the_index_tells_roles_geometry_and_cost(make_dataset: Make, tmp_path: Path) -> None:
+    dataset = build(make_dataset, tmp_path)
+    index = {row["product_id"]: row for row in dataset.read("shard_index").iter_rows(named=True)}
+    full, bare = index[product_id(5)], index[product_id(7)]
+    assert (full["coarse"], full["fine"], full["classification"]) == ("query", "gallery", None)
+    assert (index[product_id(4)]["coarse"], index[product_id(4)]["classification"]) == (None, "train")
+    assert (full["image_width"], full["image_height"], full["video_s"], full["audio_s"]) == (48, 32, 2.0, 0.5)
+    assert full["text_length"] == len("Kettle 5 — größe “L”") + len("Boils.\n№ 5")
+    assert (bare["text_length"], bare["image_width"], bare["video_s"], bare["audio_s"]) == (0, None, None, None)
+    for row in index.values():
+        assert row["cost"] == sum(m["cost"] for m in row["members"]) > 0
+        assert [a is None for a in row["assets"]] == [m["modality"] is None for m in row["members"]]
+    assert full["cost"] > bare["cost"]
 
 
 class Killer(Silent):
@@ -158,15 +230,19 @@ class Killer(Silent):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("units", [1, 3, 5])
-def test_a_killed_run_ends_with_the_same_bytes(make_dataset: Make, tmp_path: Path, units: int) -> None:
+@pytest.mark.parametrize("how", [{}, {"media": "untouched"}, {"video": "clip"}])
+@pytest.mark.parametrize("units", [1, 4, 6])
+def test_a_killed_run_ends_with_the_same_bytes(
+    make_dataset: Make, tmp_path: Path, units: int, how: dict[str, Any]
+) -> None:
+    config = CONFIG.model_copy(update=how)
     shop = Shop(tmp_path / "media", 16)
     whole, killed = make_dataset(shop.tables, name="whole"), make_dataset(shop.tables, name="killed")
-    run_stage(whole, Shard(CONFIG))
+    run_stage(whole, Shard(config))
     with Pool(0) as pool, pytest.raises(KeyboardInterrupt):
-        LocalEngine(pool, Killer(units)).run(killed, Shard(CONFIG))
+        LocalEngine(pool, Killer(units)).run(killed, Shard(config))
     assert bytes_of(killed) != bytes_of(whole)
-    run_stage(killed, Shard(CONFIG))
+    run_stage(killed, Shard(config))
     assert bytes_of(killed) == bytes_of(whole)
 
 

@@ -1,0 +1,233 @@
+"""The stage `overlay`: what came later laid over shards that stand, without writing their tars anew.
+
+A later cut brings media (a tar and an index for every shard), a policy its tags, a table of the user's its columns (an
+index for every shard). Row by row it goes with the shard's own index, so laying one over the other is no join.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m5tools import atomic, schema
+from m5tools.dataset import Dataset, checked_name, part_name, partition_of
+from m5tools.errors import UsageError
+from m5tools.shards import gather, reuse
+from m5tools.shards.config import Encoding, OverlayConfig
+from m5tools.shards.encode import Encoder
+from m5tools.shards.manifest import INDEX, OVERLAYS, OverlayManifest, ShardFile, ShardManifest
+from m5tools.shards.pack import pack
+from m5tools.stage import Counts, Input, Stage, Unit, Work
+from m5tools.vocabulary import Modality
+
+HELD: Final = "held"
+_TEXTS: Final = (pa.string(), pa.large_string(), pa.string_view())
+_PLAN: Final = ("product_id", "split", "shard", "number", "place")
+_BASE: Final = ("product_id", "present", "state", "reason", "tags")
+
+
+@dataclass(frozen=True)
+class _Additions:
+    """What :func:`m5tools.shards.gather.additions` is asked for."""
+
+    cut: str
+    modalities: tuple[Modality, ...]
+    max_images: int
+
+
+@dataclass(frozen=True)
+class Overlay(Stage):
+    """Writes `shards/<name>/overlays/<overlay>/`.
+
+    Rounds: *base* reads which sample lies where, *held* looks for what other shards hold already, *gather* joins the
+    tables of one partition to it, *write* makes what goes with one shard, *manifest* writes the overlay's.
+    """
+
+    config: OverlayConfig
+
+    name: ClassVar[str] = "overlay"
+    version: ClassVar[int] = 1
+    writes: ClassVar[tuple[str, ...]] = ()
+
+    def inputs(self) -> tuple[Input, ...]:
+        base = Input("shard_index", {"shards": self.config.shards})
+        if self.config.policy is not None:
+            return base, Input("tags", {"policy": self.config.policy})
+        if self.config.cut is None:
+            return (base,)
+        files = ("products", "media", "fetched", "assets", "signals_image", "signals_video", "signals_audio")
+        cut = (Input(table, {"cut": self.config.cut}) for table in ("cut_products", "cut_media"))
+        return base, *cut, *map(Input, files)
+
+    def outside(self) -> Any:
+        table = self.config.table
+        return None if table is None else atomic.sha256_of(Path(table)) if Path(table).is_file() else "missing"
+
+    def examine(self, dataset: Dataset) -> None:
+        if self.config.table is not None:
+            _columns_of(self.config.table)
+
+    @property
+    def choices(self) -> dict[str, str]:
+        return {"shards": self.config.shards, "overlay": checked_name("overlay", self.config.name)}
+
+    def owned(self, dataset: Dataset) -> list[Path]:
+        return [self._folder(dataset)]
+
+    def rounds(self) -> tuple[str, ...]:
+        return ("base", "held", "gather", "write", "manifest")
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        if round_name == "gather":
+            return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+        if round_name == "write":
+            tars = [file.tar for files in self._base(dataset).splits.values() for file in files]
+            return [Unit(Path(tar).stem, {"tar": tar, "number": number}) for number, tar in enumerate(tars)]
+        return [Unit(round_name)]
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        match round_name:
+            case "base":
+                return self._places(work)
+            case "held":
+                return self._held(work)
+            case "gather":
+                return self._gather(unit.args["partition"], work)
+            case "write":
+                return self._write(unit.args["tar"], unit.args["number"], work)
+            case _:
+                return self._manifest(work)
+
+    def _places(self, work: Work) -> Counts:
+        shards, folder = self._base(work.dataset), self._base_folder(work.dataset)
+        rows = [
+            pl.read_parquet(folder / file.index, columns=[*_BASE], glob=False)
+            .with_row_index("place")
+            .with_columns(split=pl.lit(split), shard=pl.lit(k))
+            for split, files in shards.splits.items()
+            for k, file in enumerate(files)
+        ]
+        numbered = [part.with_columns(number=pl.lit(number)) for number, part in enumerate(rows)]
+        empty = pl.DataFrame(schema=dict.fromkeys((*_PLAN, *_BASE), pl.String))
+        plan = pl.concat(numbered).with_columns(pl.col("place").cast(pl.Int32)) if rows else empty
+        gather.save(work.scratch / "base.arrow", plan)
+        return {"samples": plan.height}
+
+    def _held(self, work: Work) -> Counts:
+        found = (
+            reuse.nothing()
+            if work.terms.refresh
+            else reuse.pool(work.dataset, self._encoding(work.dataset), work.scratch / HELD)
+        )
+        gather.save(work.scratch / f"{HELD}.arrow", found)
+        return {}
+
+    def _gather(self, partition: int, work: Work) -> Counts:
+        here = partition_of(pl.col("product_id"), work.dataset.partitions) == partition
+        base = pl.scan_ipc(work.scratch / "base.arrow").filter(here).collect()
+        if self.config.cut is not None:
+            most = int(self._base(work.dataset).config["max_images"])
+            asked = _Additions(self.config.cut, self.config.modalities, most)
+            made = reuse.opened(work.scratch / f"{HELD}.arrow")
+            rows = gather.additions(work.dataset, partition, asked, base, made)
+        else:
+            rows = base.select(_PLAN).join(
+                self._added(work.dataset, partition), on="product_id", how="left", maintain_order="left"
+            )
+            if self.config.policy is not None:
+                rows = rows.with_columns(pl.col("tags").fill_null([]))
+        gather.save(work.scratch / f"{part_name(partition)}.arrow", rows.sort("number", "place"))
+        return {}
+
+    def _added(self, dataset: Dataset, partition: int) -> pl.DataFrame:
+        """`product_id` and the columns to add, of the products of a partition."""
+        if self.config.policy is not None:
+            tags = dataset.scan("tags", partition=partition, policy=self.config.policy)
+            return tags.group_by("product_id").agg(tags=pl.col("tag").unique().sort()).collect()
+        assert self.config.table is not None
+        here = partition_of(pl.col("product_id"), dataset.partitions) == partition
+        rows = pl.scan_parquet(self.config.table, glob=False).filter(pl.col("product_id").str.len_bytes() == 32)
+        found = rows.filter(here).collect()
+        twice = found.filter(pl.col("product_id").is_duplicated())["product_id"]
+        if len(twice):
+            raise UsageError(
+                f"{self.config.table} has product {twice[0]} more than once; it must be keyed by product_id"
+            )
+        return found
+
+    def _write(self, tar: str, number: int, work: Work) -> Counts:
+        parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
+        folder = self._folder(work.dataset)
+        rows = gather.load(parts, number)
+        counts: Counts = {"shards": 1}
+        if self.config.cut is not None:
+            encoder = Encoder(self._encoding(work.dataset), work)
+            index, counts, xxh3 = pack(folder / tar, rows, encoder)
+            work.wrote(folder / tar, xxh3)
+        else:
+            index = rows.drop_columns([name for name in _PLAN if name != "product_id"])
+            law = schema.law("shard_index").schema
+            known = [law.field(f.name) if f.name in law.names else f for f in index.schema]
+            index = index.cast(pa.schema(known))
+        path = folder / INDEX / f"{Path(tar).stem}.parquet"
+        with atomic.whole_file(path) as temporary:
+            pq.write_table(index.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
+        work.wrote(path)
+        return counts
+
+    def _manifest(self, work: Work) -> Counts:
+        folder, base = self._folder(work.dataset), self._base(work.dataset)
+        splits: dict[str, tuple[ShardFile, ...]] = {}
+        columns: tuple[str, ...] = ()
+        for split, files in base.splits.items():
+            ours = []
+            for file in files:
+                size = (folder / file.tar).stat().st_size if self.config.cut is not None else 0
+                index = work.dataset.output(folder / file.index)
+                ours.append(ShardFile(tar=file.tar, samples=file.samples, bytes=size, index_sha256=index.sha256))
+                columns = tuple(pq.read_schema(folder / file.index).names[1:])
+            splits[split] = tuple(ours)
+        media = self.config.modalities if self.config.cut is not None else ()
+        manifest = OverlayManifest.of(
+            base.content, media, () if media else columns, splits, reuse.made_with(self._encoding(work.dataset)),
+            self.config.model_dump(mode="json"),
+        )  # fmt: skip
+        work.wrote(manifest.write(folder))
+        return {}
+
+    def _base_folder(self, dataset: Dataset) -> Path:
+        return dataset.folder("shard_index", shards=self.config.shards).parent
+
+    def _base(self, dataset: Dataset) -> ShardManifest:
+        return ShardManifest.read(self._base_folder(dataset))
+
+    def _encoding(self, dataset: Dataset) -> Encoding:
+        """Media are written as those of the shards are."""
+        config = self._base(dataset).config
+        return Encoding.model_validate({name: config[name] for name in Encoding.model_fields})
+
+    def _folder(self, dataset: Dataset) -> Path:
+        return self._base_folder(dataset) / OVERLAYS / self.config.name
+
+
+def _columns_of(table: str) -> pa.Schema:
+    """The columns of a user's table.
+
+    Raises:
+        UsageError: it cannot be read, has no product ids, or brings what the index has already.
+    """
+    try:
+        found = pq.read_schema(table)
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"{table} is not a Parquet file that can be read: {error}") from error
+    if "product_id" not in found.names or found.field("product_id").type not in _TEXTS:
+        raise UsageError(f"{table} has no column product_id of text; it has {', '.join(found.names)}")
+    taken = [name for name in found.names if name in schema.law("shard_index").names and name != "product_id"]
+    if taken:
+        raise UsageError(f"{table}: {', '.join(taken)} of the index would be hidden; give the columns other names")
+    return found
