@@ -47,6 +47,9 @@ class Batch:
     Attributes:
         ids: product ids, `B` strings of 32 hex digits.
         valid: bool `[B]`; False marks padding of an evaluation tail or an unreadable sample.
+        stand_in: bool `[B]`; True where another sample came for one that is unreadable.
+        seeds: int64 `[B]`, not negative, for augmentation: a function of (seed, epoch, place in the global order), the
+            same on any number of ranks and workers.
         present: bool `[B, 5]` in the order image, text, table, video, audio.
         state: uint8 `[B, 5]`, codes of :class:`m5tools.vocabulary.State`.
         reason: uint8 `[B, 5]`, codes of :class:`m5tools.vocabulary.Reason`.
@@ -61,6 +64,8 @@ class Batch:
 
     ids: tuple[str, ...]
     valid: Tensor
+    stand_in: Tensor
+    seeds: Tensor
     present: Tensor
     state: Tensor
     reason: Tensor

@@ -1,6 +1,6 @@
 """A shard folder as columns: what is in it, what a filter and a narrower cut leave, and where every byte lies.
 
-The index is read once, as Arrow. What workers need of it is a :class:`View`: flat NumPy arrays, no Python object a row.
+The index is read once, as Arrow. What workers need of it is a :class:`m5tools.loader.view.View`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,50 +21,9 @@ import xxhash
 
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
+from m5tools.loader.view import RECORD, View
 from m5tools.shards.manifest import ShardManifest, local_folder
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
-
-RECORD: Final = len(MODALITIES)
-"""The code of the JSON member in :attr:`View.kind`; below it, a modality's place in the fixed order."""
-
-
-@dataclass(frozen=True)
-class View:
-    """The samples a loader delivers, `N` of them with `M` members.
-
-    Attributes:
-        folder: the shard folder.
-        shards: file names of its tars.
-        ids: product ids, `N` strings.
-        shard: int32 `[N]`, position in `shards`.
-        present: bool `[N, 5]`; state, reason: uint8 `[N, 5]`.
-        category, cluster: int64 `[N]`, -1 when unknown or alone.
-        first: int64 `[N + 1]`; members `first[i]` … `first[i + 1]` belong to sample `i`.
-        kind: uint8 `[M]`, modality, or :data:`RECORD`.
-        name: member names, `M` strings.
-        offset, length: int64 `[M]`; checksum: uint64 `[M]`, xxh3-64.
-        fingerprint: 32 hex digits over all that decides what is delivered.
-    """
-
-    folder: Path
-    shards: tuple[str, ...]
-    ids: pa.Array
-    shard: npt.NDArray[np.int32]
-    present: npt.NDArray[np.bool_]
-    state: npt.NDArray[np.uint8]
-    reason: npt.NDArray[np.uint8]
-    category: npt.NDArray[np.int64]
-    cluster: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-    name: pa.Array
-    offset: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-    checksum: npt.NDArray[np.uint64]
-    fingerprint: str
-
-    def __len__(self) -> int:
-        return len(self.shard)
 
 
 @dataclass(frozen=True)
@@ -155,15 +114,22 @@ class Catalog:
         return replace(self, index=index)
 
     @cached_property
-    def _clusters(self) -> pa.Array:
+    def clusters(self) -> pa.Array:
         """Same-product clusters of the whole folder, sorted; a cluster's number is its position."""
         files = [f for several in self.manifest.splits.values() for f in several]
         column = [pq.read_table(self.folder / f.index, columns=["cluster"])["cluster"] for f in files]
         found = pc.unique(pa.chunked_array([c for part in column for c in part.chunks], pa.string())).drop_null()
         return found.take(pc.sort_indices(found))
 
-    def view(self, modalities: Sequence[Modality]) -> View:
-        """What a loader delivers when it asks for these modalities; the others become withheld."""
+    def view(
+        self, modalities: Sequence[Modality], classes: pa.Array | None = None, clusters: pa.Array | None = None
+    ) -> View:
+        """What a loader delivers when it asks for these modalities; the others become withheld.
+
+        Args:
+            modalities: those asked for.
+            classes, clusters: what is numbered by position; else the categories and clusters of the folder.
+        """
         index = self.index
         asked = np.array([m in modalities for m in MODALITIES])
         present = _bits(index) & asked
@@ -173,9 +139,12 @@ class Catalog:
         flat = members.flatten()
         tars = tuple(f.tar for f in self.manifest.splits[self.split])
         ids = index["product_id"].combine_chunks()
+        classes = pa.array(self.manifest.categories, pa.string()) if classes is None else classes
+        clusters = self.clusters if clusters is None else clusters
         everything = xxhash.xxh3_128(f"{self.manifest.content}/{self.split}/{[m.value for m in modalities]}".encode())
         everything.update(pc.binary_join(pa.ListArray.from_arrays([0, len(ids)], ids), "")[0].as_buffer())
-        everything.update(_packed(present).tobytes())
+        for told in (_packed(present), state, reason):
+            everything.update(np.ascontiguousarray(told, np.uint8).tobytes())
         return View(
             folder=self.folder,
             shards=tars,
@@ -184,8 +153,8 @@ class Catalog:
             present=present,
             state=state,
             reason=reason,
-            category=_numbers(index["category"], pa.array(self.manifest.categories, pa.string())),
-            cluster=_numbers(index["cluster"], self._clusters),
+            category=_numbers(index["category"], classes),
+            cluster=_numbers(index["cluster"], clusters),
             first=np.concatenate([[0], np.cumsum(pc.list_value_length(members).to_numpy(), dtype=np.int64)]),
             kind=_kinds(flat.field("modality")),
             name=flat.field("name"),
