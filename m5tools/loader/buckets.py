@@ -27,13 +27,17 @@ class Buckets:
     """How batches of like length are made.
 
     Attributes:
-        by: `text` (bytes of the JSON member), `pixels` (of all pictures), `frames`, `seconds` (of sound), or the name
-            of a numeric column of the index; null = 0.
+        by: `text` (characters, or bytes of the JSON member in an older index), `pixels` (of all pictures), `frames`,
+            `seconds` (of sound), or the name of a numeric column of the index; null = 0.
         window: global batches that are sorted together.
     """
 
     by: str = "text"
     window: int = 64
+
+    def looks_at_members(self, index: pa.Table) -> bool:
+        """Whether the lengths are those of members, which an index is read without."""
+        return self.by in _MEASURES and not (self.by == "text" and "text_length" in index.column_names)
 
     def lengths(self, index: pa.Table) -> Lengths:
         """float64 `[N]` for the rows of an index.
@@ -43,12 +47,13 @@ class Buckets:
         """
         if self.window < 1:
             raise UsageError(f"buckets: a window of {self.window} batches makes no sense")
-        if self.by in _MEASURES:
+        if self.looks_at_members(index):
             return _measured(index["members"], self.by)
-        if self.by not in index.column_names:
+        name = "text_length" if self.by == "text" else self.by
+        if name not in index.column_names:
             known = ", ".join((*_MEASURES, *index.column_names))
             raise UsageError(f"buckets: the index has no column '{self.by}'; there are {known}")
-        column = index[self.by]
+        column = index[name]
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             raise UsageError(f"buckets: the column '{self.by}' holds {column.type}, no numbers")
         return np.asarray(pc.fill_null(pc.cast(column, pa.float64()), 0.0).to_numpy(), np.float64)

@@ -19,10 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.loader.view import RECORD, View
-from m5tools.shards.manifest import ShardManifest, local_folder
+from m5tools.loader import index_files
+from m5tools.loader.members import Members
+from m5tools.loader.view import RECORD as RECORD
+from m5tools.loader.view import View as View
+from m5tools.shards.manifest import ShardFile, ShardManifest, local_folder
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 
@@ -34,13 +36,15 @@ class Catalog:
         folder: the folder.
         manifest: its `dataset.json`.
         split: the split.
-        index: its index rows, in the order of the shards.
+        index: its index rows, in the order of the shards, without their members.
+        rows: int64 `[N]`, which rows of the split they are.
     """
 
     folder: Path
     manifest: ShardManifest
     split: str
     index: pa.Table
+    rows: npt.NDArray[np.int64]
 
     @classmethod
     def open(cls, uri: str | Path, split: str) -> Catalog:
@@ -54,18 +58,15 @@ class Catalog:
         if split not in manifest.splits:
             known = ", ".join(manifest.splits) or "none"
             raise UsageError(f"{folder} has no split '{split}'; it has {known}")
-        parts = []
         for file in manifest.splits[split]:
-            tar, index = folder / file.tar, folder / file.index
-            for path in (tar, index):
+            tar = folder / file.tar
+            for path in (tar, folder / file.index):
                 if not path.is_file():
                     raise UsageError(f"{path} is missing; copy it again or run 'm5 shard'")
             if tar.stat().st_size != file.bytes:
                 raise UsageError(f"{tar} has {tar.stat().st_size:,} bytes, not {file.bytes:,}; copy it again")
-            if sha256_of(index) != file.index_sha256:
-                raise UsageError(f"{index} is not the index that {folder}/dataset.json names; copy it again")
-            parts.append(pq.read_table(index))
-        return cls(folder, manifest, split, pa.concat_tables(parts))
+        index = index_files.light(folder, manifest.splits[split])
+        return cls(folder, manifest, split, index, np.arange(index.num_rows))
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
         """Only the samples for which an expression on the columns of the index holds.
@@ -73,14 +74,37 @@ class Catalog:
         Raises:
             UsageError: the expression names a column that is not there, or is not a condition.
         """
+        index = self.whole() if any(name in str(condition) for name in index_files.HEAVY) else self.index
         try:
             if isinstance(condition, pl.Expr):
-                rows = pl.from_arrow(self.index).with_row_index("row").filter(condition)["row"]  # type: ignore[union-attr]
-                return replace(self, index=self.index.take(rows.to_arrow()))
-            return replace(self, index=self.index.filter(condition))
+                named = [name for name in condition.meta.root_names() if name in index.column_names]
+                frame = pl.from_arrow(index.select(named) if named == condition.meta.root_names() != [] else index)
+                kept = frame.with_row_index("row").filter(condition)["row"].to_numpy()  # type: ignore[union-attr]
+            else:
+                numbered = index.append_column("row", pa.array(np.arange(index.num_rows)))
+                kept = numbered.filter(condition)["row"].to_numpy()
         except (pa.ArrowException, pl.exceptions.PolarsError, TypeError) as error:
-            columns = ", ".join(self.index.column_names)
+            columns = ", ".join((*self.index.column_names, *index_files.HEAVY[:1]))
             raise UsageError(f"this filter does not work on the index ({error}); its columns: {columns}") from error
+        return self._take(kept)
+
+    def whole(self) -> pa.Table:
+        """The index rows with their members, which :attr:`index` leaves out."""
+        heavy = index_files.whole(self.folder, self._files).take(pa.array(self.rows))
+        missing = [name for name in heavy.column_names if name not in self.index.column_names]
+        table = self.index
+        for name in missing:
+            table = table.append_column(heavy.schema.field(name), heavy[name])
+        return table
+
+    @property
+    def _files(self) -> tuple[ShardFile, ...]:
+        return self.manifest.splits[self.split]
+
+    def _take(self, kept: npt.NDArray[np.integer]) -> Catalog:
+        if len(kept) == self.index.num_rows:
+            return self
+        return replace(self, index=self.index.take(pa.array(kept)), rows=self.rows[kept])
 
     def within(self, cut: str | Path) -> Catalog:
         """Only what a narrower cut allows: products outside it leave, and its masks are laid over the index's.
@@ -100,7 +124,8 @@ class Catalog:
         rows = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
         rows = rows.filter(pc.field("split") == self.split).combine_chunks()
         match = pc.index_in(self.index["product_id"], value_set=rows["product_id"].combine_chunks())
-        index = self.index.filter(match.is_valid())
+        catalog = self._take(np.flatnonzero(match.is_valid().to_numpy()))
+        index = catalog.index
         rows = rows.take(match.drop_null())
         ours, theirs = _bits(index), _bits(rows)
         lost = ours & ~theirs
@@ -111,14 +136,13 @@ class Catalog:
         }
         for name, column in masks.items():
             index = index.set_column(index.schema.get_field_index(name), index.schema.field(name), column)
-        return replace(self, index=index)
+        return replace(catalog, index=index)
 
     @cached_property
     def clusters(self) -> pa.Array:
         """Same-product clusters of the whole folder, sorted; a cluster's number is its position."""
         files = [f for several in self.manifest.splits.values() for f in several]
-        column = [pq.read_table(self.folder / f.index, columns=["cluster"])["cluster"] for f in files]
-        found = pc.unique(pa.chunked_array([c for part in column for c in part.chunks], pa.string())).drop_null()
+        found = pc.unique(index_files.one(self.folder, files, "cluster")).drop_null()
         return found.take(pc.sort_indices(found))
 
     def view(
@@ -135,9 +159,7 @@ class Catalog:
         present = _bits(index) & asked
         state = np.where(asked, _codes(index, "state"), np.uint8(State.WITHHELD))
         reason = np.where(asked, _codes(index, "reason"), np.uint8(Reason.POLICY))
-        members = index["members"].combine_chunks()
-        flat = members.flatten()
-        tars = tuple(f.tar for f in self.manifest.splits[self.split])
+        members = Members.read(self.folder, self._files, self.rows)
         ids = index["product_id"].combine_chunks()
         classes = pa.array(self.manifest.categories, pa.string()) if classes is None else classes
         clusters = self.clusters if clusters is None else clusters
@@ -147,20 +169,21 @@ class Catalog:
             everything.update(np.ascontiguousarray(told, np.uint8).tobytes())
         return View(
             folder=self.folder,
-            shards=tars,
+            shards=tuple(f.tar for f in self._files),
             ids=ids,
-            shard=_numbers(index["shard"], pa.array(tars, pa.string())).astype(np.int32),
+            shard=np.searchsorted(np.cumsum([f.samples for f in self._files]), self.rows, "right").astype(np.int32),
             present=present,
             state=state,
             reason=reason,
             category=_numbers(index["category"], classes),
             cluster=_numbers(index["cluster"], clusters),
-            first=np.concatenate([[0], np.cumsum(pc.list_value_length(members).to_numpy(), dtype=np.int64)]),
-            kind=_kinds(flat.field("modality")),
-            name=flat.field("name"),
-            offset=flat.field("offset").to_numpy(),
-            length=flat.field("length").to_numpy(),
-            checksum=flat.field("xxh3").to_numpy(),
+            first=members.first,
+            kind=members.kind,
+            name=members.name,
+            cost=members.cost,
+            offset=members.offset,
+            length=members.length,
+            checksum=members.checksum,
             fingerprint=everything.hexdigest(),
         )
 
@@ -192,9 +215,3 @@ def _numbers(values: Any, among: pa.Array) -> npt.NDArray[np.int64]:
     """int64: the position of each value in `among`, -1 for null and for what is not in it."""
     positions = pc.fill_null(pc.index_in(values, value_set=among, skip_nulls=True), -1)
     return np.asarray(positions.to_numpy(), np.int64)
-
-
-def _kinds(modality: pa.Array) -> npt.NDArray[np.uint8]:
-    """uint8: the place of each member's modality in the fixed order, RECORD for the JSON."""
-    kinds = _numbers(modality, pa.array([m.value for m in MODALITIES]))
-    return np.where(kinds < 0, RECORD, kinds).astype(np.uint8)

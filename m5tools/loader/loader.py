@@ -13,8 +13,11 @@ of ranks and workers, without losing or repeating a sample.
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Final
 
 import torch
@@ -119,7 +122,11 @@ class Loader:
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
         samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
-        dealer = Dealer(signatures(view.present), samples.bytes_wanted()) if world_size > 1 else None
+        dealer = Dealer(signatures(view.present), samples.cost()) if world_size > 1 else None
+        if workers:  # they map one copy of it, which is removed with the loader
+            shared = mkdtemp(prefix="m5-view-")
+            weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)
+            samples.view = view.lay_down(Path(shared))
         self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
         self._lane = Lane(self.plan, rank, world_size)
         if len(self) == 0:

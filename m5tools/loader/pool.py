@@ -96,6 +96,10 @@ class Pool:
         """The index rows of all parts, one after another; columns that only some have are null in the others."""
         return pa.concat_tables([catalog.index for catalog in self.catalogs], promote_options="default")
 
+    def whole(self) -> pa.Table:
+        """The index rows with their members."""
+        return pa.concat_tables([catalog.whole() for catalog in self.catalogs], promote_options="default")
+
     @cached_property
     def part(self) -> Rows:
         """int64 `[N]`: which part each row is of."""
@@ -136,6 +140,7 @@ def joined(views: Sequence[View]) -> View:
         category=end_to_end("category"),
         cluster=end_to_end("cluster"),
         kind=end_to_end("kind"),
+        cost=end_to_end("cost"),
         offset=end_to_end("offset"),
         length=end_to_end("length"),
         checksum=end_to_end("checksum"),

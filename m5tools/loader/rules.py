@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import xxhash
 
 from m5tools.errors import UsageError
@@ -78,7 +79,11 @@ def rules_of(
         stratified=several and mixing == "stratified",
         shard=None if block is None else view.shard,
         block=block,
-        lengths=None if buckets is None else buckets.lengths(pool.index),
+        lengths=None if buckets is None else buckets.lengths(_index(pool, buckets)),
         window=1 if buckets is None else buckets.window,
         stand_ins=stand_ins,
     )
+
+
+def _index(pool: Pool, buckets: Buckets) -> pa.Table:
+    return pool.whole() if buckets.looks_at_members(pool.index) else pool.index

@@ -25,6 +25,9 @@ from m5tools.loader.view import RECORD, View
 from m5tools.media.guard import DecodeError
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
+_AWAY = (Reason.MISSING_FILE, Reason.CONNECTION_ERROR)
+"""Not reached, which says nothing about the sample: it is tried again."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -74,10 +77,10 @@ class Samples(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.view)
 
-    def bytes_wanted(self) -> npt.NDArray[np.float32]:
-        """float32 `[N]`: the bytes to read for each sample; what JPEG and FLAC cost to decode follows them closely."""
+    def cost(self) -> npt.NDArray[np.float32]:
+        """float32 `[N]`: what each sample costs to decode, in the unit of :attr:`View.cost`."""
         wanted = self._wanted(np.arange(len(self)))
-        return np.bincount(wanted.sample, self.view.length[wanted.number], len(self)).astype(np.float32)
+        return np.bincount(wanted.sample, self.view.cost[wanted.number], len(self)).astype(np.float32)
 
     def __getitem__(self, row: int) -> Batch:
         """One sample, as a batch of one."""
@@ -107,7 +110,7 @@ class Samples(Dataset[Batch]):
         lost = np.flatnonzero(~batch.valid.numpy() & (rows != PADDING)).tolist()
         for place in lost:
             mine = [fault for fault in faults if fault.product_id == batch.ids[place]]
-            if all(fault.reason is not Reason.MISSING_FILE for fault in mine):
+            if all(fault.reason not in _AWAY for fault in mine):
                 self._bad[int(rows[place])] = mine
         return [int(rows[place]) for place in lost]
 

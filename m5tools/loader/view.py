@@ -1,10 +1,14 @@
-"""The samples a loader delivers and where every byte of them lies: flat arrays, no Python object a row."""
+"""The samples a loader delivers and where every byte of them lies: flat arrays, no Python object a row.
+
+A view can be laid down in files, which worker processes map instead of each holding a copy.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +20,7 @@ RECORD: Final = len(MODALITIES)
 """The code of the JSON member in :attr:`View.kind`; below it, a modality's place in the fixed order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """The samples a loader delivers, `N` of them with `M` members.
 
@@ -30,8 +34,10 @@ class View:
         first: int64 `[N + 1]`; members `first[i]` … `first[i + 1]` belong to sample `i`.
         kind: uint8 `[M]`, modality, or :data:`RECORD`.
         name: member names, `M` strings.
+        cost: float32 `[M]`, µs to decode a member as the index estimates them; its bytes where the index does not.
         offset, length: int64 `[M]`; checksum: uint64 `[M]`, xxh3-64.
         fingerprint: 32 hex digits over all that decides what is delivered.
+        laid: the folder its columns are mapped from, if they are.
     """
 
     folder: Path
@@ -46,10 +52,45 @@ class View:
     first: npt.NDArray[np.int64]
     kind: npt.NDArray[np.uint8]
     name: pa.Array
+    cost: npt.NDArray[np.float32]
     offset: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     checksum: npt.NDArray[np.uint64]
     fingerprint: str
+    laid: Path | None = None
 
     def __len__(self) -> int:
         return len(self.shard)
+
+    def lay_down(self, where: Path) -> View:
+        """The same view, its columns mapped from files that are written into a folder.
+
+        Sent to another process it is mapped there too, as long as the folder stands.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                np.save(where / field.name, value)
+            elif isinstance(value, pa.Array):
+                table = pa.table({field.name: value})
+                with pa.ipc.new_file(where / f"{field.name}.arrow", table.schema) as writer:
+                    writer.write_table(table)
+        return replace(self, **_mapped(where), laid=where)
+
+    def __reduce__(self) -> tuple[Callable[..., View], tuple[Any, ...]]:
+        if self.laid is None:
+            return View, tuple(getattr(self, field.name) for field in fields(self))
+        return _opened, (self.folder, self.shards, self.fingerprint, self.laid)
+
+
+def _opened(folder: Path, shards: tuple[str, ...], fingerprint: str, laid: Path) -> View:
+    return View(folder=folder, shards=shards, fingerprint=fingerprint, laid=laid, **_mapped(laid))
+
+
+def _mapped(where: Path) -> dict[str, Any]:
+    """The columns that lie in a folder, none of them in memory until it is read."""
+    columns: dict[str, Any] = {path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in where.glob("*.npy")}
+    for path in where.glob("*.arrow"):
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        columns[path.stem] = table[path.stem].chunk(0) if table.num_rows else pa.array([], table.schema[0].type)
+    return columns

@@ -31,7 +31,7 @@ def test_every_batch_keeps_the_shares_of_a_mixture() -> None:
 
 
 def test_lengths_are_those_of_the_members(folder: Path) -> None:
-    index = Catalog.open(folder, "train").index
+    index = Catalog.open(folder, "train").whole()
     measured = {by: Buckets(by).lengths(index) for by in ("text", "pixels", "frames", "seconds")}
     for i, members in enumerate(index["members"].to_pylist()):
         assert measured["text"][i] == members[0]["length"]
