@@ -184,6 +184,7 @@ class Catalog:
             offset=members.offset,
             length=members.length,
             checksum=members.checksum,
+            timed=members.timed,
             fingerprint=everything.hexdigest(),
         )
 

@@ -75,6 +75,9 @@ class Loader:
 
     Attributes:
         categories: class names of the whole folder; `Batch.category` is a position in it.
+        plan: the order of every epoch.
+        samples: what it is an order of, by row.
+        ledger: what was found unreadable so far.
         mixing_width: samples that are shuffled with each other.
 
     Raises:
@@ -134,6 +137,7 @@ class Loader:
                 f"{len(view)} samples of split '{split}' are left, fewer than one batch of {global_batch_size}; "
                 "lower global_batch_size, set drop_last=False, or widen filter and cut"
             )
+        self.samples = samples
         self.categories: tuple[str, ...] = pool.categories
         self.mixing_width: int = self.plan.mixing_width
         self.ledger = Ledger(None if run is None else Path(run), rank, max_bad_share)

@@ -29,6 +29,7 @@ class Members:
     offset: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     checksum: npt.NDArray[np.uint64]
+    timed: bool
 
     @classmethod
     def read(cls, folder: Path, files: Sequence[ShardFile], rows: npt.NDArray[np.int64]) -> Members:
@@ -69,6 +70,7 @@ class Members:
             offset=column("offset", np.int64),
             length=column("length", np.int64),
             checksum=column("xxh3", np.uint64),
+            timed=known,
         )
 
     def _take(self, samples: npt.NDArray[np.int64]) -> Members:
@@ -79,7 +81,7 @@ class Members:
         first = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         number = np.arange(first[-1]) + np.repeat(self.first[samples] - first[:-1], counts)
         columns = {name: getattr(self, name)[number] for name in ("kind", "cost", "offset", "length", "checksum")}
-        return Members(first=first, name=self.name.take(pa.array(number)), **columns)
+        return Members(first=first, name=self.name.take(pa.array(number)), timed=self.timed, **columns)
 
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())

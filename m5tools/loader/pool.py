@@ -133,6 +133,7 @@ def joined(views: Sequence[View]) -> View:
             [np.zeros(1, np.int64), *(view.first[1:] + before for view, before in zip(views, members, strict=True))]
         ),
         name=pa.concat_arrays([view.name for view in views]),
+        timed=all(view.timed for view in views),
         fingerprint=everything.hexdigest(),
         present=end_to_end("present"),
         state=end_to_end("state"),

@@ -79,8 +79,15 @@ class Samples(Dataset[Batch]):
 
     def cost(self) -> npt.NDArray[np.float32]:
         """float32 `[N]`: what each sample costs to decode, in the unit of :attr:`View.cost`."""
+        return self._summed(self.view.cost).astype(np.float32)
+
+    def size(self) -> npt.NDArray[np.int64]:
+        """int64 `[N]`: bytes of the members that each sample delivers."""
+        return self._summed(self.view.length).astype(np.int64)
+
+    def _summed(self, column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         wanted = self._wanted(np.arange(len(self)))
-        return np.bincount(wanted.sample, self.view.cost[wanted.number], len(self)).astype(np.float32)
+        return np.asarray(np.bincount(wanted.sample, column[wanted.number], len(self)), np.float64)
 
     def __getitem__(self, row: int) -> Batch:
         """One sample, as a batch of one."""

@@ -36,6 +36,7 @@ class View:
         name: member names, `M` strings.
         cost: float32 `[M]`, µs to decode a member as the index estimates them; its bytes where the index does not.
         offset, length: int64 `[M]`; checksum: uint64 `[M]`, xxh3-64.
+        timed: whether costs are µs.
         fingerprint: 32 hex digits over all that decides what is delivered.
         laid: the folder its columns are mapped from, if they are.
     """
@@ -56,6 +57,7 @@ class View:
     offset: npt.NDArray[np.int64]
     length: npt.NDArray[np.int64]
     checksum: npt.NDArray[np.uint64]
+    timed: bool
     fingerprint: str
     laid: Path | None = None
 
@@ -80,11 +82,12 @@ class View:
     def __reduce__(self) -> tuple[Callable[..., View], tuple[Any, ...]]:
         if self.laid is None:
             return View, tuple(getattr(self, field.name) for field in fields(self))
-        return _opened, (self.folder, self.shards, self.fingerprint, self.laid)
+        small = {name: getattr(self, name) for name in ("folder", "shards", "timed", "fingerprint", "laid")}
+        return _opened, (self.laid, small)
 
 
-def _opened(folder: Path, shards: tuple[str, ...], fingerprint: str, laid: Path) -> View:
-    return View(folder=folder, shards=shards, fingerprint=fingerprint, laid=laid, **_mapped(laid))
+def _opened(laid: Path, small: dict[str, Any]) -> View:
+    return View(**small, **_mapped(laid))
 
 
 def _mapped(where: Path) -> dict[str, Any]:

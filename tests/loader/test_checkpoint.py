@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.stateful import Stateful
 
 from m5tools.loader.loader import Loader
+
+from .conftest import torchrun
 
 
 def loader(folder: Path, **options: Any) -> Loader:
@@ -64,5 +64,4 @@ def test_two_ranks_save_and_one_or_four_go_on(folder: Path, tmp_path: Path) -> N
     script = tmp_path / "ranks.py"
     script.write_text(SAVES)
     for world, what in ((2, "save"), (1, "load"), (4, "load")):
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world}"]
-        subprocess.run([*launch, str(script), str(folder), str(tmp_path / "saved"), what], check=True, timeout=300)
+        torchrun(world, script, folder, tmp_path / "saved", what)
