@@ -77,8 +77,9 @@ class Catalog:
         index = self.whole() if any(name in str(condition) for name in index_files.HEAVY) else self.index
         try:
             if isinstance(condition, pl.Expr):
-                named = [name for name in condition.meta.root_names() if name in index.column_names]
-                frame = pl.from_arrow(index.select(named) if named == condition.meta.root_names() != [] else index)
+                named = sorted(set(condition.meta.root_names()))
+                known = named and set(named) <= set(index.column_names)
+                frame = pl.from_arrow(index.select(named) if known else index)
                 kept = frame.with_row_index("row").filter(condition)["row"].to_numpy()  # type: ignore[union-attr]
             else:
                 numbered = index.append_column("row", pa.array(np.arange(index.num_rows)))

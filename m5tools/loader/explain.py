@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from m5tools.loader import check
-from m5tools.loader.dealing import Dealer, signatures
+from m5tools.loader.dealing import Dealer
 from m5tools.loader.draws import Rows
 from m5tools.loader.loader import Loader
 from m5tools.loader.slots import PADDING
@@ -100,7 +100,7 @@ def explain(loader: Loader, world_size: int, epoch: int = 0) -> Explained:
     planned = loader.plan.epoch(epoch)
     rows = planned.order
     real = rows[rows != PADDING]
-    dealer = Dealer(signatures(view.present), cost)
+    dealer = Dealer(view.present, cost)
     lanes = [dealer.lanes(batch, world_size) for batch in rows.reshape(-1, size)]
     dealt = np.concatenate([batch[lane] for batch, lane in zip(rows.reshape(-1, size), lanes, strict=True)])
     dealt = dealt.reshape(len(planned), world_size, -1)

@@ -27,7 +27,7 @@ from m5tools.errors import UsageError
 from m5tools.loader import check
 from m5tools.loader.batch import Batch
 from m5tools.loader.buckets import Buckets
-from m5tools.loader.dealing import Dealer, signatures
+from m5tools.loader.dealing import Dealer
 from m5tools.loader.decode import Decoder
 from m5tools.loader.lane import Lane
 from m5tools.loader.plan import Plan
@@ -125,7 +125,7 @@ class Loader:
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
         samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
-        dealer = Dealer(signatures(view.present), samples.cost()) if world_size > 1 else None
+        dealer = Dealer(view.present, samples.cost()) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
             shared = mkdtemp(prefix="m5-view-")
             weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)

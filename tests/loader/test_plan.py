@@ -20,7 +20,7 @@ FACTORS = RNG.choice([0.0, 0.5, 1.0, 2.3], ROWS)
 PART = RNG.integers(0, 3, ROWS)
 LENGTHS = RNG.integers(1, 100, ROWS).astype(np.float64)
 SHARD = np.repeat(np.arange(6, dtype=np.int32), 10)
-DEALER = Dealer(RNG.integers(0, 32, ROWS).astype(np.uint8), RNG.random(ROWS).astype(np.float32))
+DEALER = Dealer(RNG.random((ROWS, 5)) < 0.5, RNG.random(ROWS).astype(np.float32))
 
 GOLDEN = [[5, 2, 11, 9], [3, 4, 7, 10], [0, 1, 6, 8]]
 GOLDEN_OF_EVERY_RULE = [[9, 30, 28, 9], [9, 33, 0, 26], [25, 33, 39, 12]]
