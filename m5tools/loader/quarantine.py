@@ -84,7 +84,11 @@ class Ledger:
             self._written = len(self.bad)
 
     def write_to(self, run: Path) -> Path:
-        """Write `quarantine/rank-<r>.parquet` below a folder; returns its path."""
+        """Write `quarantine/rank-<r>.parquet` below a folder; returns its path.
+
+        What it lists already, from another loader of the run or before the run was resumed, stays. A connection that
+        failed is no fault of the sample: it counts, but the next cut shall not withhold it.
+        """
         path = run / "quarantine" / f"rank-{self._rank}.parquet"
         rows = [
             {
@@ -95,7 +99,11 @@ class Ledger:
                 "reason": b.reason.word,
             }
             for b in self.bad
+            if b.reason is not Reason.CONNECTION_ERROR
         ]
+        if path.exists():
+            known = pq.read_table(path, schema=_LEDGER).to_pylist()
+            rows = known + [row for row in rows if row not in known]
         with atomic.whole_file(path) as temporary:
             pq.write_table(pa.Table.from_pylist(rows, schema=_LEDGER), temporary)
         return path

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from m5tools.cut import quarantine as ledgers
 from m5tools.dataset import Dataset
 from m5tools.loader import quarantine
 from m5tools.loader.batch import Batch
@@ -138,6 +139,26 @@ def test_the_run_keeps_a_ledger_also_of_a_batch_that_was_read_ahead(
         assert all(row["shard"] == shards[row["product_id"]] for row in rows)
     assert found == set(shards)
     assert sorted(folder.parent.parent.rglob("quarantine")) == [], "nothing is written into the dataset"
+
+
+def test_a_ledger_keeps_what_it_listed_before_a_restart(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    spoil(dataset, folder, VICTIMS[0], 1)
+    list(Loader(folder, global_batch_size=4, drop_last=False, run=tmp_path))
+    first = pq.read_table(tmp_path / "quarantine" / "rank-0.parquet").to_pylist()
+    spoil(dataset, folder, VICTIMS[0], 1)  # mends it
+    spoil(dataset, folder, VICTIMS[1], 1)
+    for _ in range(2):
+        list(Loader(folder, global_batch_size=4, drop_last=False, run=tmp_path))
+    both = pq.read_table(tmp_path / "quarantine" / "rank-0.parquet").to_pylist()
+    assert both[:1] == first
+    assert [row["product_id"] for row in both] == [product_id(i) for i in VICTIMS]
+
+
+def test_the_next_cut_reads_the_ledger(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    spoil(dataset, folder, VICTIMS[0], 1)
+    list(Loader(folder, global_batch_size=4, drop_last=False, run=tmp_path))
+    found = ledgers.read((str(tmp_path / "quarantine"),))
+    assert found.rows() == [(product_id(VICTIMS[0]), "image")]
 
 
 def test_too_many_bad_samples_end_the_run(
