@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m5tools.errors import UsageError
+from m5tools.loader.columns import Columns, numbers
 from m5tools.loader.draws import Rows
 
 Lengths = npt.NDArray[np.float64]
@@ -35,11 +36,7 @@ class Buckets:
     by: str = "text"
     window: int = 64
 
-    def looks_at_members(self, index: pa.Table) -> bool:
-        """Whether the lengths are those of members, which an index is read without."""
-        return self.by in _MEASURES and not (self.by == "text" and "text_length" in index.column_names)
-
-    def lengths(self, index: pa.Table) -> Lengths:
+    def lengths(self, index: Columns) -> Lengths:
         """float64 `[N]` for the rows of an index.
 
         Raises:
@@ -47,16 +44,11 @@ class Buckets:
         """
         if self.window < 1:
             raise UsageError(f"buckets: a window of {self.window} batches makes no sense")
-        if self.looks_at_members(index):
+        if self.by == "text" and "text_length" in index.column_names:
+            return numbers(index, "text_length", "buckets", null=0.0)
+        if self.by in _MEASURES:
             return _measured(index["members"], self.by)
-        name = "text_length" if self.by == "text" else self.by
-        if name not in index.column_names:
-            known = ", ".join((*_MEASURES, *index.column_names))
-            raise UsageError(f"buckets: the index has no column '{self.by}'; there are {known}")
-        column = index[name]
-        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-            raise UsageError(f"buckets: the column '{self.by}' holds {column.type}, no numbers")
-        return np.asarray(pc.fill_null(pc.cast(column, pa.float64()), 0.0).to_numpy(), np.float64)
+        return numbers(index, self.by, f"buckets: beside {', '.join(_MEASURES)}", null=0.0)
 
 
 _MEASURES: Final = {"text": None, "pixels": "image", "frames": "video", "seconds": "audio"}

@@ -1,6 +1,6 @@
 """A shard folder as columns: what is in it, what a filter and a narrower cut leave, and where every byte lies.
 
-The index is read once, as Arrow. What workers need of it is a :class:`m5tools.loader.view.View`.
+The index is read as Arrow, by columns. What workers need of it is a :class:`m5tools.loader.view.View`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,13 @@ from m5tools.loader.view import View as View
 from m5tools.shards.manifest import ShardFile, ShardManifest, local_folder
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
+CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")
+"""Columns that every loader needs; the others are read when a filter or a rule names them."""
+
+_ROW: Final = "row of the catalog"
+_PATTERNS: Final = ("*", "^", "cs.")
+"""In the text of an expression: it may mean columns that it does not name."""
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -36,7 +43,7 @@ class Catalog:
         folder: the folder.
         manifest: its `dataset.json`.
         split: the split.
-        index: its index rows, in the order of the shards, without their members.
+        index: its index rows in the order of the shards, of their columns those of :data:`CORE`.
         rows: int64 `[N]`, which rows of the split they are.
     """
 
@@ -65,7 +72,7 @@ class Catalog:
                     raise UsageError(f"{path} is missing; copy it again or run 'm5 shard'")
             if tar.stat().st_size != file.bytes:
                 raise UsageError(f"{tar} has {tar.stat().st_size:,} bytes, not {file.bytes:,}; copy it again")
-        index = index_files.light(folder, manifest.splits[split])
+        index = index_files.columns(folder, manifest.splits[split], CORE)
         return cls(folder, manifest, split, index, np.arange(index.num_rows))
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
@@ -74,28 +81,39 @@ class Catalog:
         Raises:
             UsageError: the expression names a column that is not there, or is not a condition.
         """
-        index = self.whole() if any(name in str(condition) for name in index_files.HEAVY) else self.index
+        text = str(condition)
+        everything = any(mark in text for mark in _PATTERNS)
+        named = [name for name in self.column_names if everything or name in text]
         try:
+            table = self.columns(named)
             if isinstance(condition, pl.Expr):
-                named = sorted(set(condition.meta.root_names()))
-                known = named and set(named) <= set(index.column_names)
-                frame = pl.from_arrow(index.select(named) if known else index)
-                kept = frame.with_row_index("row").filter(condition)["row"].to_numpy()  # type: ignore[union-attr]
+                frame = pl.from_arrow(table).with_row_index(_ROW)  # type: ignore[union-attr]
+                kept = frame.filter(condition)[_ROW].to_numpy()
             else:
-                numbered = index.append_column("row", pa.array(np.arange(index.num_rows)))
-                kept = numbered.filter(condition)["row"].to_numpy()
+                numbered = table.append_column(_ROW, pa.array(np.arange(len(self))))
+                kept = numbered.filter(condition)[_ROW].to_numpy()
         except (pa.ArrowException, pl.exceptions.PolarsError, TypeError) as error:
-            columns = ", ".join((*self.index.column_names, *index_files.HEAVY[:1]))
+            columns = ", ".join(self.column_names)
             raise UsageError(f"this filter does not work on the index ({error}); its columns: {columns}") from error
         return self._take(kept)
 
-    def whole(self) -> pa.Table:
-        """The index rows with their members, which :attr:`index` leaves out."""
-        heavy = index_files.whole(self.folder, self._files).take(pa.array(self.rows))
-        missing = [name for name in heavy.column_names if name not in self.index.column_names]
-        table = self.index
-        for name in missing:
-            table = table.append_column(heavy.schema.field(name), heavy[name])
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """Every column of the index."""
+        return index_files.names(self.folder, self._files)
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Columns of the index for the rows of this catalog; `product_id` is always among them."""
+        there = [name for name in ("product_id", *names) if name in self.index.column_names]
+        table = self.index.select(list(dict.fromkeys(there)))
+        others = [name for name in names if name not in there]
+        if others:
+            read = index_files.columns(self.folder, self._files, others).take(pa.array(self.rows))
+            for name in others:
+                table = table.append_column(read.schema.field(name), read[name])
         return table
 
     @property
@@ -103,7 +121,7 @@ class Catalog:
         return self.manifest.splits[self.split]
 
     def _take(self, kept: npt.NDArray[np.integer]) -> Catalog:
-        if len(kept) == self.index.num_rows:
+        if len(kept) == len(self):
             return self
         return replace(self, index=self.index.take(pa.array(kept)), rows=self.rows[kept])
 
@@ -143,7 +161,7 @@ class Catalog:
     def clusters(self) -> pa.Array:
         """Same-product clusters of the whole folder, sorted; a cluster's number is its position."""
         files = [f for several in self.manifest.splits.values() for f in several]
-        found = pc.unique(index_files.one(self.folder, files, "cluster")).drop_null()
+        found = pc.unique(index_files.columns(self.folder, files, ["cluster"])["cluster"]).drop_null()
         return found.take(pc.sort_indices(found))
 
     def view(

@@ -1,4 +1,4 @@
-"""Reading the Parquet indexes of a split: what everybody asks at once, the members when they are wanted.
+"""Reading the Parquet indexes of a split, several at a time, and of each only the columns that are wanted.
 
 The places of members are most of an index, and filters hardly ever look at them. So they are read apart, without what
 a loader does not need of them, and only of shards from which anything is delivered.
@@ -19,36 +19,27 @@ import pyarrow.parquet as pq
 from m5tools.errors import UsageError
 from m5tools.shards.manifest import ShardFile
 
-HEAVY: Final = ("members", "assets")
-"""Columns that are left until they are wanted."""
-
 _ELEMENT: Final = "members.list.element."
 _PLACES: Final = ("name", "modality", "offset", "length", "xxh3", "cost")
 _T = TypeVar("_T")
 
 
-def light(folder: Path, files: Sequence[ShardFile]) -> pa.Table:
-    """Every column but the heavy ones, the shards one after another.
+def names(folder: Path, files: Sequence[ShardFile]) -> tuple[str, ...]:
+    """The columns there are."""
+    return tuple(pq.read_schema(folder / files[0].index).names) if files else ()
+
+
+def columns(folder: Path, files: Sequence[ShardFile], wanted: Sequence[str]) -> pa.Table:
+    """Some columns, the shards one after another.
 
     Raises:
         UsageError: a file is not that of the manifest.
     """
-    return pa.concat_tables(_each(files, lambda file: _columns(_checked(folder, file), but=HEAVY)))
 
+    def read(file: ShardFile) -> pa.Table:
+        return pq.ParquetFile(pa.BufferReader(_checked(folder, file))).read(list(wanted), use_threads=False)
 
-def whole(folder: Path, files: Sequence[ShardFile]) -> pa.Table:
-    """Every column.
-
-    Raises:
-        UsageError: a file is not that of the manifest.
-    """
-    return pa.concat_tables(_each(files, lambda file: _columns(_checked(folder, file), but=())))
-
-
-def one(folder: Path, files: Sequence[ShardFile], column: str) -> pa.ChunkedArray:
-    """One light column."""
-    parts = _each(files, lambda file: pq.ParquetFile(folder / file.index).read([column], use_threads=False)[column])
-    return pa.chunked_array([chunk for part in parts for chunk in part.chunks])
+    return pa.concat_tables(_each(files, read))
 
 
 def members(folder: Path, files: Sequence[ShardFile]) -> list[pa.ListArray]:
@@ -67,11 +58,6 @@ def _members(data: pa.Buffer) -> list[pa.ListArray]:
     known = {file.schema.column(i).path for i in range(len(file.schema))}
     table = file.read([path for path in wanted if path in known], use_threads=False)
     return list(table["members"].chunks)
-
-
-def _columns(data: pa.Buffer, but: tuple[str, ...]) -> pa.Table:
-    file = pq.ParquetFile(pa.BufferReader(data))
-    return file.read([name for name in file.schema_arrow.names if name not in but], use_threads=False)
 
 
 def _checked(folder: Path, file: ShardFile) -> pa.Buffer:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
@@ -125,11 +126,11 @@ class Loader:
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
         samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
-        dealer = Dealer(view.present, samples.cost()) if world_size > 1 else None
+        dealer = cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
             shared = mkdtemp(prefix="m5-view-")
             weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)
-            samples.view = view.lay_down(Path(shared))
+            view = samples.view = view.lay_down(Path(shared))
         self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
         self._lane = Lane(self.plan, rank, world_size)
         if len(self) == 0:

@@ -10,7 +10,7 @@ An order is made in steps, each of which may be left out: how often a sample com
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -68,7 +68,7 @@ class Epoch:
     def lanes(self, rows: Rows, world_size: int) -> Rows:
         """int64 `[W, G / W]`: the places of each rank in a global batch of these rows."""
         dealer = self.plan.dealer
-        return dealer.lanes(rows, world_size) if dealer else np.arange(len(rows)).reshape(world_size, -1)
+        return dealer().lanes(rows, world_size) if dealer else np.arange(len(rows)).reshape(world_size, -1)
 
     def _stand_ins(self, k: int, rows: Rows) -> Rows:
         """int64 `[G, S]`: for each slot the same slot of the next batches, of like length where batches are.
@@ -96,7 +96,7 @@ class Plan:
         shuffle: a new order every epoch; else the order of the shards.
         drop_last: leave the incomplete last batch out; else fill it with rows that are :data:`PADDING`.
         rules: what else decides.
-        dealer: deals a batch to ranks; else they take it slice by slice.
+        dealer: gives who deals a batch to ranks, asked when the first is dealt; without, they take it slice by slice.
     """
 
     fingerprint: str
@@ -106,7 +106,7 @@ class Plan:
     shuffle: bool
     drop_last: bool
     rules: Rules = field(default_factory=Rules)
-    dealer: Dealer | None = None
+    dealer: Callable[[], Dealer] | None = None
 
     @cached_property
     def order_fingerprint(self) -> str:

@@ -79,7 +79,7 @@ class Pool:
         catalogs = tuple(part.open(split, condition) for part in parts)
         if len(parts) > 1:
             for part, catalog in zip(parts, catalogs, strict=True):
-                if part.weight and not catalog.index.num_rows:
+                if part.weight and not len(catalog):
                     raise UsageError(
                         f"no sample of {part.uri} is left to mix; widen its cut and filter, or leave it out"
                     )
@@ -92,18 +92,19 @@ class Pool:
         return tuple(sorted({*first, *(name for names in others for name in names)})) if others else first
 
     @cached_property
-    def index(self) -> pa.Table:
-        """The index rows of all parts, one after another; columns that only some have are null in the others."""
-        return pa.concat_tables([catalog.index for catalog in self.catalogs], promote_options="default")
+    def column_names(self) -> tuple[str, ...]:
+        """Columns of the index that any part has."""
+        return tuple(dict.fromkeys(name for catalog in self.catalogs for name in catalog.column_names))
 
-    def whole(self) -> pa.Table:
-        """The index rows with their members."""
-        return pa.concat_tables([catalog.whole() for catalog in self.catalogs], promote_options="default")
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        """A column of the index over all parts, null where a part does not have it."""
+        tables = [catalog.columns([name] if name in catalog.column_names else []) for catalog in self.catalogs]
+        return pa.concat_tables(tables, promote_options="default")[name]
 
     @cached_property
     def part(self) -> Rows:
         """int64 `[N]`: which part each row is of."""
-        return np.repeat(np.arange(len(self.catalogs)), [catalog.index.num_rows for catalog in self.catalogs])
+        return np.repeat(np.arange(len(self.catalogs)), [len(catalog) for catalog in self.catalogs])
 
     def view(self, modalities: Sequence[Modality]) -> View:
         """The samples of all parts as one view."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import xxhash
 
 from m5tools.errors import UsageError
@@ -73,17 +72,13 @@ def rules_of(
     buckets = Buckets(buckets) if isinstance(buckets, str) else buckets
     several = len(pool.catalogs) > 1
     return Rules(
-        factors=None if weights is None else repeat_factors(pool.index, weights),
+        factors=None if weights is None else repeat_factors(pool, weights),
         part=pool.part if several else None,
         shares=pool.shares if several else (),
         stratified=several and mixing == "stratified",
         shard=None if block is None else view.shard,
         block=block,
-        lengths=None if buckets is None else buckets.lengths(_index(pool, buckets)),
+        lengths=None if buckets is None else buckets.lengths(pool),
         window=1 if buckets is None else buckets.window,
         stand_ins=stand_ins,
     )
-
-
-def _index(pool: Pool, buckets: Buckets) -> pa.Table:
-    return pool.whole() if buckets.looks_at_members(pool.index) else pool.index

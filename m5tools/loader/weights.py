@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from m5tools.errors import UsageError
+from m5tools.loader.columns import Columns, column, numbers
 from m5tools.loader.draws import Rows, uniform
 
 Factors = npt.NDArray[np.float64]
@@ -37,7 +36,7 @@ class LongTail:
     cap: float = 10.0
     by: str = "category"
 
-    def factors(self, index: pa.Table) -> Factors:
+    def factors(self, index: Columns) -> Factors:
         """float64 `[N]` for the rows of an index.
 
         Raises:
@@ -45,7 +44,7 @@ class LongTail:
         """
         if not (0 < self.threshold <= 1 and self.cap >= 1):
             raise UsageError(f"threshold {self.threshold:g} must be in 0 … 1, and cap {self.cap:g} not below 1")
-        codes = _column(index, self.by).combine_chunks().dictionary_encode().indices
+        codes = column(index, self.by, "weights").combine_chunks().dictionary_encode().indices
         known = codes.is_valid().to_numpy(zero_copy_only=False)
         classes = np.asarray(codes.fill_null(0).to_numpy(), np.int64)
         frequency = np.bincount(classes[known], minlength=1) / max(1, len(classes))
@@ -54,11 +53,11 @@ class LongTail:
         return np.where(known, factor[classes] if len(classes) else 1.0, 1.0)
 
 
-def repeat_factors(index: pa.Table, weights: LongTail | str) -> Factors:
+def repeat_factors(index: Columns, weights: LongTail | str) -> Factors:
     """float64 `[N]`: how often each row of an index comes in an epoch, on average.
 
     Args:
-        index: rows of a shard index.
+        index: columns of a shard index.
         weights: a rule, or the name of a numeric column that holds the factors; null = 1.
 
     Raises:
@@ -66,10 +65,7 @@ def repeat_factors(index: pa.Table, weights: LongTail | str) -> Factors:
     """
     if isinstance(weights, LongTail):
         return weights.factors(index)
-    column = _column(index, weights)
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        raise UsageError(f"weights: the column '{weights}' holds {column.type}, no numbers")
-    factors = np.asarray(pc.fill_null(pc.cast(column, pa.float64()), 1.0).to_numpy(), np.float64)
+    factors = numbers(index, weights, "weights", null=1.0)
     if not (np.isfinite(factors) & (factors >= 0)).all():
         raise UsageError(f"weights: the column '{weights}' holds a negative or infinite factor")
     return factors
@@ -80,9 +76,3 @@ def copies(factors: Factors, fingerprint: str, seed: int, epoch: int) -> Rows:
     whole = np.floor(factors)
     coin = uniform(np.arange(len(factors)), fingerprint, seed, epoch, "copies")
     return (whole + (coin < factors - whole)).astype(np.int64)
-
-
-def _column(index: pa.Table, name: str) -> pa.ChunkedArray:
-    if name not in index.column_names:
-        raise UsageError(f"weights: the index has no column '{name}'; it has {', '.join(index.column_names)}")
-    return index[name]

@@ -31,7 +31,7 @@ def test_every_batch_keeps_the_shares_of_a_mixture() -> None:
 
 
 def test_lengths_are_those_of_the_members(folder: Path) -> None:
-    index = Catalog.open(folder, "train").whole()
+    index = Catalog.open(folder, "train").columns(["members", "start"])
     measured = {by: Buckets(by).lengths(index) for by in ("text", "pixels", "frames", "seconds")}
     for i, members in enumerate(index["members"].to_pylist()):
         assert measured["text"][i] == members[0]["length"]
@@ -47,7 +47,7 @@ def test_lengths_are_those_of_the_members(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("buckets", "message"),
     [
-        (Buckets("smell"), "no column 'smell'; there are text, pixels, frames, seconds, category"),
+        (Buckets("smell"), "beside text, pixels, frames, seconds: the index has no column 'smell'; it has category"),
         (Buckets("category"), "holds string, no numbers"),
         (Buckets("text", 0), "window of 0 batches"),
     ],

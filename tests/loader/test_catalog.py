@@ -155,6 +155,7 @@ def test_present_matrix_is_exact_for_every_mask(dataset: Dataset, folder: Path) 
 
 def test_a_filter_on_members_reads_them(folder: Path) -> None:
     catalog = Catalog.open(folder, "train")
+    assert "members" in catalog.column_names
     assert "members" not in catalog.index.column_names
     sounds = pl.col("members").list.eval(pl.element().struct.field("modality") == "audio").list.any()
     heard = catalog.where(sounds)

@@ -29,7 +29,7 @@ GOLDEN_OF_EVERY_RULE = [[9, 30, 28, 9], [9, 33, 0, 26], [25, 33, 39, 12]]
 def plan(
     samples: int = ROWS, size: int = 4, *, drop_last: bool = True, shuffle: bool = True, seed: int = 0, **rules: Any
 ) -> Plan:
-    return Plan(VIEW, samples, seed, size, shuffle, drop_last, Rules(**rules), DEALER)
+    return Plan(VIEW, samples, seed, size, shuffle, drop_last, Rules(**rules), lambda: DEALER)
 
 
 def every_rule(size: int = 4, **more: Any) -> Plan:
