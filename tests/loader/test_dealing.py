@@ -34,6 +34,15 @@ def test_every_slot_has_one_rank_and_as_many_ranks_as_can_have_a_video(
     assert sum(having) == min(world, held.sum())
 
 
+@given(st.sampled_from([2, 4, 8]), st.integers(2, 4), st.integers(0, 50))
+def test_videos_reach_every_rank_whatever_they_cost(world: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    present = np.zeros((world * width, 5), bool)
+    present[rng.permutation(world * width)[: rng.integers(world, world * width + 1)], Modality.VIDEO.bit] = True
+    lanes = Dealer(present, rng.exponential(1, world * width).astype(np.float32)).lanes(np.arange(world * width), world)
+    assert all(present[lane, Modality.VIDEO.bit].any() for lane in lanes)
+
+
 @pytest.mark.parametrize(("batch", "world"), [(256, 8), (2048, 32)])
 def test_the_slowest_rank_is_nearer_to_the_mean_than_undealt(batch: int, world: int) -> None:
     dealer = crowd(20_000, 0.05, 0)

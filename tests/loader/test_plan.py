@@ -170,6 +170,14 @@ def test_stand_ins_come_from_outside_the_batch_and_no_two_slots_share_one(size: 
                 assert (slots.stand_ins != PADDING).all()
 
 
+def test_stand_ins_are_of_like_length_where_batches_are() -> None:
+    made = plan(size=5, lengths=LENGTHS, window=12, stand_ins=1)
+    pairs = [(slots.rows, slots.stand_ins[:, 0]) for epoch in range(5) for slots in made.epoch(epoch).lane(0, 1)]
+    rows, found = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    apart = np.median(np.abs(LENGTHS[rows] - LENGTHS[found])[found != PADDING])
+    assert apart < np.median(np.abs(LENGTHS[rows] - LENGTHS[np.roll(rows, 7)])) / 2
+
+
 def test_stand_ins_change_nothing_else() -> None:
     with_, without = every_rule(), every_rule(stand_ins=0)
     assert batches(with_) == batches(without)
