@@ -13,10 +13,10 @@ of ranks and workers, without losing or repeating a sample.
 
 from __future__ import annotations
 
+import functools
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
@@ -126,7 +126,7 @@ class Loader:
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
         samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
-        dealer = cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
+        dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
             shared = mkdtemp(prefix="m5-view-")
             weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)
