@@ -106,14 +106,19 @@ class Catalog:
         return index_files.names(self.folder, self._files)
 
     def columns(self, names: Sequence[str]) -> pa.Table:
-        """Columns of the index for the rows of this catalog; `product_id` is always among them."""
-        there = [name for name in ("product_id", *names) if name in self.index.column_names]
-        table = self.index.select(list(dict.fromkeys(there)))
-        others = [name for name in names if name not in there]
-        if others:
-            read = index_files.columns(self.folder, self._files, others).take(pa.array(self.rows))
-            for name in others:
-                table = table.append_column(read.schema.field(name), read[name])
+        """Columns of the index for the rows of this catalog; `product_id` where none is named."""
+        names = names or ["product_id"]
+        others = [name for name in names if name not in self.index.column_names]
+        table = self.index.select([name for name in names if name not in others])
+        if not others:
+            return table
+        read = index_files.columns(self.folder, self._files, others)
+        if len(self) < read.num_rows:
+            read = read.take(pa.array(self.rows))
+        if not table.num_columns:
+            return read
+        for name in others:
+            table = table.append_column(read.schema.field(name), read[name])
         return table
 
     @property

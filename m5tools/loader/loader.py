@@ -33,7 +33,7 @@ from m5tools.loader.decode import Decoder
 from m5tools.loader.lane import Lane
 from m5tools.loader.plan import Plan
 from m5tools.loader.pool import Condition, Part, Pool
-from m5tools.loader.quarantine import Ledger
+from m5tools.loader.quarantine import BadSample, Ledger
 from m5tools.loader.rules import rules_of
 from m5tools.loader.samples import Limits, Samples
 from m5tools.loader.state import State
@@ -207,6 +207,11 @@ class Loader:
     def write_quarantine(self, folder: str | Path) -> Path:
         """Write what was found unreadable so far to `folder/quarantine/rank-<r>.parquet`; returns its path."""
         return self.ledger.write_to(Path(folder))
+
+    @property
+    def bad(self) -> list[BadSample]:
+        """The members found unreadable so far, on this rank, each once."""
+        return list(self.ledger.bad)
 
     @property
     def fingerprint(self) -> str:
