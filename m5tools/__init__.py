@@ -13,19 +13,27 @@ if TYPE_CHECKING:
     from m5tools.dataset import Dataset as Dataset
     from m5tools.dataset import open_dataset as open
     from m5tools.loader.batch import Batch as Batch
+    from m5tools.loader.buckets import Buckets as Buckets
     from m5tools.loader.loader import Loader as Loader
+    from m5tools.loader.pool import Part as Part
+    from m5tools.loader.weights import LongTail as LongTail
     from m5tools.vocabulary import Modality as Modality
     from m5tools.vocabulary import Reason as Reason
     from m5tools.vocabulary import State as State
 
 __version__ = "0.1.0"
-__all__ = ["Batch", "Dataset", "Loader", "Modality", "Reason", "State", "__version__", "open"]
+__all__ = [
+    "Batch", "Buckets", "Dataset", "Loader", "LongTail", "Modality", "Part", "Reason", "State", "__version__", "open",
+]  # fmt: skip
 
 _HOMES = {
     "open": ("m5tools.dataset", "open_dataset"),
     "Dataset": ("m5tools.dataset", "Dataset"),
     "Loader": ("m5tools.loader.loader", "Loader"),
     "Batch": ("m5tools.loader.batch", "Batch"),
+    "Buckets": ("m5tools.loader.buckets", "Buckets"),
+    "Part": ("m5tools.loader.pool", "Part"),
+    "LongTail": ("m5tools.loader.weights", "LongTail"),
     "Modality": ("m5tools.vocabulary", "Modality"),
     "Reason": ("m5tools.vocabulary", "Reason"),
     "State": ("m5tools.vocabulary", "State"),

@@ -1,10 +1,13 @@
-"""Tables on the terminal: what shards hold."""
+"""`m5 explain shards`: what shards hold, and what an epoch over them would be."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -12,9 +15,35 @@ from m5tools.errors import UsageError
 from m5tools.shards.manifest import ShardManifest
 from m5tools.vocabulary import MODALITIES
 
+if TYPE_CHECKING:
+    from m5tools.loader.explain import Explained
 
-def print_shards(folder: Path) -> None:
-    """One line a split: samples, shards, bytes, how many hold each modality.
+_SHOWN = 10  # categories
+
+
+def explain_shards(folder: Path, as_json: bool, epoch: Explained | None) -> None:
+    """Print what the splits hold, and an epoch where one was asked for.
+
+    Raises:
+        UsageError: it is no shard folder, or a part of it is missing.
+    """
+    splits = splits_of(folder)
+    if as_json:
+        import json
+
+        told = {"splits": splits, "epoch": None if epoch is None else asdict(epoch)}
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    if not splits:
+        Console().print(f"{folder} holds no sample")
+        return
+    _print_splits(splits)
+    if epoch is not None:
+        _print_epoch(epoch)
+
+
+def splits_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """For each split: samples, shards, bytes, and the share of samples that hold each modality.
 
     Raises:
         UsageError: it is no shard folder, or a part of it is missing.
@@ -25,14 +54,56 @@ def print_shards(folder: Path) -> None:
     if missing:
         raise UsageError(f"{missing[0]} is missing; copy it again or run 'm5 shard'")
     if not index:
-        Console().print(f"{folder} holds no sample")
-        return
+        return {}
     rows = pl.scan_parquet(index, glob=False)
-    bits = {m.value: ((pl.col("present") & (1 << m.bit)) > 0).sum() for m in MODALITIES}
+    bits = {m.value: ((pl.col("present") & (1 << m.bit)) > 0).mean() for m in MODALITIES}
     size = (pl.col("end") - pl.col("start")).sum()
     splits = rows.group_by("split").agg(samples=pl.len(), shards=pl.col("shard").n_unique(), bytes=size, **bits)
+    return {row.pop("split"): row for row in splits.sort("split").collect().iter_rows(named=True)}
+
+
+def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
     table = Table("split", "samples", "shards", "MB", *(m.value for m in MODALITIES), box=None)
-    for row in splits.sort("split").collect().iter_rows(named=True):
-        present = (f"{row[m.value] / row['samples']:.0%}" for m in MODALITIES)
-        table.add_row(row["split"], f"{row['samples']:,}", f"{row['shards']:,}", f"{row['bytes'] / 1e6:.1f}", *present)
+    for split, row in splits.items():
+        present = (f"{row[m.value]:.0%}" for m in MODALITIES)
+        table.add_row(split, f"{row['samples']:,}", f"{row['shards']:,}", f"{row['bytes'] / 1e6:.1f}", *present)
     Console().print(table)
+
+
+def _print_epoch(epoch: Explained) -> None:
+    again = epoch.delivered - epoch.distinct
+    cost = f"{epoch.cost:,.1f} s of processor time" if epoch.cost_unit == "s" else "costs in proportion to bytes"
+    lines = (
+        "",
+        f"an epoch: {epoch.batches:,} batches, {epoch.delivered:,} of {epoch.samples:,} samples"
+        + f" in {epoch.shards:,} shards"
+        + (f", {again:,} of them again" if again else "")
+        + (f"; {epoch.left_over:,} fill no batch" if epoch.left_over else ""),
+        f"read: {epoch.read_bytes / 1e6:,.1f} MB of {epoch.shard_bytes / 1e6:,.1f} MB; decoding: {cost}",
+        f"order: mixes over {epoch.mixing_width:,} samples",
+        f"{epoch.world_size} ranks: the dearest has {epoch.balance.mean:.2f} times the mean in a step "
+        f"({epoch.balance.worst:.2f} at worst; {epoch.balance.undealt_mean:.2f} if batches were sliced)",
+        "",
+    )
+    console = Console()
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    table = Table("modality", "samples", "present", "a rank has none", "why not", box=None)
+    for name, held in epoch.held.items():
+        why = ", ".join(f"{reason} {count:,}" for reason, count in list(held.why_not.items())[:3])
+        share = held.samples / max(1, epoch.delivered)
+        table.add_row(name, f"{held.samples:,}", f"{share:.0%}", f"{held.lanes_without:.1%} of steps", why)
+    console.print(table)
+    console.print()
+    table = Table("category", "samples", "share", box=None)
+    for name, count in list(epoch.categories.items())[:_SHOWN]:
+        table.add_row(name, f"{count:,}", f"{count / max(1, epoch.delivered):.1%}")
+    console.print(table)
+    rest = list(epoch.categories.values())[_SHOWN:]
+    if rest:
+        nothing = sum(count == 0 for count in rest)
+        console.print(
+            f"{len(rest):,} other categories hold {sum(rest):,} samples"
+            + (f"; {nothing:,} of them none" if nothing else ""),
+            highlight=False,
+        )

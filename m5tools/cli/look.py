@@ -14,6 +14,8 @@ from m5tools.cli.stages import ABOUT
 from m5tools.errors import NotBuiltYet, UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from m5tools.dataset import Dataset
 
 explain = typer.Typer(help="Say in numbers what a cut, shards or a run do.", no_args_is_help=True)
@@ -176,11 +178,54 @@ def explain_cut(
 
 
 @explain.command("shards")
-def explain_shards(path: Annotated[Path, typer.Argument(help="A shard folder.")]) -> None:
-    """Samples, bytes and modalities of every split."""
-    from m5tools.cli.explain import print_shards
+def explain_shards(
+    path: Annotated[Path, typer.Argument(help="A shard folder.")],
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Explain an epoch in global batches of this many.")
+    ] = None,
+    world_size: Annotated[int, typer.Option("--world-size", min=1, help="Ranks that share a batch.")] = 1,
+    split: Annotated[str, typer.Option("--split", help="The split of the epoch.")] = "train",
+    cut: Annotated[str | None, typer.Option("--cut", help="Folder of a narrower cut.")] = None,
+    condition: Annotated[
+        str | None, typer.Option("--filter", help="Condition on the index, in SQL: \"category = 'Toys'\".")
+    ] = None,
+    modalities: Annotated[str, typer.Option("--modalities", help="Those to deliver.")] = "image,text,table,video,audio",
+    block: Annotated[
+        int | None, typer.Option("--block", min=1, help="Shards that are shuffled together (default: all).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Samples, bytes and modalities of every split; with --batch-size, an epoch: its cost, balance and coverage."""
+    from m5tools.cli.explain import explain_shards as tell
 
-    print_shards(path)
+    epoch = None
+    if batch_size is not None:
+        from m5tools.cli.learn import need_torch
+
+        need_torch()
+        from m5tools.loader.explain import explain as explain_epoch
+        from m5tools.loader.loader import Loader
+
+        loader = Loader(
+            path, split=split, cut=cut, filter=None if condition is None else _condition(condition),
+            modalities=modalities.split(","), global_batch_size=batch_size, block=block,
+        )  # fmt: skip
+        epoch = explain_epoch(loader, world_size)
+    tell(path, as_json, epoch)
+
+
+def _condition(sql: str) -> pl.Expr:
+    """A condition in SQL as an expression.
+
+    Raises:
+        UsageError: it is no SQL.
+    """
+    import polars as pl
+
+    try:
+        return pl.sql_expr(sql)
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"--filter: {str(error).splitlines()[0]}") from error
 
 
 @explain.command("run")

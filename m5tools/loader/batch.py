@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from m5tools.loader import padded
+from m5tools.loader.padded import Dense
 from m5tools.vocabulary import Modality
+
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class Batch:
     Attributes:
         ids: product ids, `B` strings of 32 hex digits.
         valid: bool `[B]`; False marks padding of an evaluation tail or an unreadable sample.
+        stand_in: bool `[B]`; True where another sample came for one that is unreadable.
+        seeds: int64 `[B]`, not negative, for augmentation: a function of (seed, epoch, place in the global order), the
+            same on any number of ranks and workers.
         present: bool `[B, 5]` in the order image, text, table, video, audio.
         state: uint8 `[B, 5]`, codes of :class:`m5tools.vocabulary.State`.
         reason: uint8 `[B, 5]`, codes of :class:`m5tools.vocabulary.Reason`.
@@ -61,6 +69,8 @@ class Batch:
 
     ids: tuple[str, ...]
     valid: Tensor
+    stand_in: Tensor
+    seeds: Tensor
     present: Tensor
     state: Tensor
     reason: Tensor
@@ -97,6 +107,38 @@ class Batch:
         for i, row in enumerate(part.row.tolist()):
             out[row].append(raw[bounds[i] : bounds[i + 1]].decode("utf-8"))
         return out
+
+    def dense(self, modality: Modality, most: int) -> Dense:
+        """One modality as a rectangle, on the device of the batch.
+
+        Args:
+            modality: image, video: `[B, most, 3, S, S]`; text, table: bytes `[B, most]`; audio: `[B, most]`.
+            most: pictures, frames, bytes or sound samples of a product that are kept, from the first on.
+        """
+        return padded.dense(self.part(modality), len(self), most)
+
+    def text_padded(self, modality: Modality = Modality.TEXT, most: int = 512) -> Dense:
+        """Each string by itself, as UTF-8: uint8 `[strings, most]`; `text.row` says whose they are.
+
+        Args:
+            modality: text or table.
+            most: bytes of a string that are kept.
+        """
+        return padded.by_item(self.part(modality), most)
+
+    def images_normalised(
+        self,
+        mean: tuple[float, float, float] = IMAGENET_MEAN,
+        std: tuple[float, float, float] = IMAGENET_STD,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Pictures `[pictures, 3, S, S]` as networks take them; `image.row` says whose they are.
+
+        Args:
+            mean, std: of each channel, for values in 0 … 1; torchvision's for ImageNet unless given.
+            dtype: of the result.
+        """
+        return padded.normalised(self.image.data, mean, std, dtype)
 
     def _map(self, move: Any) -> Batch:
         changed: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 """A shard folder as columns: what is in it, what a filter and a narrower cut leave, and where every byte lies.
 
-The index is read once, as Arrow. What workers need of it is a :class:`View`: flat NumPy arrays, no Python object a row.
+The index is read as Arrow, by columns. What workers need of it is a :class:`m5tools.loader.view.View`.
 """
 
 from __future__ import annotations
@@ -19,52 +19,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards.manifest import ShardManifest, local_folder
+from m5tools.loader import index_files
+from m5tools.loader.members import Members
+from m5tools.loader.view import RECORD as RECORD
+from m5tools.loader.view import View as View
+from m5tools.shards.manifest import ShardFile, ShardManifest, local_folder
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
-RECORD: Final = len(MODALITIES)
-"""The code of the JSON member in :attr:`View.kind`; below it, a modality's place in the fixed order."""
+CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")
+"""Columns that every loader needs; the others are read when a filter or a rule names them."""
 
-
-@dataclass(frozen=True)
-class View:
-    """The samples a loader delivers, `N` of them with `M` members.
-
-    Attributes:
-        folder: the shard folder.
-        shards: file names of its tars.
-        ids: product ids, `N` strings.
-        shard: int32 `[N]`, position in `shards`.
-        present: bool `[N, 5]`; state, reason: uint8 `[N, 5]`.
-        category, cluster: int64 `[N]`, -1 when unknown or alone.
-        first: int64 `[N + 1]`; members `first[i]` … `first[i + 1]` belong to sample `i`.
-        kind: uint8 `[M]`, modality, or :data:`RECORD`.
-        name: member names, `M` strings.
-        offset, length: int64 `[M]`; checksum: uint64 `[M]`, xxh3-64.
-        fingerprint: 32 hex digits over all that decides what is delivered.
-    """
-
-    folder: Path
-    shards: tuple[str, ...]
-    ids: pa.Array
-    shard: npt.NDArray[np.int32]
-    present: npt.NDArray[np.bool_]
-    state: npt.NDArray[np.uint8]
-    reason: npt.NDArray[np.uint8]
-    category: npt.NDArray[np.int64]
-    cluster: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-    name: pa.Array
-    offset: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-    checksum: npt.NDArray[np.uint64]
-    fingerprint: str
-
-    def __len__(self) -> int:
-        return len(self.shard)
+_ROW: Final = "row of the catalog"
+_PATTERNS: Final = ("*", "^", "cs.")
+"""In the text of an expression: it may mean columns that it does not name."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +43,15 @@ class Catalog:
         folder: the folder.
         manifest: its `dataset.json`.
         split: the split.
-        index: its index rows, in the order of the shards.
+        index: its index rows in the order of the shards, of their columns those of :data:`CORE`.
+        rows: int64 `[N]`, which rows of the split they are.
     """
 
     folder: Path
     manifest: ShardManifest
     split: str
     index: pa.Table
+    rows: npt.NDArray[np.int64]
 
     @classmethod
     def open(cls, uri: str | Path, split: str) -> Catalog:
@@ -95,18 +65,15 @@ class Catalog:
         if split not in manifest.splits:
             known = ", ".join(manifest.splits) or "none"
             raise UsageError(f"{folder} has no split '{split}'; it has {known}")
-        parts = []
         for file in manifest.splits[split]:
-            tar, index = folder / file.tar, folder / file.index
-            for path in (tar, index):
+            tar = folder / file.tar
+            for path in (tar, folder / file.index):
                 if not path.is_file():
                     raise UsageError(f"{path} is missing; copy it again or run 'm5 shard'")
             if tar.stat().st_size != file.bytes:
                 raise UsageError(f"{tar} has {tar.stat().st_size:,} bytes, not {file.bytes:,}; copy it again")
-            if sha256_of(index) != file.index_sha256:
-                raise UsageError(f"{index} is not the index that {folder}/dataset.json names; copy it again")
-            parts.append(pq.read_table(index))
-        return cls(folder, manifest, split, pa.concat_tables(parts))
+        index = index_files.columns(folder, manifest.splits[split], CORE)
+        return cls(folder, manifest, split, index, np.arange(index.num_rows))
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
         """Only the samples for which an expression on the columns of the index holds.
@@ -114,14 +81,54 @@ class Catalog:
         Raises:
             UsageError: the expression names a column that is not there, or is not a condition.
         """
+        text = str(condition)
+        everything = any(mark in text for mark in _PATTERNS)
+        named = [name for name in self.column_names if everything or name in text]
         try:
+            table = self.columns(named)
             if isinstance(condition, pl.Expr):
-                rows = pl.from_arrow(self.index).with_row_index("row").filter(condition)["row"]  # type: ignore[union-attr]
-                return replace(self, index=self.index.take(rows.to_arrow()))
-            return replace(self, index=self.index.filter(condition))
+                frame = pl.from_arrow(table).with_row_index(_ROW)  # type: ignore[union-attr]
+                kept = frame.filter(condition)[_ROW].to_numpy()
+            else:
+                numbered = table.append_column(_ROW, pa.array(np.arange(len(self))))
+                kept = numbered.filter(condition)[_ROW].to_numpy()
         except (pa.ArrowException, pl.exceptions.PolarsError, TypeError) as error:
-            columns = ", ".join(self.index.column_names)
+            columns = ", ".join(self.column_names)
             raise UsageError(f"this filter does not work on the index ({error}); its columns: {columns}") from error
+        return self._take(kept)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """Every column of the index."""
+        return index_files.names(self.folder, self._files)
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Columns of the index for the rows of this catalog; `product_id` where none is named."""
+        names = names or ["product_id"]
+        others = [name for name in names if name not in self.index.column_names]
+        table = self.index.select([name for name in names if name not in others])
+        if not others:
+            return table
+        read = index_files.columns(self.folder, self._files, others)
+        if len(self) < read.num_rows:
+            read = read.take(pa.array(self.rows))
+        if not table.num_columns:
+            return read
+        for name in others:
+            table = table.append_column(read.schema.field(name), read[name])
+        return table
+
+    @property
+    def _files(self) -> tuple[ShardFile, ...]:
+        return self.manifest.splits[self.split]
+
+    def _take(self, kept: npt.NDArray[np.integer]) -> Catalog:
+        if len(kept) == len(self):
+            return self
+        return replace(self, index=self.index.take(pa.array(kept)), rows=self.rows[kept])
 
     def within(self, cut: str | Path) -> Catalog:
         """Only what a narrower cut allows: products outside it leave, and its masks are laid over the index's.
@@ -141,7 +148,8 @@ class Catalog:
         rows = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
         rows = rows.filter(pc.field("split") == self.split).combine_chunks()
         match = pc.index_in(self.index["product_id"], value_set=rows["product_id"].combine_chunks())
-        index = self.index.filter(match.is_valid())
+        catalog = self._take(np.flatnonzero(match.is_valid().to_numpy()))
+        index = catalog.index
         rows = rows.take(match.drop_null())
         ours, theirs = _bits(index), _bits(rows)
         lost = ours & ~theirs
@@ -152,46 +160,55 @@ class Catalog:
         }
         for name, column in masks.items():
             index = index.set_column(index.schema.get_field_index(name), index.schema.field(name), column)
-        return replace(self, index=index)
+        return replace(catalog, index=index)
 
     @cached_property
-    def _clusters(self) -> pa.Array:
+    def clusters(self) -> pa.Array:
         """Same-product clusters of the whole folder, sorted; a cluster's number is its position."""
         files = [f for several in self.manifest.splits.values() for f in several]
-        column = [pq.read_table(self.folder / f.index, columns=["cluster"])["cluster"] for f in files]
-        found = pc.unique(pa.chunked_array([c for part in column for c in part.chunks], pa.string())).drop_null()
+        found = pc.unique(index_files.columns(self.folder, files, ["cluster"])["cluster"]).drop_null()
         return found.take(pc.sort_indices(found))
 
-    def view(self, modalities: Sequence[Modality]) -> View:
-        """What a loader delivers when it asks for these modalities; the others become withheld."""
+    def view(
+        self, modalities: Sequence[Modality], classes: pa.Array | None = None, clusters: pa.Array | None = None
+    ) -> View:
+        """What a loader delivers when it asks for these modalities; the others become withheld.
+
+        Args:
+            modalities: those asked for.
+            classes, clusters: what is numbered by position; else the categories and clusters of the folder.
+        """
         index = self.index
         asked = np.array([m in modalities for m in MODALITIES])
         present = _bits(index) & asked
         state = np.where(asked, _codes(index, "state"), np.uint8(State.WITHHELD))
         reason = np.where(asked, _codes(index, "reason"), np.uint8(Reason.POLICY))
-        members = index["members"].combine_chunks()
-        flat = members.flatten()
-        tars = tuple(f.tar for f in self.manifest.splits[self.split])
+        members = Members.read(self.folder, self._files, self.rows)
         ids = index["product_id"].combine_chunks()
+        classes = pa.array(self.manifest.categories, pa.string()) if classes is None else classes
+        clusters = self.clusters if clusters is None else clusters
         everything = xxhash.xxh3_128(f"{self.manifest.content}/{self.split}/{[m.value for m in modalities]}".encode())
         everything.update(pc.binary_join(pa.ListArray.from_arrays([0, len(ids)], ids), "")[0].as_buffer())
-        everything.update(_packed(present).tobytes())
+        for told in (_packed(present), state, reason):
+            everything.update(np.ascontiguousarray(told, np.uint8).tobytes())
         return View(
             folder=self.folder,
-            shards=tars,
+            shards=tuple(f.tar for f in self._files),
             ids=ids,
-            shard=_numbers(index["shard"], pa.array(tars, pa.string())).astype(np.int32),
+            shard=np.searchsorted(np.cumsum([f.samples for f in self._files]), self.rows, "right").astype(np.int32),
             present=present,
             state=state,
             reason=reason,
-            category=_numbers(index["category"], pa.array(self.manifest.categories, pa.string())),
-            cluster=_numbers(index["cluster"], self._clusters),
-            first=np.concatenate([[0], np.cumsum(pc.list_value_length(members).to_numpy(), dtype=np.int64)]),
-            kind=_kinds(flat.field("modality")),
-            name=flat.field("name"),
-            offset=flat.field("offset").to_numpy(),
-            length=flat.field("length").to_numpy(),
-            checksum=flat.field("xxh3").to_numpy(),
+            category=_numbers(index["category"], classes),
+            cluster=_numbers(index["cluster"], clusters),
+            first=members.first,
+            kind=members.kind,
+            name=members.name,
+            cost=members.cost,
+            offset=members.offset,
+            length=members.length,
+            checksum=members.checksum,
+            timed=members.timed,
             fingerprint=everything.hexdigest(),
         )
 
@@ -223,9 +240,3 @@ def _numbers(values: Any, among: pa.Array) -> npt.NDArray[np.int64]:
     """int64: the position of each value in `among`, -1 for null and for what is not in it."""
     positions = pc.fill_null(pc.index_in(values, value_set=among, skip_nulls=True), -1)
     return np.asarray(positions.to_numpy(), np.int64)
-
-
-def _kinds(modality: pa.Array) -> npt.NDArray[np.uint8]:
-    """uint8: the place of each member's modality in the fixed order, RECORD for the JSON."""
-    kinds = _numbers(modality, pa.array([m.value for m in MODALITIES]))
-    return np.where(kinds < 0, RECORD, kinds).astype(np.uint8)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from m5tools.loader.catalog import RECORD
+from m5tools.loader.view import RECORD
 from m5tools.media import image
 from m5tools.media.guard import DecodeError, guarded
 from m5tools.vocabulary import Modality, Reason
@@ -61,7 +61,7 @@ class Decoder:
         """Decode one member.
 
         Args:
-            kind: of the member, as in :attr:`m5tools.loader.catalog.View.kind`.
+            kind: of the member, as in :attr:`m5tools.loader.view.View.kind`.
             data: its bytes.
 
         Returns:

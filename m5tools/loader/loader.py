@@ -13,33 +13,42 @@ of ranks and workers, without losing or repeating a sample.
 
 from __future__ import annotations
 
-import hashlib
+import functools
+import shutil
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Final
 
-import polars as pl
-import pyarrow.compute as pc
 import torch
 from torch.utils.data import DataLoader
 
-from m5tools import atomic
 from m5tools.errors import UsageError
+from m5tools.loader import check
 from m5tools.loader.batch import Batch
-from m5tools.loader.catalog import Catalog
+from m5tools.loader.buckets import Buckets
+from m5tools.loader.dealing import Dealer
 from m5tools.loader.decode import Decoder
+from m5tools.loader.lane import Lane
 from m5tools.loader.plan import Plan
-from m5tools.loader.samples import BadSample, Limits, Samples
+from m5tools.loader.pool import Condition, Part, Pool
+from m5tools.loader.quarantine import BadSample, Ledger
+from m5tools.loader.rules import rules_of
+from m5tools.loader.samples import Limits, Samples
+from m5tools.loader.state import State
+from m5tools.loader.weights import LongTail
 from m5tools.vocabulary import MODALITIES, Modality
 
-STATE_VERSION: Final = 1
+STAND_INS: Final = 3
+"""Samples kept ready for each slot: where 5 % are bad, one slot in 160,000 finds none of them good."""
 
 
 class Loader:
     """Batches of one split.
 
     Args:
-        uri: shard folder.
+        uri: shard folder; or several, each a :class:`Part`, that are mixed.
         split: train, val or test.
         cut: folder of a cut narrower than the one the shards were made from; its masks are laid over theirs.
         modalities: those to deliver; the others are reported as withheld and cost no read.
@@ -47,7 +56,15 @@ class Loader:
         global_batch_size: products of one step over all ranks.
         seed: of the order.
         shuffle: a new order over all shards every epoch; else the order of the shards.
-        drop_last: leave out the incomplete last batch; else fill it with rows that are not `valid`.
+        block: shards that are shuffled together, so that only these are read at a time; None = all.
+        drop_last: leave out the incomplete last batch; else fill it with rows that are not `valid`, and deliver every
+            sample exactly once, without stand-ins.
+        weights: how often samples come: :class:`LongTail`, or a numeric column of the index; None = once.
+        mixing: of several parts: every batch holds them in their shares (`stratified`), or an epoch does (`random`).
+        buckets: batches of like length: :class:`Buckets`, or what its `by` takes; None = of any length.
+        stand_ins: fill the slot of an unreadable sample with another, chosen by the plan; else it is not `valid`.
+        max_bad_share: share of unreadable samples above which the run ends.
+        run: output folder of the training run; unreadable samples are listed in `quarantine/rank-<r>.parquet` in it.
         image_size: pixels a side of pictures and frames.
         max_images: pictures of a product, by position.
         max_frames: frames of a clip, one a second from its start.
@@ -59,7 +76,10 @@ class Loader:
 
     Attributes:
         categories: class names of the whole folder; `Batch.category` is a position in it.
-        bad: members found unreadable so far, on this rank.
+        plan: the order of every epoch.
+        samples: what it is an order of, by row.
+        ledger: what was found unreadable so far.
+        mixing_width: samples that are shuffled with each other.
 
     Raises:
         UsageError: the folder, the cut, the filter or the numbers make no sense; the message says what to do.
@@ -67,16 +87,23 @@ class Loader:
 
     def __init__(
         self,
-        uri: str | Path,
+        uri: str | Path | Sequence[Part],
         *,
         split: str = "train",
         cut: str | Path | None = None,
         modalities: Sequence[Modality | str] = MODALITIES,
-        filter: pc.Expression | pl.Expr | None = None,
+        filter: Condition | None = None,
         global_batch_size: int = 64,
         seed: int = 0,
         shuffle: bool = True,
+        block: int | None = None,
         drop_last: bool = True,
+        weights: LongTail | str | None = None,
+        mixing: str = "random",
+        buckets: Buckets | str | None = None,
+        stand_ins: bool = True,
+        max_bad_share: float = 0.05,
+        run: str | Path | None = None,
         image_size: int = 64,
         max_images: int = 2,
         max_frames: int = 4,
@@ -86,38 +113,42 @@ class Loader:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        _check_ranks(global_batch_size, rank, world_size)
-        _check_sizes(
+        check.ranks(global_batch_size, rank, world_size)
+        check.sizes(
             image_size=image_size,
             max_images=max_images,
             max_frames=max_frames,
             max_audio_seconds=max_audio_seconds,
             threads=threads,
         )
-        catalog = Catalog.open(uri, split)
-        if cut is not None:
-            catalog = catalog.within(cut)
-        if filter is not None:
-            catalog = catalog.where(filter)
-        view = catalog.view(_known(modalities))
-        self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last)
-        if len(self.plan) == 0:
+        pool = Pool.open(check.parts(uri, cut), split, filter)
+        view = pool.view(check.modalities(modalities))
+        ready = STAND_INS if stand_ins and drop_last else 0
+        rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
+        samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
+        dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
+        if workers:  # they map one copy of it, which is removed with the loader
+            shared = mkdtemp(prefix="m5-view-")
+            weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)
+            view = samples.view = view.lay_down(Path(shared))
+        self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
+        self._lane = Lane(self.plan, rank, world_size)
+        if len(self) == 0:
             raise UsageError(
                 f"{len(view)} samples of split '{split}' are left, fewer than one batch of {global_batch_size}; "
                 "lower global_batch_size, set drop_last=False, or widen filter and cut"
             )
-        self.categories: tuple[str, ...] = catalog.manifest.categories
-        self.bad: list[BadSample] = []
-        self._rank = rank
-        self._lane = _Lane(self.plan, rank, world_size)
+        self.samples = samples
+        self.categories: tuple[str, ...] = pool.categories
+        self.mixing_width: int = self.plan.mixing_width
+        self.ledger = Ledger(None if run is None else Path(run), rank, max_bad_share)
         self._step = 0
         self._restored = False
-        samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
         # Not forked, nor from a fork server that loads the user's program: Polars' threads may hold a lock just then.
         several: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True}
         self._batches: DataLoader[Any] = DataLoader(
             samples,
-            batch_sampler=self._lane,
+            batch_sampler=self._lane,  # type: ignore[arg-type] # a batch is asked for by its slots, not by a list
             collate_fn=_as_it_is,
             num_workers=workers,
             generator=torch.Generator(),  # its own, so that iterating draws nothing from the trainer's
@@ -125,11 +156,15 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """Batches of a whole epoch, the same on every rank."""
-        return len(self.plan)
+        """Batches of the whole current epoch, the same on every rank; with weights epochs differ a little."""
+        return self._lane.whole()
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches of the current epoch: from its start, or once from the place of a state just loaded."""
+        """The batches of the current epoch: from its start, or once from the place of a state just loaded.
+
+        Raises:
+            TooManyBad: more samples are unreadable than `max_bad_share`.
+        """
         if not self._restored:
             self._step = 0
         self._restored = False
@@ -137,10 +172,13 @@ class Loader:
         return self._deliver()
 
     def _deliver(self) -> Iterator[Batch]:
-        for batch, bad in self._batches:
-            self._step += 1
-            self.bad.extend(bad)
-            yield batch
+        try:
+            for batch, bad in self._batches:
+                self._step += 1
+                self.ledger.add(batch, bad)
+                yield batch
+        finally:
+            self.ledger.write()
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch to deliver next; naming that of a state just loaded keeps its place."""
@@ -150,15 +188,8 @@ class Loader:
         self._lane.epoch = epoch
 
     def state_dict(self) -> dict[str, Any]:
-        """Where training is: about 100 bytes, the same on every rank, so it is saved once."""
-        return {
-            "version": STATE_VERSION,
-            "fingerprint": self.fingerprint,
-            "seed": self.plan.seed,
-            "global_batch_size": self.plan.global_batch_size,
-            "epoch": self._lane.epoch,
-            "step": self._step,
-        }
+        """Where training is: about 150 bytes, the same on every rank, so it is saved once."""
+        return self._state().to_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the state was taken; the number of ranks and workers may be another.
@@ -166,92 +197,28 @@ class Loader:
         Raises:
             UsageError: it belongs to another order: other shards, filter, cut, modalities, seed or batch size.
         """
-        ours = self.state_dict()
-        if state.get("version") != STATE_VERSION:
-            raise UsageError(f"this loader state has version {state.get('version')}, not {STATE_VERSION}")
-        remedies = {
-            "fingerprint": "the samples or their order changed; open the same shards with the same split, cut, filter, "
-            "modalities, shuffle and drop_last",
-            "seed": "open the loader with the same seed",
-            "global_batch_size": "open the loader with the same global_batch_size",
-        }
-        for name, remedy in remedies.items():
-            if state.get(name) != ours[name]:
-                raise UsageError(f"cannot continue: {name} was {state.get(name)}, here it is {ours[name]}; {remedy}")
-        self._lane.epoch, self._step = state["epoch"], state["step"]
+        saved = self._state().followed_by(state)
+        self._lane.epoch, self._step = saved.epoch, saved.step
         self._restored = True
 
+    def _state(self) -> State:
+        return State(self.fingerprint, self.plan.seed, self.plan.global_batch_size, self._lane.epoch, self._step)
+
     def write_quarantine(self, folder: str | Path) -> Path:
-        """Write what was found unreadable to `folder/quarantine/rank-<r>.parquet`; returns its path."""
-        rows = [
-            {
-                "product_id": b.product_id,
-                "modality": b.modality.value if b.modality else None,
-                "shard": b.shard,
-                "member": b.member,
-                "reason": b.reason.word,
-            }
-            for b in self.bad
-        ]
-        columns = ("product_id", "modality", "shard", "member", "reason")
-        path = Path(folder) / "quarantine" / f"rank-{self._rank}.parquet"
-        with atomic.whole_file(path) as temporary:
-            pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String)).unique(maintain_order=True).write_parquet(
-                temporary
-            )
-        return path
+        """Write what was found unreadable so far to `folder/quarantine/rank-<r>.parquet`; returns its path."""
+        return self.ledger.write_to(Path(folder))
+
+    @property
+    def bad(self) -> list[BadSample]:
+        """The members found unreadable so far, on this rank, each once."""
+        return list(self.ledger.bad)
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits over shards, split, samples, masks and kind of order: equal where the same can be continued."""
-        plan = self.plan
-        return hashlib.sha256(f"{plan.fingerprint}/{plan.shuffle}/{plan.drop_last}".encode()).hexdigest()[:16]
-
-
-class _Lane:
-    """What the DataLoader draws batches from: this rank's lane of an epoch, from a step on."""
-
-    def __init__(self, plan: Plan, rank: int, world_size: int) -> None:
-        self.plan = plan
-        self.rank = rank
-        self.world_size = world_size
-        self.epoch = 0
-        self.start = 0
-
-    def __iter__(self) -> Iterator[list[int]]:
-        lane = self.plan.lane(self.epoch, self.rank, self.world_size, self.start)
-        return (rows.tolist() for rows in lane)
-
-    def __len__(self) -> int:
-        return len(self.plan) - self.start
+        """16 hex digits over shards, split, samples, masks and order: equal where the same can be continued."""
+        return self.plan.order_fingerprint
 
 
 def _as_it_is(batch: Any) -> Any:
     """The collate function: a batch arrives whole."""
     return batch
-
-
-def _check_ranks(global_batch_size: int, rank: int, world_size: int) -> None:
-    if global_batch_size < 1 or world_size < 1 or not 0 <= rank < world_size:
-        raise UsageError(f"rank {rank} of {world_size} with a global batch of {global_batch_size} makes no sense")
-    if global_batch_size % world_size:
-        raise UsageError(
-            f"{world_size} ranks cannot share a global batch of {global_batch_size} equally; "
-            f"choose a global_batch_size that is a multiple of {world_size}"
-        )
-
-
-def _check_sizes(**sizes: float) -> None:
-    """A size of nothing would deliver nothing for what the masks call present."""
-    for name, size in sizes.items():
-        if size <= 0:
-            raise UsageError(f"{name} is {size}; it must be above 0 (to leave a modality out, name the others)")
-
-
-def _known(modalities: Sequence[Modality | str]) -> tuple[Modality, ...]:
-    """The modalities asked for, in the fixed order."""
-    names = {str(m) for m in modalities}
-    unknown = sorted(names - {m.value for m in MODALITIES})
-    if unknown:
-        raise UsageError(f"no modality is called '{unknown[0]}'; there are {', '.join(MODALITIES)}")
-    return tuple(m for m in MODALITIES if m.value in names)

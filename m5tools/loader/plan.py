@@ -1,39 +1,90 @@
 """The order of an epoch: a pure function of (view fingerprint, seed, epoch), the same for every rank and worker.
 
-Global batch `k` is `order[k·G : (k+1)·G]`; rank `r` of `W` takes its lane, the r-th of W equal slices of it. So the set
-of samples in a global batch never depends on how many ranks share it, and every rank has the same number of batches.
+Global batch `k` is the k-th slice of G slots of the order. Which samples it holds never depends on how many ranks share
+it; which rank gets which of them is dealt (:mod:`m5tools.loader.dealing`). Every rank has the same number of batches.
+
+An order is made in steps, each of which may be left out: how often a sample comes (weights), from which dataset
+(mixing), the shuffle, batches of like length (buckets).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
-PADDING = -1
+from m5tools.loader.buckets import alike
+from m5tools.loader.dealing import Dealer
+from m5tools.loader.draws import Rows, draws, seeds, shuffled
+from m5tools.loader.mixing import mixed, spread
+from m5tools.loader.rules import Rules
+from m5tools.loader.slots import PADDING, Slots
+from m5tools.loader.weights import copies
 
 
-def shuffled(samples: int, fingerprint: str, seed: int, epoch: int) -> Rows:
-    """A permutation of 0 … samples − 1, the same on every machine and with every version of NumPy.
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """The order of one epoch.
 
-    Rows are sorted by SplitMix64 draws (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators",
-    fig. 17; its output function is a bijection, so no two rows draw the same number).
+    Attributes:
+        plan: whose it is.
+        number: which.
+        rows: int64 `[E]`, all rows in the order before batches are shuffled, with those that fill no batch.
+        batches: int64 `[K]`, which slice of `rows` each delivered batch is.
     """
-    key = hashlib.sha256(f"{fingerprint}/{seed}/{epoch}".encode()).digest()
-    start = np.frombuffer(key[:8], "<u8")
-    with np.errstate(over="ignore"):
-        z = start + np.arange(1, samples + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    return np.argsort(z, kind="stable")
+
+    plan: Plan
+    number: int
+    rows: Rows
+    batches: Rows
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @cached_property
+    def order(self) -> Rows:
+        """int64 `[K · G]`: rows as they are delivered, :data:`PADDING` at the end of an incomplete batch."""
+        size = self.plan.global_batch_size
+        wanted = len(self) * size
+        padded = np.pad(self.rows[:wanted], (0, max(0, wanted - len(self.rows))), constant_values=PADDING)
+        return padded.reshape(-1, size)[self.batches].reshape(-1)
+
+    def slots(self, k: int) -> Slots:
+        """The whole global batch `k`."""
+        size = self.plan.global_batch_size
+        here = np.arange(k * size, (k + 1) * size)
+        rows = self.order[here]
+        return Slots(rows, seeds(here, self.plan.seed, self.number), self._stand_ins(k, rows))
+
+    def lane(self, rank: int, world_size: int, start: int = 0) -> Iterator[Slots]:
+        """What one rank gets, batch by batch, from global batch `start` on (`world_size` divides the batch size)."""
+        for k in range(start, len(self)):
+            slots = self.slots(k)
+            yield slots.take(self.lanes(slots.rows, world_size)[rank])
+
+    def lanes(self, rows: Rows, world_size: int) -> Rows:
+        """int64 `[W, G / W]`: the places of each rank in a global batch of these rows."""
+        dealer = self.plan.dealer
+        return dealer().lanes(rows, world_size) if dealer else np.arange(len(rows)).reshape(world_size, -1)
+
+    def _stand_ins(self, k: int, rows: Rows) -> Rows:
+        """int64 `[G, S]`: for each slot the same slot of the next batches, of like length where batches are.
+
+        Slots of one batch never share one, and none comes from the batch itself; behind the last batch stand the
+        samples that fill none.
+        """
+        size, count = self.plan.global_batch_size, self.plan.rules.stand_ins
+        if not count:
+            return np.zeros((size, 0), np.int64)
+        place = self.batches[k] * size + np.arange(size)
+        found = self.rows[(place[:, None] + size * np.arange(1, count + 1)) % len(self.rows)]
+        return np.where(np.isin(found, rows), PADDING, found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Which rows of a view make which batch.
 
@@ -41,9 +92,11 @@ class Plan:
         fingerprint: of the view.
         samples: rows in it.
         seed: of the shuffle.
-        global_batch_size: rows of one step over all ranks.
-        shuffle: a new global order every epoch; else the order of the shards.
+        global_batch_size: slots of one step over all ranks.
+        shuffle: a new order every epoch; else the order of the shards.
         drop_last: leave the incomplete last batch out; else fill it with rows that are :data:`PADDING`.
+        rules: what else decides.
+        dealer: gives who deals a batch to ranks, asked when the first is dealt; without, they take it slice by slice.
     """
 
     fingerprint: str
@@ -52,19 +105,79 @@ class Plan:
     global_batch_size: int
     shuffle: bool
     drop_last: bool
+    rules: Rules = field(default_factory=Rules)
+    dealer: Callable[[], Dealer] | None = None
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        whole, rest = divmod(self.samples, self.global_batch_size)
+    @cached_property
+    def order_fingerprint(self) -> str:
+        """16 hex digits over all but seed and batch size that decides the order."""
+        told = f"{self.fingerprint}/{self.shuffle}/{self.drop_last}/{self.rules.digest()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def mixing_width(self) -> int:
+        """Samples that are shuffled with each other, on average over the blocks; one batch where nothing is."""
+        if not self.shuffle:
+            return self.global_batch_size
+        if self.rules.block is None or self.rules.shard is None:
+            return self.samples
+        shards = int(self.rules.shard.max(initial=0)) + 1
+        return self.samples // max(1, -(-shards // self.rules.block))
+
+    def batches(self, epoch: int) -> int:
+        """Batches of an epoch; with weights their number differs a little from epoch to epoch."""
+        rows = self.samples if self.rules.factors is None else int(self._copies(epoch).sum())
+        return self._batches(rows)
+
+    def epoch(self, number: int) -> Epoch:
+        """The order of an epoch."""
+        rows, size, rules = self._rows(number), self.global_batch_size, self.rules
+        count = self._batches(len(rows))
+        batches = np.arange(count)
+        if rules.lengths is not None:
+            whole = min(len(rows), count * size)
+            part = rules.part if rules.stratified else None
+            rows = np.concatenate([alike(rows[:whole], rules.lengths, rules.window * size, part), rows[whole:]])
+            if self.shuffle:  # an incomplete batch stays the last
+                full = len(rows) // size
+                batches[:full] = shuffled(full, self.fingerprint, self.seed, number, "batches")
+        return Epoch(self, number, rows, batches)
+
+    def _batches(self, rows: int) -> int:
+        whole, rest = divmod(rows, self.global_batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def order(self, epoch: int) -> Rows:
-        """All rows of an epoch in order, `len(self) · G` of them."""
-        rows = shuffled(self.samples, self.fingerprint, self.seed, epoch) if self.shuffle else np.arange(self.samples)
-        wanted = len(self) * self.global_batch_size
-        return np.pad(rows[:wanted], (0, max(0, wanted - self.samples)), constant_values=PADDING)
+    def _copies(self, epoch: int) -> Rows:
+        """int64 `[N]`: how often each row comes."""
+        rules, key = self.rules, (self.fingerprint, self.seed, epoch)
+        count = np.ones(self.samples, np.int64) if rules.factors is None else copies(rules.factors, *key)
+        return count if rules.part is None else mixed(count, rules.part, rules.shares, *key)
 
-    def lane(self, epoch: int, rank: int, world_size: int, start: int = 0) -> Iterator[Rows]:
-        """The rows of one rank, batch by batch, from global batch `start` on (`world_size` divides the batch size)."""
-        batches = self.order(epoch).reshape(len(self), world_size, self.global_batch_size // world_size)
-        return iter(batches[start:, rank])
+    def _rows(self, epoch: int) -> Rows:
+        """int64 `[E]`: every row as often as it comes, in order."""
+        rules = self.rules
+        if rules.factors is None and rules.part is None:
+            count, rows = None, np.arange(self.samples)
+        else:
+            count = self._copies(epoch)
+            rows = np.repeat(np.arange(self.samples), count)
+        if self.shuffle:
+            rows = rows[self._shuffled(rows, count, epoch)]
+        if rules.stratified and rules.part is not None:
+            rows = spread(rows, rules.part)
+        return rows
+
+    def _shuffled(self, rows: Rows, count: Rows | None, epoch: int) -> Rows:
+        """A permutation of the places of `rows`, by whole blocks of shards where there are any."""
+        rules, key = self.rules, (self.fingerprint, self.seed, epoch)
+        if count is None or count.max(initial=0) <= 1:
+            order = shuffled(len(rows), *key)
+        else:  # the copies of a sample are spread: each in its own part of the epoch
+            copy = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+            place = (copy + draws(np.arange(len(rows)), *key) * 2.0**-64) / count[rows]
+            order = np.argsort(place, kind="stable")
+        if rules.block is None or rules.shard is None:
+            return order
+        shards = int(rules.shard.max(initial=0)) + 1
+        block = np.argsort(shuffled(shards, *key, "shards")) // rules.block
+        return order[np.argsort(block[rules.shard[rows[order]]], kind="stable")]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from m5tools.loader.catalog import View
+from m5tools.loader.view import View
 from m5tools.vocabulary import Reason
 
 GAP: Final = 256 * 1024

@@ -6,9 +6,9 @@ few large tensors and any row can be had at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,16 @@ import torch
 from torch.utils.data import Dataset
 
 from m5tools.loader.batch import Batch, Ragged
-from m5tools.loader.catalog import RECORD, View
 from m5tools.loader.decode import Array, Decoder, Record
-from m5tools.loader.plan import PADDING
+from m5tools.loader.quarantine import BadSample
 from m5tools.loader.read import Files, Payload, read
+from m5tools.loader.slots import PADDING, Slots
+from m5tools.loader.view import RECORD, View
 from m5tools.media.guard import DecodeError
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
-
-@dataclass(frozen=True)
-class BadSample:
-    """A member that is not what the index says, and so costs its sample's place in the batch."""
-
-    product_id: str
-    modality: Modality | None
-    shard: str
-    member: str
-    reason: Reason
+_AWAY = (Reason.MISSING_FILE, Reason.CONNECTION_ERROR)
+"""Not reached, which says nothing about the sample: it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +72,57 @@ class Samples(Dataset[Batch]):
         self.limits = limits
         self.threads = threads
         self.files = Files(view.folder, view.shards)
+        self._bad: dict[int, list[BadSample]] = {}
 
     def __len__(self) -> int:
         return len(self.view)
 
+    def cost(self) -> npt.NDArray[np.float32]:
+        """float32 `[N]`: what each sample costs to decode, in the unit of :attr:`View.cost`."""
+        return self._summed(self.view.cost).astype(np.float32)
+
+    def size(self) -> npt.NDArray[np.int64]:
+        """int64 `[N]`: bytes of the members that each sample delivers."""
+        return self._summed(self.view.length).astype(np.int64)
+
+    def _summed(self, column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        wanted = self._wanted(np.arange(len(self)))
+        return np.asarray(np.bincount(wanted.sample, column[wanted.number], len(self)), np.float64)
+
     def __getitem__(self, row: int) -> Batch:
         """One sample, as a batch of one."""
-        return self.__getitems__([row])[0]
+        return self.__getitems__(Slots.of([row]))[0]
 
-    def __getitems__(self, rows: Sequence[int]) -> tuple[Batch, list[BadSample]]:
-        """A batch of these rows (:data:`PADDING` for none), and what in it was unreadable."""
-        chosen = np.asarray(rows, np.int64)
+    def __getitems__(self, slots: Slots) -> tuple[Batch, list[BadSample]]:
+        """The batch of these slots, and what was found unreadable on the way.
+
+        A slot whose sample is unreadable takes its next stand-in; every other slot stays as it is. Samples whose bytes
+        are wrong are not tried again by this process; those that could not be reached are.
+        """
+        found = [fault for row in slots.rows.tolist() for fault in self._bad.get(row, ())]
+        bad = set(self._bad)
+        rows = slots.without(bad)
+        while True:
+            batch, faults = self._read(rows)
+            found += faults
+            bad.update(self._lost(batch, rows, faults))
+            better = slots.without(bad)
+            if np.array_equal(better, rows):
+                replaced = torch.from_numpy(rows != slots.rows)
+                return replace(batch, seeds=torch.from_numpy(slots.seeds), stand_in=replaced), found
+            rows = better
+
+    def _lost(self, batch: Batch, rows: npt.NDArray[np.int64], faults: list[BadSample]) -> list[int]:
+        """The unreadable rows of a batch; those whose bytes are wrong are remembered."""
+        lost = np.flatnonzero(~batch.valid.numpy() & (rows != PADDING)).tolist()
+        for place in lost:
+            mine = [fault for fault in faults if fault.product_id == batch.ids[place]]
+            if all(fault.reason not in _AWAY for fault in mine):
+                self._bad[int(rows[place])] = mine
+        return [int(rows[place]) for place in lost]
+
+    def _read(self, chosen: npt.NDArray[np.int64]) -> tuple[Batch, list[BadSample]]:
+        """The batch of these rows (:data:`PADDING` for none), and what in it was unreadable."""
         wanted = self._wanted(chosen)
         shard = self.view.shard[chosen[wanted.sample]]
         decoded: list[Array | Record | Reason] = [Reason.NONE] * len(wanted.number)
@@ -174,6 +207,8 @@ class Samples(Dataset[Batch]):
             ids=tuple(ids),
             valid=torch.from_numpy(valid),
             present=torch.from_numpy(present),
+            stand_in=torch.zeros(len(rows), dtype=torch.bool),
+            seeds=torch.zeros(len(rows), dtype=torch.int64),
             state=torch.from_numpy(state),
             reason=torch.from_numpy(reason),
             image=_ragged([(r, v[None]) for r, v in items[Modality.IMAGE]], np.zeros((0, 3, side, side), np.uint8)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -52,13 +53,14 @@ class Products(Protocol):
 
 @dataclass(frozen=True)
 class Shards:
-    """A shard folder, decoded at the sizes one network takes."""
+    """A shard folder, decoded at the sizes one network takes; unreadable samples are listed in the run's folder."""
 
     uri: str
     cut: str | None
     shape: ScaleConfig
     image_size: int
     seed: int
+    run: Path | None = None
 
     def open(
         self, split: str, modalities: Sequence[Modality], *, batch_size: int, shuffle: bool, drop_last: bool
@@ -71,6 +73,7 @@ class Shards:
             modalities=tuple(modalities),
             global_batch_size=batch_size,
             seed=self.seed,
+            run=self.run,
             shuffle=shuffle,
             drop_last=drop_last,
             image_size=self.image_size,

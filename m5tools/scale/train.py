@@ -55,7 +55,7 @@ def train(
     with torch.random.fork_rng(devices=[]), _threads(config.threads):
         torch.manual_seed(config.seed)
         shape = MODELS[config.model]
-        shards = products or Shards(config.shards, config.cut, shape, config.image_size, config.seed)
+        shards = products or Shards(config.shards, config.cut, shape, config.image_size, config.seed, config.out)
         return _Run(config, shards, began).finish(progress)
 
 

@@ -228,6 +228,40 @@ def test_explain_shards_counts_the_samples_of_every_split(m5: M5, shop: Path) ->
     assert "train" in told
 
 
+def test_explain_shards_explains_an_epoch(m5: M5, shop: Path) -> None:
+    pytest.importorskip("torch")
+    shards = shop / "dataset" / "shards" / "default"
+    asked = ("--batch-size", 4, "--world-size", 2, "--filter", "category IS NOT NULL")
+    said = m5("explain", "shards", shards, *asked)
+    assert said.code == 0, said.err
+    told = json.loads(m5("explain", "shards", shards, *asked, "--json").out)
+    epoch = told["epoch"]
+    assert epoch["batches"] * 4 == epoch["delivered"] <= told["splits"]["train"]["samples"]
+    assert f"{epoch['batches']} batches, {epoch['delivered']} of {epoch['samples']} samples" in said.out
+    assert f"mixes over {epoch['samples']} samples" in said.out
+    assert "2 ranks: the dearest has" in said.out
+    assert sum(epoch["categories"].values()) == epoch["delivered"]
+    assert list(epoch["held"]) == ["image", "text", "table", "video", "audio"]
+    assert "epoch" not in m5("explain", "shards", shards).out
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("--world-size", 3), "multiple of 3"),
+        (("--filter", "colour = 'red'"), "this filter does not work"),
+        (("--filter", "category ="), "--filter: "),
+        (("--modalities", "smell"), "no modality is called 'smell'"),
+        (("--split", "none"), "no split 'none'"),
+    ],
+)
+def test_explain_shards_refuses_in_one_line(m5: M5, shop: Path, asked: tuple[object, ...], message: str) -> None:
+    pytest.importorskip("torch")
+    said = m5("explain", "shards", shop / "dataset" / "shards" / "default", "--batch-size", 4, *asked)
+    assert said.code == 2
+    assert message in said.err
+
+
 def test_audit_gives_the_path_of_its_page(m5: M5, copy: Path) -> None:
     shutil.rmtree(copy / "reports")
     said = m5("audit", "-d", copy, "--cut", "default", "--shards", "default")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.shards.stage import Shard, ShardConfig
 
+from ..conftest import REPOSITORY
 from ..shards.shop import Shop
 
 
@@ -30,6 +34,13 @@ def dataset(original: Path, make_dataset: Callable[..., Dataset], tmp_path: Path
     run_stage(dataset, Shard(ShardConfig(samples_per_shard=7, image_long_side=48, max_images=3, max_frames=3)))
     shutil.copytree(dataset.root, original)
     return dataset
+
+
+def torchrun(world: int, script: Path, *arguments: object) -> None:
+    """Run a script in `world` processes, with the m5tools of this checkout."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world}"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    subprocess.run([*launch, script, *map(str, arguments)], check=True, timeout=300, env=environment)
 
 
 @pytest.fixture

@@ -151,3 +151,26 @@ def test_present_matrix_is_exact_for_every_mask(dataset: Dataset, folder: Path) 
     index = dataset.read("shard_index").filter(split="train")
     view = Catalog.open(folder, "train").view(MODALITIES)
     assert np.packbits(view.present, axis=1, bitorder="little")[:, 0].tolist() == index["present"].to_list()
+
+
+def test_a_filter_on_members_reads_them(folder: Path) -> None:
+    catalog = Catalog.open(folder, "train")
+    assert "members" in catalog.column_names
+    assert "members" not in catalog.index.column_names
+    sounds = pl.col("members").list.eval(pl.element().struct.field("modality") == "audio").list.any()
+    heard = catalog.where(sounds)
+    assert 0 < len(ids(heard)) < 25
+    view = heard.view(MODALITIES)
+    assert view.present[:, Modality.AUDIO.bit].all()
+    assert not catalog.where(sounds.not_()).view(MODALITIES).present[:, Modality.AUDIO.bit].any()
+
+
+def test_the_fingerprint_tells_states_and_reasons_apart(dataset: Dataset, folder: Path) -> None:
+    """Two cuts that withhold the same for different reasons deliver other batches."""
+    cut = dataset.read("cut_products").with_columns(present=pl.lit(0b110, pl.UInt8))
+    prints = set()
+    for name, reason in (("policy", Reason.POLICY), ("dead", Reason.DEAD_LINK)):
+        told = cut.with_columns(reason=pl.lit([int(reason), 0, 0, int(reason), int(reason)], pl.List(pl.UInt8)))
+        dataset.write("cut_products", "part-00000", told, cut=name)
+        prints.add(Catalog.open(folder, "train").within(dataset.root / "cuts" / name).view(MODALITIES).fingerprint)
+    assert len(prints) == 2

@@ -117,36 +117,6 @@ def test_an_evaluation_tail_is_padded_with_rows_that_are_not_valid(folder: Path)
     assert (last.state[2:] == State.ABSENT).all()
 
 
-def test_a_flipped_byte_invalidates_one_sample_and_moves_none(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
-    before = [b.ids for b in Loader(folder, global_batch_size=5)]
-    row = dataset.read("shard_index").row(by_predicate=pl.col("product_id") == product_id(2), named=True)
-    with (folder / row["shard"]).open("r+b") as file:
-        file.seek(row["members"][2]["offset"] + 40)
-        byte = file.read(1)
-        file.seek(-1, 1)
-        file.write(bytes([byte[0] ^ 4]))
-    loader = Loader(folder, global_batch_size=5)
-    batches = list(loader)
-    assert [b.ids for b in batches] == before
-    invalid = [b.ids[i] for b in batches for i in range(5) if not b.valid[i]]
-    assert invalid == [product_id(2)]
-    (batch,) = (b for b in batches if product_id(2) in b.ids)
-    i = batch.ids.index(product_id(2))
-    assert not batch.present[i].any()
-    assert batch.state[i, :3].tolist() == [State.FAILED] * 3
-    assert batch.reason[i, :3].tolist() == [Reason.UNDECODABLE] * 3
-    assert batch.state[i, 3] == State.ABSENT
-    assert all(i not in batch.part(m).row for m in MODALITIES)
-    ledger = pq.read_table(loader.write_quarantine(tmp_path / "run")).to_pylist()
-    assert ledger == [
-        {"product_id": product_id(2), "modality": "image", "shard": row["shard"], "member": "image_1.jpg",
-         "reason": "undecodable"}
-    ]  # fmt: skip
-    assert (tmp_path / "run" / "quarantine" / "rank-0.parquet").is_file()
-    healthy = Loader(folder, global_batch_size=5, modalities=(Modality.TEXT, Modality.TABLE))
-    assert all(b.valid.all() for b in healthy), "what is not asked for is not read"
-
-
 def test_quarantine_without_faults_is_an_empty_table(folder: Path, tmp_path: Path) -> None:
     table = pq.read_table(Loader(folder, global_batch_size=5).write_quarantine(tmp_path))
     assert table.column_names == ["product_id", "modality", "shard", "member", "reason"]

@@ -1,4 +1,4 @@
-"""Stop anywhere, go on elsewhere: the batches are those of an undisturbed epoch, sample by sample."""
+"""Stop anywhere, go on elsewhere: the batches are those of an undisturbed epoch, sample by sample, seeds too."""
 
 from __future__ import annotations
 
@@ -10,29 +10,53 @@ import polars as pl
 import pytest
 
 from m5tools.errors import UsageError
+from m5tools.loader.buckets import Buckets
 from m5tools.loader.loader import Loader
+from m5tools.loader.pool import Part
+from m5tools.loader.weights import LongTail
 
-SIZE = 4
-BATCHES = 6
+SIZE = 8
+WORLDS = (1, 2, 4, 8)
+TOYS = pl.col("category") == "Toys"
+EVERY_RULE: dict[str, Any] = {
+    "weights": LongTail(threshold=0.9, cap=3.0),
+    "buckets": Buckets("pixels", window=2),
+    "mixing": "stratified",
+}
+
+Step = list[tuple[str, int]]
+"""The samples and augmentation seeds of one global batch, sorted: which rank has which is not told."""
 
 
-def loaders(folder: Path, world: int, workers: int = 0) -> list[Loader]:
-    return [
-        Loader(
-            folder, global_batch_size=SIZE, seed=5, image_size=8, rank=r, world_size=world, workers=workers, threads=1
-        )
-        for r in range(world)
-    ]
+def mixture(folder: Path) -> list[Part]:
+    """Two datasets; the smaller one more than its size."""
+    return [Part(folder, 1.0, filter=TOYS), Part(folder, 1.0, filter=TOYS.not_() | pl.col("category").is_null())]
 
 
-def run(ranks: list[Loader], steps: int | None = None) -> list[list[str]]:
-    """The ids of the global batches that ranks in step with each other deliver, at most `steps` of them."""
-    delivered = []
+def loaders(folder: Path, world: int, workers: int = 0, rules: bool = True) -> list[Loader]:
+    source = mixture(folder) if rules else folder
+    options = {"global_batch_size": SIZE, "seed": 5, "image_size": 8, "modalities": ("text", "image"), "threads": 1}
+    options |= {"world_size": world, "workers": workers, **(EVERY_RULE if rules else {})}
+    return [Loader(source, rank=rank, **options) for rank in range(world)]  # type: ignore[arg-type]
+
+
+def run(ranks: list[Loader], steps: int | None = None) -> list[Step]:
+    """The global batches that ranks in step with each other deliver, at most `steps` of them."""
+    if steps == 0:
+        return []
+    delivered: list[Step] = []
     for batches in zip(*ranks, strict=True):
-        delivered.append([pid for batch in batches for pid in batch.ids])
+        assert len({len(batch) for batch in batches}) == 1
+        delivered.append(sorted(pair for b in batches for pair in zip(b.ids, b.seeds.tolist(), strict=True)))
         if len(delivered) == steps:
             break
     return delivered
+
+
+def start(ranks: list[Loader], epoch: int = 0) -> None:
+    for loader in ranks:
+        loader.set_epoch(epoch + 1)  # leaves a restored place
+        loader.set_epoch(epoch)
 
 
 def saved(ranks: list[Loader]) -> dict[str, Any]:
@@ -43,91 +67,112 @@ def saved(ranks: list[Loader]) -> dict[str, Any]:
     return json.loads(states[0])  # type: ignore[no-any-return]
 
 
-def epochs(folder: Path, count: int) -> list[list[list[str]]]:
-    (alone,) = loaders(folder, 1)
+def epochs(folder: Path, count: int, rules: bool = True) -> list[list[Step]]:
     out = []
+    alone = loaders(folder, 1, rules=rules)
     for epoch in range(count):
-        alone.set_epoch(epoch)
-        out.append(run([alone]))
+        start(alone, epoch)
+        out.append(run(alone))
+        assert len(out[-1]) == len(alone[0])
     return out
 
 
-def test_any_stop_point_on_any_world_continues_on_any_other(folder: Path) -> None:
-    first, second = epochs(folder, 2)
-    assert [len(b) for b in first] == [SIZE] * BATCHES
+@pytest.mark.parametrize("rules", [False, True], ids=["plain", "every rule"])
+def test_any_stop_point_on_any_world_continues_on_any_other(folder: Path, rules: bool) -> None:
+    first, second = epochs(folder, 2, rules)
+    assert len(first) >= 3
     assert first != second
-    for world in (1, 2, 4):
-        for stop in range(BATCHES + 1):
-            ranks = loaders(folder, world)
-            done = run(ranks, stop) if stop else []
+    every = [loaders(folder, world, rules=rules) for world in WORLDS]
+    for ranks in every:
+        for stop in range(len(first) + 1):
+            start(ranks)
+            done = run(ranks, stop)
             state = saved(ranks)
             assert state["step"] == stop
-            for other in (1, 2, 4):
-                resumed = loaders(folder, other)
+            for resumed in every:
                 for loader in resumed:
                     loader.load_state_dict(state)
-                assert done + run(resumed) == first, (world, stop, other)
-                for loader in resumed:
-                    loader.set_epoch(1)
-                assert run(resumed) == second, "the next epoch is whole"
+                assert done + run(resumed) == first, (len(ranks), stop, len(resumed))
+    for ranks in every:
+        start(ranks, 1)
+        assert run(ranks) == second, "the next epoch is whole"
 
 
-@pytest.mark.parametrize("world", [1, 2])
-def test_worker_processes_change_nothing(folder: Path, world: int) -> None:
+def stops_with_workers(folder: Path, world: int, workers: int) -> None:
     """Batches a worker has prefetched, but the trainer never saw, come again after a restart."""
     first, second = epochs(folder, 2)
-    ranks = loaders(folder, world, workers=1)
-    done = run(ranks, 2)
-    state = saved(ranks)
-    assert state["step"] == 2
-    for loader in ranks:
-        loader.load_state_dict(state)
-    assert done + run(ranks) == first
-    for loader in ranks:
-        loader.set_epoch(1)
+    ranks, others = loaders(folder, world, workers), loaders(folder, 2)
+    for stop in range(len(first) + 1):
+        start(ranks)
+        done = run(ranks, stop)
+        state = saved(ranks)
+        assert state["step"] == stop
+        for resumed in (ranks, others):
+            for loader in resumed:
+                loader.load_state_dict(state)
+            assert done + run(resumed) == first, stop
+    start(ranks, 1)
     assert run(ranks) == second
-    (alone,) = loaders(folder, 1)
-    alone.load_state_dict(state)
-    assert done + run([alone]) == first
+
+
+@pytest.mark.parametrize(("world", "workers"), [(1, 2), (2, 1)])
+def test_worker_processes_change_nothing(folder: Path, world: int, workers: int) -> None:
+    stops_with_workers(folder, world, workers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("world", "workers"), [(1, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)])
+def test_worker_processes_change_nothing_on_more_ranks(folder: Path, world: int, workers: int) -> None:
+    stops_with_workers(folder, world, workers)
 
 
 def test_naming_the_restored_epoch_keeps_its_place(folder: Path) -> None:
-    (loader,) = loaders(folder, 1)
+    first, second = epochs(folder, 2)
+    (loader,), (resumed,) = loaders(folder, 1), loaders(folder, 1)
     loader.set_epoch(1)
     run([loader], 2)
-    (resumed,) = loaders(folder, 1)
     resumed.load_state_dict(saved([loader]))
     resumed.set_epoch(1)
-    assert run([resumed]) == epochs(folder, 2)[1][2:]
+    assert run([resumed]) == second[2:]
+    resumed.load_state_dict(saved([loader]))
+    resumed.set_epoch(0)
+    assert run([resumed]) == first
 
 
 def test_a_new_iteration_without_a_state_starts_over(folder: Path) -> None:
     (loader,) = loaders(folder, 1)
     assert run([loader], 2) == run([loader])[:2]
-    assert saved([loader])["step"] == BATCHES
-    assert len(loader) == BATCHES
+    assert saved([loader])["step"] == len(loader)
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"filter": pl.col("category") == "Toys"}, "fingerprint was .*same split, cut, filter"),
+        ({"filter": TOYS.not_()}, "fingerprint was .*same split, cut, filter"),
         ({"modalities": ("text",)}, "fingerprint was"),
         ({"shuffle": False}, "fingerprint was"),
+        ({"block": 2}, "fingerprint was"),
         ({"drop_last": False}, "fingerprint was"),
         ({"split": "test"}, "fingerprint was"),
+        ({"weights": LongTail(0.5)}, "fingerprint was"),
+        ({"buckets": "text"}, "fingerprint was"),
         ({"seed": 6}, "seed was 5, here it is 6"),
         ({"global_batch_size": 2}, "global_batch_size was 4, here it is 2"),
     ],
 )
 def test_a_state_of_another_order_is_refused(folder: Path, other: dict[str, Any], message: str) -> None:
-    (loader,) = loaders(folder, 1)
-    options = {"global_batch_size": SIZE, "seed": 5, **other}
+    loader = Loader(folder, global_batch_size=4, seed=5)
+    options = {"global_batch_size": 4, "seed": 5, **other}
     with pytest.raises(UsageError, match=message):
         Loader(folder, **options).load_state_dict(loader.state_dict())
 
 
+def test_what_changes_no_order_may_be_chosen_anew(folder: Path) -> None:
+    state = Loader(folder, global_batch_size=4).state_dict()
+    Loader(folder, global_batch_size=4, stand_ins=False, image_size=16, world_size=2, rank=1).load_state_dict(state)
+
+
 def test_a_state_of_another_version_is_refused(folder: Path) -> None:
-    (loader,) = loaders(folder, 1)
+    loader = Loader(folder, global_batch_size=4)
     with pytest.raises(UsageError, match="version 9"):
         loader.load_state_dict({**loader.state_dict(), "version": 9})

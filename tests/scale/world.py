@@ -170,6 +170,8 @@ def make_batch(listings: list[Listing], modalities: tuple[Modality, ...] = MODAL
     return Batch(
         ids=tuple(x.id for x in listings),
         valid=torch.ones(len(listings), dtype=torch.bool),
+        stand_in=torch.zeros(len(listings), dtype=torch.bool),
+        seeds=torch.arange(len(listings)),
         present=present,
         state=torch.where(present, int(State.PRESENT), int(State.ABSENT)).to(torch.uint8),
         reason=torch.where(present, int(Reason.NONE), int(Reason.NOT_LISTED)).to(torch.uint8),

@@ -1,0 +1,54 @@
+"""Where training is, in a handful of numbers: the same on every rank, and counted in batches that were handed out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from m5tools.errors import UsageError
+
+VERSION: Final = 2
+"""Raised when the order of an epoch changes for the same seed and fingerprint."""
+
+_REMEDIES: Final = {
+    "fingerprint": "the samples or their order changed; open the same shards with the same split, cut, filter, "
+    "modalities, shuffle, drop_last, weights, buckets and mixing",
+    "seed": "open the loader with the same seed",
+    "global_batch_size": "open the loader with the same global_batch_size",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """The place in training.
+
+    Attributes:
+        fingerprint: 16 hex digits over all that decides the order.
+        seed, global_batch_size: of the order.
+        epoch: which epoch.
+        step: batches of it that were delivered.
+    """
+
+    fingerprint: str
+    seed: int
+    global_batch_size: int
+    epoch: int
+    step: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, for JSON, `torch.save` and `torch.distributed.checkpoint` alike."""
+        return {"version": VERSION, **asdict(self)}
+
+    def followed_by(self, saved: dict[str, Any]) -> State:
+        """The saved state, when it belongs to this order.
+
+        Raises:
+            UsageError: it does not; the message names what differs.
+        """
+        if saved.get("version") != VERSION:
+            raise UsageError(f"this loader state has version {saved.get('version')}, not {VERSION}")
+        for name, remedy in _REMEDIES.items():
+            if saved.get(name) != getattr(self, name):
+                was, here = saved.get(name), getattr(self, name)
+                raise UsageError(f"cannot continue: {name} was {was}, here it is {here}; {remedy}")
+        return State(self.fingerprint, self.seed, self.global_batch_size, saved["epoch"], saved["step"])
