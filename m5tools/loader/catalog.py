@@ -1,6 +1,6 @@
 """A shard folder as columns: what is in it, what a filter and a narrower cut leave, and where every byte lies.
 
-The index is read once, as Arrow. What workers need of it is a :class:`View`: flat NumPy arrays, no Python object a row.
+The index is read once, as Arrow. What workers need of it is a :class:`m5tools.loader.view.View`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,50 +21,11 @@ import xxhash
 
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards.manifest import ShardManifest, local_folder
+from m5tools.loader import mirror
+from m5tools.loader.store import is_remote, within
+from m5tools.loader.view import RECORD, View
+from m5tools.shards.manifest import ShardManifest
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
-
-RECORD: Final = len(MODALITIES)
-"""The code of the JSON member in :attr:`View.kind`; below it, a modality's place in the fixed order."""
-
-
-@dataclass(frozen=True)
-class View:
-    """The samples a loader delivers, `N` of them with `M` members.
-
-    Attributes:
-        folder: the shard folder.
-        shards: file names of its tars.
-        ids: product ids, `N` strings.
-        shard: int32 `[N]`, position in `shards`.
-        present: bool `[N, 5]`; state, reason: uint8 `[N, 5]`.
-        category, cluster: int64 `[N]`, -1 when unknown or alone.
-        first: int64 `[N + 1]`; members `first[i]` … `first[i + 1]` belong to sample `i`.
-        kind: uint8 `[M]`, modality, or :data:`RECORD`.
-        name: member names, `M` strings.
-        offset, length: int64 `[M]`; checksum: uint64 `[M]`, xxh3-64.
-        fingerprint: 32 hex digits over all that decides what is delivered.
-    """
-
-    folder: Path
-    shards: tuple[str, ...]
-    ids: pa.Array
-    shard: npt.NDArray[np.int32]
-    present: npt.NDArray[np.bool_]
-    state: npt.NDArray[np.uint8]
-    reason: npt.NDArray[np.uint8]
-    category: npt.NDArray[np.int64]
-    cluster: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-    name: pa.Array
-    offset: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-    checksum: npt.NDArray[np.uint64]
-    fingerprint: str
-
-    def __len__(self) -> int:
-        return len(self.shard)
 
 
 @dataclass(frozen=True)
@@ -72,41 +33,49 @@ class Catalog:
     """One split of a shard folder.
 
     Attributes:
-        folder: the folder.
+        folder: where its manifest and indexes lie on this machine.
         manifest: its `dataset.json`.
         split: the split.
         index: its index rows, in the order of the shards.
+        uri: where its tars lie in an object store; None = in `folder`.
     """
 
     folder: Path
     manifest: ShardManifest
     split: str
     index: pa.Table
+    uri: str | None = None
 
     @classmethod
-    def open(cls, uri: str | Path, split: str) -> Catalog:
+    def open(cls, uri: str | Path, split: str, cache: Path | None = None) -> Catalog:
         """Read the index of a split.
+
+        Args:
+            uri: shard folder, a path or a URI of an object store.
+            split: the split.
+            cache: where the indexes of a remote folder are kept; None = the usual place.
 
         Raises:
             UsageError: no shard folder, no such split, or files that are not those of the manifest.
         """
-        folder = local_folder(uri)
+        folder = mirror.shard_folder(uri, cache)
         manifest = ShardManifest.read(folder)
         if split not in manifest.splits:
             known = ", ".join(manifest.splits) or "none"
             raise UsageError(f"{folder} has no split '{split}'; it has {known}")
         parts = []
+        sizes = mirror.sizes(uri)
         for file in manifest.splits[split]:
-            tar, index = folder / file.tar, folder / file.index
-            for path in (tar, index):
-                if not path.is_file():
-                    raise UsageError(f"{path} is missing; copy it again or run 'm5 shard'")
-            if tar.stat().st_size != file.bytes:
-                raise UsageError(f"{tar} has {tar.stat().st_size:,} bytes, not {file.bytes:,}; copy it again")
+            tar, index = within(uri, file.tar), folder / file.index
+            if file.tar not in sizes or not index.is_file():
+                missing = index if file.tar in sizes else tar
+                raise UsageError(f"{missing} is missing; copy it again or run 'm5 shard'")
+            if sizes[file.tar] != file.bytes:
+                raise UsageError(f"{tar} has {sizes[file.tar]:,} bytes, not {file.bytes:,}; copy it again")
             if sha256_of(index) != file.index_sha256:
                 raise UsageError(f"{index} is not the index that {folder}/dataset.json names; copy it again")
             parts.append(pq.read_table(index))
-        return cls(folder, manifest, split, pa.concat_tables(parts))
+        return cls(folder, manifest, split, pa.concat_tables(parts), str(uri) if is_remote(uri) else None)
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
         """Only the samples for which an expression on the columns of the index holds.
@@ -134,7 +103,7 @@ class Catalog:
         Raises:
             UsageError: there is no cut.
         """
-        parts = sorted((local_folder(cut) / "products").glob("[!.]*.parquet"))
+        parts = sorted((mirror.cut_folder(cut) / "products").glob("[!.]*.parquet"))
         if not parts:
             raise UsageError(f"{cut} is not the folder of a cut; give <dataset>/cuts/<name>")
         columns = ["product_id", "split", "present", "state", "reason"]
@@ -177,8 +146,9 @@ class Catalog:
         everything.update(pc.binary_join(pa.ListArray.from_arrays([0, len(ids)], ids), "")[0].as_buffer())
         everything.update(_packed(present).tobytes())
         return View(
-            folder=self.folder,
+            folder=self.uri or self.folder,
             shards=tars,
+            size=np.array([f.bytes for f in self.manifest.splits[self.split]], np.int64),
             ids=ids,
             shard=_numbers(index["shard"], pa.array(tars, pa.string())).astype(np.int32),
             present=present,

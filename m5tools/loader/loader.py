@@ -26,10 +26,13 @@ from torch.utils.data import DataLoader
 from m5tools import atomic
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
+from m5tools.loader.cache import NodeCache, default_folder
 from m5tools.loader.catalog import Catalog
+from m5tools.loader.crew import fair_threads
 from m5tools.loader.decode import Decoder
+from m5tools.loader.pack import BadSample
 from m5tools.loader.plan import Plan
-from m5tools.loader.samples import BadSample, Limits, Samples
+from m5tools.loader.samples import Limits, Samples, as_it_is
 from m5tools.vocabulary import MODALITIES, Modality
 
 STATE_VERSION: Final = 1
@@ -39,7 +42,7 @@ class Loader:
     """Batches of one split.
 
     Args:
-        uri: shard folder.
+        uri: shard folder: a path, or a URI of an object store that fsspec knows.
         split: train, val or test.
         cut: folder of a cut narrower than the one the shards were made from; its masks are laid over theirs.
         modalities: those to deliver; the others are reported as withheld and cost no read.
@@ -53,7 +56,10 @@ class Loader:
         max_frames: frames of a clip, one a second from its start.
         max_audio_seconds: length of a sound, from its start.
         workers: worker processes; 0 = read and decode in this process.
-        threads: decoding threads in each.
+        threads: decoding threads in each; None = what this machine has, shared among workers and ranks on it.
+        cache: folder for what is fetched from an object store, shared by all processes of this machine; None =
+            `$XDG_CACHE_HOME/m5tools/shards`.
+        cache_bytes: shards kept there together; those unused for longest go first.
         rank: this process among `world_size` that share every global batch.
         world_size: how many there are.
 
@@ -82,7 +88,9 @@ class Loader:
         max_frames: int = 4,
         max_audio_seconds: float = 4.0,
         workers: int = 0,
-        threads: int = 2,
+        threads: int | None = None,
+        cache: str | Path | None = None,
+        cache_bytes: int = 50 * 2**30,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -92,9 +100,11 @@ class Loader:
             max_images=max_images,
             max_frames=max_frames,
             max_audio_seconds=max_audio_seconds,
-            threads=threads,
+            threads=1 if threads is None else threads,
+            cache_bytes=cache_bytes,
         )
-        catalog = Catalog.open(uri, split)
+        keeper = NodeCache(default_folder() if cache is None else Path(cache), cache_bytes)
+        catalog = Catalog.open(uri, split, keeper.folder)
         if cut is not None:
             catalog = catalog.within(cut)
         if filter is not None:
@@ -112,13 +122,19 @@ class Loader:
         self._lane = _Lane(self.plan, rank, world_size)
         self._step = 0
         self._restored = False
-        samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
+        samples = Samples(
+            view,
+            Decoder(image_size, max_audio_seconds, max_frames),
+            Limits(max_images, max_frames),
+            threads or fair_threads(workers),
+            keeper,
+        )
         # Not forked, nor from a fork server that loads the user's program: Polars' threads may hold a lock just then.
         several: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True}
         self._batches: DataLoader[Any] = DataLoader(
             samples,
             batch_sampler=self._lane,
-            collate_fn=_as_it_is,
+            collate_fn=as_it_is,
             num_workers=workers,
             generator=torch.Generator(),  # its own, so that iterating draws nothing from the trainer's
             **(several if workers else {}),
@@ -224,11 +240,6 @@ class _Lane:
 
     def __len__(self) -> int:
         return len(self.plan) - self.start
-
-
-def _as_it_is(batch: Any) -> Any:
-    """The collate function: a batch arrives whole."""
-    return batch
 
 
 def _check_ranks(global_batch_size: int, rank: int, world_size: int) -> None:
