@@ -48,6 +48,7 @@ class Buffer:
         self.sent = False
         self.away = False
         self.address = 0
+        self._times = 0
         self._memory = self._grown(size)
 
     def __len__(self) -> int:
@@ -61,15 +62,15 @@ class Buffer:
         size = HEAD + prod(shape) * dtype.itemsize
         if size > len(self._memory):
             self._memory = self._grown(size)
-        self._memory[0], self.away = LENT, False
+        self._memory[0], self.away, self._times = LENT, False, self._times + 1
         array: npt.NDArray[Any] = np.ndarray(shape, dtype, self._memory, HEAD)
         self.address = array.ctypes.data
-        weakref.finalize(array, self._dropped, self._memory).atexit = False
+        weakref.finalize(array, self._dropped, self._memory, self._times).atexit = False
         return array
 
-    def _dropped(self, memory: mmap.mmap) -> None:
-        """The worker itself has no more use for it: free, unless it is with the trainer."""
-        if not self.away:
+    def _dropped(self, memory: mmap.mmap, times: int) -> None:
+        """The worker itself has no more use for it: free, unless it is with the trainer, or lent anew since."""
+        if not self.away and times == self._times:
             memory[0] = FREE
 
     def _grown(self, size: int) -> mmap.mmap:

@@ -122,7 +122,7 @@ class Loader:
         self._lane = _Lane(self.plan, rank, world_size)
         self._step = 0
         self._restored = False
-        samples = Samples(
+        self.samples = Samples(
             view,
             Decoder(image_size, max_audio_seconds, max_frames),
             Limits(max_images, max_frames),
@@ -132,7 +132,7 @@ class Loader:
         # Not forked, nor from a fork server that loads the user's program: Polars' threads may hold a lock just then.
         several: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True}
         self._batches: DataLoader[Any] = DataLoader(
-            samples,
+            self.samples,
             batch_sampler=self._lane,
             collate_fn=as_it_is,
             num_workers=workers,

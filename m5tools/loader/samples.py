@@ -63,7 +63,7 @@ class Samples(Dataset[Batch]):
         view = self.view
         if cache is None or not is_remote(view.folder):
             return Files(places(view.folder, view.shards))
-        wanted = self._wanted(np.arange(len(view)))
+        wanted = self.wanted(np.arange(len(view)))
         share = np.bincount(view.shard[wanted.sample], view.length[wanted.number], len(view.shards)).astype(np.int64)
         return Files(places(view.folder, view.shards), kept_whole(share, view.size, cache.limit), cache)
 
@@ -77,13 +77,13 @@ class Samples(Dataset[Batch]):
     def __getitems__(self, rows: Sequence[int]) -> tuple[Batch, list[BadSample]]:
         """A batch of these rows (:data:`PADDING` for none), and what in it was unreadable."""
         chosen = np.asarray(rows, np.int64)
-        wanted = self._wanted(chosen)
+        wanted = self.wanted(chosen)
         shard = self.view.shard[chosen[wanted.sample]]
         packing = Packing(self.view, chosen, wanted, self.decoder)
         self.crew.each(packing.take, read(self.view, self.files, shard, wanted.number))
         return packing.batch()
 
-    def _wanted(self, rows: npt.NDArray[np.int64]) -> Wanted:
+    def wanted(self, rows: npt.NDArray[np.int64]) -> Wanted:
         """The members that these rows deliver under the view's masks and the limits."""
         view = self.view
         real = np.flatnonzero(rows != PADDING)
