@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -95,4 +99,52 @@ def test_a_buffer_is_free_when_its_worker_drops_it(monkeypatch: pytest.MonkeyPat
     assert ticket is not None
     del larger
     assert not lending._buffers[0].is_free(), "it is with the trainer now"
-    os.close(os.dup(lending._buffers[0].descriptor))
+
+
+def test_only_the_trainer_gives_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process forked from it lets go of what it inherited without setting it free."""
+    monkeypatch.setattr(lending, "get_worker_info", lambda: True)
+    monkeypatch.setattr(lending, "_buffers", [])
+    lent = lending.empty((1 << 20,), torch.uint8)
+    lent[:] = 7
+    (buffer,) = lending._buffers
+    ticket = lending.ticket(lent)
+    assert ticket is not None
+    here = SimpleNamespace(detach=lambda: os.dup(buffer.descriptor))
+    batch = replace(ticket, descriptor=here).redeem()
+    assert torch.equal(batch, lent)
+    del lent
+    child = os.fork()
+    if not child:
+        del batch
+        gc.collect()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not buffer.is_free()
+    del batch
+    assert buffer.is_free()
+
+
+def test_freed_memory_of_a_worker_is_used_again_without_page_faults() -> None:
+    """In a process of its own, for this one shall stay as it is."""
+    program = """
+import resource, sys
+import numpy as np
+from m5tools.loader.lending import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        both = np.ones(3_000_000, np.uint8), np.ones(20_000_000, np.uint8)
+        del both
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+    kept, returned = (
+        int(subprocess.run([sys.executable, "-c", program, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("kept", "returned")
+    )
+    assert kept <= returned
+    assert kept < 1000
