@@ -55,6 +55,23 @@ def study() -> None:
     raise NotBuiltYet("'m5 study' comes with a later release")
 
 
-def bench_loader() -> None:
-    """Measure the loader stage by stage (later release)."""
-    raise NotBuiltYet("'m5 bench-loader' comes with a later release")
+def bench_loader(
+    shards: Annotated[str, typer.Argument(help="A shard folder: a path, or a URI such as s3://bucket/shards.")],
+    split: Annotated[str, typer.Option("--split", help="Split to read.")] = "train",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Products of a batch.")] = 64,
+    image_size: Annotated[int, typer.Option("--image-size", help="Pixels a side of pictures and frames.")] = 224,
+    modalities: Annotated[
+        str, typer.Option("--modalities", help="Those to deliver, with commas.")
+    ] = "image,text,table,video,audio",
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 = this one.")] = 1,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Decoding threads in each.")] = None,
+    batches: Annotated[int, typer.Option("--batches", min=2, help="Batches to measure each stage on.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the loader stage by stage: read, decode, pack, hand-off, the whole, and the ceiling."""
+    need_torch()
+    from m5tools.cli.training import run_loader_bench
+
+    sizes = {"split": split, "global_batch_size": batch_size, "image_size": image_size}
+    chosen = tuple(modalities.split(","))
+    run_loader_bench(shards, batches, workers, threads, as_json, {**sizes, "modalities": chosen})

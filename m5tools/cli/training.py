@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from m5tools import atomic, documents, pipeline
+from m5tools.loader import bench
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress as Step
 from m5tools.scale.train import TrainReport, train
@@ -65,6 +67,32 @@ def print_training(report: TrainReport) -> None:
         table.add_row(modality, f"{weight:.2f}", f"{report.reliability[modality]:.2f}", shown)
     console.print(table)
     console.print(f"checkpoint: {report.checkpoint}")
+
+
+def run_loader_bench(
+    shards: str, batches: int, workers: int, threads: int | None, as_json: bool, options: dict[str, Any]
+) -> None:
+    """Measure the loader and print a line a stage.
+
+    Raises:
+        UsageError: the folder or an option makes no sense.
+    """
+    rates = bench.measure(shards, batches=batches, workers=workers, threads=threads, **options)
+    if as_json:
+        print(json.dumps(rates.to_dict(), indent=1))
+        return
+    console = Console()
+    console.print(
+        f"{rates.samples:,} samples in {rates.batches} batches, {rates.bytes_a_sample / 1000:.1f} kB each, "
+        f"{rates.bad:,} unreadable; {rates.workers} workers × {rates.threads} threads, "
+        f"{rates.processors} processors, load {rates.load:.1f}"
+    )
+    table = Table("stage", "samples/s", "processor µs a sample", box=None)
+    for stage in rates.stages:
+        used = "–" if stage.processor_us is None else f"{stage.processor_us:,.1f}"
+        table.add_row(stage.name, f"{stage.samples_per_s:,.0f}", used)
+    console.print(table)
+    console.print(f"the whole reaches {rates.share:.0%} of the ceiling, which is decoding alone in as many threads")
 
 
 def run_evaluation(checkpoint: Path, shards: Path, split: str, out: Path | None) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from m5tools.loader import padded
+from m5tools.loader import lending, padded
 from m5tools.loader.padded import Dense
 from m5tools.vocabulary import Modality
 
@@ -140,12 +141,31 @@ class Batch:
         """
         return padded.normalised(self.image.data, mean, std, dtype)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A batch of a worker crosses as one message; its large tensors stay where they are."""
+        return _arrived, (tuple(vars(self._map(_packed)).values()),)
+
     def _map(self, move: Any) -> Batch:
         changed: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor | np.ndarray):
                 changed[field.name] = move(value)
             elif isinstance(value, Ragged):
                 changed[field.name] = Ragged(move(value.data), move(value.offsets), move(value.row))
         return replace(self, **changed)
+
+
+def _packed(tensor: Tensor) -> Any:
+    lent = lending.ticket(tensor)
+    if lent is not None:
+        return lent
+    return tensor.numpy() if tensor.nbytes <= lending.SMALL and tensor.device.type == "cpu" else tensor
+
+
+def _arrived(values: tuple[Any, ...]) -> Batch:
+    return Batch(*values)._map(_unpacked)
+
+
+def _unpacked(value: Any) -> Tensor:
+    return value.redeem() if isinstance(value, lending.Ticket) else torch.as_tensor(value)

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 import xxhash
 
 from m5tools.errors import UsageError
-from m5tools.loader import index_files
+from m5tools.loader import index_files, mirror
 from m5tools.loader.members import Members
-from m5tools.loader.view import RECORD as RECORD
-from m5tools.loader.view import View as View
-from m5tools.shards.manifest import ShardFile, ShardManifest, local_folder
+from m5tools.loader.store import is_remote, within
+from m5tools.loader.view import View
+from m5tools.shards.manifest import ShardFile, ShardManifest
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")
@@ -40,11 +40,12 @@ class Catalog:
     """One split of a shard folder.
 
     Attributes:
-        folder: the folder.
+        folder: where its manifest and indexes lie on this machine.
         manifest: its `dataset.json`.
         split: the split.
         index: its index rows in the order of the shards, of their columns those of :data:`CORE`.
         rows: int64 `[N]`, which rows of the split they are.
+        uri: where its tars lie in an object store; None = in `folder`.
     """
 
     folder: Path
@@ -52,28 +53,36 @@ class Catalog:
     split: str
     index: pa.Table
     rows: npt.NDArray[np.int64]
+    uri: str | None = None
 
     @classmethod
-    def open(cls, uri: str | Path, split: str) -> Catalog:
+    def open(cls, uri: str | Path, split: str, cache: Path | None = None) -> Catalog:
         """Read the index of a split.
+
+        Args:
+            uri: shard folder, a path or a URI of an object store.
+            split: the split.
+            cache: where the indexes of a remote folder are kept; None = the usual place.
 
         Raises:
             UsageError: no shard folder, no such split, or files that are not those of the manifest.
         """
-        folder = local_folder(uri)
+        folder = mirror.shard_folder(uri, cache)
         manifest = ShardManifest.read(folder)
         if split not in manifest.splits:
             known = ", ".join(manifest.splits) or "none"
             raise UsageError(f"{folder} has no split '{split}'; it has {known}")
+        sizes = mirror.sizes(uri)
         for file in manifest.splits[split]:
-            tar = folder / file.tar
-            for path in (tar, folder / file.index):
-                if not path.is_file():
-                    raise UsageError(f"{path} is missing; copy it again or run 'm5 shard'")
-            if tar.stat().st_size != file.bytes:
-                raise UsageError(f"{tar} has {tar.stat().st_size:,} bytes, not {file.bytes:,}; copy it again")
+            tar, index_file = within(uri, file.tar), folder / file.index
+            if file.tar not in sizes or not index_file.is_file():
+                missing = index_file if file.tar in sizes else tar
+                raise UsageError(f"{missing} is missing; copy it again or run 'm5 shard'")
+            if sizes[file.tar] != file.bytes:
+                raise UsageError(f"{tar} has {sizes[file.tar]:,} bytes, not {file.bytes:,}; copy it again")
         index = index_files.columns(folder, manifest.splits[split], CORE)
-        return cls(folder, manifest, split, index, np.arange(index.num_rows))
+        remote = str(uri) if is_remote(uri) else None
+        return cls(folder, manifest, split, index, np.arange(index.num_rows), remote)
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
         """Only the samples for which an expression on the columns of the index holds.
@@ -141,7 +150,7 @@ class Catalog:
         Raises:
             UsageError: there is no cut.
         """
-        parts = sorted((local_folder(cut) / "products").glob("[!.]*.parquet"))
+        parts = sorted((mirror.cut_folder(cut) / "products").glob("[!.]*.parquet"))
         if not parts:
             raise UsageError(f"{cut} is not the folder of a cut; give <dataset>/cuts/<name>")
         columns = ["product_id", "split", "present", "state", "reason"]
@@ -192,8 +201,9 @@ class Catalog:
         for told in (_packed(present), state, reason):
             everything.update(np.ascontiguousarray(told, np.uint8).tobytes())
         return View(
-            folder=self.folder,
+            folder=self.uri or self.folder,
             shards=tuple(f.tar for f in self._files),
+            size=np.array([f.bytes for f in self._files], np.int64),
             ids=ids,
             shard=np.searchsorted(np.cumsum([f.samples for f in self._files]), self.rows, "right").astype(np.int32),
             present=present,

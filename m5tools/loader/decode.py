@@ -16,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from m5tools.loader.view import RECORD
-from m5tools.media import image
-from m5tools.media.guard import DecodeError, guarded
+from m5tools.media import audio, image, video
+from m5tools.media.guard import DecodeError, guarded, sniff
 from m5tools.vocabulary import Modality, Reason
 
 SAMPLE_RATE: Final = 16_000
-
-Array = npt.NDArray[np.uint8] | npt.NDArray[np.int16]
+_AS_STORED: Final = (SAMPLE_RATE << 4).to_bytes(3, "big")
+"""Rate and mono in a FLAC's STREAMINFO (RFC 9639, 8.2): 20 bits of Hz, 3 bits of channels − 1, 1 bit of depth."""
 
 
 class _Attribute(msgspec.Struct):
@@ -52,41 +51,68 @@ class Decoder:
     Attributes:
         image_size: pixels a side of pictures and frames.
         max_audio_seconds: sounds are cut to this length.
+        max_frames: frames of a clip, one a second from its start.
     """
 
     image_size: int
     max_audio_seconds: float
+    max_frames: int = 4
 
-    def __call__(self, kind: int, data: memoryview) -> Array | Record:
-        """Decode one member.
-
-        Args:
-            kind: of the member, as in :attr:`m5tools.loader.view.View.kind`.
-            data: its bytes.
-
-        Returns:
-            uint8 `[3, S, S]` for a picture or frame, int16 `[n]` for a sound, else the record.
+    def frames(self, data: memoryview) -> npt.NDArray[np.uint8]:
+        """Decode a frame, or a clip to one frame a second: uint8 `[frames, 3, S, S]`.
 
         Raises:
             DecodeError: the bytes are not what the index says they hold.
         """
-        if kind == RECORD:
-            return self._record(data)
-        return self._sound(bytes(data)) if kind == Modality.AUDIO.bit else self._square(bytes(data))
+        if sniff(bytes(data[:4096]))[0] is not Modality.VIDEO:
+            one = np.empty((1, 3, self.image_size, self.image_size), np.uint8)
+            self.picture(data, one[0])
+            return one
+        frames = video.decode(bytes(data), max_frames=self.max_frames, long_side=None).frames
+        several = np.empty((len(frames), 3, self.image_size, self.image_size), np.uint8)
+        for rgb, into in zip(frames, several, strict=True):
+            self._square(rgb, into)
+        return several
 
-    def _square(self, data: bytes) -> npt.NDArray[np.uint8]:
+    def picture(self, data: memoryview, into: npt.NDArray[np.uint8]) -> None:
+        """Decode a picture or frame to where it belongs in the batch.
+
+        Args:
+            data: its bytes.
+            into: uint8 `[3, S, S]`, contiguous, RGB.
+
+        Raises:
+            DecodeError: the bytes are not what the index says they hold.
+        """
+        self._square(image.decode(bytes(data), at_least=self.image_size).rgb, into)
+
+    def _square(self, rgb: npt.NDArray[np.uint8], into: npt.NDArray[np.uint8]) -> None:
         side = self.image_size
-        rgb = cv2.resize(image.decode(data, at_least=side).rgb, (side, side), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(rgb, np.uint8).transpose(2, 0, 1)
+        if rgb.shape[:2] != (side, side):
+            rgb = np.asarray(cv2.resize(rgb, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+        cv2.split(rgb, list(into))
 
-    def _sound(self, data: bytes) -> npt.NDArray[np.int16]:
-        with guarded(data):
-            frames = int(self.max_audio_seconds * SAMPLE_RATE)
-            samples: npt.NDArray[np.int16] = soundfile.read(io.BytesIO(data), frames, dtype="int16")[0]
-            return samples
+    def sound(self, data: bytes) -> npt.NDArray[np.int16]:
+        """Decode a sound: int16 `[n]`, mono, 16,000 Hz.
+
+        Raises:
+            DecodeError: the bytes are not what the index says they hold.
+        """
+        if data[:4] == b"fLaC" and data[18:21] == _AS_STORED:
+            with guarded(data):
+                frames = int(self.max_audio_seconds * SAMPLE_RATE)
+                samples: npt.NDArray[np.int16] = soundfile.read(io.BytesIO(data), frames, dtype="int16")[0]
+                return samples
+        wave = audio.decode(data, SAMPLE_RATE, self.max_audio_seconds).samples
+        return np.clip(np.rint(wave * 32768), -32768, 32767).astype(np.int16)
 
     @staticmethod
-    def _record(data: memoryview) -> Record:
+    def record(data: memoryview) -> Record:
+        """Decode the JSON member.
+
+        Raises:
+            DecodeError: the bytes are not what the index says they hold.
+        """
         try:
             return msgspec.json.decode(data, type=Record)
         except msgspec.MsgspecError as error:

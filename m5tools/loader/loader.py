@@ -28,6 +28,8 @@ from m5tools.errors import UsageError
 from m5tools.loader import check
 from m5tools.loader.batch import Batch
 from m5tools.loader.buckets import Buckets
+from m5tools.loader.cache import NodeCache, default_folder
+from m5tools.loader.crew import fair_threads
 from m5tools.loader.dealing import Dealer
 from m5tools.loader.decode import Decoder
 from m5tools.loader.lane import Lane
@@ -35,7 +37,7 @@ from m5tools.loader.plan import Plan
 from m5tools.loader.pool import Condition, Part, Pool
 from m5tools.loader.quarantine import BadSample, Ledger
 from m5tools.loader.rules import rules_of
-from m5tools.loader.samples import Limits, Samples
+from m5tools.loader.samples import Limits, Samples, as_it_is
 from m5tools.loader.state import State
 from m5tools.loader.weights import LongTail
 from m5tools.vocabulary import MODALITIES, Modality
@@ -48,7 +50,8 @@ class Loader:
     """Batches of one split.
 
     Args:
-        uri: shard folder; or several, each a :class:`Part`, that are mixed.
+        uri: shard folder: a path, or a URI of an object store that fsspec knows; or several, each a :class:`Part`,
+            that are mixed.
         split: train, val or test.
         cut: folder of a cut narrower than the one the shards were made from; its masks are laid over theirs.
         modalities: those to deliver; the others are reported as withheld and cost no read.
@@ -70,7 +73,10 @@ class Loader:
         max_frames: frames of a clip, one a second from its start.
         max_audio_seconds: length of a sound, from its start.
         workers: worker processes; 0 = read and decode in this process.
-        threads: decoding threads in each.
+        threads: decoding threads in each; None = what this machine has, shared among workers and ranks on it.
+        cache: folder for what is fetched from an object store, shared by all processes of this machine; None =
+            `$XDG_CACHE_HOME/m5tools/shards`.
+        cache_bytes: shards kept there together; those unused for longest go first.
         rank: this process among `world_size` that share every global batch.
         world_size: how many there are.
 
@@ -109,7 +115,9 @@ class Loader:
         max_frames: int = 4,
         max_audio_seconds: float = 4.0,
         workers: int = 0,
-        threads: int = 2,
+        threads: int | None = None,
+        cache: str | Path | None = None,
+        cache_bytes: int = 50 * 2**30,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -119,13 +127,21 @@ class Loader:
             max_images=max_images,
             max_frames=max_frames,
             max_audio_seconds=max_audio_seconds,
-            threads=threads,
+            threads=1 if threads is None else threads,
+            cache_bytes=cache_bytes,
         )
-        pool = Pool.open(check.parts(uri, cut), split, filter)
+        keeper = NodeCache(default_folder() if cache is None else Path(cache), cache_bytes)
+        pool = Pool.open(check.parts(uri, cut), split, filter, keeper.folder)
         view = pool.view(check.modalities(modalities))
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
-        samples = Samples(view, Decoder(image_size, max_audio_seconds), Limits(max_images, max_frames), threads)
+        samples = Samples(
+            view,
+            Decoder(image_size, max_audio_seconds, max_frames),
+            Limits(max_images, max_frames),
+            threads or fair_threads(workers),
+            keeper,
+        )
         dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
             shared = mkdtemp(prefix="m5-view-")
@@ -149,7 +165,7 @@ class Loader:
         self._batches: DataLoader[Any] = DataLoader(
             samples,
             batch_sampler=self._lane,  # type: ignore[arg-type] # a batch is asked for by its slots, not by a list
-            collate_fn=_as_it_is,
+            collate_fn=as_it_is,
             num_workers=workers,
             generator=torch.Generator(),  # its own, so that iterating draws nothing from the trainer's
             **(several if workers else {}),
@@ -217,8 +233,3 @@ class Loader:
     def fingerprint(self) -> str:
         """16 hex digits over shards, split, samples, masks and order: equal where the same can be continued."""
         return self.plan.order_fingerprint
-
-
-def _as_it_is(batch: Any) -> Any:
-    """The collate function: a batch arrives whole."""
-    return batch

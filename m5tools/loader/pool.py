@@ -17,6 +17,7 @@ import xxhash
 from m5tools.errors import UsageError
 from m5tools.loader.catalog import Catalog
 from m5tools.loader.draws import Rows
+from m5tools.loader.store import is_remote, within
 from m5tools.loader.view import View
 from m5tools.vocabulary import Modality
 
@@ -28,7 +29,7 @@ class Part:
     """One shard folder among several that are mixed.
 
     Attributes:
-        uri: the folder.
+        uri: the folder, a path or a URI of an object store.
         weight: its share of an epoch, relative to the other parts' weights.
         cut: folder of a narrower cut, as for the loader.
         filter: condition on its index, beside that of the loader.
@@ -39,9 +40,9 @@ class Part:
     cut: str | Path | None = None
     filter: Condition | None = None
 
-    def open(self, split: str, condition: Condition | None) -> Catalog:
+    def open(self, split: str, condition: Condition | None, cache: Path | None = None) -> Catalog:
         """Its samples of a split."""
-        catalog = Catalog.open(self.uri, split)
+        catalog = Catalog.open(self.uri, split, cache)
         if self.cut is not None:
             catalog = catalog.within(self.cut)
         for wanted in (self.filter, condition):
@@ -63,8 +64,14 @@ class Pool:
     shares: tuple[float, ...]
 
     @classmethod
-    def open(cls, parts: Sequence[Part], split: str, condition: Condition | None) -> Pool:
+    def open(cls, parts: Sequence[Part], split: str, condition: Condition | None, cache: Path | None = None) -> Pool:
         """Open every part.
+
+        Args:
+            parts: what to open.
+            split: of each.
+            condition: on the index of each.
+            cache: where the indexes of remote folders are kept; None = the usual place.
 
         Raises:
             UsageError: a part cannot be opened, has nothing to deliver though it has a weight, or weights are none.
@@ -76,7 +83,7 @@ class Pool:
             raise UsageError(
                 f"the weights of the parts are {', '.join(f'{s:g}' for s in shares)}; they must be above 0"
             )
-        catalogs = tuple(part.open(split, condition) for part in parts)
+        catalogs = tuple(part.open(split, condition, cache) for part in parts)
         if len(parts) > 1:
             for part, catalog in zip(parts, catalogs, strict=True):
                 if part.weight and not len(catalog):
@@ -127,7 +134,8 @@ def joined(views: Sequence[View]) -> View:
     members = np.cumsum([0, *(len(view.kind) for view in views[:-1])])
     return View(
         folder=Path("/"),
-        shards=tuple(str(view.folder.resolve() / shard) for view in views for shard in view.shards),
+        shards=tuple(_whole(view.folder, shard) for view in views for shard in view.shards),
+        size=end_to_end("size"),
         ids=pa.concat_arrays([view.ids for view in views]),
         shard=np.concatenate([view.shard + np.int32(before) for view, before in zip(views, shards, strict=True)]),
         first=np.concatenate(
@@ -147,3 +155,8 @@ def joined(views: Sequence[View]) -> View:
         length=end_to_end("length"),
         checksum=end_to_end("checksum"),
     )
+
+
+def _whole(folder: str | Path, shard: str) -> str:
+    """The whole path or URI of a shard."""
+    return within(folder if is_remote(folder) else Path(folder).resolve(), shard)

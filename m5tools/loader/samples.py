@@ -6,8 +6,6 @@ few large tensors and any row can be had at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,14 +14,18 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from m5tools.loader.batch import Batch, Ragged
-from m5tools.loader.decode import Array, Decoder, Record
+from m5tools.loader.batch import Batch
+from m5tools.loader.cache import NodeCache
+from m5tools.loader.crew import Crew
+from m5tools.loader.decode import Decoder
+from m5tools.loader.files import Files, kept_whole, places
+from m5tools.loader.pack import Packing, Wanted
 from m5tools.loader.quarantine import BadSample
-from m5tools.loader.read import Files, Payload, read
+from m5tools.loader.read import read
 from m5tools.loader.slots import PADDING, Slots
+from m5tools.loader.store import is_remote
 from m5tools.loader.view import RECORD, View
-from m5tools.media.guard import DecodeError
-from m5tools.vocabulary import MODALITIES, Modality, Reason, State
+from m5tools.vocabulary import Modality, Reason
 
 _AWAY = (Reason.MISSING_FILE, Reason.CONNECTION_ERROR)
 """Not reached, which says nothing about the sample: it is tried again."""
@@ -41,21 +43,6 @@ class Limits:
     frames: int
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """The members to read for a batch, `K` of them, ordered by sample, then as they lie in it.
-
-    Attributes:
-        sample: int64 `[K]`, row of the batch.
-        number: int64 `[K]`, which of the view's members.
-        kind: uint8 `[K]`.
-    """
-
-    sample: npt.NDArray[np.int64]
-    number: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.uint8]
-
-
 class Samples(Dataset[Batch]):
     """The samples of a view, by row.
 
@@ -64,15 +51,26 @@ class Samples(Dataset[Batch]):
         decoder: bytes → arrays.
         limits: how much of each.
         threads: decoding threads.
+        cache: where whole shards of an object store are kept; None = ask for what is wanted only.
     """
 
-    def __init__(self, view: View, decoder: Decoder, limits: Limits, threads: int) -> None:
+    def __init__(
+        self, view: View, decoder: Decoder, limits: Limits, threads: int, cache: NodeCache | None = None
+    ) -> None:
         self.view = view
         self.decoder = decoder
         self.limits = limits
-        self.threads = threads
-        self.files = Files(view.folder, view.shards)
+        self.crew = Crew(threads)
+        self.files = self._files(cache)
         self._bad: dict[int, list[BadSample]] = {}
+
+    def _files(self, cache: NodeCache | None) -> Files:
+        view = self.view
+        if cache is None or not is_remote(view.folder):
+            return Files(places(view.folder, view.shards))
+        wanted = self.wanted(np.arange(len(view)))
+        share = np.bincount(view.shard[wanted.sample], view.length[wanted.number], len(view.shards)).astype(np.int64)
+        return Files(places(view.folder, view.shards), kept_whole(share, view.size, cache.limit), cache)
 
     def __len__(self) -> int:
         return len(self.view)
@@ -86,7 +84,7 @@ class Samples(Dataset[Batch]):
         return self._summed(self.view.length).astype(np.int64)
 
     def _summed(self, column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        wanted = self._wanted(np.arange(len(self)))
+        wanted = self.wanted(np.arange(len(self)))
         return np.asarray(np.bincount(wanted.sample, column[wanted.number], len(self)), np.float64)
 
     def __getitem__(self, row: int) -> Batch:
@@ -123,37 +121,13 @@ class Samples(Dataset[Batch]):
 
     def _read(self, chosen: npt.NDArray[np.int64]) -> tuple[Batch, list[BadSample]]:
         """The batch of these rows (:data:`PADDING` for none), and what in it was unreadable."""
-        wanted = self._wanted(chosen)
+        wanted = self.wanted(chosen)
         shard = self.view.shard[chosen[wanted.sample]]
-        decoded: list[Array | Record | Reason] = [Reason.NONE] * len(wanted.number)
-        payloads = read(self.view, self.files, shard, wanted.number)
-        kinds = wanted.kind.tolist()
+        packing = Packing(self.view, chosen, wanted, self.decoder)
+        self.crew.each(packing.take, read(self.view, self.files, shard, wanted.number))
+        return packing.batch()
 
-        def decode(payload: Payload) -> None:
-            decoded[payload.place] = self._decode(kinds[payload.place], payload)
-
-        self._each(decode, payloads)
-        return self._batch(chosen, wanted, decoded)
-
-    def _each(self, function: Callable[[Payload], None], payloads: Iterable[Payload]) -> None:
-        """Call a function for each payload, in threads where there is more than one."""
-        if self.threads <= 1:
-            for payload in payloads:
-                function(payload)
-            return
-        with ThreadPoolExecutor(self.threads) as pool:
-            for _ in pool.map(function, payloads):
-                pass
-
-    def _decode(self, kind: int, payload: Payload) -> Array | Record | Reason:
-        if payload.reason is not Reason.NONE:
-            return payload.reason
-        try:
-            return self.decoder(kind, payload.data)
-        except DecodeError as error:
-            return error.reason
-
-    def _wanted(self, rows: npt.NDArray[np.int64]) -> _Wanted:
+    def wanted(self, rows: npt.NDArray[np.int64]) -> Wanted:
         """The members that these rows deliver under the view's masks and the limits."""
         view = self.view
         real = np.flatnonzero(rows != PADDING)
@@ -172,82 +146,9 @@ class Samples(Dataset[Batch]):
         told = present[:, Modality.TEXT.bit] | present[:, Modality.TABLE.bit]
         allowed = np.where(kind == RECORD, told, present[here, np.minimum(kind, RECORD - 1)])
         keep = allowed & (ordinal < most[kind])
-        return _Wanted(sample[keep], number[keep], kind[keep])
-
-    def _batch(
-        self, rows: npt.NDArray[np.int64], wanted: _Wanted, decoded: list[Array | Record | Reason]
-    ) -> tuple[Batch, list[BadSample]]:
-        view = self.view
-        real = rows != PADDING
-        present = view.present[rows] & real[:, None]
-        state = np.where(real[:, None], view.state[rows], np.uint8(State.ABSENT))
-        reason = np.where(real[:, None], view.reason[rows], np.uint8(Reason.NOT_LISTED))
-        ids = [view.ids[row].as_py() if row != PADDING else "" for row in rows.tolist()]
-        faults = [(k, d) for k, d in enumerate(decoded) if isinstance(d, Reason)]
-        bad = [self._fault(ids, rows, wanted, k, why) for k, why in faults]
-        lost = {int(wanted.sample[k]): why for k, why in reversed(faults)}
-        for row, why in lost.items():
-            state[row, present[row]], reason[row, present[row]] = State.FAILED, why
-            present[row] = False
-        valid = real.copy()
-        valid[list(lost)] = False
-        items: dict[Modality, list[tuple[int, Any]]] = {m: [] for m in MODALITIES}
-        for row, kind, value in zip(wanted.sample.tolist(), wanted.kind.tolist(), decoded, strict=True):
-            if row in lost:
-                continue
-            if isinstance(value, Record):
-                for modality in (Modality.TEXT, Modality.TABLE):
-                    if present[row, modality.bit]:
-                        items[modality] += [(row, _bytes(s)) for s in value.strings(modality)]
-            else:
-                items[MODALITIES[kind]].append((row, value))
-        side = self.decoder.image_size
-        flat = np.zeros(0, np.uint8)
-        return Batch(
-            ids=tuple(ids),
-            valid=torch.from_numpy(valid),
-            present=torch.from_numpy(present),
-            stand_in=torch.zeros(len(rows), dtype=torch.bool),
-            seeds=torch.zeros(len(rows), dtype=torch.int64),
-            state=torch.from_numpy(state),
-            reason=torch.from_numpy(reason),
-            image=_ragged([(r, v[None]) for r, v in items[Modality.IMAGE]], np.zeros((0, 3, side, side), np.uint8)),
-            text=_ragged(items[Modality.TEXT], flat),
-            table=_ragged(items[Modality.TABLE], flat),
-            video=_ragged(_clips(items[Modality.VIDEO]), np.zeros((0, 3, side, side), np.uint8)),
-            audio=_ragged(items[Modality.AUDIO], np.zeros(0, np.int16)),
-            category=torch.from_numpy(np.where(real, view.category[rows], -1)),
-            cluster=torch.from_numpy(np.where(real, view.cluster[rows], -1)),
-        ), bad
-
-    def _fault(self, ids: list[str], rows: npt.NDArray[np.int64], wanted: _Wanted, k: int, why: Reason) -> BadSample:
-        sample, number, kind = int(wanted.sample[k]), int(wanted.number[k]), int(wanted.kind[k])
-        return BadSample(
-            product_id=ids[sample],
-            modality=None if kind == RECORD else MODALITIES[kind],
-            shard=self.view.shards[self.view.shard[rows[sample]]],
-            member=self.view.name[number].as_py(),
-            reason=why,
-        )
+        return Wanted(sample[keep], number[keep], kind[keep])
 
 
-def _bytes(text: str) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def _clips(frames: list[tuple[int, npt.NDArray[np.uint8]]]) -> list[tuple[int, npt.NDArray[np.uint8]]]:
-    """Frames stacked into one clip a sample; the frames of a sample follow each other."""
-    clips: dict[int, list[npt.NDArray[np.uint8]]] = {}
-    for row, frame in frames:
-        clips.setdefault(row, []).append(frame)
-    return [(row, np.stack(several)) for row, several in clips.items()]
-
-
-def _ragged(items: list[tuple[int, npt.NDArray[Any]]], nothing: npt.NDArray[Any]) -> Ragged:
-    """Items `(row, array)` end to end; `nothing` gives shape and dtype where there is no item."""
-    lengths = np.array([len(array) for _, array in items], np.int64)
-    return Ragged(
-        data=torch.from_numpy(np.concatenate([array for _, array in items]) if items else nothing),
-        offsets=torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])),
-        row=torch.tensor([row for row, _ in items], dtype=torch.int64),
-    )
+def as_it_is(batch: Any) -> Any:
+    """The collate function: a batch arrives whole. It stands here, for a worker imports where it is from."""
+    return batch

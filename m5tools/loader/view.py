@@ -25,8 +25,9 @@ class View:
     """The samples a loader delivers, `N` of them with `M` members.
 
     Attributes:
-        folder: the shard folder.
-        shards: file names of its tars.
+        folder: the shard folder, a path or a URI.
+        shards: file names of its tars, `S` strings; whole paths or URIs where several folders are mixed.
+        size: int64 `[S]`, bytes of each.
         ids: product ids, `N` strings.
         shard: int32 `[N]`, position in `shards`.
         present: bool `[N, 5]`; state, reason: uint8 `[N, 5]`.
@@ -41,8 +42,9 @@ class View:
         laid: the folder its columns are mapped from, if they are.
     """
 
-    folder: Path
+    folder: str | Path
     shards: tuple[str, ...]
+    size: npt.NDArray[np.int64]
     ids: pa.Array
     shard: npt.NDArray[np.int32]
     present: npt.NDArray[np.bool_]

@@ -24,7 +24,6 @@ LATER = (
     ("embed", "run", "shards"),
     ("study", "x.yaml"),
     ("compact", "--dataset", "x"),
-    ("bench-loader", "shards"),
     ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),
     ("run", "demo", "--engine", "ray"),

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pytest
 
 from m5tools.dataset import Dataset
-from m5tools.errors import NotBuiltYet, UsageError
-from m5tools.loader.catalog import RECORD, Catalog
+from m5tools.errors import UsageError
+from m5tools.loader.catalog import Catalog
+from m5tools.loader.view import RECORD
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 from ..shards.shop import KINDS, product_id
@@ -120,8 +121,8 @@ def test_folders_that_cannot_be_used(folder: Path, tmp_path: Path) -> None:
         Catalog.open(tmp_path / "nothing", "train")
     with pytest.raises(UsageError, match="no split 'val'; it has test, train"):
         Catalog.open(folder, "val")
-    with pytest.raises(NotBuiltYet):
-        Catalog.open("s3://bucket/shards", "train")
+    with pytest.raises(UsageError, match="nowhere://bucket"):
+        Catalog.open("nowhere://bucket/shards", "train")
     with pytest.raises(UsageError, match="not the folder of a cut"):
         Catalog.open(folder, "train").within(tmp_path)
     assert len(Catalog.open(f"file://{folder}", "train").view(MODALITIES)) == 25

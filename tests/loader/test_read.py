@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import xxhash
 
+from m5tools.loader import files as opening
 from m5tools.loader import read as reading
-from m5tools.loader.catalog import Catalog, View
-from m5tools.loader.read import Files, Payload, read
+from m5tools.loader.catalog import Catalog
+from m5tools.loader.files import Files, places
+from m5tools.loader.read import Payload, read
+from m5tools.loader.view import View
 from m5tools.vocabulary import MODALITIES, Reason
 
 
@@ -24,7 +27,7 @@ def view(folder: Path) -> View:
 def every_member(view: View) -> list[Payload]:
     number = np.arange(len(view.offset))[::-1].copy()
     shard = np.repeat(view.shard, np.diff(view.first))[number]
-    return list(read(view, Files(view.folder, view.shards), shard, number))
+    return list(read(view, Files(places(view.folder, view.shards)), shard, number))
 
 
 def test_bytes_are_those_of_the_tar(view: View) -> None:
@@ -44,7 +47,7 @@ def test_neighbours_are_fetched_by_one_read(view: View, monkeypatch: pytest.Monk
     every_member(view)
     assert reads == list(range(len(view.shards)))
     monkeypatch.setattr(reading, "LARGEST", 4096)
-    monkeypatch.setattr(reading, "GAP", 0)
+    monkeypatch.setattr(reading, "LOCAL_GAP", 0)
     reads.clear()
     every_member(view)
     assert len(reads) > 3 * len(view.shards)
@@ -68,8 +71,8 @@ def test_damage_is_named(view: View) -> None:
 
 def test_no_more_files_are_open_than_allowed(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    monkeypatch.setattr(reading, "OPEN_FILES", 2)
-    files = Files(view.folder, view.shards)
+    monkeypatch.setattr(opening, "OPEN_FILES", 2)
+    files = Files(places(view.folder, view.shards))
     for shard in [0, 1, 2, 3, 0, 1]:
         assert files.pread(shard, 0, 16)
         assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
@@ -84,10 +87,9 @@ def test_files_end_quietly_with_the_program(view: View) -> None:
     """At its end the names that a module uses may be gone before the objects it made."""
     program = f"""
 import atexit, sys
-from pathlib import Path
-atexit.register(lambda: vars(sys.modules["m5tools.loader.read"]).update(suppress=None, os=None))
-from m5tools.loader.read import Files
-files = Files(Path({str(view.folder)!r}), {view.shards!r})
+atexit.register(lambda: vars(sys.modules["m5tools.loader.files"]).update(suppress=None, os=None))
+from m5tools.loader.files import Files
+files = Files({places(view.folder, view.shards)!r})
 files.pread(0, 0, 16)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -96,7 +98,7 @@ files.pread(0, 0, 16)
 
 def test_files_close_when_they_are_let_go_and_serve_a_forked_process(view: View) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    files = Files(view.folder, view.shards)
+    files = Files(places(view.folder, view.shards))
     expected = files.pread(0, 0, 16)
     child = os.fork()
     if not child:
