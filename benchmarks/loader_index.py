@@ -209,9 +209,7 @@ def main() -> None:
             make(folder, asked.samples, asked.samples_per_shard)
         once = [sys.executable, __file__, "--once", "--folder", str(folder)]
         runs = [json.loads(subprocess.run(once, check=True, capture_output=True).stdout) for _ in range(asked.runs + 1)]
-        print(
-            f"{asked.samples:,} samples in shards of {asked.samples_per_shard:,}, {asked.runs} runs: median (least–most)"
-        )
+        print(f"{asked.samples:,} samples, {asked.samples_per_shard:,} a shard, {asked.runs} runs: median (least–most)")
         for name in runs[0]:
             taken = [run[name] for run in runs[1:]]
             print(f"{name:40} {statistics.median(taken):8.2f} ({min(taken):.2f}–{max(taken):.2f})")
