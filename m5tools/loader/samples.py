@@ -65,12 +65,13 @@ class Samples(Dataset[Batch]):
         self._bad: dict[int, list[BadSample]] = {}
 
     def _files(self, cache: NodeCache | None) -> Files:
-        view = self.view
-        if cache is None or not is_remote(view.folder):
-            return Files(places(view.folder, view.shards))
+        view, where = self.view, places(self.view.folder, self.view.shards)
+        remote = np.array([is_remote(place) for place in where], bool)
+        if cache is None or not remote.any():
+            return Files(where)
         wanted = self.wanted(np.arange(len(view)))
-        share = np.bincount(view.shard[wanted.sample], view.length[wanted.number], len(view.shards)).astype(np.int64)
-        return Files(places(view.folder, view.shards), kept_whole(share, view.size, cache.limit), cache)
+        share = np.bincount(view.shard[wanted.sample], view.length[wanted.number], len(where)).astype(np.int64)
+        return Files(where, kept_whole(share, np.where(remote, view.size, 0), cache.limit), cache)
 
     def __len__(self) -> int:
         return len(self.view)

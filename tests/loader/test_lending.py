@@ -20,7 +20,7 @@ from m5tools.vocabulary import MODALITIES
 
 MOST = 3 * (2 + 1 + 2)
 """Pictures, frames and sounds of batches that were ready, in the trainer's hands, and on their way; 20 were delivered."""
-SIZES = {"global_batch_size": 5, "image_size": 160, "seed": 3}
+SIZES = {"global_batch_size": 5, "image_size": 160, "seed": 3, "stand_ins": False, "max_bad_share": 1.0}
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -56,9 +56,10 @@ def test_memory_is_used_again_once_the_trainer_lets_go(folder: Path, received: d
     loader = Loader(folder, workers=1, **SIZES)  # type: ignore[arg-type]
     for _ in range(4):
         for batch in loader:
+            pictures = len(batch.image)
             view = batch.image.data[:1]
             del batch
-            assert view.sum() > 0, "a part keeps the whole"
+            assert (view.sum() > 0) == (pictures > 0), "a part keeps the whole"
     assert 0 < len(received) <= MOST
 
 

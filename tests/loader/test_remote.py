@@ -77,7 +77,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def batches(uri: str | Path, **options: Any) -> list[Batch]:
-    return list(Loader(uri, global_batch_size=5, seed=2, image_size=16, **options))
+    return list(Loader(uri, global_batch_size=5, seed=2, stand_ins=False, max_bad_share=1.0, image_size=16, **options))
 
 
 def assert_same(one: list[Batch], other: list[Batch]) -> None:
