@@ -147,8 +147,8 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
 def keep_freed_memory() -> None:
     """Let the C library of this process keep what decoders free, up to 128 MiB.
 
-    By default glibc returns the memory of a large picture to the system when it is freed, and the next one pays a page
-    fault for every 4 KiB: a tenth of the work at 224 pixels (docs/evidence/loader.md). Other libraries stay as they are.
+    By default glibc returns the memory of a large picture to the system as it is freed, and the next one pays a page
+    fault for every 4 KiB: a tenth of the work at 224 pixels (docs/evidence/loader.md). Other libraries stay untouched.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
