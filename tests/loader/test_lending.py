@@ -137,8 +137,8 @@ if sys.argv[1] == "kept":
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        both = np.ones(3_000_000, np.uint8), np.ones(20_000_000, np.uint8)
-        del both
+        several = [np.ones(600_000, np.uint8) for _ in range(10)]
+        del several
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 print(faults())
@@ -147,5 +147,5 @@ print(faults())
         int(subprocess.run([sys.executable, "-c", program, how], capture_output=True, text=True, check=True).stdout)
         for how in ("kept", "returned")
     )
-    assert kept <= returned
-    assert kept < 1000
+    assert kept < 100
+    assert returned > 10_000 or sys.platform != "linux"
