@@ -39,8 +39,9 @@ def shift(tar: Path) -> None:
 def test_only_samples_of_that_shard_are_lost(
     folder: Path, damage: Callable[[Path], None], reason: Reason, workers: int
 ) -> None:
-    order = [b.ids for b in Loader(folder, global_batch_size=5, image_size=16)]
-    loader = Loader(folder, global_batch_size=5, image_size=16, workers=workers)
+    order = [b.ids for b in Loader(folder, global_batch_size=5, image_size=16, stand_ins=False)]
+    options = {"stand_ins": False, "max_bad_share": 1.0}
+    loader = Loader(folder, global_batch_size=5, image_size=16, workers=workers, **options)  # type: ignore[arg-type]
     tar = folder / "train-000001.tar"
     damage(tar)
     batches = list(loader)

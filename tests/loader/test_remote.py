@@ -25,6 +25,9 @@ from m5tools.vocabulary import MODALITIES, Reason, State
 
 from ..shards.shop import product_id
 
+STRICT: dict[str, Any] = {"stand_ins": False, "max_bad_share": 1.0}
+"""A bad sample leaves its slot invalid, so that it can be looked at."""
+
 
 class Far(LocalFileSystem):  # type: ignore[misc]
     """Local files behind a protocol of their own; counts requests, and fails when told to."""
@@ -77,7 +80,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def batches(uri: str | Path, **options: Any) -> list[Batch]:
-    return list(Loader(uri, global_batch_size=5, seed=2, stand_ins=False, max_bad_share=1.0, image_size=16, **options))
+    return list(Loader(uri, global_batch_size=5, seed=2, **STRICT, image_size=16, **options))
 
 
 def assert_same(one: list[Batch], other: list[Batch]) -> None:
@@ -131,7 +134,7 @@ def test_a_store_that_fails_every_fifth_request_changes_nothing(
 
 
 def test_a_store_that_has_gone_costs_samples_and_no_order(folder: Path, far: str, cache: Path) -> None:
-    loader = Loader(far, global_batch_size=5, seed=2, image_size=16, cache=cache, cache_bytes=1)
+    loader = Loader(far, global_batch_size=5, seed=2, **STRICT, image_size=16, cache=cache, cache_bytes=1)
     Far.fails = staticmethod(lambda number: True)
     got = list(loader)
     assert [b.ids for b in got] == [b.ids for b in batches(folder)]
@@ -176,7 +179,7 @@ def test_faults_of_a_remote_folder_are_named(folder: Path, far: str, cache: Path
 def test_a_shard_that_is_damaged_while_training_runs(
     folder: Path, far: str, cache: Path, damage: str, reason: Reason, limit: int
 ) -> None:
-    loader = Loader(far, global_batch_size=5, seed=2, image_size=16, cache=cache, cache_bytes=limit)
+    loader = Loader(far, global_batch_size=5, seed=2, **STRICT, image_size=16, cache=cache, cache_bytes=limit)
     order = [b.ids for b in batches(folder)]
     tar = folder / "train-000001.tar"
     body = bytearray(tar.read_bytes())
@@ -199,13 +202,13 @@ def test_a_spoiled_copy_on_this_node_is_fetched_anew(folder: Path, far: str, cac
         body = bytearray(copy.read_bytes())
         body[::300] = bytes(255 - b for b in body[::300])
         copy.write_bytes(body)
-    loader = Loader(far, global_batch_size=5, seed=2, image_size=16, cache=cache)
+    loader = Loader(far, global_batch_size=5, seed=2, **STRICT, image_size=16, cache=cache)
     assert_same(list(loader), wanted)
     assert not loader.bad
 
 
 def test_a_node_without_room_asks_for_ranges(folder: Path, far: str, tmp_path: Path) -> None:
-    loader = Loader(far, global_batch_size=5, seed=2, image_size=16, cache=tmp_path / "cache")
+    loader = Loader(far, global_batch_size=5, seed=2, **STRICT, image_size=16, cache=tmp_path / "cache")
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("no folder can be made here")
     assert_same(list(loader), batches(folder))
