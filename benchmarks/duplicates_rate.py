@@ -100,9 +100,10 @@ def deliver(dataset: Dataset, crawl: str, numbers: range, shared: bool = False) 
         numbers: of its products.
         shared: they all have one description.
     """
-    for i in range(dataset.partitions):
-        mine = [number for number in numbers if number % dataset.partitions == i]
-        ids = pl.Series([product_id(number, i, dataset.partitions) for number in mine], dtype=pl.String)
+    partitions = dataset.partitions
+    for i in range(partitions):
+        mine = numbers[(i - numbers.start) % partitions :: partitions]
+        ids = pl.Series([product_id(number, i, partitions) for number in mine], dtype=pl.String)
         products = texts(mine, shared).with_columns(
             product_id=ids, crawl_id=pl.lit(crawl), source=pl.lit("shop"), content_hash=ids,
             seller=pl.Series([f"seller {number % 997}" for number in mine], dtype=pl.String),
