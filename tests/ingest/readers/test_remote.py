@@ -66,5 +66,5 @@ def test_a_local_uri_reads_like_its_path(tmp_path: Path) -> None:
 
 
 def test_a_uri_that_needs_a_package_names_it() -> None:
-    with pytest.raises(UsageError, match=r"s3://bucket/x.*s3fs"):
-        stored("s3://bucket/x")
+    with pytest.raises(UsageError, match=r"abfs://bucket/x.*adlfs"):
+        stored("abfs://bucket/x")
