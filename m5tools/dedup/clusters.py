@@ -4,6 +4,9 @@ Clusters nest: a same-product cluster takes in the re-listed offers of its produ
 "one product a cluster" means what it says at every level. A chain A~B~C may join what must stay apart, two GTINs in one
 product, say, or two products that were compared and found to differ. Such components are built again from the strongest
 edge down, and an edge that would join what is apart is left out; one that makes no product makes no variant either.
+
+What only the wider relation keeps apart, two item groups of one source or pairs of two families, may divide a narrower
+cluster: its products then stand in several variant clusters, or in none.
 """
 
 from __future__ import annotations

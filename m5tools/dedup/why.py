@@ -187,7 +187,13 @@ def _short_of_wording(dataset: Dataset, row: dict[str, Any], policy: DuplicatePo
 
 
 def _beside_rivals(dataset: Dataset, row: dict[str, Any], likeness: str, policy: DuplicatePolicy) -> Iterator[str]:
-    pool, wanted = _pool(dataset, row, policy)
+    pool, known = _pool(dataset, row, policy)
+    kind = "once" if row["once"] and row["once_b"] else "often"
+    if kind not in known:
+        # A later crawl says otherwise whether its source lists each product once.
+        yield f"{likeness}; decided when another rule held for its sources, run m5 dedup --refresh to decide anew"
+        return
+    wanted = known[kind]
     if wanted is None:
         yield f"{likeness}; in this dataset no likeness tells true pairs from others"
         return
@@ -225,8 +231,10 @@ def _better(dataset: Dataset, pool: pl.DataFrame, row: dict[str, Any]) -> dict[s
     return told.row(0, named=True)
 
 
-def _pool(dataset: Dataset, row: dict[str, Any], policy: DuplicatePolicy) -> tuple[pl.DataFrame, float | None]:
-    """The pairs among which a pair had to hold its own, as far as they bear on it, and the likeness that was wanted.
+def _pool(
+    dataset: Dataset, row: dict[str, Any], policy: DuplicatePolicy
+) -> tuple[pl.DataFrame, dict[str, float | None]]:
+    """The pairs among which a pair had to hold its own, as far as they bear on it, and the likenesses that were wanted.
 
     A rival's own rivals count as well, so all pairs of all products that either was compared with.
     """
@@ -243,8 +251,7 @@ def _pool(dataset: Dataset, row: dict[str, Any], policy: DuplicatePolicy) -> tup
         pl.col(side).replace_strict(numbers, default=0, return_dtype=pl.UInt32).alias(name)
         for side, name in zip(_PAIR, "ab", strict=True)
     )
-    wanted = json.loads((dataset.folder("edges") / generation / WANTED).read_text(encoding="utf-8"))
-    return pool, wanted["once" if row["once"] and row["once_b"] else "often"]
+    return pool, json.loads((dataset.folder("edges") / generation / WANTED).read_text(encoding="utf-8"))
 
 
 def _touching(dataset: Dataset, products: list[str]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.append import attach
 from m5tools.dedup.clusters import resolve, strength_of
 from m5tools.dedup.stage import WANTED
+from m5tools.dedup.why import why
 from m5tools.engine.local import run_stage
 from tests.dedup.test_clusters import _EDGE, _products
 
@@ -151,3 +152,27 @@ def test_appending_never_moves_what_was_there(drawn: list[tuple[tuple[int, int],
     for a, b, _, _ in edges:
         if b >= old and not (a in widest and widest.get(a) == widest.get(b)):
             assert (b, a) in bridges, "an edge is inside a cluster, or a bridge"
+
+
+def test_a_pair_is_explained_though_its_sources_no_longer_list_each_product_once(
+    make_dataset: Callable[..., Dataset],
+) -> None:
+    old = [
+        Listing("a", "Brass garden hose nozzle, ten patterns, Finley workshop", source="north", seller="Ann"),
+        Listing("b", "Brass garden nozzle with nine settings for hose, workshop grade", source="south", seller="Bob"),
+    ]
+    dataset = make_dataset(tables_of(old), 2)
+    with dataset.changing() as manifest:
+        south = {**manifest["crawls"][0], "source": "south", "crawl_id": "c0", "unique_products": True}
+        manifest["crawls"] = [south, {**manifest["crawls"][0], "source": "north", "unique_products": True}]  # type: ignore[list-item]
+        manifest["stages"]["ingest/c0"] = manifest["stages"]["ingest/c1"]
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    deliver(dataset, "c2", [Listing("n", "Nothing like any other oak", source="north")], old)
+    with dataset.changing() as manifest:
+        manifest["crawls"][-1] |= {"source": "north", "unique_products": False}  # type: ignore[typeddict-item]
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    told = why(dataset, *(listing.product_id for listing in old))
+    assert told.relation is None
+    assert any("m5 dedup --refresh" in words for words in told.missing)

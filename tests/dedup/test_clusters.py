@@ -6,6 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m5tools.dedup.append import unfollowed
 from m5tools.dedup.clusters import resolve, strength_of
 
 _EDGE = {"row_a": pl.UInt32, "row_b": pl.UInt32, "relation": pl.String, "score": pl.Float32}
@@ -53,6 +54,16 @@ def test_clusters_nest() -> None:
     assert _groups(edges, products, "same_offer") == {frozenset((0, 1))}
     assert _groups(edges, products, "same_product") == {frozenset((0, 1, 2))}
     assert _groups(edges, products, "variant") == {frozenset((0, 1, 2, 3))}
+
+
+def test_two_item_groups_divide_a_product_among_variants_and_leave_a_bridge() -> None:
+    edges = [(0, 1, "same_offer", 1.0), (1, 2, "same_product", 0.8)]
+    products = _products([None] * 3, groups=["g1", None, "g2"])
+    assert _groups(edges, products, "same_product") == {frozenset((0, 1, 2))}
+    assert _groups(edges, products, "variant") == {frozenset((0, 1))}
+    strength = strength_of(pl.DataFrame(edges, schema=_EDGE, orient="row"))
+    bridges = unfollowed(strength, resolve(strength, products), products.with_columns(is_new=pl.lit(True)))
+    assert set(bridges.iter_rows()) == {(1, 2), (2, 1)}
 
 
 def test_chain_does_not_weld_two_gtins() -> None:

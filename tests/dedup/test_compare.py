@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -106,3 +107,29 @@ def test_hashes_of_another_library_are_not_gone_on_from(make_dataset: Callable[.
     found = run(dataset)
     assert {part.parent.name for part in dataset.parts("comparisons")} == {"c2"}
     assert found.relation("toaster", "bread") == "same_product"
+
+
+def test_three_crawls_end_the_same_however_they_lie_and_are_worked_on(make_dataset: Callable[..., Dataset]) -> None:
+    changed = replace(SHOP[2], title="Cordless water boiler, changed since", price=7)
+    crawls = [SHOP[:5], [changed, *SHOP[5:8]], [SHOP[0], *SHOP[8:]]]
+    ends = []
+    for name, seed, workers in (("straight", None, 0), ("shuffled", 3, 0), ("helped", None, 2)):
+        before: dict[str, Listing] = {}
+        left: dict[str, bytes] = {}
+        for number, crawl in enumerate(crawls, 1):
+            listings = list(crawl) if seed is None else random.Random(seed).sample(crawl, len(crawl))
+            if number == 1:
+                dataset = make_dataset(tables_of(listings), 3, name)
+            else:
+                deliver(dataset, f"c{number}", listings, before.values())
+            before |= {listing.name: listing for listing in listings}
+            for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+                run_stage(dataset, stage, workers=workers)
+            tables = (*Compare.writes, *Dedup.writes)
+            files = [f for table in tables for f in sorted(dataset.folder(table).rglob("[!.]*")) if f.is_file()]
+            after = {f.relative_to(dataset.root).as_posix(): f.read_bytes() for f in files}
+            assert left.items() <= after.items(), "nothing that earlier crawls left is touched"
+            left = after
+        ends.append(left)
+    assert ends[0] == ends[1] == ends[2]
+    assert not dataset.read("edges").is_empty()
