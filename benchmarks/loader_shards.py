@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 
 from m5tools import schema
 from m5tools.atomic import sha256_of
@@ -64,13 +63,14 @@ def _shard(folder: Path, number: int, samples: range, data: list[bytes]) -> Shar
                 Member("json", None, json.dumps(record).encode()),
                 Member("image_0.jpg", Modality.IMAGE, data[i]),
             ]
-            place = writer.add(pid, members)
+            start = writer.position
+            places = [writer.add(pid, member) for member in members]
             there = [m in PRESENT for m in MODALITIES]
             row = {
                 "product_id": pid,
                 "shard": tar.name,
-                "start": place.start,
-                "end": place.end,
+                "start": start,
+                "end": writer.position,
                 "present": sum(1 << m.bit for m in PRESENT),
                 "state": [State.PRESENT if t else State.ABSENT for t in there],
                 "reason": [Reason.NONE if t else Reason.NOT_LISTED for t in there],
@@ -79,11 +79,11 @@ def _shard(folder: Path, number: int, samples: range, data: list[bytes]) -> Shar
                     {
                         "name": member.name,
                         "modality": member.modality.value if member.modality else None,
-                        "offset": offset,
-                        "length": len(member.data),
-                        "xxh3": xxhash.xxh3_64_intdigest(member.data),
+                        "offset": place.offset,
+                        "length": place.length,
+                        "xxh3": place.xxh3,
                     }
-                    for member, offset in zip(members, place.offsets, strict=True)
+                    for member, place in zip(members, places, strict=True)
                 ],
             }
             rows.append(row)
