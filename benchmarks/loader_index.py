@@ -27,16 +27,20 @@ import pyarrow.parquet as pq
 
 from m5tools import schema
 from m5tools.atomic import sha256_of
+from m5tools.shards.cost import estimate
 from m5tools.shards.manifest import INDEX, ShardFile, ShardManifest, tar_name
-from m5tools.vocabulary import MODALITIES, Reason, State
+from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 T = TypeVar("T")
 HELD = {"image": 0.95, "text": 0.99, "table": 0.85, "video": 0.08, "audio": 0.05}
 CATEGORIES = tuple(f"Department {i // 40:02d} > Category {i:03d}" for i in range(1000))
 
 
-def members(present: np.ndarray, rng: np.random.Generator) -> tuple[pa.ListArray, np.ndarray]:
-    """Members of each sample, and its length in the tar: a JSON, up to three pictures, eight frames, one sound."""
+def members(present: np.ndarray, rng: np.random.Generator) -> tuple[dict[str, pa.Array], np.ndarray]:
+    """Members of each sample, what they cost and are made from; and its length in the tar.
+
+    A JSON, up to three pictures, eight frames, one sound.
+    """
     pictures = np.where(present[:, 0], rng.integers(1, 4, len(present)), 0)
     counts = np.column_stack([np.ones(len(present), np.int64), pictures, present[:, 3] * 8, present[:, 4] * 1])
     total = counts.sum(1)
@@ -64,8 +68,19 @@ def members(present: np.ndarray, rng: np.random.Generator) -> tuple[pa.ListArray
         "duration_s": pa.array(np.full(len(kind), 4, np.float32), mask=kind < 2),
         "xxh3": pa.array(rng.integers(0, 2**64, len(kind), np.uint64)),
     }
+    place = np.array([len(MODALITIES), *(m.bit for m in (Modality.IMAGE, Modality.VIDEO, Modality.AUDIO))], np.uint8)
+    shape = (fields["width"], fields["height"], fields["duration_s"])
+    cost = estimate(names[name].tolist(), place[kind], length, *shape)
+    fields["cost"] = pa.array(cost)
     structs = pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
-    return pa.ListArray.from_arrays(pa.array(first.astype(np.int32)), structs), size
+    offsets = pa.array(first.astype(np.int32))
+    raw = rng.bytes(16 * len(kind)).hex()
+    files = pa.array([raw[32 * i : 32 * i + 32] if of else None for i, of in enumerate(kind.tolist())], pa.string())
+    return {
+        "members": pa.ListArray.from_arrays(offsets, structs),
+        "cost": pa.array(np.add.reduceat(cost.astype(np.int64), first[:-1])),
+        "assets": pa.ListArray.from_arrays(offsets, files),
+    }, size
 
 
 def shard(number: int, samples: int, seed: int) -> tuple[pa.Table, int]:
@@ -93,7 +108,7 @@ def shard(number: int, samples: int, seed: int) -> tuple[pa.Table, int]:
         "tags": pa.array(
             [["image.blank", "table.sparse"][i % 7 : i % 3] for i in range(samples)], pa.list_(pa.string())
         ),
-        "members": listed,
+        **listed,
     }
     law = schema.law("shard_index").schema
     filled = {f.name: columns.get(f.name, pa.nulls(samples, f.type)) for f in law}
@@ -113,7 +128,7 @@ def make(folder: Path, samples: int, samples_per_shard: int) -> None:
         with (folder / tar).open("wb") as file:
             file.truncate(size)
         files.append(ShardFile(tar=tar, samples=rows, bytes=size, index_sha256=sha256_of(index)))
-    ShardManifest.of(CATEGORIES, {"train": tuple(files)}, {}).write(folder)
+    ShardManifest.of(CATEGORIES, {"train": tuple(files)}, "", {}).write(folder)
 
 
 def figures(folder: Path) -> dict[str, float]:

@@ -222,7 +222,7 @@ def main() -> None:
         used = f"{statistics.median(cpu):.0f} ({min(cpu):.0f}–{max(cpu):.0f})"
         print(f"{side:<18}{spread:>30}{used:>34}{statistics.median(first):>15.2f}")
     if "m5" in asked.sides:
-        for other in asked.sides:
+        for other in (side for side in asked.sides if side != "m5"):
             both = list(zip(found["m5"], found[other], strict=True))
             rate = sorted(ours["rate"] / theirs["rate"] for ours, theirs in both)
             cpu = sorted(theirs["cpu_us"] / ours["cpu_us"] for ours, theirs in both)

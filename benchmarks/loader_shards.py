@@ -48,7 +48,7 @@ def write(folder: Path, samples: int) -> list[bytes]:
     data = [different[i % len(different)] for i in range(samples)]
     (folder / "index").mkdir(parents=True)
     files = [_shard(folder, n, range(n * samples // SHARDS, (n + 1) * samples // SHARDS), data) for n in range(SHARDS)]
-    ShardManifest.of((), {"train": tuple(files)}, {}).write(folder)
+    ShardManifest.of((), {"train": tuple(files)}, "", {}).write(folder)
     return data
 
 

@@ -24,13 +24,14 @@ from m5tools.dataset import Dataset, Manifest, part_name
 from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
 from m5tools.dedup.clusters import strength_of
 from m5tools.dedup.compare import Compare, comparisons_of
-from m5tools.dedup.decide import QUESTIONS, apart, decided, judged
+from m5tools.dedup.decide import QUESTIONS, apart, decided
 from m5tools.dedup.edges import evidence
 from m5tools.dedup.left import Left
 from m5tools.dedup.places import Places, placed
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
 from m5tools.dedup.rivals import chosen
+from m5tools.dedup.rules import judged
 from m5tools.dedup.taught import Taught, examples, teach
 from m5tools.errors import StaleError
 from m5tools.generations import Generations

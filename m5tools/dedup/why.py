@@ -11,11 +11,12 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.apart import parted, together
-from m5tools.dedup.decide import decided, judged
+from m5tools.dedup.decide import decided
 from m5tools.dedup.edges import evidence
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once
 from m5tools.dedup.rivals import standing
+from m5tools.dedup.rules import judged
 from m5tools.dedup.stage import CONTENDS, RIVALRY, WANTED, decisions_of, taught, with_origins
 from m5tools.dedup.taught import Taught
 from m5tools.dedup.units import in_units

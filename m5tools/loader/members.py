@@ -47,7 +47,8 @@ class Members:
         home = np.searchsorted(ends, rows, side="right")
         used = np.unique(home)
         several = index_files.members(folder, [files[i] for i in used.tolist()])
-        skipped = np.cumsum([0 if i in set(used.tolist()) else file.samples for i, file in enumerate(files)])
+        unread = np.isin(np.arange(len(files)), used, invert=True)
+        skipped = np.cumsum(np.where(unread, [file.samples for file in files], 0))
         found = cls._of(several)
         return found._take(rows - skipped[home])
 

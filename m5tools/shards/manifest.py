@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,6 +20,9 @@ CARD = "README.md"
 INDEX = "index"
 OVERLAYS = "overlays"
 OVERLAY_MANIFEST = "overlay.json"
+
+
+_M = TypeVar("_M", bound=BaseModel)
 
 
 def tar_name(split: str, number: int) -> str:
@@ -92,23 +96,11 @@ class ShardManifest(BaseModel):
         Raises:
             UsageError: there is none, it is damaged, or of a newer format.
         """
-        file = folder / MANIFEST
-        try:
-            body = json.loads(file.read_text(encoding="utf-8"))
-            if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] > FORMAT:
-                raise UsageError(f"{file} has format {body['format']}, this m5tools reads up to {FORMAT}")
-            if isinstance(body, dict) and "stages" in body:
-                raise UsageError(f"{folder} is a dataset; its shard folders are {_shard_folders(folder)}")
-            return cls.model_validate(body)
-        except FileNotFoundError:
-            raise UsageError(
-                f"{folder} is not a shard folder (it has no {MANIFEST}); build one with 'm5 shard'"
-            ) from None
-        except (ValidationError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(
-                f"{file} is not the manifest of a shard folder ({reason}); run 'm5 shard' again"
-            ) from error
+        source = _Source(folder / MANIFEST, "a shard folder", "m5 shard")
+        body = source.body(f"{folder} is not a shard folder (it has no {MANIFEST}); build one with 'm5 shard'")
+        if "stages" in body:
+            raise UsageError(f"{folder} is a dataset; its shard folders are {_shard_folders(folder)}")
+        return source.parsed(cls, body)
 
     def write(self, folder: Path) -> Path:
         """Write it; returns the path."""
@@ -166,17 +158,10 @@ class OverlayManifest(BaseModel):
         Raises:
             UsageError: there is none, it is damaged, or of a newer format.
         """
-        file = folder / OVERLAY_MANIFEST
-        try:
-            body = json.loads(file.read_text(encoding="utf-8"))
-            if isinstance(body, dict) and isinstance(body.get("format"), int) and body["format"] > FORMAT:
-                raise UsageError(f"{file} has format {body['format']}, this m5tools reads up to {FORMAT}")
-            return cls.model_validate(body)
-        except FileNotFoundError:
-            raise UsageError(f"{folder} is not an overlay (it has no {OVERLAY_MANIFEST}); see 'm5 overlay'") from None
-        except (ValidationError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"{file} is not the manifest of an overlay ({reason}); run 'm5 overlay' again") from error
+        source = _Source(folder / OVERLAY_MANIFEST, "an overlay", "m5 overlay")
+        return source.parsed(
+            cls, source.body(f"{folder} is not an overlay (it has no {OVERLAY_MANIFEST}); see 'm5 overlay'")
+        )
 
     def write(self, folder: Path) -> Path:
         """Write it; returns the path."""
@@ -192,6 +177,46 @@ def overlay_names(folder: Path) -> tuple[str, ...]:
 
 def _digests(splits: dict[str, tuple[ShardFile, ...]]) -> list[Any]:
     return [[name, [file.index_sha256 for file in files]] for name, files in sorted(splits.items())]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The file of a manifest, and what to say of one that is none.
+
+    Attributes:
+        file: where it is.
+        what: it belongs to.
+        command: makes it again.
+    """
+
+    file: Path
+    what: str
+    command: str
+
+    def body(self, missing: str) -> dict[str, Any]:
+        """The JSON object in it, of a format that is known; `missing` is said where there is no file."""
+        try:
+            body = json.loads(self.file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(missing) from None
+        except ValueError as error:
+            raise self._damaged(error) from error
+        if not isinstance(body, dict):
+            raise self._damaged(ValueError("no JSON object"))
+        if isinstance(body.get("format"), int) and body["format"] > FORMAT:
+            raise UsageError(f"{self.file} has format {body['format']}, this m5tools reads up to {FORMAT}")
+        return body
+
+    def parsed(self, kind: type[_M], body: dict[str, Any]) -> _M:
+        """The manifest that a body holds."""
+        try:
+            return kind.model_validate(body)
+        except ValidationError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: ValueError) -> UsageError:
+        reason = str(error).splitlines()[0]
+        return UsageError(f"{self.file} is not the manifest of {self.what} ({reason}); run '{self.command}' again")
 
 
 def _shard_folders(dataset: Path) -> str:

@@ -11,7 +11,8 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
-from m5tools.dedup.decide import apart, decided, judged
+from m5tools.dedup.decide import apart, decided
+from m5tools.dedup.rules import judged
 from m5tools.dedup.taught import Taught
 from m5tools.engine.local import run_stage
 from m5tools.errors import StaleError

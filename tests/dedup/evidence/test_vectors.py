@@ -13,9 +13,9 @@ import yaml
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
-from m5tools.dedup.decide import judged
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.policy import EmbeddingRules, load_policy
+from m5tools.dedup.rules import judged
 from m5tools.dedup.why import why
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
