@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from m5tools.scale.terms import Terms
+
 FLOOR = 0.1
 """Added to D: with all strengths near zero, as at the start, weights are nearly equal."""
 
@@ -41,6 +43,22 @@ class Weights:
 
     pair: Tensor
     masked: Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised.
+
+    Attributes:
+        loss: scalar, the total.
+        contrast, masked: scalars, its weighted parts; the second before `masked_share`.
+        weights: what weighed them.
+    """
+
+    loss: Tensor
+    contrast: Tensor
+    masked: Tensor
+    weights: Weights
 
 
 @dataclass(frozen=True)
@@ -117,6 +135,13 @@ class Harmony(nn.Module, ABC):
     @abstractmethod
     def weights(self) -> Weights:
         """Weights of the losses; constants to the optimiser."""
+
+    def objective(self, terms: Terms, masked_share: float) -> Objective:
+        """The mean of the weighted pair losses, plus `masked_share` times that of the weighted masked losses."""
+        weights, modalities = self.weights(), len(terms.masked)
+        contrast = (weights.pair * terms.pair).sum() / (modalities * (modalities - 1))
+        masked = (weights.masked * terms.masked).mean()
+        return Objective(contrast + masked_share * masked, contrast, masked, weights)
 
     @abstractmethod
     def pool(self, z: Tensor, present: Tensor) -> Pooled:

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from m5tools.scale.config import ScaleConfig
+from m5tools.scale.contrast import contrast_pairs
 from m5tools.scale.encoders import Content, Encoded, Encoder, Words
 from m5tools.scale.fusion import JointTransformer
-from m5tools.scale.objectives import MaskedHeads, Terms, contrast_pairs
+from m5tools.scale.masked import MaskedHeads
+from m5tools.scale.terms import Terms
 from m5tools.scale.tokens import Tokens
 from m5tools.vocabulary import MEDIA, MODALITIES, Modality
 

@@ -21,10 +21,11 @@ from m5tools.errors import StageFailed, UsageError
 from m5tools.scale import checkpoint
 from m5tools.scale.config import MODELS, TrainConfig
 from m5tools.scale.harmony import RULES, Harmony
+from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
-from m5tools.scale.objectives import Terms, draw_masks
 from m5tools.scale.records import MetricsLog, Progress, TrainReport
 from m5tools.scale.source import HeldOut, InMemory, ProductLoader, Products, Shards, Source, Streamed, read
+from m5tools.scale.terms import Terms
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.scale.tokens import Tokens
 from m5tools.scale.words import document_counts, texts_of
@@ -178,9 +179,8 @@ class _Run:
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         self.model.train()
         terms: Terms = self.model(tokens, draw_masks(tokens, config.masking, generator), config.temperature)
-        weights = self.harmony.weights()
-        contrast = terms.contrast(weights)
-        loss = contrast + config.masked_share * terms.reconstruction(weights)
+        objective = self.harmony.objective(terms, config.masked_share)
+        loss = objective.loss
         value = float(loss.detach())
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -194,9 +194,9 @@ class _Run:
         self.step += 1
         return {
             "loss": value,
-            "contrast": float(contrast.detach()),
+            "contrast": float(objective.contrast.detach()),
             "masked": _named(terms.masked),
-            "weight": _named(weights.masked),
+            "weight": _named(objective.weights.masked),
             "gradient_norm": float(norm),
         }
 

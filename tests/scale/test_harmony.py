@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from m5tools.scale.harmony import RULES, Harmonized, Uniform
+from m5tools.scale.terms import Terms
 
 STRENGTH = (1.0, 0.9, 0.6, 0.4, 0.0)
 
@@ -127,3 +128,12 @@ def test_statistics_are_averaged_and_restored() -> None:
     restored = Harmonized()
     restored.load_state_dict(harmony.state_dict())
     assert torch.equal(restored.weights().pair, harmony.weights().pair)
+
+
+def test_totals_are_means_of_weighted_terms() -> None:
+    counts = torch.full((5, 5), 9)
+    terms = Terms(pair=1 - torch.eye(5), pair_rows=counts, masked=torch.ones(5), masked_tokens=counts[0])
+    objective = Uniform().objective(terms, 0.3)
+    torch.testing.assert_close(objective.contrast, torch.tensor(1.0))
+    torch.testing.assert_close(objective.masked, torch.tensor(1.0))
+    torch.testing.assert_close(objective.loss, torch.tensor(1.3))

@@ -9,8 +9,8 @@ import torch
 
 from m5tools.scale.config import MODELS
 from m5tools.scale.harmony import Uniform
+from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
-from m5tools.scale.objectives import draw_masks
 from m5tools.scale.tokens import Part, Tokens
 from m5tools.vocabulary import MODALITIES, Modality
 
@@ -91,8 +91,7 @@ def test_every_encoder_is_touched_although_a_modality_is_missing(world: World, m
     tokens = tokens.select(torch.nonzero(tokens.present.any(1)).flatten())
     network = Scale(tokenizer.config)
     terms = network(tokens, draw_masks(tokens, 0.3, torch.Generator().manual_seed(0)), 0.1)
-    weights = Uniform().weights()
-    loss = terms.contrast(weights) + terms.reconstruction(weights)
+    loss = Uniform().objective(terms, 1.0).loss
     loss.backward()
     assert torch.isfinite(loss)
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())

@@ -1,17 +1,11 @@
-"""Losses count what is there, and nothing else."""
+"""The contrast counts the products that have both, and nothing else."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional
 
-from m5tools.scale.config import MODELS
-from m5tools.scale.harmony import Uniform
-from m5tools.scale.objectives import Terms, contrast_pairs, draw_masks
-from m5tools.vocabulary import MODALITIES
-
-from .test_tokens import tokenizer_of
-from .world import World, make_batch
+from m5tools.scale.contrast import contrast_pairs
 
 
 def vectors(rows: int) -> torch.Tensor:
@@ -45,26 +39,3 @@ def test_a_pair_seen_on_one_row_costs_nothing_and_breaks_nothing() -> None:
     assert rows[0, 1] == 1
     assert z.grad is not None
     assert not z.grad.any()
-
-
-def test_masks_hide_real_tokens_only_at_the_asked_rate(world: World) -> None:
-    batch = make_batch(world.splits["train"])
-    tokens = tokenizer_of(batch)(batch)
-    masks = draw_masks(tokens, 0.15, torch.Generator().manual_seed(0))
-    hidden = sum(int(masks[m].sum()) for m in MODALITIES)
-    real = sum(int(tokens.parts[m].mask.sum()) for m in MODALITIES)
-    assert all(not (masks[m] & ~tokens.parts[m].mask).any() for m in MODALITIES)
-    assert 0.12 < hidden / real < 0.18
-
-
-def test_totals_are_means_of_weighted_terms() -> None:
-    terms = Terms(
-        pair=1 - torch.eye(5), pair_rows=torch.full((5, 5), 9), masked=torch.ones(5), masked_tokens=torch.full((5,), 9)
-    )
-    weights = Uniform().weights()
-    torch.testing.assert_close(terms.contrast(weights), torch.tensor(1.0))
-    torch.testing.assert_close(terms.reconstruction(weights), torch.tensor(1.0))
-
-
-def test_study_stays_within_48_tokens() -> None:
-    assert sum(MODELS["study"].tokens(m) for m in MODALITIES) <= 48
