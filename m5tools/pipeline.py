@@ -8,42 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from m5tools import documents
-from m5tools.cut import Cut, CutConfig
+from m5tools.changes import assign, split_change
+from m5tools.cut import CutConfig
 from m5tools.dataset import Dataset
-from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
+from m5tools.dedup import CompareConfig, DedupConfig
 from m5tools.errors import UsageError
 from m5tools.fetch.config import FetchConfig
-from m5tools.fetch.stage import Fetch
 from m5tools.ingest.stage import Ingest, IngestConfig
-from m5tools.measure.stage import Measure, MeasureConfig
+from m5tools.measure.stage import MeasureConfig
+from m5tools.registry import build
 from m5tools.shards.config import OverlayConfig, ShardConfig
-from m5tools.shards.overlay import Overlay
-from m5tools.shards.stage import Shard
-from m5tools.split import SplitConfig, SplitStage
-from m5tools.stage import Stage, StageConfig
-from m5tools.survey.stage import Survey, SurveyConfig
-from m5tools.tag.stage import Tag, TagConfig
-
-StageName = Literal[
-    "ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard", "overlay"
-]
-STAGES: dict[StageName, tuple[type[Stage], type[StageConfig]]] = {
-    "ingest": (Ingest, IngestConfig),
-    "fetch": (Fetch, FetchConfig),
-    "survey": (Survey, SurveyConfig),
-    "measure": (Measure, MeasureConfig),
-    "tag": (Tag, TagConfig),
-    "compare": (Compare, CompareConfig),
-    "dedup": (Dedup, DedupConfig),
-    "split": (SplitStage, SplitConfig),
-    "cut": (Cut, CutConfig),
-    "shard": (Shard, ShardConfig),
-    "overlay": (Overlay, OverlayConfig),
-}
+from m5tools.split import SplitConfig
+from m5tools.stage import Stage
+from m5tools.survey.stage import SurveyConfig
+from m5tools.tag.stage import TagConfig
 
 
 class IngestStep(BaseModel):
@@ -150,12 +131,6 @@ class Pipeline(BaseModel):
                 yield build(step.stage, step.model_dump(exclude={"stage"}))
 
 
-def build(name: StageName, settings: dict[str, Any]) -> Stage:
-    """A stage from its settings."""
-    kind, config = STAGES[name]
-    return kind(config.model_validate(settings))
-
-
 def load(name: str, changes: tuple[str, ...] = ()) -> tuple[Pipeline, Path]:
     """A shipped recipe by name, or a pipeline file by path, with changes applied.
 
@@ -184,45 +159,6 @@ def load(name: str, changes: tuple[str, ...] = ()) -> tuple[Pipeline, Path]:
             body[head] = value
             changed[head,] = change
     return documents.validate(body, Pipeline, path, changed), path
-
-
-def split_change(change: str) -> tuple[str, Any]:
-    """`key=value` as key and YAML value.
-
-    Raises:
-        UsageError: it has no `=`, or the value is not YAML.
-    """
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(f"--set {change}: write it as key=value")
-    if text.startswith("*"):
-        return key.strip(), text  # a pattern of files, not an alias of something in a document of one value
-    try:
-        return key.strip(), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {change}: the value is not YAML: {error}") from error
-
-
-def assign(target: Any, steps: list[str], value: Any, change: str) -> None:
-    """Set a value deep inside objects and lists.
-
-    Raises:
-        UsageError: a list has no such place.
-    """
-    for i, step in enumerate(steps):
-        last = i == len(steps) - 1
-        if isinstance(target, list):
-            if not step.isdecimal() or int(step) >= len(target):
-                raise UsageError(f"--set {change}: '{step}' is no place in a list of {len(target)} (count from 0)")
-            place: Any = int(step)
-        elif isinstance(target, dict):
-            place = step
-            target.setdefault(place, {})
-        else:
-            raise UsageError(f"--set {change}: '{'.'.join(steps[:i])}' is a plain value and has no '{step}'")
-        if last:
-            target[place] = value
-        target = target[place]
 
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")

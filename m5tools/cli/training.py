@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from m5tools import atomic, documents, pipeline
+from m5tools import atomic, documents
+from m5tools.changes import assign, split_change
 from m5tools.loader import bench
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress as Step
@@ -28,8 +29,8 @@ def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[st
     """
     body = documents.read_object(config) if config is not None else {}
     for change in changes:
-        key, value = pipeline.split_change(change)
-        pipeline.assign(body, key.split("."), value, change)
+        key, value = split_change(change)
+        assign(body, key.split("."), value, change)
     body |= {"shards": str(shards), "out": out}
     print_training(shown_training(documents.settings(body, TrainConfig, config, "--set ")))
 

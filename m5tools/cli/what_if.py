@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from m5tools import cut
+from m5tools.changes import split_change
 from m5tools.cli.sniff import plain
 from m5tools.cut import Selection
 from m5tools.dataset import open_dataset
-from m5tools.pipeline import split_change
 from m5tools.tag.stage import Tag, TagConfig
 from m5tools.tag.what_if import Changes, what_if
 from m5tools.vocabulary import MODALITIES, Band

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m5tools.errors import UsageError
+from m5tools.loader.ascending import ascending
 from m5tools.loader.columns import Columns, numbers
 from m5tools.loader.draws import Rows
 
@@ -88,10 +89,10 @@ def alike(order: Rows, lengths: Lengths, stretch: int, part: Rows | None) -> Row
     window = np.arange(len(order)) // stretch
     length = lengths[order]
     if part is None:
-        return order[np.lexsort((length, window))]
+        return order[ascending(length, window)]
     group = window * (int(part.max(initial=0)) + 1) + part[order]
-    sorted_ = np.lexsort((length, group))
+    sorted_ = ascending(length, group)
     counts = np.bincount(group)
     ordinal = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     evenly = (ordinal + 0.5) / counts[group[sorted_]]
-    return order[sorted_][np.lexsort((evenly, window[sorted_]))]
+    return order[sorted_][ascending(evenly, window[sorted_])]

@@ -44,6 +44,11 @@ class Record(msgspec.Struct):
         return [part for pair in self.attributes for part in (pair.name, pair.value)]
 
 
+# Made here, in one thread: msgspec looks into a Struct when it is first wanted, and crashes when several threads of a
+# worker's first batch want it at once.
+_record: Final = msgspec.json.Decoder(Record).decode
+
+
 @dataclass(frozen=True)
 class Decoder:
     """Turns bytes into arrays.
@@ -114,6 +119,6 @@ class Decoder:
             DecodeError: the bytes are not what the index says they hold.
         """
         try:
-            return msgspec.json.decode(data, type=Record)
+            return _record(data)
         except msgspec.MsgspecError as error:
             raise DecodeError(Reason.UNDECODABLE, str(error)) from error

@@ -11,6 +11,8 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from m5tools.loader.ascending import ascending
+
 Rows = npt.NDArray[np.int64]
 
 
@@ -33,7 +35,7 @@ def uniform(places: npt.NDArray[np.integer], *key: object) -> npt.NDArray[np.flo
 
 def shuffled(count: int, *key: object) -> Rows:
     """A permutation of 0 … count − 1."""
-    return np.argsort(draws(np.arange(count), *key), kind="stable")
+    return ascending(draws(np.arange(count), *key))
 
 
 def seeds(places: npt.NDArray[np.integer], seed: int, epoch: int) -> Rows:

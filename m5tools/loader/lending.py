@@ -64,7 +64,9 @@ class Buffer:
         size = HEAD + prod(shape) * dtype.itemsize
         if size > len(self._memory):
             self._memory = self._grown(size)
-        self._memory[0], self.away, self._times = LENT, False, self._times + 1
+        self._times += 1  # first: what was lent before may be dropped just now, which must not set this free
+        self.away = False
+        self._memory[0] = LENT
         array: npt.NDArray[Any] = np.ndarray(shape, dtype, self._memory, HEAD)
         self.address = array.ctypes.data
         weakref.finalize(array, self._dropped, self._memory, self._times).atexit = False

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from m5tools.loader.ascending import ascending
 from m5tools.loader.draws import Rows, shuffled
 
 
@@ -58,12 +59,12 @@ def spread(order: Rows, part: npt.NDArray[np.int64]) -> Rows:
         order: int64 `[E]`, rows.
         part: int64 `[N]`, the dataset of each row.
     """
-    return order[np.argsort(_evenly(part[order]), kind="stable")]
+    return order[ascending(_evenly(part[order]))]
 
 
 def _evenly(groups: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """float64 `[E]`: the j-th of the n members of a group is at (j + ½) / n."""
-    order = np.argsort(groups, kind="stable")
+    order = ascending(groups)
     counts = np.bincount(groups)
     ordinal = np.empty(len(groups), np.int64)
     ordinal[order] = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)

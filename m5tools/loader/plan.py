@@ -16,6 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
+from m5tools.loader.ascending import ascending
 from m5tools.loader.buckets import alike
 from m5tools.loader.dealing import Dealer
 from m5tools.loader.draws import Rows, draws, seeds, shuffled
@@ -175,9 +176,9 @@ class Plan:
         else:  # the copies of a sample are spread: each in its own part of the epoch
             copy = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
             place = (copy + draws(np.arange(len(rows)), *key) * 2.0**-64) / count[rows]
-            order = np.argsort(place, kind="stable")
+            order = ascending(place)
         if rules.block is None or rules.shard is None:
             return order
         shards = int(rules.shard.max(initial=0)) + 1
         block = np.argsort(shuffled(shards, *key, "shards")) // rules.block
-        return order[np.argsort(block[rules.shard[rows[order]]], kind="stable")]
+        return order[ascending(block[rules.shard[rows[order]]])]

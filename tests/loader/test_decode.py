@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from m5tools.media import audio, image
 from m5tools.media.guard import DecodeError
 from m5tools.vocabulary import Modality, Reason
 
+from ..conftest import REPOSITORY
 from ..shards.shop import clip, picture, sound
 
 DECODER = Decoder(image_size=20, max_audio_seconds=0.1, max_frames=2)
@@ -84,3 +87,27 @@ def test_damage_leaves_as_a_reason(decode: Callable[[Any], Any], data: bytes, re
     with pytest.raises(DecodeError) as caught:
         decode(data if decode == DECODER.sound or decode is square else memoryview(data))
     assert caught.value.reason is reason
+
+
+def test_threads_may_read_the_first_records_at_once() -> None:
+    """In a process of its own, for where it fails it crashes; loading the module anew makes each record a first one."""
+    program = """
+import importlib, sys
+from threading import Barrier, Thread
+from m5tools.loader import decode
+sys.setswitchinterval(1e-6)
+data = memoryview(b'{"title": "A", "description": null, "attributes": [{"name": "b", "value": "c"}]}')
+def first():
+    together.wait()
+    titles.append(decode.Decoder.record(data).title)
+for _ in range(300):
+    importlib.reload(decode)
+    together, titles = Barrier(4), []
+    threads = [Thread(target=first) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert titles == ["A"] * 4
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=REPOSITORY)
