@@ -22,7 +22,7 @@ from m5tools.dataset import checked_name
 from m5tools.errors import UsageError
 from m5tools.shards.index import codes, fives
 from m5tools.shards.manifest import OVERLAY_MANIFEST, OVERLAYS, OverlayManifest, ShardFile, ShardManifest
-from m5tools.vocabulary import MEDIA, MODALITIES, Modality
+from m5tools.vocabulary import MEDIA, MODALITIES, Modality, bit_mask
 
 _GEOMETRY: Final = {
     Modality.IMAGE: ("image_width", "image_height"),
@@ -109,10 +109,11 @@ def needed(overlay: OverlayManifest, names: Sequence[str]) -> list[str]:
     """The columns of an overlay's index that some columns of the whole index depend on."""
     if not overlay.modalities:
         return [name for name in overlay.columns if name in names]
-    touched = [name for name in _OF_MEDIA if name in names and name != "present"]
-    if any(name in _OF_MEMBERS for name in touched) and "members" not in touched:
-        touched.append("members")
-    return ["present", *touched]
+    touched = [name for name in _OF_MEDIA if name in names]
+    if not touched:
+        return []
+    members = ["members"] if any(name in _OF_MEMBERS for name in touched) else []
+    return list(dict.fromkeys(["present", *touched, *members]))
 
 
 def laid(table: pa.Table, over: pa.Table, overlay: OverlayManifest) -> pa.Table:
@@ -174,7 +175,7 @@ def _media(table: pa.Table, over: pa.Table, modalities: Sequence[Modality]) -> p
     What a sample has already stays as it is: of two overlays that bring its sound, the first does.
     """
     present, added = (t["present"].to_numpy().astype(np.uint8) for t in (table, over))
-    new = added & ~present
+    new = added & ~present & np.uint8(bit_mask(tuple(modalities)))
     if not np.array_equal(new, added):
         over = _without_the_rest(over, new)
     for name in ("state", "reason"):
