@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from m5tools.atomic import sha256_of
+from m5tools.cli.explain import overlays_of, splits_of
 from m5tools.cut import quarantine as ledgers
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
@@ -133,7 +134,7 @@ def test_later_columns_filter_and_weigh(folder: Path) -> None:
     assert ids(filter=pl.col("score") > 3) == {pid for pid in train if SCORE.get(pid, 0) > 3}
     assert ids(filter=pl.col("tags").list.contains("audio.loud")) == train & LOUD
     assert ids(filter=pl.col("tags").list.contains("table.sparse"), overlays=("sounds",)) == train
-    assert ids(filter=pl.col("audio_s") > 1, overlays=("sounds",)) < train
+    assert set() < ids(filter=pl.col("audio_s") > 1, overlays=("sounds",)) < train
     factors = ids(filter=pl.col("score").is_not_null(), weights="score")
     assert factors <= {pid for pid in train if SCORE.get(pid, 0) > 0}
     with pytest.raises(UsageError, match="score"):
@@ -238,6 +239,18 @@ def test_an_epoch_is_explained_and_measured_with_overlays(folder: Path) -> None:
     rates = [measure(folder, batches=5, workers=0, overlays=o, **options).bytes_a_sample for o in (None, ())]
     assert rates[0] * 25 == pytest.approx(over.read_bytes)
     assert rates[1] * 25 == pytest.approx(under.read_bytes)
+
+
+def test_a_folder_is_told_with_what_lies_over_it(folder: Path) -> None:
+    over, under, whole = splits_of(folder, ALL), splits_of(folder), splits_of(folder.parent / "whole")
+    for split, told in whole.items():
+        assert {m.value: over[split][m.value] for m in MODALITIES} == {m.value: told[m.value] for m in MODALITIES}
+        assert over[split]["samples"] == told["samples"]
+        assert under[split]["audio"] == 0 < over[split]["audio"]
+    told = overlays_of(folder)
+    assert [*told] == [*ALL]
+    assert (told["loud"]["brings"], told["sounds"]["brings"]) == (["tags"], ["audio"])
+    assert told["sounds"]["bytes"] == sum(p.stat().st_size for p in (folder / "overlays" / "sounds").glob("*.tar"))
 
 
 def rewritten(folder: Path, **changes: Any) -> None:
