@@ -35,6 +35,7 @@ from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 from ..shards.shop import product_id
 from .overlaid import ALL, LOUD, SCORE, dataset, folder, kept
+from .test_guide import run
 
 __all__ = ["dataset", "folder", "kept"]
 
@@ -251,6 +252,14 @@ def test_a_folder_is_told_with_what_lies_over_it(folder: Path) -> None:
     assert [*told] == [*ALL]
     assert (told["loud"]["brings"], told["sounds"]["brings"]) == (["tags"], ["audio"])
     assert told["sounds"]["bytes"] == sum(p.stat().st_size for p in (folder / "overlays" / "sounds").glob("*.tar"))
+
+
+def test_the_example_of_the_guide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent.parent)
+    space = run("overlays")
+    assert space["loader"].overlays == ("scores",)
+    assert space["plain"].overlays == ()
+    assert 0 < len(space["loader"].samples) < len(space["plain"].samples)
 
 
 def rewritten(folder: Path, **changes: Any) -> None:
