@@ -148,7 +148,7 @@ class Catalog:
         """Columns of all rows of the split."""
         media = self.tars != self._files
         own = [name for name in names if name in self._indexes.names]
-        table = self._indexes.columns(list(dict.fromkeys([*own, "present" if media else "product_id"])))
+        table = self._indexes.columns(list(dict.fromkeys([*own, "present"] if media else own)) or ["product_id"])
         if media:
             table = with_tars(table, "", self._files)
         for layer in self.layers:

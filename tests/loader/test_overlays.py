@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from benchmarks import loader_index, loader_overlays
 from m5tools.atomic import sha256_of
 from m5tools.cli.explain import overlays_of, splits_of
 from m5tools.cut import quarantine as ledgers
@@ -341,3 +342,12 @@ def test_tags_of_the_later_policy_are_one_column(folder: Path) -> None:
     catalog = Catalog.open(folder, "train")
     assert catalog.column_names.count("tags") == 1
     assert catalog.columns(["tags"]).schema.field("tags").type == pa.list_(pa.string())
+
+
+def test_made_overlays_of_the_benchmark_are_laid(tmp_path: Path) -> None:
+    loader_index.make(tmp_path / "shards", 250, 100)
+    before = Catalog.open(tmp_path / "shards", "train").view(MODALITIES).present.sum(0)
+    loader_overlays.lay(tmp_path / "shards")
+    after = Catalog.open(tmp_path / "shards", "train").view(MODALITIES).present.sum(0)
+    assert after[SOUND] > before[SOUND]
+    assert after[:SOUND].tolist() == before[:SOUND].tolist()
