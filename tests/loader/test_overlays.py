@@ -124,6 +124,8 @@ def test_of_two_overlays_that_bring_the_same_the_first_does(dataset: Dataset, fo
         ("audio", "overlays/sounds"),
         ("video", "overlays/again"),
     }
+    members = Catalog.open(folder, "train", overlays=names).members
+    assert len(members.kind) == len(members.name) == sum(map(len, index["members"].to_pylist()))
     options = {**SIZES, "shuffle": False}
     assert_same(list(Loader(folder, overlays=names, **options)), list(Loader(folder.parent / "whole", **options)))
 
