@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from m5tools.errors import UsageError
-from m5tools.shards.manifest import ShardManifest
+from m5tools.shards.manifest import ShardManifest, overlay_names
+from m5tools.shards.overlays import merged, opened
 from m5tools.vocabulary import MODALITIES
 
 if TYPE_CHECKING:
@@ -27,23 +29,28 @@ def explain_shards(folder: Path, as_json: bool, epoch: Explained | None) -> None
     Raises:
         UsageError: it is no shard folder, or a part of it is missing.
     """
-    splits = splits_of(folder)
+    overlays = overlays_of(folder)
+    splits = splits_of(folder, [*overlays])
     if as_json:
         import json
 
-        told = {"splits": splits, "epoch": None if epoch is None else asdict(epoch)}
+        told = {"splits": splits, "overlays": overlays, "epoch": None if epoch is None else asdict(epoch)}
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
         return
     if not splits:
         Console().print(f"{folder} holds no sample")
         return
     _print_splits(splits)
+    for name, overlay in overlays.items():
+        what = ", ".join(overlay["brings"])
+        size = f" in {overlay['shards']:,} tars of {overlay['bytes'] / 1e6:.1f} MB" if overlay["shards"] else ""
+        Console().print(f"overlay {name}: {what}{size}", markup=False, highlight=False, soft_wrap=True)
     if epoch is not None:
         _print_epoch(epoch)
 
 
-def splits_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """For each split: samples, shards, bytes, and the share of samples that hold each modality.
+def splits_of(folder: Path, overlays: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """For each split: samples, shards, bytes, and the share of samples that hold each modality, overlays included.
 
     Raises:
         UsageError: it is no shard folder, or a part of it is missing.
@@ -53,13 +60,30 @@ def splits_of(folder: Path) -> dict[str, dict[str, Any]]:
     missing = [file for file in index if not file.is_file()]
     if missing:
         raise UsageError(f"{missing[0]} is missing; copy it again or run 'm5 shard'")
-    if not index:
-        return {}
-    rows = pl.scan_parquet(index, glob=False)
-    bits = {m.value: ((pl.col("present") & (1 << m.bit)) > 0).mean() for m in MODALITIES}
-    size = (pl.col("end") - pl.col("start")).sum()
-    splits = rows.group_by("split").agg(samples=pl.len(), shards=pl.col("shard").n_unique(), bytes=size, **bits)
-    return {row.pop("split"): row for row in splits.sort("split").collect().iter_rows(named=True)}
+    told = {}
+    for split in sorted(split for split, files in manifest.splits.items() if files):
+        wanted = ("present", "start", "end", "shard")
+        rows = pl.from_arrow(merged(folder, manifest, split, overlays, wanted))
+        assert isinstance(rows, pl.DataFrame)
+        bits = {m.value: ((pl.col("present") & (1 << m.bit)) > 0).mean() for m in MODALITIES}
+        size = (pl.col("end") - pl.col("start")).sum()
+        (told[split],) = rows.select(samples=pl.len(), shards=pl.col("shard").n_unique(), bytes=size, **bits).to_dicts()
+    return told
+
+
+def overlays_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Of each overlay: the modalities or columns that it brings, its tars and their bytes, over all splits.
+
+    Raises:
+        UsageError: it is no shard folder, or one does not lie over it.
+    """
+    manifest, found = ShardManifest.read(folder), {}
+    for name in overlay_names(folder):
+        overlay = opened(folder, manifest, name)
+        media = [m.value for m in overlay.modalities]
+        tars = [file.bytes for files in overlay.splits.values() for file in files] if media else []
+        found[name] = {"brings": media or [*overlay.columns], "shards": len(tars), "bytes": sum(tars)}
+    return found
 
 
 def _print_splits(splits: dict[str, dict[str, Any]]) -> None:
@@ -77,6 +101,7 @@ def _print_epoch(epoch: Explained) -> None:
         "",
         f"an epoch: {epoch.batches:,} batches, {epoch.delivered:,} of {epoch.samples:,} samples"
         + f" in {epoch.shards:,} shards"
+        + (f" with overlays {', '.join(epoch.overlays)}" if epoch.overlays else "")
         + (f", {again:,} of them again" if again else "")
         + (f"; {epoch.left_over:,} fill no batch" if epoch.left_over else ""),
         f"read: {epoch.read_bytes / 1e6:,.1f} MB of {epoch.shard_bytes / 1e6:,.1f} MB; decoding: {cost}",

@@ -20,11 +20,14 @@ import pyarrow.parquet as pq
 import xxhash
 
 from m5tools.errors import UsageError
-from m5tools.loader import index_files, mirror
+from m5tools.loader import mirror
+from m5tools.loader.index_files import Indexes
+from m5tools.loader.layers import Layer, over
 from m5tools.loader.members import Members
 from m5tools.loader.store import is_remote, within
 from m5tools.loader.view import View
 from m5tools.shards.manifest import ShardFile, ShardManifest
+from m5tools.shards.overlays import with_tars
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")
@@ -46,6 +49,7 @@ class Catalog:
         index: its index rows in the order of the shards, of their columns those of :data:`CORE`.
         rows: int64 `[N]`, which rows of the split they are.
         uri: where its tars lie in an object store; None = in `folder`.
+        layers: the overlays over it.
     """
 
     folder: Path
@@ -54,18 +58,23 @@ class Catalog:
     index: pa.Table
     rows: npt.NDArray[np.int64]
     uri: str | None = None
+    layers: tuple[Layer, ...] = ()
 
     @classmethod
-    def open(cls, uri: str | Path, split: str, cache: Path | None = None) -> Catalog:
+    def open(
+        cls, uri: str | Path, split: str, cache: Path | None = None, overlays: Sequence[str] | None = None
+    ) -> Catalog:
         """Read the index of a split.
 
         Args:
             uri: shard folder, a path or a URI of an object store.
             split: the split.
             cache: where the indexes of a remote folder are kept; None = the usual place.
+            overlays: names of those to lay over it, in this order; None = all that the folder has, by name.
 
         Raises:
-            UsageError: no shard folder, no such split, or files that are not those of the manifest.
+            UsageError: no shard folder, no such split, files that are not those of the manifest, or an overlay that is
+                not there or was made for other shards.
         """
         folder = mirror.shard_folder(uri, cache)
         manifest = ShardManifest.read(folder)
@@ -80,9 +89,13 @@ class Catalog:
                 raise UsageError(f"{missing} is missing; copy it again or run 'm5 shard'")
             if sizes[file.tar] != file.bytes:
                 raise UsageError(f"{tar} has {sizes[file.tar]:,} bytes, not {file.bytes:,}; copy it again")
-        index = index_files.columns(folder, manifest.splits[split], CORE)
+        indexes = Indexes(folder, manifest.splits[split])
+        index = indexes.columns(CORE)
+        layers = over(uri, folder, manifest, split, overlays)
+        for layer in layers:
+            index = layer.checked_over(index)
         remote = str(uri) if is_remote(uri) else None
-        return cls(folder, manifest, split, index, np.arange(index.num_rows), remote)
+        return cls(folder, manifest, split, index, np.arange(index.num_rows), remote, layers)
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
         """Only the samples for which an expression on the columns of the index holds.
@@ -111,8 +124,9 @@ class Catalog:
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
-        """Every column of the index."""
-        return index_files.names(self.folder, self._files)
+        """Every column of the index, then those that overlays bring."""
+        later = (name for layer in self.layers for name in layer.manifest.columns)
+        return tuple(dict.fromkeys([*self._indexes.names, *later]))
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Columns of the index for the rows of this catalog; `product_id` where none is named."""
@@ -121,7 +135,7 @@ class Catalog:
         table = self.index.select([name for name in names if name not in others])
         if not others:
             return table
-        read = index_files.columns(self.folder, self._files, others)
+        read = self._read(others)
         if len(self) < read.num_rows:
             read = read.take(pa.array(self.rows))
         if not table.num_columns:
@@ -130,9 +144,39 @@ class Catalog:
             table = table.append_column(read.schema.field(name), read[name])
         return table
 
+    def _read(self, names: Sequence[str]) -> pa.Table:
+        """Columns of all rows of the split."""
+        media = self.tars != self._files
+        own = [name for name in names if name in self._indexes.names]
+        table = self._indexes.columns(list(dict.fromkeys([*own, "present"] if media else own)) or ["product_id"])
+        if media:
+            table = with_tars(table, "", self._files)
+        for layer in self.layers:
+            table = layer.over(table, names)
+        return table.select(list(names))
+
+    @property
+    def tars(self) -> tuple[ShardFile, ...]:
+        """The tars of the split, those of overlays behind those of the shards."""
+        return (*self._files, *(tar for layer in self.layers for tar in layer.tars))
+
+    @cached_property
+    def members(self) -> Members:
+        """Every member of its samples, those of overlays behind the others of a sample."""
+        found, behind = Members.read(self._indexes, self.rows), 0
+        for layer in self.layers:
+            if layer.tars:
+                behind += len(self._files)
+                found = found.under(Members.read(layer.indexes, self.rows), behind)
+        return found
+
     @property
     def _files(self) -> tuple[ShardFile, ...]:
         return self.manifest.splits[self.split]
+
+    @cached_property
+    def _indexes(self) -> Indexes:
+        return Indexes(self.folder, self._files)
 
     def _take(self, kept: npt.NDArray[np.integer]) -> Catalog:
         if len(kept) == len(self):
@@ -174,8 +218,8 @@ class Catalog:
     @cached_property
     def clusters(self) -> pa.Array:
         """Same-product clusters of the whole folder, sorted; a cluster's number is its position."""
-        files = [f for several in self.manifest.splits.values() for f in several]
-        found = pc.unique(index_files.columns(self.folder, files, ["cluster"])["cluster"]).drop_null()
+        files = tuple(f for several in self.manifest.splits.values() for f in several)
+        found = pc.unique(Indexes(self.folder, files).columns(["cluster"])["cluster"]).drop_null()
         return found.take(pc.sort_indices(found))
 
     def view(
@@ -192,18 +236,20 @@ class Catalog:
         present = _bits(index) & asked
         state = np.where(asked, _codes(index, "state"), np.uint8(State.WITHHELD))
         reason = np.where(asked, _codes(index, "reason"), np.uint8(Reason.POLICY))
-        members = Members.read(self.folder, self._files, self.rows)
+        members = self.members
         ids = index["product_id"].combine_chunks()
         classes = pa.array(self.manifest.categories, pa.string()) if classes is None else classes
         clusters = self.clusters if clusters is None else clusters
         everything = xxhash.xxh3_128(f"{self.manifest.content}/{self.split}/{[m.value for m in modalities]}".encode())
+        for layer in self.layers:
+            everything.update(f"/{layer.name}/{layer.manifest.content}".encode())
         everything.update(pc.binary_join(pa.ListArray.from_arrays([0, len(ids)], ids), "")[0].as_buffer())
         for told in (_packed(present), state, reason):
             everything.update(np.ascontiguousarray(told, np.uint8).tobytes())
         return View(
             folder=self.uri or self.folder,
-            shards=tuple(f.tar for f in self._files),
-            size=np.array([f.bytes for f in self._files], np.int64),
+            shards=tuple(f.tar for f in self.tars),
+            size=np.array([f.bytes for f in self.tars], np.int64),
             ids=ids,
             shard=np.searchsorted(np.cumsum([f.samples for f in self._files]), self.rows, "right").astype(np.int32),
             present=present,
@@ -220,7 +266,17 @@ class Catalog:
             checksum=members.checksum,
             timed=members.timed,
             fingerprint=everything.hexdigest(),
+            behind=members.behind,
         )
+
+
+def behind(catalogs: Sequence[Catalog]) -> npt.NDArray[np.int32] | None:
+    """:attr:`View.behind` of the members of several catalogs, one after another."""
+    counts = [catalog.members.behind for catalog in catalogs]
+    if all(count is None for count in counts):
+        return None
+    zeros = (np.zeros(len(catalog.members.kind), np.int32) for catalog in catalogs)
+    return np.concatenate([none if count is None else count for count, none in zip(counts, zeros, strict=True)])
 
 
 def _bits(rows: pa.Table) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from m5tools.loader.dealing import Dealer
 from m5tools.loader.draws import Rows
 from m5tools.loader.loader import Loader
 from m5tools.loader.slots import PADDING
+from m5tools.loader.view import View
 from m5tools.vocabulary import MODALITIES, Reason, State
 
 NO_CLASS: Final = "(none)"
@@ -55,7 +56,8 @@ class Explained:
 
     Attributes:
         samples: in the split, under cut and filter.
-        shards: they lie in.
+        shards: they lie in, those of overlays too.
+        overlays: that are laid over the shards.
         batches: of the epoch.
         delivered: slots that hold a sample; with weights some come more than once.
         distinct: samples among them.
@@ -73,6 +75,7 @@ class Explained:
 
     samples: int
     shards: int
+    overlays: tuple[str, ...]
     batches: int
     delivered: int
     distinct: int
@@ -107,7 +110,8 @@ def explain(loader: Loader, world_size: int, epoch: int = 0) -> Explained:
     total = float(cost[real].sum(dtype=np.float64))
     return Explained(
         samples=len(view),
-        shards=len(np.unique(view.shard)),
+        shards=_tars(view),
+        overlays=loader.overlays,
         batches=len(planned),
         delivered=len(real),
         distinct=len(np.unique(real)),
@@ -129,6 +133,14 @@ def explain(loader: Loader, world_size: int, epoch: int = 0) -> Explained:
         },
         categories=_classes(view.category[real], loader.categories),
     )
+
+
+def _tars(view: View) -> int:
+    """How many tars hold members of the samples."""
+    if view.behind is None:
+        return len(np.unique(view.shard))
+    own = np.repeat(view.shard, np.diff(view.first))
+    return len(np.unique(view.tars(own, np.arange(len(own)))))
 
 
 def _balance(cost: npt.NDArray[np.float32], dealt: Rows, undealt: Rows) -> Balance:

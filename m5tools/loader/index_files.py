@@ -10,6 +10,8 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,38 +19,59 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools.errors import UsageError
-from m5tools.shards.manifest import ShardFile
+from m5tools.shards.manifest import MANIFEST, ShardFile
 
 _ELEMENT: Final = "members.list.element."
 _PLACES: Final = ("name", "modality", "offset", "length", "xxh3", "cost")
 _T = TypeVar("_T")
 
 
-def names(folder: Path, files: Sequence[ShardFile]) -> tuple[str, ...]:
-    """The columns there are."""
-    return tuple(pq.read_schema(folder / files[0].index).names) if files else ()
+@dataclass(frozen=True)
+class Indexes:
+    """The indexes of a split, of shards or of an overlay.
 
-
-def columns(folder: Path, files: Sequence[ShardFile], wanted: Sequence[str]) -> pa.Table:
-    """Some columns, the shards one after another.
-
-    Raises:
-        UsageError: a file is not that of the manifest.
+    Attributes:
+        folder: that of the shards or of the overlay.
+        files: the shards, in order.
+        named_by: the manifest that they are of, in the folder.
     """
 
-    def read(file: ShardFile) -> pa.Table:
-        return pq.ParquetFile(pa.BufferReader(_checked(folder, file))).read(list(wanted), use_threads=False)
+    folder: Path
+    files: tuple[ShardFile, ...]
+    named_by: str = MANIFEST
 
-    return pa.concat_tables(_each(files, read))
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns there are."""
+        return tuple(pq.read_schema(self.folder / self.files[0].index).names) if self.files else ()
 
+    def columns(self, wanted: Sequence[str]) -> pa.Table:
+        """Some columns, the shards one after another.
 
-def members(folder: Path, files: Sequence[ShardFile]) -> list[pa.ListArray]:
-    """Lists of what a loader needs of members; names and modalities are dictionary arrays.
+        Raises:
+            UsageError: a file is not that of the manifest.
+        """
 
-    Raises:
-        UsageError: a file is not that of the manifest.
-    """
-    return [part for parts in _each(files, lambda file: _members(_checked(folder, file))) for part in parts]
+        def read(file: ShardFile) -> pa.Table:
+            return pq.ParquetFile(pa.BufferReader(self._checked(file))).read(list(wanted), use_threads=False)
+
+        return pa.concat_tables(_each(self.files, read))
+
+    def members(self, some: Sequence[int]) -> list[pa.ListArray]:
+        """Lists of what a loader needs of members of some of the shards; names and modalities are dictionary arrays.
+
+        Raises:
+            UsageError: a file is not that of the manifest.
+        """
+        files = [self.files[i] for i in some]
+        return [part for parts in _each(files, lambda file: _members(self._checked(file))) for part in parts]
+
+    def _checked(self, file: ShardFile) -> pa.Buffer:
+        path = self.folder / file.index
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != file.index_sha256:
+            raise UsageError(f"{path} is not the index that {self.folder / self.named_by} names; copy it again")
+        return pa.py_buffer(data)
 
 
 def _members(data: pa.Buffer) -> list[pa.ListArray]:
@@ -58,14 +81,6 @@ def _members(data: pa.Buffer) -> list[pa.ListArray]:
     known = {file.schema.column(i).path for i in range(len(file.schema))}
     table = file.read([path for path in wanted if path in known], use_threads=False)
     return list(table["members"].chunks)
-
-
-def _checked(folder: Path, file: ShardFile) -> pa.Buffer:
-    path = folder / file.index
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != file.index_sha256:
-        raise UsageError(f"{path} is not the index that {folder}/dataset.json names; copy it again")
-    return pa.py_buffer(data)
 
 
 def _each(files: Sequence[ShardFile], read: Callable[[ShardFile], _T]) -> list[_T]:

@@ -17,6 +17,7 @@ import functools
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
@@ -29,6 +30,7 @@ from m5tools.loader import check
 from m5tools.loader.batch import Batch
 from m5tools.loader.buckets import Buckets
 from m5tools.loader.cache import NodeCache, default_folder
+from m5tools.loader.catalog import behind
 from m5tools.loader.crew import fair_threads
 from m5tools.loader.dealing import Dealer
 from m5tools.loader.decode import Decoder
@@ -54,6 +56,8 @@ class Loader:
             that are mixed.
         split: train, val or test.
         cut: folder of a cut narrower than the one the shards were made from; its masks are laid over theirs.
+        overlays: names of the overlays that are laid over the shards (of every part), in this order; None = all that
+            the folder has, by name.
         modalities: those to deliver; the others are reported as withheld and cost no read.
         filter: condition on the columns of the index, as a pyarrow or a Polars expression.
         global_batch_size: products of one step over all ranks.
@@ -82,6 +86,7 @@ class Loader:
 
     Attributes:
         categories: class names of the whole folder; `Batch.category` is a position in it.
+        overlays: names of the overlays in use.
         plan: the order of every epoch.
         samples: what it is an order of, by row.
         ledger: what was found unreadable so far.
@@ -97,6 +102,7 @@ class Loader:
         *,
         split: str = "train",
         cut: str | Path | None = None,
+        overlays: Sequence[str] | None = None,
         modalities: Sequence[Modality | str] = MODALITIES,
         filter: Condition | None = None,
         global_batch_size: int = 64,
@@ -131,8 +137,10 @@ class Loader:
             cache_bytes=cache_bytes,
         )
         keeper = NodeCache(default_folder() if cache is None else Path(cache), cache_bytes)
-        pool = Pool.open(check.parts(uri, cut), split, filter, keeper.folder)
+        pool = Pool.open(check.parts(uri, cut, overlays), split, filter, keeper.folder)
         view = pool.view(check.modalities(modalities))
+        if len(pool.catalogs) > 1:  # counted from each sample's own tar, so it holds wherever a part's tars stand
+            view = replace(view, behind=behind(pool.catalogs))
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
         samples = Samples(
@@ -156,6 +164,7 @@ class Loader:
             )
         self.samples = samples
         self.categories: tuple[str, ...] = pool.categories
+        self.overlays = tuple(dict.fromkeys(layer.name for catalog in pool.catalogs for layer in catalog.layers))
         self.mixing_width: int = self.plan.mixing_width
         self.ledger = Ledger(None if run is None else Path(run), rank, max_bad_share)
         self._step = 0
@@ -211,7 +220,7 @@ class Loader:
         """Continue where the state was taken; the number of ranks and workers may be another.
 
         Raises:
-            UsageError: it belongs to another order: other shards, filter, cut, modalities, seed or batch size.
+            UsageError: it belongs to another order: other shards, overlays, filter, cut, modalities, seed, batch size.
         """
         saved = self._state().followed_by(state)
         self._lane.epoch, self._step = saved.epoch, saved.step

@@ -58,11 +58,11 @@ def read(view: View, files: Files, shard: npt.NDArray[np.int32], number: npt.NDA
     Args:
         view: where everything lies.
         files: the tars.
-        shard: int32 `[K]`, the tar of each wanted member.
+        shard: int32 `[K]`, the own tar of each wanted member's sample; an overlay's member lies in another.
         number: int64 `[K]`, which of the view's members it is.
     """
     offset, length, checksum = view.offset[number], view.length[number], view.checksum[number]
-    spans = _spans(shard, offset, length, LOCAL_GAP if files.crew is None else GAP)
+    spans = _spans(view.tars(shard, number), offset, length, LOCAL_GAP if files.crew is None else GAP)
     for span, data in _fetched(files, spans):
         for i in span.members:
             start, size = int(offset[i]), int(length[i])

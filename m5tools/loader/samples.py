@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
 
@@ -70,7 +71,8 @@ class Samples(Dataset[Batch]):
         if cache is None or not remote.any():
             return Files(where)
         wanted = self.wanted(np.arange(len(view)))
-        share = np.bincount(view.shard[wanted.sample], view.length[wanted.number], len(where)).astype(np.int64)
+        tars = view.tars(view.shard[wanted.sample], wanted.number)
+        share = np.bincount(tars, view.length[wanted.number], len(where)).astype(np.int64)
         return Files(where, kept_whole(share, np.where(remote, view.size, 0), cache.limit), cache)
 
     def __len__(self) -> int:
@@ -126,7 +128,24 @@ class Samples(Dataset[Batch]):
         shard = self.view.shard[chosen[wanted.sample]]
         packing = Packing(self.view, chosen, wanted, self.decoder)
         self.crew.each(packing.take, read(self.view, self.files, shard, wanted.number))
-        return packing.batch()
+        batch, faults = packing.batch()
+        return batch, [self._placed(fault, batch.ids, wanted, shard) for fault in faults]
+
+    def _placed(
+        self, fault: BadSample, ids: tuple[str, ...], wanted: Wanted, shard: npt.NDArray[np.int32]
+    ) -> BadSample:
+        """A fault with the tar of its member, which an overlay may have brought, in place of that of its sample."""
+        view = self.view
+        if view.behind is None:
+            return fault
+        tars = view.tars(shard, wanted.number).tolist()
+        names = view.name.take(pa.array(wanted.number)).to_pylist()
+        member = next(
+            k
+            for k, (sample, name) in enumerate(zip(wanted.sample.tolist(), names, strict=True))
+            if (ids[sample], name) == (fault.product_id, fault.member)
+        )
+        return replace(fault, shard=view.shards[tars[member]])
 
     def wanted(self, rows: npt.NDArray[np.int64]) -> Wanted:
         """The members that these rows deliver under the view's masks and the limits."""

@@ -11,8 +11,8 @@ VERSION: Final = 2
 """Raised when the order of an epoch changes for the same seed and fingerprint."""
 
 _REMEDIES: Final = {
-    "fingerprint": "the samples or their order changed; open the same shards with the same split, cut, filter, "
-    "modalities, shuffle, drop_last, weights, buckets and mixing",
+    "fingerprint": "the samples or their order changed; open the same shards with the same split, cut, overlays, "
+    "filter, modalities, shuffle, drop_last, weights, buckets and mixing",
     "seed": "open the loader with the same seed",
     "global_batch_size": "open the loader with the same global_batch_size",
 }

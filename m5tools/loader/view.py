@@ -26,10 +26,11 @@ class View:
 
     Attributes:
         folder: the shard folder, a path or a URI.
-        shards: file names of its tars, `S` strings; whole paths or URIs where several folders are mixed.
+        shards: names of its tars, `S` strings, those of overlays behind the others; whole paths or URIs where several
+            folders are mixed.
         size: int64 `[S]`, bytes of each.
         ids: product ids, `N` strings.
-        shard: int32 `[N]`, position in `shards`.
+        shard: int32 `[N]`, position in `shards` of the tar that the sample was written to.
         present: bool `[N, 5]`; state, reason: uint8 `[N, 5]`.
         category, cluster: int64 `[N]`, -1 when unknown or alone.
         first: int64 `[N + 1]`; members `first[i]` … `first[i + 1]` belong to sample `i`.
@@ -40,6 +41,8 @@ class View:
         timed: whether costs are µs.
         fingerprint: 32 hex digits over all that decides what is delivered.
         laid: the folder its columns are mapped from, if they are.
+        behind: int32 `[M]`, how many places behind the sample's own tar that of the member stands in `shards`: 0 but
+            for what overlays bring; None where they bring no media.
     """
 
     folder: str | Path
@@ -62,9 +65,19 @@ class View:
     timed: bool
     fingerprint: str
     laid: Path | None = None
+    behind: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.shard)
+
+    def tars(self, shard: npt.NDArray[np.int32], number: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """int32 `[K]`: where in `shards` the tars of members stand.
+
+        Args:
+            shard: int32 `[K]`, the own tar of each member's sample.
+            number: int64 `[K]`, which of the members.
+        """
+        return shard if self.behind is None else shard + self.behind[number]
 
     def lay_down(self, where: Path) -> View:
         """The same view, its columns mapped from files that are written into a folder.

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards import card, skeleton
+from m5tools.shards import card, overlays, skeleton
 from m5tools.shards.faults import Fault, Report, adjacency, differences, told
 from m5tools.shards.manifest import (
     CARD,
@@ -165,9 +165,9 @@ def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Ro
         report.faults.append(Fault(prefix + OVERLAY_MANIFEST, str(error)))
         return known
     known |= _names(overlay.splits, prefix, tars=bool(overlay.modalities))
-    if overlay.base != shards.content:
-        what = "was made for other shards than these; run 'm5 overlay' again"
-        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, what))
+    wrong = overlays.mismatch(overlay, shards)
+    if wrong is not None:
+        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, f"{wrong}; run 'm5 overlay' again"))
         return known
     for files in overlay.splits.values():
         for file in files:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
@@ -243,6 +244,30 @@ def test_explain_shards_explains_an_epoch(m5: M5, shop: Path) -> None:
     assert sum(epoch["categories"].values()) == epoch["delivered"]
     assert list(epoch["held"]) == ["image", "text", "table", "video", "audio"]
     assert "epoch" not in m5("explain", "shards", shards).out
+
+
+def test_explain_shards_counts_overlays(m5: M5, copy: Path) -> None:
+    pytest.importorskip("torch")
+    shards, table = copy / "shards" / "default", copy.parent / "scores.parquet"
+    ids = pl.concat(pl.read_parquet(f, columns=["product_id"]) for f in sorted((shards / "index").glob("*.parquet")))
+    ids.with_columns(score=pl.int_range(pl.len())).write_parquet(table)
+    assert m5("overlay", "-d", copy, "--set", "name=scores", "--set", f"table={table}").code == 0
+    said = m5("explain", "shards", shards, "--batch-size", 4, "--filter", "score % 2 = 0")
+    assert said.code == 0, said.err
+    assert "overlay scores: score\n" in said.out
+    assert "shards with overlays scores" in said.out
+    told = json.loads(m5("explain", "shards", shards, "--batch-size", 4, "--filter", "score % 2 = 0", "--json").out)
+    assert told["overlays"] == {"scores": {"brings": ["score"], "shards": 0, "bytes": 0}}
+    assert told["epoch"]["overlays"] == ["scores"]
+    assert 0 < told["epoch"]["samples"] < told["splits"]["train"]["samples"]
+    manifest = shards / "overlays" / "scores" / "overlay.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "base": "0" * 32}))
+    for asked in ((), ("--batch-size", 4)):
+        refused = m5("explain", "shards", shards, *asked)
+        assert refused.code == 2
+        assert f"{manifest} was made for other shards than these; run 'm5 overlay' again" in refused.err.replace(
+            "\n", ""
+        )
 
 
 @pytest.mark.parametrize(

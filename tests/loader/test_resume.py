@@ -148,7 +148,7 @@ def test_a_new_iteration_without_a_state_starts_over(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"filter": TOYS.not_()}, "fingerprint was .*same split, cut, filter"),
+        ({"filter": TOYS.not_()}, "fingerprint was .*same split, cut, overlays, filter"),
         ({"modalities": ("text",)}, "fingerprint was"),
         ({"shuffle": False}, "fingerprint was"),
         ({"block": 2}, "fingerprint was"),

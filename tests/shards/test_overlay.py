@@ -239,6 +239,10 @@ def flip(path: Path, at: float) -> None:
     path.write_bytes(data)
 
 
+def renamed(manifest: Path, old: str, new: str) -> None:
+    manifest.write_text(manifest.read_text().replace(old, new))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -249,6 +253,10 @@ def flip(path: Path, at: float) -> None:
         (lambda f: (f / "stray").write_bytes(b""), "overlays/sounds/stray: the manifest does not know this file"),
         (lambda f: (f / "overlay.json").write_text("{}"), "overlays/sounds/overlay.json: "),
         (lambda f: (f / "overlay.json").unlink(), "overlays/sounds/train-000000.tar: the manifest does not know"),
+        (
+            lambda f: renamed(f / "overlay.json", "train-000000.tar", "../../../../secret.tar"),
+            "overlays/sounds/overlay.json: does not list the shards that it lies over; run 'm5 overlay' again",
+        ),
     ],
 )
 def test_damage_of_an_overlay_is_found(dataset: Dataset, spoil: Callable[[Path], None], said: str) -> None:
