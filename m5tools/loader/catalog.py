@@ -270,15 +270,6 @@ class Catalog:
         )
 
 
-def behind(catalogs: Sequence[Catalog]) -> npt.NDArray[np.int32] | None:
-    """:attr:`View.behind` of the members of several catalogs, one after another."""
-    counts = [catalog.members.behind for catalog in catalogs]
-    if all(count is None for count in counts):
-        return None
-    zeros = (np.zeros(len(catalog.members.kind), np.int32) for catalog in catalogs)
-    return np.concatenate([none if count is None else count for count, none in zip(counts, zeros, strict=True)])
-
-
 def _bits(rows: pa.Table) -> npt.NDArray[np.bool_]:
     """bool `[N, 5]` of the column `present`."""
     masks = rows["present"].to_numpy().astype(np.uint8)

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from m5tools.errors import UsageError
-from m5tools.loader.catalog import Catalog
-from m5tools.loader.pool import Condition, Part
+from m5tools.loader.pool import Part
 from m5tools.vocabulary import MODALITIES, Modality
-
-
-@dataclass(frozen=True)
-class _Laid(Part):
-    """A part under the overlays that the loader names."""
-
-    overlays: Sequence[str] | None = None
-
-    def open(self, split: str, condition: Condition | None, cache: Path | None = None) -> Catalog:
-        catalog = Catalog.open(self.uri, split, cache, self.overlays)
-        if self.cut is not None:
-            catalog = catalog.within(self.cut)
-        for wanted in (self.filter, condition):
-            if wanted is not None:
-                catalog = catalog.where(wanted)
-        return catalog
 
 
 def parts(
     uri: str | Path | Sequence[Part], cut: str | Path | None, overlays: Sequence[str] | None = None
 ) -> tuple[Part, ...]:
-    """The shard folders to read, each under the overlays that are named."""
+    """The shard folders to read."""
     if isinstance(uri, str | Path):
-        return (_Laid(uri, cut=cut, overlays=overlays),)
-    if cut is not None:
-        raise UsageError("each part of a mixture has its own cut: Part(uri, cut=…)")
-    return tuple(_Laid(part.uri, part.weight, part.cut, part.filter, overlays) for part in uri)
+        return (Part(uri, cut=cut, overlays=overlays),)
+    for name, value in (("cut", cut), ("overlays", overlays)):
+        if value is not None:
+            raise UsageError(f"each part of a mixture has its own {name}: Part(uri, {name}=…)")
+    return tuple(uri)
 
 
 def ranks(global_batch_size: int, rank: int, world_size: int) -> None:

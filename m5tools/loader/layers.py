@@ -7,18 +7,16 @@ copied beside those of the shards, an index only where the copy here is not the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from m5tools import atomic
 from m5tools.dataset import checked_name
 from m5tools.errors import UsageError
 from m5tools.loader import mirror
 from m5tools.loader.index_files import Indexes
-from m5tools.loader.store import Store, is_remote, within
+from m5tools.loader.store import is_remote, within
 from m5tools.shards import overlays
 from m5tools.shards.manifest import (
     OVERLAY_MANIFEST,
@@ -97,7 +95,7 @@ def over(
     asked = _named(names) if names is not None else _all(uri, folder)
     layers = []
     for name in asked:
-        if is_remote(uri) and not _fetched(str(uri), folder, [f"{_folder(name)}/{OVERLAY_MANIFEST}"]):
+        if is_remote(uri) and not _fetched(uri, folder, [f"{_folder(name)}/{OVERLAY_MANIFEST}"]):
             if names is None:
                 continue  # begun and not finished: without a manifest it is none, as in a local folder
             raise UsageError(f"{within(uri, _folder(name))} is not an overlay (it has no {OVERLAY_MANIFEST})")
@@ -133,8 +131,8 @@ def _whole(uri: str | Path, folder: Path, layer: Layer) -> None:
     """All files of an overlay are there, and its tars have the size that its manifest says."""
     where, files = _folder(layer.name), layer.indexes.files
     if is_remote(uri):
-        stale = [f"{where}/{f.index}" for f in files if not _is(folder / where / f.index, f.index_sha256)]
-        _fetched(str(uri), folder, stale)
+        stale = [f for f in files if not mirror.is_file(folder / where / f.index, f.index_sha256)]
+        _fetched(uri, folder, [f"{where}/{file.index}" for file in stale])
     sizes = mirror.sizes(within(uri, where)) if layer.tars else {}
     for file in files:
         index = folder / where / file.index
@@ -151,26 +149,10 @@ def _folder(name: str) -> str:
     return f"{OVERLAYS}/{name}"
 
 
-def _fetched(uri: str, folder: Path, names: Sequence[str]) -> bool:
-    """Copy files of a remote folder to their places in a local one; False where one of them is not there.
-
-    Raises:
-        UsageError: the store does not answer.
-    """
-    store = Store(uri)
-
-    def one(name: str) -> None:
-        atomic.write_bytes(folder / name, store.read(within(uri, name)))
-
+def _fetched(uri: str | Path, folder: Path, names: Sequence[str]) -> bool:
+    """Copy files of a remote folder to their places in a local one; False where one of them is not there."""
     try:
-        with ThreadPoolExecutor(mirror.AT_A_TIME) as pool:
-            list(pool.map(one, names))
+        mirror.copy(uri, folder, names)
     except FileNotFoundError:
         return False
-    except OSError as error:
-        raise UsageError(str(error)) from error
     return True
-
-
-def _is(file: Path, digest: str) -> bool:
-    return file.is_file() and atomic.sha256_of(file) == digest

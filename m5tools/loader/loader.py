@@ -17,7 +17,6 @@ import functools
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
@@ -30,7 +29,6 @@ from m5tools.loader import check
 from m5tools.loader.batch import Batch
 from m5tools.loader.buckets import Buckets
 from m5tools.loader.cache import NodeCache, default_folder
-from m5tools.loader.catalog import behind
 from m5tools.loader.crew import fair_threads
 from m5tools.loader.dealing import Dealer
 from m5tools.loader.decode import Decoder
@@ -56,8 +54,8 @@ class Loader:
             that are mixed.
         split: train, val or test.
         cut: folder of a cut narrower than the one the shards were made from; its masks are laid over theirs.
-        overlays: names of the overlays that are laid over the shards (of every part), in this order; None = all that
-            the folder has, by name.
+        overlays: names of the overlays that are laid over the shards, in this order; None = all that the folder has,
+            by name.
         modalities: those to deliver; the others are reported as withheld and cost no read.
         filter: condition on the columns of the index, as a pyarrow or a Polars expression.
         global_batch_size: products of one step over all ranks.
@@ -139,8 +137,6 @@ class Loader:
         keeper = NodeCache(default_folder() if cache is None else Path(cache), cache_bytes)
         pool = Pool.open(check.parts(uri, cut, overlays), split, filter, keeper.folder)
         view = pool.view(check.modalities(modalities))
-        if len(pool.catalogs) > 1:  # counted from each sample's own tar, so it holds wherever a part's tars stand
-            view = replace(view, behind=behind(pool.catalogs))
         ready = STAND_INS if stand_ins and drop_last else 0
         rules = rules_of(pool, view, weights=weights, buckets=buckets, block=block, mixing=mixing, stand_ins=ready)
         samples = Samples(

@@ -34,12 +34,12 @@ def shard_folder(uri: str | Path, cache: Path | None = None) -> Path:
     """
     if not is_remote(uri):
         return Path(within(uri, ""))
-    store, folder = Store(str(uri)), _folder(uri, cache)
-    _copy(store, uri, folder, [MANIFEST])
+    folder = _folder(uri, cache)
+    _whole(uri, folder, [MANIFEST])
     manifest = ShardManifest.read(folder)
     files = [file for several in manifest.splits.values() for file in several]
-    stale = [f.index for f in files if not _is(folder / f.index, f.index_sha256)]
-    _copy(store, uri, folder, stale)
+    stale = [f.index for f in files if not is_file(folder / f.index, f.index_sha256)]
+    _whole(uri, folder, stale)
     return folder
 
 
@@ -66,28 +66,44 @@ def cut_folder(uri: str | Path, cache: Path | None = None) -> Path:
     for old in (folder / "products").glob("[!.]*"):
         if old.name not in names:
             old.unlink(missing_ok=True)
-    _copy(store, uri, folder, [f"products/{name}" for name in names if name.endswith(".parquet")])
+    _whole(uri, folder, [f"products/{name}" for name in names if name.endswith(".parquet")])
     return folder
 
 
-def _folder(uri: str | Path, cache: Path | None) -> Path:
-    return (cache or default_folder()) / "folders" / sha256(str(uri).rstrip("/").encode()).hexdigest()[:32]
+def copy(uri: str | Path, folder: Path, names: Sequence[str]) -> None:
+    """Copy files of a remote folder to the same places in a local one.
 
+    Raises:
+        FileNotFoundError: one of them is not there.
+        UsageError: the store does not answer, or not to us.
+    """
+    store = Store(str(uri))
 
-def _copy(store: Store, uri: str | Path, folder: Path, names: Sequence[str]) -> None:
     def one(name: str) -> None:
         atomic.write_bytes(folder / name, store.read(within(uri, name)))
 
     try:
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             list(pool.map(one, names))
-    except FileNotFoundError as error:
-        raise UsageError(f"{uri} is not a whole shard folder: {error} is missing; copy it again") from error
+    except FileNotFoundError:
+        raise
     except PermissionError as error:
         raise UsageError(f"{uri} may not be read ({error}); see fsspec's configuration for keys") from error
     except OSError as error:
         raise UsageError(str(error)) from error
 
 
-def _is(file: Path, digest: str) -> bool:
-    return file.is_file() and sha256_of(file) == digest
+def is_file(path: Path, digest: str) -> bool:
+    """Whether a file is here and has this SHA-256, in hex."""
+    return path.is_file() and sha256_of(path) == digest
+
+
+def _folder(uri: str | Path, cache: Path | None) -> Path:
+    return (cache or default_folder()) / "folders" / sha256(str(uri).rstrip("/").encode()).hexdigest()[:32]
+
+
+def _whole(uri: str | Path, folder: Path, names: Sequence[str]) -> None:
+    try:
+        copy(uri, folder, names)
+    except FileNotFoundError as error:
+        raise UsageError(f"{uri} is not a whole shard folder: {error} is missing; copy it again") from error

@@ -135,12 +135,14 @@ class Packing:
         return items
 
     def _fault(self, ids: Sequence[str], k: int, why: Reason) -> BadSample:
-        sample, kind = int(self._wanted.sample[k]), self._kinds[k]
+        view, sample, kind = self._view, int(self._wanted.sample[k]), self._kinds[k]
+        member = self._wanted.number[k : k + 1]
+        tar = view.tars(view.shard[self._rows[[sample]]], member)  # an overlay's, where that brought the member
         return BadSample(
             product_id=ids[sample],
             modality=None if kind == RECORD else MODALITIES[kind],
-            shard=self._view.shards[self._view.shard[self._rows[sample]]],
-            member=self._view.name[int(self._wanted.number[k])].as_py(),
+            shard=view.shards[int(tar[0])],
+            member=view.name[int(member[0])].as_py(),
             reason=why,
         )
 

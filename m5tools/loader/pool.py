@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,16 +34,18 @@ class Part:
         weight: its share of an epoch, relative to the other parts' weights.
         cut: folder of a narrower cut, as for the loader.
         filter: condition on its index, beside that of the loader.
+        overlays: names of those to lay over it, as for the loader.
     """
 
     uri: str | Path
     weight: float = 1.0
     cut: str | Path | None = None
     filter: Condition | None = None
+    overlays: Sequence[str] | None = None
 
     def open(self, split: str, condition: Condition | None, cache: Path | None = None) -> Catalog:
         """Its samples of a split."""
-        catalog = Catalog.open(self.uri, split, cache)
+        catalog = Catalog.open(self.uri, split, cache, self.overlays)
         if self.cut is not None:
             catalog = catalog.within(self.cut)
         for wanted in (self.filter, condition):
@@ -154,7 +157,16 @@ def joined(views: Sequence[View]) -> View:
         offset=end_to_end("offset"),
         length=end_to_end("length"),
         checksum=end_to_end("checksum"),
+        behind=_behind(views),
     )
+
+
+def _behind(views: Sequence[View]) -> npt.NDArray[np.int32] | None:
+    """It is counted from each sample's own tar, so it holds wherever a view's tars stand."""
+    if all(view.behind is None for view in views):
+        return None
+    none = (np.zeros(len(view.kind), np.int32) for view in views)
+    return np.concatenate([zeros if v.behind is None else v.behind for v, zeros in zip(views, none, strict=True)])
 
 
 def _whole(folder: str | Path, shard: str) -> str:

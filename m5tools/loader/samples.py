@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
 
@@ -128,24 +127,7 @@ class Samples(Dataset[Batch]):
         shard = self.view.shard[chosen[wanted.sample]]
         packing = Packing(self.view, chosen, wanted, self.decoder)
         self.crew.each(packing.take, read(self.view, self.files, shard, wanted.number))
-        batch, faults = packing.batch()
-        return batch, [self._placed(fault, batch.ids, wanted, shard) for fault in faults]
-
-    def _placed(
-        self, fault: BadSample, ids: tuple[str, ...], wanted: Wanted, shard: npt.NDArray[np.int32]
-    ) -> BadSample:
-        """A fault with the tar of its member, which an overlay may have brought, in place of that of its sample."""
-        view = self.view
-        if view.behind is None:
-            return fault
-        tars = view.tars(shard, wanted.number).tolist()
-        names = view.name.take(pa.array(wanted.number)).to_pylist()
-        member = next(
-            k
-            for k, (sample, name) in enumerate(zip(wanted.sample.tolist(), names, strict=True))
-            if (ids[sample], name) == (fault.product_id, fault.member)
-        )
-        return replace(fault, shard=view.shards[tars[member]])
+        return packing.batch()
 
     def wanted(self, rows: npt.NDArray[np.int64]) -> Wanted:
         """The members that these rows deliver under the view's masks and the limits."""

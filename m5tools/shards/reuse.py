@@ -27,9 +27,10 @@ from m5tools.dataset import Dataset
 from m5tools.errors import M5Error
 from m5tools.media import source
 from m5tools.media.guard import DecodeError
+from m5tools.shards import overlays
 from m5tools.shards.config import Encoding
 from m5tools.shards.encode import File
-from m5tools.shards.manifest import OVERLAYS, OverlayManifest, ShardFile, ShardManifest, overlay_names
+from m5tools.shards.manifest import OVERLAYS, ShardFile, ShardManifest, overlay_names
 from m5tools.shards.writer import Member
 from m5tools.vocabulary import Modality
 
@@ -139,7 +140,7 @@ def _over(folder: Path, wanted: str) -> Iterator[tuple[Path, Path]]:
     """Likewise of the overlays of a folder that bring media."""
     for name in overlay_names(folder):
         with suppress(M5Error):
-            manifest = OverlayManifest.read(folder / OVERLAYS / name)
+            manifest = overlays.opened(folder, ShardManifest.read(folder), name)
             if manifest.modalities and manifest.made_with == wanted:
                 yield from _there(folder / OVERLAYS / name, manifest.splits)
 
