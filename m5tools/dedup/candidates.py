@@ -52,7 +52,7 @@ def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: Comp
 def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Banded:
     """Pairs that share MinHash bands, with how many of these they share.
 
-    Under a key those stand together that share the band beside it as well, so that of many the nearest are met first, as
+    Under a key those stand together that share the band beside it as well, so that of many the nearest are met first as
     in an LSH forest (Bawa, Condie & Ganesan, WWW 2005).
 
     Args:

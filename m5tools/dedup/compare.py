@@ -7,9 +7,9 @@ partition: texts of products that came or changed, cut; keys of all products, th
 products of an item group differ) → `keys` (a unit per partition: the rarest words of
 titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) →
 `nearest` (a unit per partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per
-partition: what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per
-partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one band over
-all products, or of the candidates of one partition.
+partition: what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit
+per partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one
+band over all products, or of the candidates of one partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
