@@ -1,25 +1,29 @@
 """Which products may be duplicates: pairs by every kind of evidence, from what was gathered.
 
+Those that share an identifier, a text, a table or a file are all compared; of those that share rare words or bands each
+product picks the nearest.
+
 Everywhere `asked` are the rows of which each pair must hold one (newcomers), or None for all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
 from m5tools.dedup.evidence.identifiers import identifier_pairs
-from m5tools.dedup.evidence.rare_words import most_shared, rare_word_pairs
+from m5tools.dedup.evidence.nearest import collisions, most_shared
+from m5tools.dedup.evidence.rare_words import rare_word_pairs
 from m5tools.dedup.evidence.shown import file_pairs, nothing_shown
 from m5tools.dedup.evidence.table import table_pairs
-from m5tools.dedup.evidence.text import equal_text_pairs
+from m5tools.dedup.evidence.text import beside, equal_text_pairs
 from m5tools.dedup.evidence.vectors import vector_pairs
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.joins.bands import Joined, joined, met, neighbours, wanted
+from m5tools.joins.bands import Joined, by_key, met, neighbours, union, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _KEYS: Final = {
@@ -30,17 +34,42 @@ _KEYS: Final = {
 """What each kind reads of all products."""
 
 
+@dataclass(frozen=True)
+class Banded:
+    """Pairs under bands: as their first rows see them, as their second do; and hubs, as of a join."""
+
+    ahead: pl.DataFrame
+    back: pl.DataFrame
+    hubs: int
+    hub_rows: int
+
+
 def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
     """Pairs that share an identifier, a text or a table."""
     return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS[kind]).collect(), policy, asked)
 
 
-def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Joined:
-    """Pairs that share a MinHash band."""
+def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Banded:
+    """Pairs that share MinHash bands, with how many of these they share.
+
+    Under a key those stand together that share the band beside it as well, so that of many the nearest are met first as
+    in an LSH forest (Bawa, Condie & Ganesan, WWW 2005).
+
+    Args:
+        gathered: where the keys lie.
+        bands: names of bands.
+        asked: see above.
+        policy: window and cap of the joins.
+    """
     every = gathered.scan("bands")
-    rows = every.select("row").collect()
-    keys = (rows.hstack(every.select(key=band).collect()) for band in bands)
-    return joined(neighbours(keyed, policy.join.window, policy.join.cap, asked) for keyed in keys)
+    found = []
+    for band in bands:
+        keyed = every.select("row", key=band, beside=beside(band, policy.text)).drop_nulls("key").collect()
+        keyed = keyed[by_key(keyed["beside"].to_numpy())].drop("beside")
+        found.append(neighbours(keyed, policy.join.window, policy.join.cap, asked))
+    origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
+    ahead, back = collisions(found, origin)
+    return Banded(ahead, back, sum(join.hubs for join in found), sum(join.hub_rows for join in found))
 
 
 def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool, policy: ComparePolicy) -> Joined:
@@ -76,8 +105,17 @@ def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy
     return pairs.filter(pl.any_horizontal(pl.col("own", "other").is_in(asked.implode())))
 
 
-def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> pl.DataFrame:
-    """Of the pairs by rare words those that share the most, for each product of a partition."""
+def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> tuple[pl.DataFrame, int]:
+    """What products of a partition are compared with by rare words and by bands: of either what shares the most.
+
+    Returns:
+        Columns a, b; and how many pairs there are to pick from whose first row is in the partition.
+    """
     first, beyond = gathered.offsets()[partition : partition + 2]
-    shared = gathered.between("shared_words", "own", first, beyond, gathered.names("shared_words"))
-    return most_shared(shared, policy)
+    rules = policy.rare_words
+    picks = {"shared_words": (rules.candidates, rules.candidates_within), "shared_bands": (policy.join.window,) * 2}
+    found = [
+        most_shared(gathered.between(kind, "own", first, beyond, gathered.names(kind)), *most)
+        for kind, most in picks.items()
+    ]
+    return union(each.pairs for each in found), union(each.of_first for each in found).height

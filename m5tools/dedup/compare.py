@@ -6,10 +6,10 @@ partition: texts of products that came or changed, cut; keys of all products, th
 `vocabulary` (one unit: in how many titles each word stands, and in which options the
 products of an item group differ) → `keys` (a unit per partition: the rarest words of
 titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) →
-`nearest` (a unit per partition: of those by rare words the ones that share the most) → `recall` (a unit per partition:
-what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per
-partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one band over
-all products, or of the candidates of one partition.
+`nearest` (a unit per partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per
+partition: what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit
+per partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one
+band over all products, or of the candidates of one partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -55,6 +55,7 @@ _PAIRS_AT_ONCE = 2**16
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 _NEAREST = "nearest-"
+_OFFERED = "offered"
 
 
 class CompareConfig(StageConfig):
@@ -68,7 +69,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
 
     config: CompareConfig
@@ -127,8 +128,9 @@ class Compare(Stage):
             case "evidence":
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
-                pairs = nearest(gathered, unit.args["partition"], self.policy)
+                pairs, offered = nearest(gathered, unit.args["partition"], self.policy)
                 gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
+                gathered.keep(_OFFERED, unit.args["partition"], pl.DataFrame({"pairs": [offered]}))
                 return {}
             case "recall":
                 vocabularies = vocabularies_of(gathered)
@@ -191,7 +193,10 @@ class Compare(Stage):
         elif kind == "vectors":
             found = by_vectors(gathered, asked, self.policy)
         else:
-            found = by_bands(gathered, bands, asked, self.policy)
+            banded = by_bands(gathered, bands, asked, self.policy)
+            gathered.keep("shared_bands", kind, banded.ahead)
+            gathered.keep("shared_bands", f"{kind}-back", banded.back)
+            return {"hubs": banded.hubs, "hub_products": banded.hub_rows}
         gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
@@ -200,7 +205,11 @@ class Compare(Stage):
         near = {f"{_NEAREST}{part_name(i)}" for i in range(partition)}
         # The first row of a pair that was found for a product is this one's or an earlier one's.
         names = [name for name in gathered.names("pairs") if name not in near]
-        pairs = union(gathered.between("pairs", "a", first, beyond, names)).sort("b", "a")
+        nearest = [name for name in names if name.startswith(_NEAREST)]
+        picked = union(gathered.between("pairs", "a", first, beyond, nearest))
+        proven = gathered.between("pairs", "a", first, beyond, [name for name in names if name not in nearest])
+        pairs = union([picked, *proven]).sort("b", "a")
+        left = gathered.kept(_OFFERED, partition)["pairs"].item() - picked.height
         shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
         sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
@@ -210,7 +219,7 @@ class Compare(Stage):
         ]
         told = pl.concat(blocks).sort("a", "b").drop("a", "b")
         work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), told)
-        return {"pairs": pairs.height}
+        return {"pairs": pairs.height, "pairs_not_followed": left}
 
     def _compared(
         self, gathered: Gathered, pairs: pl.DataFrame, sides: Sides, shown: pl.DataFrame, varying: pl.DataFrame

@@ -86,7 +86,8 @@ class RareWordRules(_Rules):
 
     words: int = Field(ge=2, le=8, description="rarest words of a title that become keys, alone and by twos")
     shared_by: int = Field(ge=2, description="titles above which such a key is not followed")
-    candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first")
+    candidates: int = Field(ge=1, description="pairs followed per product, those that share the most first …")
+    candidates_within: int = Field(ge=1, description="… and with products of its own source")
     titles_alike: float = Field(
         ge=0, le=2, description="cosines of words and letters of titles, where nothing else speaks"
     )

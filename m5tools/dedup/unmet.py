@@ -56,8 +56,8 @@ def _near(both: pl.DataFrame, policy: DuplicatePolicy) -> Iterator[str]:
         elif likeness < least:
             yield f"{what} are {likeness:.2f} alike {apart}(Jaccard index), candidates are sought from {least:g}"
         else:
-            recall = f"of such pairs {policy.text.recall:.0%} are found"
-            yield f"{what} are {likeness:.2f} alike {apart}(Jaccard index), from {least:g} on {recall}: this was not"
+            recall = f"{policy.text.recall:.0%} are found, and of a product's the nearest compared"
+            yield f"{what} are {likeness:.2f} alike {apart}(Jaccard index), of such pairs from {least:g} on {recall}"
     if policy.embedding is not None:
         titled = both.drop("row").with_row_index("row")
         ends = (pl.Series([row], dtype=pl.UInt32) for row in (0, 1))

@@ -3,30 +3,26 @@
 A model number names a few products, a brand thousands; a brand and a rare word together are rare again. So the rarest
 words of each title, alone and by twos, are its keys: a number of keys a product that does not grow with the dataset.
 Keys that many titles share tell nothing and are not followed. Of the products found so, those that share the most
-weight are compared.
+weight are compared (:mod:`m5tools.dedup.evidence.nearest`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.evidence.nearest import HALF, rank, summed
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.vocabulary import Vocabulary
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.joins.bands import by_key, following, runs, union
+from m5tools.joins.bands import by_key, following, runs
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _FINENESS = 1024
 """Steps of a weight; whole numbers, since a sum of floats may end otherwise by how threads divide the rows."""
 
-_HALF = np.uint64(32)
-
-SHARED = {"own": pl.UInt32, "other": pl.UInt32, "weight": pl.UInt32}
 KEYS = {"key": pl.UInt64, "row": pl.UInt32, "weight": pl.UInt32}
 _FEWEST_SLICES = 4
 _PARTITIONS_A_SLICE = 16
@@ -49,11 +45,11 @@ def rare_keys(sets: ShingleSets, words: Vocabulary, policy: ComparePolicy, kind:
     places, rows = places[shared], rows[shared]
     order = np.lexsort((places, words.frequency[places], rows))
     places, rows = places[order], rows[order]
-    rank = _rank(rows)
+    place = rank(rows)
     count = policy.rare_words.words
     rarest = np.full((len(sets.sizes), count), -1, np.int64)
-    few = rank < count
-    rarest[rows[few], rank[few]] = places[few]
+    few = place < count
+    rarest[rows[few], place[few]] = places[few]
     weights = (words.weights * _FINENESS).astype(np.uint32)
     found = []
     for i, j in [*((i, i) for i in range(count)), *combinations(range(count), 2)]:
@@ -86,7 +82,7 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
         policy: largest bucket that is followed.
 
     Returns:
-        Columns own, other, weight, sorted by the first two: each pair once for either side; none within a source that
+        As of :func:`m5tools.dedup.evidence.nearest.summed`: each pair once for either side; none within a source that
         lists each product once.
     """
     keys = keyed["key"].to_numpy()
@@ -94,49 +90,12 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     first, size = runs(keys[order])
     followed = (size > 1) & (size <= policy.rare_words.shared_by)
     row, weight, origin, once = (keyed[name].to_numpy()[order] for name in ("row", "weight", "origin", "once"))
-    pairs, weights = [], []
+    pairs, weights, apart = [], [], []
     for place, later in following(first[followed], size[followed], policy.rare_words.shared_by):
-        theirs = ~once[place] | (origin[place] != origin[later])
+        elsewhere = origin[place] != origin[later]
+        theirs = ~once[place] | elsewhere
         one, other = row[place[theirs]].astype(np.uint64), row[later[theirs]].astype(np.uint64)
-        pairs += [one << _HALF | other, other << _HALF | one]
+        pairs += [one << HALF | other, other << HALF | one]
         weights += [weight[place[theirs]]] * 2
-    return _summed(pairs, weights)
-
-
-def most_shared(parts: Sequence[pl.DataFrame], policy: ComparePolicy) -> pl.DataFrame:
-    """Of some products the pairs that share the most weight.
-
-    Args:
-        parts: as :func:`rare_word_pairs` gives them, all pairs of these products.
-        policy: how many pairs a product.
-
-    Returns:
-        Columns a, b; distinct, sorted.
-    """
-    pairs = (part["own"].to_numpy().astype(np.uint64) << _HALF | part["other"].to_numpy() for part in parts)
-    summed = _summed(pairs, (part["weight"].to_numpy() for part in parts))
-    own, other, weight = (summed[name].to_numpy() for name in ("own", "other", "weight"))
-    _, size = runs(own)
-    many = np.repeat(size > policy.rare_words.candidates, size)
-    asked = np.flatnonzero(many)
-    asked = asked[np.lexsort((-weight[asked].astype(np.int64), own[asked]))]
-    kept = np.append(np.flatnonzero(~many), asked[_rank(own[asked]) < policy.rare_words.candidates])
-    return union([pl.DataFrame({"a": own[kept], "b": other[kept]})])
-
-
-def _summed(pairs: Iterable[Any], weights: Iterable[Any]) -> pl.DataFrame:
-    """Pairs, packed as words own << 32 | other, each once with all its weight, sorted."""
-    packed = np.concatenate([np.empty(0, np.uint64), *pairs])
-    order = np.argsort(packed)
-    packed, each = packed[order], np.concatenate([np.empty(0, np.uint32), *weights])[order]
-    first, _ = runs(packed)
-    total = np.add.reduceat(each, first) if len(first) else each
-    found = packed[first]
-    columns = {"own": (found >> _HALF).astype(np.uint32), "other": found.astype(np.uint32), "weight": total}
-    return pl.DataFrame(columns, schema=SHARED)
-
-
-def _rank(own: Any) -> Any:
-    """The place of each member in its run."""
-    first, size = runs(own)
-    return np.arange(len(own)) - np.repeat(first, size)
+        apart += [elsewhere[theirs]] * 2
+    return summed(pairs, weights, apart)

@@ -75,6 +75,13 @@ def description_bands(rules: TextRules) -> Bands:
     return bands_for(rules.description_similarity, rules.recall, rules.permutations)
 
 
+def beside(band: str, rules: TextRules) -> str:
+    """The name of another band of the same text."""
+    text, _, place = band.partition("_")
+    count = (title_bands if text == "title" else description_bands)(rules).count
+    return f"{text}_{(int(place) + 1) % count}"
+
+
 def band_keys(titles: ShingleSets, descriptions: ShingleSets, rules: TextRules) -> pl.DataFrame:
     """The band keys of products.
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import polars as pl
 
-from m5tools.dedup.evidence.rare_words import most_shared, rare_keys, rare_word_pairs, slice_of
+from m5tools.dedup.evidence.nearest import most_shared
+from m5tools.dedup.evidence.rare_words import rare_keys, rare_word_pairs, slice_of
 from m5tools.dedup.evidence.shingles import word_sets
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
 from tests.dedup.shop import POLICY
@@ -19,7 +20,8 @@ def _pairs(titles: list[str | None], once: bool = False, parts: int = 1) -> set[
     slices = [rare_word_pairs(keyed.filter(slice_of(pl.col("key"), 5) == i), POLICY) for i in range(5)]
     bounds = [len(titles) * i // parts for i in range(parts + 1)]
     own = [[part.filter(pl.col("own").is_between(a, b, closed="left")) for part in slices] for a, b in pairwise(bounds)]
-    found = [most_shared(parts, POLICY) for parts in own]
+    rules = POLICY.rare_words
+    found = [most_shared(parts, rules.candidates, rules.candidates_within).pairs for parts in own]
     return set(pl.concat(found).rows())
 
 

@@ -1,0 +1,110 @@
+"""The nearest of what is met under keys: how many, which, and that neither size nor the cut of a dataset has a say."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from m5tools.dedup.candidates import by_bands, nearest
+from m5tools.dedup.evidence.nearest import HALF, collisions, most_shared, summed
+from m5tools.dedup.evidence.shingles import byte_shingles, word_shingles
+from m5tools.dedup.evidence.text import band_keys, beside, description_bands, title_bands
+from m5tools.dedup.gathered import Gathered
+from m5tools.joins.bands import Joined
+from tests.dedup.shop import POLICY
+
+WINDOW = POLICY.join.window
+
+
+def _shared(own: int, others: list[tuple[int, int, bool]]) -> pl.DataFrame:
+    """Pairs of one product: the other, the weight, whether it is of another source."""
+    other, weight, elsewhere = zip(*others, strict=True)
+    packed = np.uint64(own) << HALF | np.array(other, np.uint64)
+    return summed([packed], [np.array(weight, np.uint32)], [np.array(elsewhere)])
+
+
+def test_those_that_share_the_most_are_picked_and_of_equals_the_first_rows() -> None:
+    pairs = _shared(9, [(5, 1, True), (4, 3, True), (3, 1, True), (2, 1, True), (1, 1, True)])
+    assert most_shared([pairs], 3, 3).pairs.rows() == [(1, 9), (2, 9), (4, 9)]
+
+
+def test_what_is_shared_in_several_slices_adds_up() -> None:
+    one, other = _shared(9, [(1, 2, True), (2, 3, True)]), _shared(9, [(1, 2, True)])
+    assert most_shared([one, other], 1, 1).pairs.rows() == [(1, 9)]
+
+
+def test_neighbours_of_a_catalogue_do_not_crowd_out_another_seller() -> None:
+    at_home = [(i, 100, False) for i in range(5)]
+    found = most_shared([_shared(9, [*at_home, (6, 1, True), (7, 2, True)])], 1, 2)
+    assert found.pairs.rows() == [(0, 9), (1, 9), (7, 9)]
+    assert found.of_first.is_empty(), "each of the others comes first"
+
+
+def test_a_pair_of_many_bands_is_counted_from_either_side() -> None:
+    joins = [Joined(pl.DataFrame(rows, schema={"a": pl.UInt32, "b": pl.UInt32}, orient="row"))
+             for rows in ([(0, 2), (1, 2)], [(0, 2)], [])]  # fmt: skip
+    ahead, back = collisions(joins, np.array([0, 1, 0]))
+    assert ahead.rows() == [(0, 2, 2, False), (1, 2, 1, True)]
+    assert back.rows() == [(2, 0, 2, False), (2, 1, 1, True)]
+
+
+def _near(
+    folder: Path, titles: list[str], parts: int, asked: pl.Series | None = None
+) -> tuple[set[tuple[int, int]], int]:
+    """Pairs by bands of titles, and how many there were to pick from."""
+    gathered = Gathered(folder, parts)
+    names = [f"title_{i}" for i in range(title_bands(POLICY.text).count)]
+    keys = band_keys(byte_shingles(pl.Series(titles)), word_shingles(pl.Series(titles), 3), POLICY.text).select(names)
+    for part, (first, beyond) in enumerate(pairwise(len(titles) * i // parts for i in range(parts + 1))):
+        row = pl.Series("row", range(beyond - first), dtype=pl.UInt32)
+        gathered.write("bands", part, keys[first:beyond].with_columns(row))
+        gathered.write("sought", part, pl.DataFrame({"row": row}).with_columns(origin=pl.lit(0, pl.UInt16)))
+    gathered.number()
+    for i in range(0, len(names), 7):
+        found = by_bands(gathered, names[i : i + 7], asked, POLICY)
+        gathered.keep("shared_bands", f"{i}", found.ahead)
+        gathered.keep("shared_bands", f"{i}-back", found.back)
+    picked = [nearest(gathered, part, POLICY) for part in range(parts)]
+    return set(pl.concat(pairs for pairs, _ in picked).rows()), sum(offered for _, offered in picked)
+
+
+def _family(count: int) -> list[str]:
+    return [f"Acme steel kettle with a hinged lid, two years of warranty {i:03d}" for i in range(count)]
+
+
+def test_pairs_a_product_do_not_grow_with_its_family(tmp_path: Path) -> None:
+    counts = {size: _near(tmp_path / str(size), _family(size), 1) for size in (60, 480)}
+    for size, (pairs, offered) in counts.items():
+        assert len(pairs) <= WINDOW * size
+        assert offered > len(pairs), "what is not picked is counted"
+    assert len(counts[480][0]) / 480 < 1.2 * len(counts[60][0]) / 60
+
+
+def test_among_a_hundred_alike_the_nearest_is_met(tmp_path: Path) -> None:
+    titles = [*_family(100), "Acme steel kettle with a hinged lid, two years of warranty, in sunny orange"]
+    titles.append(titles[-1] + " new")
+    pairs, _ = _near(tmp_path, titles, 1)
+    assert (100, 101) in pairs
+
+
+def test_partitions_change_nothing(tmp_path: Path) -> None:
+    assert _near(tmp_path / "one", _family(90), 1) == _near(tmp_path / "four", _family(90), 4)
+
+
+def test_a_newcomer_picks_what_it_would_in_a_full_run(tmp_path: Path) -> None:
+    new = 89
+    whole, _ = _near(tmp_path / "whole", _family(90), 2)
+    later, _ = _near(tmp_path / "later", _family(90), 2, pl.Series([new], dtype=pl.UInt32))
+    assert {pair for pair in whole if new in pair} <= later
+    assert all(new in pair for pair in later)
+
+
+def test_the_band_beside_is_one_of_the_same_text() -> None:
+    rules = POLICY.text
+    for text, bands in (("title", title_bands(rules)), ("description", description_bands(rules))):
+        names = {f"{text}_{i}" for i in range(bands.count)}
+        assert {beside(name, rules) for name in names} == names
+        assert all(beside(name, rules) != name for name in names)
