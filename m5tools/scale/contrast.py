@@ -5,13 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from m5tools.scale.terms import Scaling
 
-def contrast_pairs(z: Tensor, present: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+
+def contrast_pairs(
+    z: Tensor, present: Tensor, temperature: float, scaling: Scaling | None = None
+) -> tuple[Tensor, Tensor]:
     """Symmetric InfoNCE of every pair of modalities over the products that have both.
 
     Args:
         z: unit vectors `[B, M, d]`.
         present: bool `[B, M]`.
+        scaling: what multiplies each product's scores.
 
     Returns:
         Losses `[M, M]` and numbers of products `[M, M]`; a pair with fewer than two products has loss 0.
@@ -20,6 +25,8 @@ def contrast_pairs(z: Tensor, present: Tensor, temperature: float) -> tuple[Tens
     first, second = torch.triu_indices(modalities, modalities, offset=1)
     both = (present[:, first] & present[:, second]).T
     logits = torch.einsum("bpd,cpd->pbc", z[:, first], z[:, second]) / temperature
+    if scaling is not None:
+        logits = logits * scaling.pair[:, first, second].T[:, :, None]
     matched = logits.diagonal(dim1=1, dim2=2)
     # A large negative number, not minus infinity: a column of nothing but infinities has no gradient but NaN.
     logits = logits.masked_fill(~(both[:, :, None] & both[:, None, :]), -1e9)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from m5tools.scale.terms import Terms
+from m5tools.scale.terms import Scaling, Terms
 
 FLOOR = 0.1
 """Added to D: with all strengths near zero, as at the start, weights are nearly equal."""
@@ -136,12 +136,20 @@ class Harmony(nn.Module, ABC):
     def weights(self) -> Weights:
         """Weights of the losses; constants to the optimiser."""
 
-    def objective(self, terms: Terms, masked_share: float) -> Objective:
-        """The mean of the weighted pair losses, plus `masked_share` times that of the weighted masked losses."""
+    def scaling(self, z: Tensor, present: Tensor) -> Scaling | None:
+        """What multiplies the scores of each product, for rules that scale scores."""
+        return None
+
+    def objective(self, terms: Terms, masked_share: float, fused_share: float = 0.0) -> Objective:
+        """The mean of the weighted pair losses, plus `masked_share` times that of the weighted masked losses.
+
+        The contrast of the joint vector is added `fused_share` times.
+        """
         weights, modalities = self.weights(), len(terms.masked)
         contrast = (weights.pair * terms.pair).sum() / (modalities * (modalities - 1))
         masked = (weights.masked * terms.masked).mean()
-        return Objective(contrast + masked_share * masked, contrast, masked, weights)
+        loss = contrast + masked_share * masked + fused_share * terms.fused
+        return Objective(loss, contrast, masked, weights)
 
     @abstractmethod
     def pool(self, z: Tensor, present: Tensor) -> Pooled:

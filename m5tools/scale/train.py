@@ -178,8 +178,9 @@ class _Run:
             group["lr"] = config.lr * schedule(self.step, config.steps, config.warmup)
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         self.model.train()
-        terms: Terms = self.model(tokens, draw_masks(tokens, config.masking, generator), config.temperature)
-        objective = self.harmony.objective(terms, config.masked_share)
+        masks = draw_masks(tokens, config.masking, generator)
+        terms: Terms = self.model(tokens, masks, config.temperature, self.harmony)
+        objective = self.harmony.objective(terms, config.masked_share, config.fused_share)
         loss = objective.loss
         value = float(loss.detach())
         self.optimiser.zero_grad()
