@@ -33,11 +33,10 @@ class Block(nn.Module):
         self.queries_keys_values = nn.Linear(width, 3 * width)
         self.attended = nn.Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.feed = FeedForward(width, hidden)
         self.dropout = nn.Dropout(config.dropout)
         # A layer starts as the identity: it refines what the tokens already say instead of blurring it.
-        for last in (self.attended, self.feed[2]):
-            assert isinstance(last, nn.Linear)
+        for last in (self.attended, self.feed.down):
             nn.init.zeros_(last.weight)
 
     def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
@@ -54,6 +53,36 @@ class Block(nn.Module):
         )
         hidden = hidden + self.dropout(self.attended(mixed.transpose(1, 2).reshape(n, length, width)))
         out: Tensor = hidden + self.dropout(self.feed(self.feed_norm(hidden)))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with GELU between them.
+
+    Of the widest tensor of a layer only the form before GELU is kept for the backward pass; the form after it is
+    computed again, which costs next to nothing.
+    """
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        inner = self.up(tokens)
+        active = functional.gelu(inner)
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            unsaved: Tensor = self.down(active)
+            return unsaved
+        before, told = inner.detach(), active.data_ptr()
+
+        def pack(saved: Tensor) -> Tensor | torch.Size:
+            return saved.shape if saved.data_ptr() == told else saved
+
+        def unpack(kept: Tensor | torch.Size) -> Tensor:
+            return kept if isinstance(kept, Tensor) else functional.gelu(before).view(kept)
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+            out: Tensor = self.down(active)
         return out
 
 
