@@ -1,4 +1,4 @@
-"""The losses of one batch, before anything weighs them.
+"""The losses of one batch, before anything weighs them, and what may scale their logits.
 
 All have a common scale, so that weights mean importance: a cross-entropy is divided by the logarithm of the
 vocabulary, a squared error is taken on features of variance 1. Both start near 1.
@@ -6,9 +6,14 @@ vocabulary, a squared error is taken on features of variance 1. Both start near 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
+
+
+def _nothing() -> Tensor:
+    return torch.zeros(())
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,25 @@ class Terms:
         pair_rows: int64 `[5, 5]`, products with both.
         masked: `[5]`, masked task of each modality, 0 without masked tokens.
         masked_tokens: int64 `[5]`.
+        consensus: scalar, contrast of each modality with the mean of the others, 0 where it was not asked for.
     """
 
     pair: Tensor
     pair_rows: Tensor
     masked: Tensor
     masked_tokens: Tensor
+    consensus: Tensor = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Factors of the logits of `B` products, for the rules that weigh these and not the losses.
+
+    Attributes:
+        pair: `[B, 5, 5]`; entry (n, i, j) multiplies the logits with which modality i of product n looks for its
+            modality j.
+        masked: `[B, 5]`; entry (n, i) multiplies the scores of product n's masked tokens of modality i.
+    """
+
+    pair: Tensor
+    masked: Tensor
