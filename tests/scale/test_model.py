@@ -22,7 +22,7 @@ from .world import World, make_batch
 def model() -> Scale:
     torch.manual_seed(0)
     network = Scale(MODELS["study"])
-    for block in [*network.fusion.blocks, *(b for e in network.encoders.values() for b in e.blocks)]:
+    for block in [*network.fusion.layers.blocks, *(b for e in network.encoders.values() for b in e.layers.blocks)]:
         # Layers start as the identity; here attention must be at work.
         torch.nn.init.normal_(block.attended.weight, std=0.1)
         torch.nn.init.normal_(block.feed[2].weight, std=0.1)
@@ -73,9 +73,9 @@ def test_companions_in_the_batch_do_not_matter(world: World, model: Scale) -> No
     torch.testing.assert_close(vectors(model, tokens.select(few)), vectors(model, tokens)[few], atol=1e-5, rtol=1e-5)
     # The joint part too: hide nothing but compare its outputs product by product.
     with torch.no_grad():
-        joint = model.fusion({m: e.hidden for m, e in model.encode(tokens).items()}, tokens)
+        joint = model.joint(model.encode(tokens), tokens).hidden
         alone = tokens.select(few)
-        joint_alone = model.fusion({m: e.hidden for m, e in model.encode(alone).items()}, alone)
+        joint_alone = model.joint(model.encode(alone), alone).hidden
     for modality in MODALITIES:
         part = tokens.parts[modality]
         owner = part.row.repeat_interleave(part.mask.sum(1))

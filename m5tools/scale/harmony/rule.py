@@ -79,7 +79,7 @@ class Harmony(Statistics, ABC):
         return contrast_consensus(z, present, temperature, self.worth())
 
     def objective(
-        self, terms: Terms, masked_share: float, *, fused_share: float = 0.0, consensus_share: float = 0.0
+        self, terms: Terms, masked_share: float, fused_share: float = 0.0, consensus_share: float = 0.0
     ) -> Objective:
         """Everything that is minimised, in one place.
 
