@@ -1,4 +1,4 @@
-"""The losses of one batch, before anything weighs them.
+"""The losses of one batch, before anything weighs them, and what may scale its logits.
 
 All have a common scale, so that weights mean importance: a cross-entropy is divided by the logarithm of the
 vocabulary, a squared error is taken on features of variance 1. Both start near 1.
@@ -18,7 +18,13 @@ def _none() -> Tensor:
 
 @dataclass(frozen=True)
 class Scaling:
-    """What multiplies the scores of each product: `pair` `[B, 5, 5]` in the contrast, `masked` `[B, 5]` in the heads."""
+    """Factors of the scores of `B` products, for the rules that weigh these and not the losses.
+
+    Attributes:
+        pair: `[B, 5, 5]`; entry (n, i, j) multiplies the logits with which modality i of product n looks for its
+            modality j.
+        masked: `[B, 5]`; entry (n, i) multiplies the predictions of product n's masked tokens of modality i.
+    """
 
     pair: Tensor
     masked: Tensor
@@ -37,6 +43,7 @@ class Terms:
         joint: unit vectors `[B, d]` of the joint co-transformer.
         share: `[B, 5]`, what each modality contributes to the pool that the joint vectors are contrasted with.
         fused: scalar, that contrast.
+        consensus: scalar, contrast of each modality with the mean of the others; 0 where it was not asked for.
     """
 
     pair: Tensor
@@ -48,3 +55,4 @@ class Terms:
     joint: Tensor = field(default_factory=_none)
     share: Tensor = field(default_factory=_none)
     fused: Tensor = field(default_factory=_none)
+    consensus: Tensor = field(default_factory=_none)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from m5tools.errors import StageFailed, UsageError
 from m5tools.scale import checkpoint
 from m5tools.scale.config import MODELS, TrainConfig
-from m5tools.scale.harmony import RULES, Harmony
+from m5tools.scale.harmony import RULES, Harmony, sums
 from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
 from m5tools.scale.records import MetricsLog, Progress, TrainReport
@@ -205,7 +205,8 @@ class _Run:
     def _calibrate(self) -> None:
         self.model.eval()
         tokens = self.held_out.tokens
-        self.harmony.observe(self.model.vectors(self.model.encode(tokens), tokens), tokens.present)
+        z = self.model.vectors(self.model.encode(tokens), tokens)
+        self.harmony.observe(sums(z, tokens.present))
 
     def _progress(self, tokens: Tokens, samples_per_s: float, data_wait: float) -> Progress:
         present = _named(tokens.present.float().mean(0))
