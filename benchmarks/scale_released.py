@@ -118,9 +118,7 @@ class Released(nn.Module):
         self.boxes = nn.Linear(5, WIDTH)
         self.norms = nn.ModuleDict({name: (nn.LayerNorm if fused else WrittenOut)(WIDTH) for name in ORDER})
         kinds = {"words": (12, 3072), "pictures": (8, 1024), "sounds": (8, 1024)}
-        self.layers = nn.ModuleDict(
-            {k: nn.ModuleList(PostNorm(*v, fused) for _ in range(6)) for k, v in kinds.items()}
-        )
+        self.layers = nn.ModuleDict({k: nn.ModuleList(PostNorm(*v, fused) for _ in range(6)) for k, v in kinds.items()})
         self.pool = nn.ModuleDict({name: nn.Linear(WIDTH, SHARED) for name in ORDER})
         self.joint_places = nn.Embedding(TEXT + TABLE + REGIONS + FRAMES + BANDS + 3, WIDTH)
         self.joint = nn.ModuleList(PreNorm() for _ in range(6))

@@ -43,18 +43,30 @@ class JointTransformer(nn.Module):
 
     def forward(self, hidden: dict[Modality, Tensor], tokens: Tokens) -> Joint:
         """Unimodal outputs of the real tokens, `[T_m, width]` a modality, to joint ones."""
-        owners = [part.row.repeat_interleave(part.mask.sum(1)) for part in (tokens.parts[m] for m in MODALITIES)]
-        product = torch.cat(owners)
-        order = torch.argsort(product, stable=True)
-        flat = torch.cat([hidden[modality] + self.kind[column] for column, modality in enumerate(MODALITIES)])
-        out = self.layers(flat.index_select(0, order), torch.bincount(product, minlength=len(tokens)))
-        own = self.norm(out).index_select(0, torch.argsort(order)).split([len(owner) for owner in owners])
+        outputs = through(self.layers, self.norm, {m: x + self.kind[m.bit] for m, x in hidden.items()}, tokens)
         # The mean of the modalities' means: eighty seconds of sound must not drown six words.
-        means = torch.stack([mean_of(o, owner, len(tokens)) for o, owner in zip(own, owners, strict=True)], 1)
+        means = torch.stack([mean_of(outputs[m], _owners(tokens, m), len(tokens)) for m in MODALITIES], 1)
         present = tokens.present
         pooled = means.sum(1) / present.sum(1, keepdim=True).clamp_min(1)
         vector = functional.normalize(self.to_shared(pooled), dim=-1) * present.any(1, keepdim=True)
-        return Joint(dict(zip(MODALITIES, own, strict=True)), vector)
+        return Joint(outputs, vector)
+
+
+def through(layers: Layers, norm: nn.Module, hidden: dict[Modality, Tensor], tokens: Tokens) -> dict[Modality, Tensor]:
+    """Attention of all real tokens of each product to each other: `[T_m, width]` a modality to the same."""
+    owners = [_owners(tokens, modality) for modality in MODALITIES]
+    product = torch.cat(owners)
+    order = torch.argsort(product, stable=True)
+    flat = torch.cat([hidden[modality] for modality in MODALITIES])
+    out = norm(layers(flat.index_select(0, order), torch.bincount(product, minlength=len(tokens))))
+    own = out.index_select(0, torch.argsort(order)).split([len(owner) for owner in owners])
+    return dict(zip(MODALITIES, own, strict=True))
+
+
+def _owners(tokens: Tokens, modality: Modality) -> Tensor:
+    """The product of each real token, int64 `[T]`."""
+    part = tokens.parts[modality]
+    return part.row.repeat_interleave(part.mask.sum(1))
 
 
 def contrast_fused(joint: Tensor, z: Tensor, share: Tensor, temperature: float) -> Tensor:

@@ -20,7 +20,7 @@ def draw_masks(tokens: Tokens, share: float, generator: torch.Generator) -> dict
 
     In a table it is the share of pairs of which the name or else the value is hidden, whole.
     """
-    masks = {}
+    masks: dict[Modality, Tensor] = {}
     for modality, part in tokens.parts.items():
         if modality is Modality.TABLE:
             masks[modality] = _half_of_pairs(part, share, generator)
