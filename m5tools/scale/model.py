@@ -65,6 +65,8 @@ class Scale(Network):
         if self.config.masked_heads == "joint":
             outputs = joint.hidden
         loss, count = self.heads(outputs, tokens, masked, self.words, self.content, scaling)
+        # Every parameter has a part in the losses, also where joint vectors are not trained: ranks wait for each other.
+        loss = loss + 0.0 * joint.vector.sum()
         fused = contrast_fused(joint.vector, z, share, temperature)
         return Terms(pair, rows, loss, count, z=z, present=present, joint=joint.vector, share=share, fused=fused)
 

@@ -25,7 +25,7 @@ def model() -> Scale:
     for block in [*network.fusion.layers.blocks, *(b for e in network.encoders.values() for b in e.layers.blocks)]:
         # Layers start as the identity; here attention must be at work.
         torch.nn.init.normal_(block.attended.weight, std=0.1)
-        torch.nn.init.normal_(block.feed[2].weight, std=0.1)
+        torch.nn.init.normal_(block.feed.down.weight, std=0.1)
     return network.eval()
 
 
