@@ -46,7 +46,7 @@ def learn(cell: Cell, world: World) -> Learned:
     calibration = treated(cell, world.calibration)
     network.measure_features(world.calibration)
     network.words.measure(_documents(world.train), len(world.train))
-    trained = [*network.parameters(), *rule.parameters()]
+    trained = [p for p in (*network.parameters(), *rule.parameters()) if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=learning.lr, weight_decay=learning.weight_decay, fused=True)
     batches = iter(InMemory(tokens, learning.batch_size, cell.seed))
     for step in range(learning.steps):

@@ -123,16 +123,18 @@ def _noise(weights: pl.DataFrame) -> str:
         [
             f"{row['question']}: {row['cell']}", row["rule"],
             *(f"{row[f'{m}_last']} of {row['seeds']}" for m in ("masked", "pair", "share")),
-            *(f"{row[f'noise_{m}']:.2f}" for m in ("masked", "pair", "share")),
+            *(f"{row[m]:.2f}" for m in ("noise_masked", "noise_pair", "noise_share", "reliability", "memorised")),
         ]
         for row in found.to_dicts()
     ]  # fmt: skip
-    head = ["cell", "trained with", "masked last", "pairs last", "share last", "masked", "pairs", "share"]
+    head = ["cell", "trained with", "masked last", "pairs last", "share last"]
+    head += ["masked", "pairs", "share", "reliability", "D in training"]
     told = (
         "## Where noise comes\n\nIn how many seeds every noise modality came below every other one: in the weight of "
         "its masked task, in the mean weight of its pairs, and in the share of the vectors of complete listings (the "
         "default pooling, whatever it was trained with). Then the largest of a noise modality, averaged over seeds; "
-        "weights average 1, shares 0.2.\n"
+        "weights average 1, shares 0.2. Reliability is measured on calibration listings; *D in training* is the mean D "
+        "on listings trained on, where noise is memorised.\n"
     )
     return f"{told}\n{markdown(head, rows)}" if rows else ""
 

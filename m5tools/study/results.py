@@ -128,7 +128,7 @@ def noise_last(found: pl.DataFrame) -> pl.DataFrame:
 
     Columns: question, cell, rule, seeds, masked_last, pair_last, share_last (numbers of seeds in which every noise
     modality is below every other one; for pairs, by the mean of a modality's pairs), noise_masked, noise_pair,
-    noise_share (the largest of a noise modality, averaged over seeds).
+    noise_share, reliability, memorised (the largest of a noise modality, averaged over seeds).
     """
     keys = ["question", "cell", "rule"]
     measures = ("masked", "pair", "share")
@@ -139,6 +139,7 @@ def noise_last(found: pl.DataFrame) -> pl.DataFrame:
             seen.any().alias("has"),
             *(pl.col(m).filter(seen).max().alias(f"noise_{m}") for m in measures),
             *(pl.col(m).filter(~seen).min().alias(f"least_{m}") for m in measures),
+            *(pl.col(m).filter(seen).max() for m in ("reliability", "memorised")),
         )
         .filter("has")
     )
@@ -146,6 +147,7 @@ def noise_last(found: pl.DataFrame) -> pl.DataFrame:
         pl.len().alias("seeds"),
         *((pl.col(f"noise_{m}") < pl.col(f"least_{m}")).sum().alias(f"{m}_last") for m in measures),
         *(pl.col(f"noise_{m}").mean() for m in measures),
+        pl.col("reliability", "memorised").mean(),
     )
 
 
