@@ -29,6 +29,14 @@ WORDS: Final = {Modality.TEXT: 24, Modality.TABLE: 48}
 PLACES: Final = {Modality.TEXT: 8, Modality.TABLE: 4, Modality.IMAGE: 4, Modality.VIDEO: 4, Modality.AUDIO: 4}
 """Tokens of a listing; of a table the values, each after its name."""
 
+STRENGTH: Final = {
+    Modality.IMAGE: 0.3, Modality.TEXT: 2.0, Modality.TABLE: 1.8, Modality.VIDEO: 0.15, Modality.AUDIO: 0.0,
+}  # fmt: skip
+"""Signal of each modality where a configuration says nothing: sound is pure noise."""
+
+WRONG: Final = {Modality.TEXT: 0.1, Modality.IMAGE: 0.05}
+"""Share of a modality's listings that show another product, likewise."""
+
 CLASS_FACTORS: Final = 6
 INSTANCE_FACTORS: Final = 8
 NUISANCE_FACTORS: Final = 4
@@ -57,6 +65,7 @@ SHAPE: Final[ScaleConfig] = MODELS["study"].model_copy(
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -116,15 +125,24 @@ class World:
 
     @cached_property
     def probe(self) -> Tokens:
-        return self._listings(self._rng(5), self._products(self._rng(6), self.config.probe_rows, None))
+        return self._listings(self._rng(5), self._products(self._rng(6), self.config.probe_rows, None), tested=True)
 
     @cached_property
     def queries(self) -> Tokens:
-        return self._listings(self._rng(7), self._tested.take(np.arange(self.config.queries)))
+        return self._listings(self._rng(7), self._tested.take(np.arange(self.config.queries)), tested=True)
 
     @cached_property
     def gallery(self) -> Tokens:
-        return self._listings(self._rng(8), self._tested)
+        return self._gallery[0]
+
+    @property
+    def strange(self) -> Bools:
+        """Which modalities of the gallery's listings show another product, bool `[N, 5]`."""
+        return self._gallery[1]
+
+    @cached_property
+    def _gallery(self) -> tuple[Tokens, Bools]:
+        return self._told(self._rng(8), self._tested, tested=True)
 
     @cached_property
     def _tested(self) -> Product:
@@ -143,26 +161,32 @@ class World:
         factors = np.hstack([self.class_factors[category], rng.normal(size=(count, INSTANCE_FACTORS))])
         return Product(factors, category, np.arange(count))
 
-    def _listings(self, rng: np.random.Generator, products: Product) -> Tokens:
-        """One listing of each product."""
+    def _listings(self, rng: np.random.Generator, products: Product, *, tested: bool = False) -> Tokens:
+        return self._told(rng, products, tested=tested)[0]
+
+    def _told(self, rng: np.random.Generator, products: Product, *, tested: bool) -> tuple[Tokens, Bools]:
+        """One listing of each product, and which of its modalities show another one."""
         config, count = self.config, len(products)
         nuisance = {m: rng.normal(size=(count, NUISANCE_FACTORS)) for m in MODALITIES}
         for follower in config.shared_nuisance[1:]:
             nuisance[follower] = nuisance[config.shared_nuisance[0]]
         values = {}
+        wrong = np.zeros((count, len(MODALITIES)), dtype=bool)
         for modality in MODALITIES:
-            strange = rng.random(count) < config.wrong.get(modality, 0.0)
+            strange = rng.random(count) < config.wrong.get(modality, WRONG.get(modality, 0.0))
             other = rng.integers(0, count, count)
+            wrong[:, modality.bit] = strange
             shown = products.factors[np.where(strange, other, np.arange(count))]
             values[modality] = self._tokens(rng, modality, shown, nuisance[modality])
-        present = self._present(rng, count)
+        present = self._present(rng, count, tested)
         parts = {}
         for modality in MODALITIES:
             row = torch.from_numpy(np.flatnonzero(present[:, modality.bit]))
             kept = torch.from_numpy(values[modality])[row]
             parts[modality] = Part(kept, torch.ones(kept.shape[:2], dtype=torch.bool), row)
         names = tuple(f"{self.seed}-{number}" for number in products.number.tolist())
-        return Tokens(names, parts, torch.from_numpy(products.category), torch.from_numpy(products.number))
+        labels = torch.from_numpy(products.category), torch.from_numpy(products.number)
+        return Tokens(names, parts, *labels), wrong
 
     def _tokens(
         self, rng: np.random.Generator, modality: Modality, factors: Floats, nuisance: Floats
@@ -170,23 +194,29 @@ class World:
         """Token values as in :class:`Part`, nothing missing."""
         signal = np.einsum("nf,tdf->ntd", factors, self.mixing[modality])
         disturbed = np.einsum("nu,tdu->ntd", nuisance, self.nuisance_mixing[modality])
-        shown = self.config.strength[modality] * signal + self.config.nuisance * disturbed
+        shown = self.config.strength.get(modality, STRENGTH[modality]) * signal + self.config.nuisance * disturbed
         shown += self.config.noise * rng.normal(size=shown.shape)
         if modality not in MEDIA:
             book = self.codebook[modality]
             near = np.einsum("ntd,twd->ntw", shown, book) - (book**2).sum(2) / 2
             first = 0 if modality is Modality.TEXT else WORDS[Modality.TEXT] * PLACES[Modality.TEXT]
             words = first + np.arange(PLACES[modality]) * WORDS[modality] + near.argmax(2)
-            return words if modality is Modality.TEXT else _pairs(words)
+            return np.asarray(words) if modality is Modality.TEXT else _pairs(words)
         if modality is Modality.AUDIO:
-            return shown.astype(np.float32)
-        return (128 + 28 * shown).clip(0, 255).round().astype(np.uint8)
+            return np.asarray(shown, np.float32)
+        return np.asarray((128 + 28 * shown).clip(0, 255).round(), np.uint8)
 
-    def _present(self, rng: np.random.Generator, count: int) -> NDArray[np.bool_]:
+    def _present(self, rng: np.random.Generator, count: int, tested: bool) -> Bools:
         config = self.config
-        present = rng.random((count, len(MODALITIES))) >= config.missing
-        together = rng.random(count) < config.missing_together
-        present[np.ix_(together, [Modality.VIDEO.bit, Modality.AUDIO.bit])] = False
+        alone, both = config.missing, config.missing_together
+        if tested and config.test_missing is not None:
+            alone = config.test_missing
+        if tested and config.test_missing_together is not None:
+            both = config.test_missing_together
+        present = rng.random((count, len(MODALITIES))) >= alone
+        together = rng.random(count) < both
+        for modality in (Modality.VIDEO, Modality.AUDIO):
+            present[together, modality.bit] = False
         present &= np.array([m in config.modalities for m in MODALITIES])
         # A listing left without anything is none: it keeps one of the modalities it might have.
         chosen = np.array([m.bit for m in config.modalities])[rng.integers(0, len(config.modalities), count)]

@@ -30,7 +30,7 @@ CERTAIN: Final = 0.3
 class Harmonized(Harmony):
     """Weights by measured alignment, as far as a third modality corroborates it."""
 
-    floor = FLOOR
+    floor: float = FLOOR
 
     @property
     def agreement(self) -> Tensor:

@@ -18,8 +18,9 @@ class Released(Harmony):
     diagonal is largest where a modality agrees with *no* other one, so noise is favoured there. As in the release the
     factors carry a gradient, and products are pooled by the plain mean.
 
-    Differences: absent modalities take no part (the release has zeros for them); the diagonal comes from the same
-    vectors as the rest, not from the joint transformer's first tokens; the vectors are not behind a ReLU.
+    The release takes its vectors behind a ReLU, so that cosines are not negative; here the positive parts are taken
+    for the factors alone. Other differences: absent modalities take no part (the release has zeros for them), and the
+    diagonal comes from the same vectors as the rest, not from the joint transformer's first tokens.
     """
 
     def _weights(self) -> Weights:
@@ -27,7 +28,8 @@ class Released(Harmony):
 
     def scaling(self, z: Tensor, present: Tensor) -> Scaling:
         both = present[:, :, None] & present[:, None, :]
-        cosine = torch.einsum("bid,bjd->bij", z, z)
+        positive = functional.normalize(functional.relu(z), dim=2)
+        cosine = torch.einsum("bid,bjd->bij", positive, positive)
         attention = torch.softmax(cosine.masked_fill(~both, -1e9), dim=2)
         score = functional.normalize(torch.where(both, cosine * attention, 0.0), dim=2)
         return Scaling(score, score.diagonal(dim1=1, dim2=2))
