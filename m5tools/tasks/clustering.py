@@ -39,8 +39,7 @@ def nmi(labels: NDArray[np.int64], clusters: NDArray[np.int64]) -> float:
     """Normalised mutual information: over the arithmetic mean of both entropies, 0 where both are of one piece."""
     table = _contingency(labels, clusters).tocoo()
     share = table.data / table.data.sum()
-    one = np.bincount(table.row, share)
-    other = np.bincount(table.col, share)
+    one, other = (np.asarray(np.bincount(side, share), np.float64) for side in (table.row, table.col))
     mutual = float((share * np.log(share / (one[table.row] * other[table.col]))).sum())
     entropies = _entropy(one) + _entropy(other)
     return max(mutual, 0.0) / (entropies / 2) if entropies > 0 else 0.0
