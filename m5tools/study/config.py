@@ -59,7 +59,7 @@ class Learning(BaseModel):
 
     Attributes:
         rule: what weighs the losses (:data:`m5tools.study.rules.RULES`).
-        model: which network (:data:`m5tools.study.networks.NETWORKS`).
+        model: which network (:data:`m5tools.scale.networks.NETWORKS`).
         treatment: what becomes of missing modalities: `masked`; `zeros`, attended to as if real; `complete`, incomplete
             listings are left out of training.
         floor: of the default rule, where it is another one.

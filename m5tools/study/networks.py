@@ -1,18 +1,12 @@
-"""The networks a cell may name."""
+"""The network a cell names: SCALE or one that it is measured against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
 from m5tools.errors import UsageError
-from m5tools.scale.config import ScaleConfig
-from m5tools.scale.model import Scale
 from m5tools.scale.network import Network
+from m5tools.scale.networks import NETWORKS
 from m5tools.study.config import Cell
 from m5tools.study.world import SHAPE
-
-NETWORKS: Final[dict[str, Callable[[ScaleConfig], Network]]] = {"scale": Scale}
 
 
 def network_of(cell: Cell) -> Network:
@@ -24,5 +18,4 @@ def network_of(cell: Cell) -> Network:
     learning = cell.learning
     if learning.model not in NETWORKS:
         raise UsageError(f"no model '{learning.model}'; there are {', '.join(NETWORKS)}")
-
     return NETWORKS[learning.model](SHAPE.model_copy(update={"masked_heads": learning.heads}))

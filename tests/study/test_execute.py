@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from m5tools.scale.networks import NETWORKS
 from m5tools.study import execute, learn
 from m5tools.study.config import Cell
 from m5tools.study.judge import POOLINGS
@@ -40,6 +41,13 @@ def test_every_rule_trains_and_is_judged(small: Cell, rule: str) -> None:
     assert set(result["alone"]) == {m.value for m in MODALITIES}
     values = [v for rates in result["scores"].values() for found in rates.values() for v in found.values()]
     assert all(0 <= v <= 1 for v in values if not np.isnan(v))
+    json.dumps(result)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_every_network_trains_and_is_judged(small: Cell, model: str) -> None:
+    result = execute.run_cell(changed(small, model=model))
+    assert result["scores"]["uniform"]["0%"]["instance@10"] >= 0
     json.dumps(result)
 
 
