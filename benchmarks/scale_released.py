@@ -189,3 +189,17 @@ def contrast_loops(z: Tensor) -> Tensor:
         rows = len(z)
         losses.append(functional.cross_entropy(logits, torch.arange(2 * rows).roll(rows)))
     return torch.stack(losses).mean()
+
+
+def pairs_loops(z: Tensor) -> Tensor:
+    """The same loops around the contrast that m5tools trains with: InfoNCE between the two modalities of a pair."""
+    unit = functional.normalize(z, dim=2)
+    importance = graph(unit)
+    losses = []
+    for i, j in combinations(range(z.shape[1]), 2):
+        logits = unit[:, i] @ unit[:, j].T / TAU
+        target = torch.arange(len(z))
+        there = functional.cross_entropy(logits * importance[:, i, j, None], target)
+        back = functional.cross_entropy(logits.T * importance[:, j, i, None], target)
+        losses.append((there + back) / 2)
+    return torch.stack(losses).mean()

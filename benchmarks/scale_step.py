@@ -28,7 +28,8 @@ from torch.nn import functional
 
 from m5tools.scale import layers
 from m5tools.scale.config import MODELS
-from m5tools.scale.harmony import Harmonized
+from m5tools.scale.contrast import contrast_pairs
+from m5tools.scale.harmony import Harmonized, Released
 from m5tools.scale.masked import draw_masks
 from m5tools.scale.missing import zero_filled
 from m5tools.scale.model import Scale
@@ -135,6 +136,13 @@ def contrast_batched(z: Tensor) -> Tensor:
     return (loss - matched).mean() / 2
 
 
+def contrast_ours(z: Tensor) -> Tensor:
+    """What `scale_released.pairs_loops` computes, as m5tools does."""
+    unit, present = functional.normalize(z, dim=2), torch.ones(z.shape[:2], dtype=torch.bool)
+    losses, _ = contrast_pairs(unit, present, scale_released.TAU, Released().scaling(unit, present))
+    return losses.sum() / 20
+
+
 def contrast(function: Callable[[Tensor], Tensor], rows: int) -> Step:
     z = torch.randn(rows, 5, 1024, generator=torch.Generator().manual_seed(0)).relu().requires_grad_()
 
@@ -207,14 +215,15 @@ def main() -> None:
     print(f"torch {torch.__version__}, one thread, load {os.getloadavg()[0]:.1f}")
     if "contrast" in parts:
         for rows in (8, 64, 256):
-            sides = {
-                "loops": contrast(scale_released.contrast_loops, rows),
-                "batched": contrast(contrast_batched, rows),
-            }
-            losses = [step() for step in sides.values()]
-            assert abs(losses[0] - losses[1]) < 1e-5, losses
-            print(f"contrast, batch {rows}: loss {losses[0]:.6f} and {losses[1]:.6f}")
-            table(alternate(sides, 9), rows, "loops")
+            for name, loops, batched in (
+                ("NT-Xent", scale_released.contrast_loops, contrast_batched),
+                ("InfoNCE", scale_released.pairs_loops, contrast_ours),
+            ):
+                sides = {"loops": contrast(loops, rows), "batched": contrast(batched, rows)}
+                losses = [step() for step in sides.values()]
+                assert abs(losses[0] - losses[1]) < 1e-5, losses
+                print(f"{name}, batch {rows}: loss {losses[0]:.6f} and {losses[1]:.6f}")
+                table(alternate(sides, 9), rows, "loops")
     if "memory" in parts:
         for side in list(SIDES)[:5]:
             command = [sys.executable, __file__, "--memory", side]
