@@ -50,9 +50,23 @@ def embed() -> None:
     raise NotBuiltYet("'m5 embed' comes with a later release; from Python: m5tools.scale.embed")
 
 
-def study() -> None:
-    """Run a study of many trainings (later release)."""
-    raise NotBuiltYet("'m5 study' comes with a later release")
+def study(
+    file: Annotated[Path, typer.Argument(help="A study: a YAML file such as pipelines/studies/claims.yaml.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for runs, tables and plots; default: study/<name>.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Every cell once, small and short: does all of it run?")
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only print the matrix and its cost.")] = False,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=2, help="Of one thread each.")] = 2,
+) -> None:
+    """Run many trainings that answer a study's questions; the same command goes on where it stopped."""
+    need_torch()
+    from m5tools.cli.study import run_study
+
+    folder = out or Path("study") / (f"{file.stem}-quick" if quick else file.stem)
+    run_study(file, folder, quick, plan, processes)
 
 
 def bench_loader(

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from m5tools.vocabulary import Modality
+from m5tools.vocabulary import MEDIA, Modality
 
 SAMPLE_RATE: Final = 16_000
 """Samples a second of `Batch.audio`."""
@@ -23,6 +23,8 @@ class ScaleConfig(BaseModel):
     Attributes:
         width, heads, feedforward: transformer width, attention heads, hidden width of the feed-forward part as a
             multiple of `width`.
+        media_hidden: hidden width of the feed-forward part in the encoders of image, video and audio, where it is
+            another one (1,024 in M5Product).
         encoder_layers, fusion_layers: depth of each unimodal encoder and of the joint co-transformer
             (6 and 6 in M5Product).
         embedding: size of the shared space of the contrastive task.
@@ -34,6 +36,14 @@ class ScaleConfig(BaseModel):
         audio_tokens: tokens kept of a recording, one second each.
         mels, slices: bands of the log-mel spectrogram; time slices that make up one token.
         dropout: rate after attention and feed-forward parts.
+        attention_dropout: rate of the attention weights themselves. At 0 the fused kernel runs, which never stores
+            them.
+        modality_dropout: while training, share of present modalities the joint co-transformer is not shown (each
+            product keeps one); the joint vector must be found without them.
+        masked_heads: what the masked tasks read. `joint`: the joint outputs, so that a hidden token is told from all
+            modalities (Eq. 1 of M5Product). `unimodal`: each encoder's own outputs, as in the released code.
+        missing: `masked`: an absent modality has no token at all. `zeros`: it has as many tokens of nothing as there
+            is room for, attended to, contrasted and reconstructed as if real, which is the published behaviour.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +51,7 @@ class ScaleConfig(BaseModel):
     width: int
     heads: int
     feedforward: int = 2
+    media_hidden: int | None = None
     encoder_layers: int
     fusion_layers: int
     embedding: int
@@ -57,6 +68,16 @@ class ScaleConfig(BaseModel):
     mels: int = 40
     slices: int = 4
     dropout: float = 0.0
+    attention_dropout: float = 0.0
+    modality_dropout: float = Field(default=0.0, ge=0, lt=1)
+    masked_heads: Literal["joint", "unimodal"] = "joint"
+    missing: Literal["masked", "zeros"] = "masked"
+
+    def hidden(self, modality: Modality) -> int:
+        """Hidden width of the feed-forward part of one modality's encoder."""
+        if modality in MEDIA and self.media_hidden is not None:
+            return self.media_hidden
+        return self.feedforward * self.width
 
     def tokens(self, modality: Modality) -> int:
         """Longest token sequence of one modality."""
@@ -80,7 +101,7 @@ class ScaleConfig(BaseModel):
 MODELS: Final[dict[str, ScaleConfig]] = {
     # At most 48 tokens and 0.5 million parameters: about half a minute a run on one core.
     "study": ScaleConfig(
-        width=64, heads=4, encoder_layers=1, fusion_layers=1, embedding=64, vocabulary=2048,
+        width=64, heads=4, encoder_layers=1, fusion_layers=1, embedding=64, vocabulary=1984,
         text_tokens=16, table_pairs=10, pictures=1, grid=2, patch=12, frames=4, frame_pixels=12, audio_tokens=4,
     ),
     # 3 to 6 million parameters: trains on a CPU in minutes to hours.
@@ -88,6 +109,12 @@ MODELS: Final[dict[str, ScaleConfig]] = {
         width=192, heads=6, encoder_layers=2, fusion_layers=2, embedding=192, vocabulary=4096,
         text_tokens=36, table_pairs=24, grid=4, patch=16, frames=12, frame_pixels=16,
         audio_tokens=12,
+    ),
+    # The depth, width and lengths of M5Product: 6 + 6 layers, 228 tokens. For GPUs.
+    "paper": ScaleConfig(
+        width=768, heads=8, feedforward=4, media_hidden=1024, encoder_layers=6, fusion_layers=6, embedding=768,
+        vocabulary=21_128, text_tokens=36, table_pairs=32, pictures=1, grid=6, patch=32, frames=12, frame_pixels=24,
+        audio_tokens=80, mels=80, slices=8, dropout=0.1,
     ),
 }  # fmt: skip
 
@@ -108,6 +135,8 @@ class TrainConfig(BaseModel):
         calibration_rows, calibration_every: products set aside for the rule and never trained on (at most a tenth
             of the split); steps between its measurements.
         masked_share: lambda, the weight of the masked tasks beside the contrastive one.
+        fused_share: weight of the contrast of the joint vector. Only where it is above 0 are joint outputs trained to
+            retrieve.
         temperature: tau of the contrastive task.
         masking: share of tokens (table: of names and values) hidden for the masked tasks.
         image_size: pixels a side at which the loader delivers pictures and frames.
@@ -124,7 +153,7 @@ class TrainConfig(BaseModel):
     shards: str
     out: Path
     cut: str | None = None
-    model: Literal["study", "compact"] = "study"
+    model: Literal["study", "compact", "paper"] = "study"
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=2e-3, gt=0)
@@ -136,6 +165,7 @@ class TrainConfig(BaseModel):
     calibration_rows: int = Field(default=256, ge=0)
     calibration_every: int = Field(default=10, ge=1)
     masked_share: float = 0.3
+    fused_share: float = Field(default=0.0, ge=0)
     temperature: float = Field(default=0.1, gt=0)
     masking: float = Field(default=0.15, ge=0, le=1)
     image_size: int = 64

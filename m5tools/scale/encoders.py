@@ -9,41 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from m5tools.scale.config import ScaleConfig
+from m5tools.scale.layers import Layers
 from m5tools.scale.tokens import Part
 from m5tools.vocabulary import Modality
-
-
-class Block(nn.Module):
-    """One pre-norm transformer layer; keys outside the mask are not attended to."""
-
-    def __init__(self, config: ScaleConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.heads = config.heads
-        self.attend_norm = nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.attended = nn.Linear(width, width)
-        self.feed_norm = nn.LayerNorm(width)
-        self.feed = nn.Sequential(
-            nn.Linear(width, config.feedforward * width),
-            nn.GELU(),
-            nn.Linear(config.feedforward * width, width),
-        )
-        self.dropout = nn.Dropout(config.dropout)
-        # A layer starts as the identity: it refines what the tokens already say instead of blurring it.
-        for last in (self.attended, self.feed[2]):
-            assert isinstance(last, nn.Linear)
-            nn.init.zeros_(last.weight)
-
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """`hidden` `[N, L, width]`, `mask` bool `[N, L]` with at least one True a row."""
-        n, length, width = hidden.shape
-        split = self.queries_keys_values(self.attend_norm(hidden)).view(n, length, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-        hidden = hidden + self.dropout(self.attended(mixed.transpose(1, 2).reshape(n, length, width)))
-        out: Tensor = hidden + self.dropout(self.feed(self.feed_norm(hidden)))
-        return out
 
 
 class Content(nn.Module):
@@ -99,12 +67,11 @@ class Words(nn.Embedding):
         self.rarity.copy_(squared / squared.mean())
 
     def forward(self, values: Tensor) -> Tensor:
-        """Text words `[P, L]`, or bags of words `[P, L, W]` with -1 for none, to `[P, L, width]`."""
-        if values.ndim == 2:
-            return super().forward(values) * self.rarity[values][..., None]
+        """Text words `[T]`, or bags of words `[T, W]`, to `[T, width]`; -1 is no word and adds nothing."""
         known = values.clamp_min(0)
         weight = self.rarity[known] * (values >= 0)
-        return (super().forward(known) * weight[..., None]).sum(2)
+        weighed = super().forward(known) * weight[..., None]
+        return weighed if values.ndim == 1 else weighed.sum(1)
 
 
 class Place(nn.Module):
@@ -119,9 +86,8 @@ class Place(nn.Module):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)
 
-    def forward(self, length: int) -> Tensor:
-        """Vectors of the places 0 to `length`, `[length, width]`."""
-        place = torch.arange(length)
+    def forward(self, place: Tensor) -> Tensor:
+        """Vectors of the places `[T]`, `[T, width]`."""
         if self.role is None:
             position: Tensor = self.first(place)
             return position
@@ -134,7 +100,7 @@ class Encoded:
     """One modality of the `P` products that have it.
 
     Attributes:
-        hidden: `[P, L, width]`, meaningful where the part's mask is True.
+        hidden: its `T` real tokens, `[T, width]`, in the order of the part's mask read row by row.
         z: `[P, embedding]`, unit length.
     """
 
@@ -150,21 +116,31 @@ class Encoder(nn.Module):
         self.place = Place(config, modality)
         self.whole = nn.Parameter(torch.randn(config.width) * 0.02)
         self.hidden_token = nn.Parameter(torch.randn(config.width) * 0.02)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.encoder_layers))
+        self.layers = Layers(config, config.encoder_layers, config.hidden(modality))
         self.norm = nn.LayerNorm(config.width)
         self.to_shared = nn.Linear(config.width, config.embedding)
         # The same start for all modalities: what text and table say in the same words agrees from the first step.
         nn.init.eye_(self.to_shared.weight)
 
     def forward(self, content: Tensor, part: Part, masked: Tensor | None) -> Encoded:
-        """`content` `[P, L, width]`; tokens in `masked` (bool `[P, L]`) are replaced by one learned vector."""
+        """`content` of the real tokens `[T, width]`; those in `masked` (bool `[P, L]`) become one learned vector."""
+        owner, place = part.mask.nonzero(as_tuple=True)
         if masked is not None:
-            content = torch.where(masked[..., None], self.hidden_token, content)
-        hidden = content + self.place(part.mask.shape[1])
-        hidden = torch.cat([self.whole.expand(len(hidden), 1, -1), hidden], dim=1)
-        mask = functional.pad(part.mask, (1, 0), value=True)
-        for block in self.blocks:
-            hidden = block(hidden, mask)
+            content = torch.where(masked[part.mask][:, None], self.hidden_token, content)
+        products = len(part.row)
+        # Class tokens first, then everything in the order of the products.
+        owner = torch.cat([torch.arange(products), owner])
+        order = torch.argsort(owner, stable=True)
+        count = part.mask.sum(1) + 1
+        tokens = torch.cat([self.whole.expand(products, -1), content + self.place(place)])
+        hidden = self.layers(tokens.index_select(0, order), count)
         # A class token alone learns clearly more slowly than the mean over it and the tokens.
-        pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return Encoded(hidden[:, 1:], functional.normalize(self.to_shared(self.norm(pooled)), dim=-1))
+        pooled = mean_of(hidden, owner[order], products)
+        own = hidden.index_select(0, torch.argsort(order)[products:])
+        return Encoded(own, functional.normalize(self.to_shared(self.norm(pooled)), dim=-1))
+
+
+def mean_of(tokens: Tensor, owner: Tensor, owners: int) -> Tensor:
+    """Mean `[owners, width]` of the tokens `[T, width]` of each owner (int64 `[T]`); zero where it has none."""
+    total = tokens.new_zeros(owners, tokens.shape[1]).index_add(0, owner, tokens)
+    return total / torch.bincount(owner, minlength=owners).clamp_min(1)[:, None]

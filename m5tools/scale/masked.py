@@ -1,4 +1,4 @@
-"""The masked tasks: hidden words, table entities, regions, frames and seconds, told from the joint output."""
+"""The masked tasks: hidden words, table entities, regions, frames and seconds, told from what is left."""
 
 from __future__ import annotations
 
@@ -10,20 +10,37 @@ from torch.nn import functional
 
 from m5tools.scale.config import ScaleConfig
 from m5tools.scale.encoders import Content, Words
-from m5tools.scale.tokens import Tokens
+from m5tools.scale.terms import Scaling
+from m5tools.scale.tokens import Part, Tokens
 from m5tools.vocabulary import MEDIA, MODALITIES, Modality
 
 
 def draw_masks(tokens: Tokens, share: float, generator: torch.Generator) -> dict[Modality, Tensor]:
-    """Tokens to hide, bool `[P, L]` a modality. In a table that is a whole name or a whole value."""
-    return {
-        modality: part.mask & (torch.rand(part.mask.shape, generator=generator) < share)
-        for modality, part in tokens.parts.items()
-    }
+    """Tokens to hide, bool `[P, L]` a modality: this share of words, regions, frames and seconds.
+
+    In a table it is the share of pairs of which the name or else the value is hidden, whole.
+    """
+    masks: dict[Modality, Tensor] = {}
+    for modality, part in tokens.parts.items():
+        if modality is Modality.TABLE:
+            masks[modality] = _half_of_pairs(part, share, generator)
+        else:
+            masks[modality] = part.mask & (torch.rand(part.mask.shape, generator=generator) < share)
+    return masks
+
+
+def _half_of_pairs(part: Part, share: float, generator: torch.Generator) -> Tensor:
+    products, length = part.mask.shape
+    pairs = (products, length // 2)
+    chosen = torch.rand(pairs, generator=generator) < share
+    value = torch.rand(pairs, generator=generator) < 0.5
+    hidden = torch.stack([chosen & ~value, chosen & value], dim=2).flatten(1)
+    # A name or value without a word has nothing to tell.
+    return hidden & part.mask & (part.values[..., 0] >= 0)
 
 
 class MaskedHeads(nn.Module):
-    """Predict hidden tokens from the joint output, hence from all the product's modalities (M5Product, Eq. 1)."""
+    """Predict hidden tokens from what the co-transformer, or an encoder, made of their places."""
 
     def __init__(self, config: ScaleConfig) -> None:
         super().__init__()
@@ -35,25 +52,37 @@ class MaskedHeads(nn.Module):
 
     def forward(
         self,
-        joint: dict[Modality, Tensor],
+        outputs: dict[Modality, Tensor],
         tokens: Tokens,
         masked: dict[Modality, Tensor],
         words: Words,
         content: nn.ModuleDict,
+        scaling: Scaling | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Loss of each modality `[5]` (mean over its masked tokens) and the number of these `[5]`."""
+        """Loss of each modality `[5]` (mean over its masked tokens) and the number of these `[5]`.
+
+        Args:
+            outputs: of the real tokens, `[T, width]` a modality; only hidden places are ever projected to words.
+            scaling: what multiplies the predictions of each product's modality.
+        """
         losses, counts = [], []
-        for modality in MODALITIES:
+        for column, modality in enumerate(MODALITIES):
             part = tokens.parts[modality]
-            chosen = joint[modality][masked[modality][part.mask]]
-            target = part.values[masked[modality]]
+            hide = masked[modality]
+            chosen = outputs[modality][hide[part.mask]]
+            target = part.values[hide]
+            scale = None
+            if scaling is not None:
+                scale = scaling.masked[part.row.repeat_interleave(hide.sum(1)), column, None]
             if modality in MEDIA:
                 measure = content[modality.value]
                 assert isinstance(measure, Content)
                 predicted = self.to_features[modality.value](chosen)
+                predicted = predicted if scale is None else predicted * scale
                 loss = (predicted - measure.standardised(target)).square().mean(1)
             else:
                 logits = functional.linear(self.to_word[modality.value](chosen), words.weight, self.bias)
+                logits = logits if scale is None else logits * scale
                 loss = _word_loss(logits, target if target.ndim == 2 else target[:, None]) / math.log(len(self.bias))
             losses.append(loss.sum() / max(len(loss), 1))
             counts.append(len(loss))
@@ -63,5 +92,5 @@ class MaskedHeads(nn.Module):
 def _word_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Mean cross-entropy of the words `[n, W]` (-1 for none) of each hidden token, `[n]`."""
     real = target >= 0
-    surprise = -functional.log_softmax(logits, 1).gather(1, target.clamp_min(0))
+    surprise = logits.logsumexp(1, keepdim=True) - logits.gather(1, target.clamp_min(0))
     return (surprise * real).sum(1) / real.sum(1).clamp_min(1)

@@ -7,7 +7,7 @@ attended to, contrasted or reconstructed: there is nothing to find.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ class Part:
     """One modality of a set of products, `P` of which have it.
 
     Attributes:
-        values: what the tokens are, zero where `mask` is False. Text: int64 `[P, L]` numbers in the vocabulary.
+        values: what the tokens are, zero where `mask` is False. Text: int64 `[P, L]` numbers in the vocabulary, or -1.
             Table: int64 `[P, L, W]`, one token a name or a value (names at even, values at odd places), made of up
             to W words, -1 where it has fewer. Image, video: uint8 `[P, L, F]`. Audio: float32 `[P, L, F]`.
         mask: bool `[P, L]`, True for real tokens; every row has at least one.
@@ -76,6 +76,15 @@ class Tokens:
             parts[modality] = Part(part.values[slot], part.mask[slot], row)
         ids = tuple(self.ids[i] for i in rows.tolist())
         return Tokens(ids, parts, self.category[rows], self.cluster[rows])
+
+    def only(self, kept: Tensor) -> Tokens:
+        """The same products with no other modalities than `kept`, bool `[B, 5]`."""
+        parts = {}
+        for column, modality in enumerate(MODALITIES):
+            part = self.parts[modality]
+            here = kept[part.row, column]
+            parts[modality] = Part(part.values[here], part.mask[here], part.row[here])
+        return replace(self, parts=parts)
 
     @staticmethod
     def join(several: Sequence[Tokens]) -> Tokens:

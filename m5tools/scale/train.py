@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from m5tools.errors import StageFailed, UsageError
 from m5tools.scale import checkpoint
 from m5tools.scale.config import MODELS, TrainConfig
-from m5tools.scale.harmony import RULES, Harmony
+from m5tools.scale.harmony import RULES, Harmony, sums
 from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
 from m5tools.scale.records import MetricsLog, Progress, TrainReport
@@ -178,8 +178,9 @@ class _Run:
             group["lr"] = config.lr * schedule(self.step, config.steps, config.warmup)
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         self.model.train()
-        terms: Terms = self.model(tokens, draw_masks(tokens, config.masking, generator), config.temperature)
-        objective = self.harmony.objective(terms, config.masked_share)
+        masks = draw_masks(tokens, config.masking, generator)
+        terms: Terms = self.model(tokens, masks, config.temperature, self.harmony)
+        objective = self.harmony.objective(terms, config.masked_share, config.fused_share)
         loss = objective.loss
         value = float(loss.detach())
         self.optimiser.zero_grad()
@@ -204,7 +205,8 @@ class _Run:
     def _calibrate(self) -> None:
         self.model.eval()
         tokens = self.held_out.tokens
-        self.harmony.observe(self.model.vectors(self.model.encode(tokens), tokens), tokens.present)
+        z = self.model.vectors(self.model.encode(tokens), tokens)
+        self.harmony.observe(sums(z, tokens.present))
 
     def _progress(self, tokens: Tokens, samples_per_s: float, data_wait: float) -> Progress:
         present = _named(tokens.present.float().mean(0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Encoding, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from m5tools.loader.batch import Batch
 from m5tools.scale.config import ScaleConfig
@@ -42,11 +42,11 @@ def learn(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 def document_counts(tokenizer: Tokenizer, products: Iterable[list[str]]) -> tuple[torch.Tensor, int]:
     """Number of products in whose strings each word occurs, float32 `[vocabulary]`, and number of products."""
-    counts = torch.zeros(tokenizer.get_vocab_size())
+    counts = torch.zeros(max(tokenizer.get_vocab().values(), default=-1) + 1)
     total = 0
     for strings in products:
         total += 1
-        found = {word for encoding in tokenizer.encode_batch_fast(strings) for word in encoding.ids}
+        found = {word for encoding in _encoded(tokenizer, strings) for word in encoding.ids}
         counts[_long(sorted(found))] += 1
     return counts, total
 
@@ -56,7 +56,7 @@ def text_part(tokenizer: Tokenizer, config: ScaleConfig, batch: Batch) -> Part:
     here = batch.present[:, Modality.TEXT.bit].tolist()
     strings = batch.strings(Modality.TEXT)
     rows = [i for i, own in enumerate(strings) if here[i] and own]
-    encoded = tokenizer.encode_batch_fast([" ".join(strings[i]) for i in rows])
+    encoded = _encoded(tokenizer, [" ".join(strings[i]) for i in rows])
     words: list[int] = []
     owner: list[int] = []
     for row, encoding in zip(rows, encoded, strict=True):
@@ -78,11 +78,17 @@ def table_part(tokenizer: Tokenizer, config: ScaleConfig, batch: Batch) -> Part:
         for known, own in zip(here, batch.strings(Modality.TABLE), strict=True)
     ]
     bags = torch.full((sum(map(len, entities)), config.entity_words), -1)
-    for bag, encoding in zip(bags, tokenizer.encode_batch_fast([s for own in entities for s in own]), strict=True):
+    for bag, encoding in zip(bags, _encoded(tokenizer, [s for own in entities for s in own]), strict=True):
         kept = encoding.ids[: config.entity_words]
         bag[: len(kept)] = torch.tensor(kept, dtype=torch.int64)
     owner = [row for row, own in enumerate(entities) for _ in own]
     return pack(bags, _long(owner), 2 * config.table_pairs)
+
+
+def _encoded(tokenizer: Tokenizer, strings: list[str]) -> list[Encoding]:
+    """Words of each string, without the marks that some tokenizers set around a sentence."""
+    found: list[Encoding] = tokenizer.encode_batch_fast(strings, add_special_tokens=False)
+    return found
 
 
 def _long(values: list[int]) -> torch.Tensor:

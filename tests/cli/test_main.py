@@ -22,7 +22,6 @@ COMMANDS = (
 LATER = (
     ("embed",),
     ("embed", "run", "shards"),
-    ("study", "x.yaml"),
     ("compact", "--dataset", "x"),
     ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),

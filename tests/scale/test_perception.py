@@ -59,3 +59,25 @@ def test_a_tone_lights_the_band_of_its_frequency() -> None:
         peaks.append(int(perception.log_mel(wave, 40).mean((0, 1)).argmax()))
     mel = [40 * np.log10(1 + f / 700) / np.log10(1 + 8000 / 700) for f in (300, 1000, 4000)]
     np.testing.assert_allclose(peaks, mel, atol=1.5)
+
+
+def test_several_pictures_a_product_follow_each_other_up_to_the_limit(world: World) -> None:
+    shape = SHAPE.model_copy(update={"pictures": 2})
+    side = shape.grid * shape.patch
+    pictures = torch.arange(1, 5, dtype=torch.uint8)[:, None, None, None].expand(4, 3, side, side).contiguous()
+    rows = torch.tensor([0, 1, 1, 1])
+    batch = replace(everything(world, 2), image=Ragged(pictures, torch.arange(5), rows))
+    part = perception.image_part(shape, batch)
+    patches = shape.grid**2
+    assert part.mask.sum(1).tolist() == [patches, 2 * patches]
+    assert part.values[1, :, 0].tolist() == [2] * patches + [3] * patches
+
+
+def test_sound_is_told_over_time(world: World) -> None:
+    """A tone that rises from second to second rises from token to token."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tones = [(np.sin(2 * np.pi * f * time) * 20_000).astype(np.int16) for f in (300, 1500, 5000)]
+    batch = replace(everything(world, 1), audio=clips([(0, np.concatenate(tones))], tones[0][:0]))
+    part = perception.audio_part(SHAPE, batch)
+    peaks = part.values[0, :3].view(3, SHAPE.slices, SHAPE.mels).mean(1).argmax(1).tolist()
+    assert peaks == sorted(set(peaks))

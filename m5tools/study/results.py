@@ -1,0 +1,178 @@
+"""Results of a study as tables: one value a row, paired differences with intervals, and where noise stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from m5tools.study.intervals import Interval, interval
+from m5tools.study.plan import Plan, View
+from m5tools.study.world import STRENGTH
+from m5tools.vocabulary import Modality
+
+Done = dict[str, dict[str, Any]]
+
+
+def long(plan: Plan, done: Done) -> pl.DataFrame:
+    """Every figure of every finished run.
+
+    Columns: question, cell, at, seed, pooling, removal, metric, value. A modality's own vectors are the pooling
+    "alone <modality>".
+    """
+    rows = [
+        (question, cell, seed, pooling, removal, metric, value)
+        for (question, cell, seed), mark in plan.places.items()
+        if mark in done
+        for pooling, removal, metric, value in _figures(done[mark])
+    ]
+    names = ("question", "cell", "seed", "pooling", "removal", "metric", "value")
+    kinds = (pl.String, pl.String, pl.Int64, pl.String, pl.String, pl.String, pl.Float64)
+    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+
+
+def _figures(result: dict[str, Any]) -> Iterator[tuple[str, str, str, float]]:
+    for pooling, rates in result["scores"].items():
+        for removal, metrics in rates.items():
+            for metric, value in metrics.items():
+                yield pooling, removal, metric, value
+    for modality, metrics in result["alone"].items():
+        for metric, value in metrics.items():
+            yield f"alone {modality}", "0%", metric, value
+    for modality, value in result["mismatch"].items():
+        yield "rho_q", "0%", f"mismatch AUC {modality}", value
+
+
+def levels(table: pl.DataFrame, question: str, view: View, metric: str) -> tuple[float, float, int]:
+    """Mean, standard deviation and number of seeds of one view and metric; NaN where there is nothing."""
+    values = by_seed(table, question, view, metric)["value"].to_numpy()
+    if not len(values):
+        return float("nan"), float("nan"), 0
+    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan"), len(values)
+
+
+def by_seed(table: pl.DataFrame, question: str, view: View, metric: str) -> pl.DataFrame:
+    """Columns seed and value, in order of the seed."""
+    found = table.filter(
+        pl.col("question") == question,
+        pl.col("cell") == view.cell,
+        pl.col("pooling") == view.pooling,
+        pl.col("removal") == view.removal,
+        pl.col("metric") == metric,
+    )
+    return found.select("seed", "value").sort("seed")
+
+
+def difference(table: pl.DataFrame, question: str, pair: tuple[View, View], metric: str) -> Interval | None:
+    """The first view less the second, seed by seed: same world, same order of batches. None without a common seed."""
+    first, second = (by_seed(table, question, view, metric) for view in pair)
+    both = first.join(second, on="seed", suffix="_other").sort("seed")
+    if both.is_empty():
+        return None
+    return interval((both["value"] - both["value_other"]).to_numpy())
+
+
+def differences(plan: Plan, table: pl.DataFrame) -> pl.DataFrame:
+    """All comparisons of the study, one a row and metric."""
+    rows = []
+    for name, question in plan.study.questions.items():
+        for pair in question.comparisons():
+            for metric in question.metrics:
+                found = difference(table, name, pair, metric)
+                if found is not None:
+                    rows.append((name, str(pair[0]), str(pair[1]), metric, *_row(found)))
+    names = ("question", "view", "other", "metric", "mean", "low", "high", "boot_low", "boot_high", "seeds", "values")
+    kinds = (*(pl.String,) * 4, *(pl.Float64,) * 5, pl.Int64, pl.List(pl.Float64))
+    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+
+
+def _row(found: Interval) -> tuple[Any, ...]:
+    ends = (found.low, found.high, found.boot_low, found.boot_high)
+    return found.mean, *ends, len(found.values), list(found.values)
+
+
+def weights(plan: Plan, done: Done) -> pl.DataFrame:
+    """What each run's rule ended with, one modality a row.
+
+    Columns: question, cell, rule, seed, modality, noise, masked (weight), pair (mean weight of its pairs),
+    most_pair (the largest of them), share (of the vectors of complete listings, by the default pooling), reliability,
+    memorised (mean D measured on training listings).
+    """
+    rows = []
+    for (question, cell, seed), mark in plan.places.items():
+        if mark not in done:
+            continue
+        result, world = done[mark], plan.runs[mark].world
+        pair = np.array(result["weights"]["pair"])
+        for modality in world.modalities:
+            i = modality.bit
+            others = np.array([m.bit for m in world.modalities if m is not modality], dtype=np.int64)
+            memorised = np.array(result["strength_train"])[i, others]
+            rows.append((
+                question, cell, plan.runs[mark].learning.rule, seed, modality.value, noise(modality, world.strength),
+                result["weights"]["masked"][i], _mean(pair[i, others]), float(pair[i, others].max(initial=0)),
+                result["share"][i], result["reliability"][i], _mean(memorised),
+            ))  # fmt: skip
+    names = (
+        "question", "cell", "rule", "seed", "modality", "noise", "masked", "pair", "most_pair", "share",
+        "reliability", "memorised",
+    )  # fmt: skip
+    kinds = (*(pl.String,) * 3, pl.Int64, pl.String, pl.Boolean, *(pl.Float64,) * 6)
+    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+
+
+def noise_last(found: pl.DataFrame) -> pl.DataFrame:
+    """Of every question, cell and rule with a modality of noise: in how many seeds noise comes last.
+
+    Columns: question, cell, rule, seeds, masked_last, pair_last, share_last (numbers of seeds in which every noise
+    modality is below every other one; for pairs, by the mean of a modality's pairs), noise_masked, noise_pair,
+    noise_share, reliability, memorised (the largest of a noise modality, averaged over seeds).
+    """
+    keys = ["question", "cell", "rule"]
+    measures = ("masked", "pair", "share")
+    seen = pl.col("noise")
+    a_seed = (
+        found.group_by([*keys, "seed"], maintain_order=True)
+        .agg(
+            seen.any().alias("has"),
+            *(pl.col(m).filter(seen).max().alias(f"noise_{m}") for m in measures),
+            *(pl.col(m).filter(~seen).min().alias(f"least_{m}") for m in measures),
+            *(pl.col(m).filter(seen).max() for m in ("reliability", "memorised")),
+        )
+        .filter("has")
+    )
+    return a_seed.group_by(keys, maintain_order=True).agg(
+        pl.len().alias("seeds"),
+        *((pl.col(f"noise_{m}") < pl.col(f"least_{m}")).sum().alias(f"{m}_last") for m in measures),
+        *(pl.col(f"noise_{m}").mean() for m in measures),
+        pl.col("reliability", "memorised").mean(),
+    )
+
+
+def noise(modality: Modality, strength: dict[Modality, float]) -> bool:
+    """Whether a modality tells nothing of the product."""
+    return strength.get(modality, STRENGTH[modality]) == 0
+
+
+def order(found: pl.DataFrame, table: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Rank correlation of the reliability a rule ended with and what each modality achieves alone, a row a run.
+
+    Columns: question, cell, seed, spearman. Runs with fewer than three modalities are left out.
+    """
+    alone = table.filter(pl.col("pooling").str.starts_with("alone "), pl.col("metric") == metric).with_columns(
+        pl.col("pooling").str.strip_prefix("alone ").alias("modality")
+    )
+    keys = ["question", "cell", "seed"]
+    joined = found.join(alone, on=[*keys, "modality"])
+    return (
+        joined.group_by(keys, maintain_order=True)
+        .agg(pl.corr("reliability", "value", method="spearman").alias("spearman"), pl.len().alias("modalities"))
+        .filter(pl.col("modalities") >= 3)
+        .drop("modalities")
+    )
+
+
+def _mean(values: Any) -> float:
+    return float(values.mean()) if len(values) else float("nan")

