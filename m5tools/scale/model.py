@@ -64,7 +64,8 @@ class Scale(nn.Module):
     def forward(self, tokens: Tokens, masked: dict[Modality, Tensor], temperature: float) -> Terms:
         """Losses of one batch, its `masked` tokens hidden from all tasks."""
         encoded = self.encode(tokens, masked)
-        pair, rows = contrast_pairs(self.vectors(encoded, tokens), tokens.present, temperature)
+        z, present = self.vectors(encoded, tokens), tokens.present
+        pair, rows = contrast_pairs(z, present, temperature)
         joint = self.fusion({m: e.hidden for m, e in encoded.items()}, tokens)
         loss, count = self.heads(joint, tokens, masked, self.words, self.content)
-        return Terms(pair, rows, loss, count)
+        return Terms(pair, rows, loss, count, z=z, present=present)
