@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pydantic
-
 from m5tools import atomic
 from m5tools.errors import UsageError
 from m5tools.scale import dcp, ranks
@@ -109,7 +107,7 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it is no checkpoint, damaged, or of another format.
     """
-    if not (path / "run.json").is_file():
+    if not (path / "run.json").is_file() and not (path / ".metadata").is_file():
         raise UsageError(f"no checkpoint at {path}; run `m5 train` first")
     try:
         about: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -141,14 +139,14 @@ def load(checkpoint: str | Path) -> Trained:
         UsageError: there is none, it is damaged, or it is of another format.
     """
     path = Path(checkpoint)
-    if not (path / "run.json").is_file():
+    if not path.name.startswith(_STEP):
         path = newest(path.parent if path.name == _OLD else path) or path
     about = describe(path)
     try:
         config = TrainConfig.model_validate(about["config"])
-        tokenizer = ProductTokenizer.from_json(ScaleConfig.model_validate(about["shape"]), about["tokenizer"])
         categories, step = tuple(about["categories"]), int(about["step"])
-    except (KeyError, TypeError, pydantic.ValidationError) as error:
+        tokenizer = ProductTokenizer.from_json(ScaleConfig.model_validate(about["shape"]), about["tokenizer"])
+    except Exception as error:  # tokenizers raises nothing narrower
         raise _damaged(path, error) from error
     model, harmony = Scale(tokenizer.config), RULES[config.harmony]()
     restore(path, {"model": model.state_dict(), "harmony": harmony.state_dict()}, alone=True)

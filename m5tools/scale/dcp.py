@@ -17,6 +17,7 @@ from typing import Any, Final
 import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint import filesystem, metadata
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta
@@ -95,7 +96,15 @@ def read_into(folder: Path, state: dict[str, Any], alone: bool = False) -> None:
         folder: what :func:`write` wrote, on any number of ranks.
         state: nested by name; may leave names out.
         alone: this rank reads for itself; else every rank calls it.
+
+    Raises:
+        ValueError, OSError, UnpicklingError: it is damaged, or holds what is no data.
     """
-    no_dist = alone or not dist.is_initialized()
+    reader, no_dist = _Reader(folder), alone or not dist.is_initialized()
+    reader.read_metadata()  # says what is wrong with it, where the library tells that there is none
     with _quietly():
-        load(state, storage_reader=_Reader(folder), planner=_Planner(), no_dist=no_dist)
+        try:
+            load(state, storage_reader=reader, planner=_Planner(), no_dist=no_dist)
+        except CheckpointException as error:  # no Exception to Python, and many pages long
+            first = next(iter(error.failures.values()))[0]
+            raise ValueError(str(first) or type(first).__name__) from error

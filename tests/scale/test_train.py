@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +135,73 @@ def test_schedule_rises_then_falls_to_two_percent() -> None:
     assert rates[10] == max(rates) == 1
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.02, abs=0.02)
+
+
+def logged(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_every_step_is_told_with_presence_and_weights(world: World, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    train(TrainConfig(**SMALL, out=tmp_path), seen.append, products=world)
+    lines = logged(tmp_path)
+    assert [now.step for now in seen] == [line["step"] for line in lines] == list(range(1, 8))
+    for now, line in zip(seen, lines, strict=True):
+        assert (now.loss, now.present, now.weight) == (line["loss"], line["present"], line["weight"])
+        assert 0 < now.present["video"] < now.present["text"] <= 1
+        assert sum(now.weight.values()) == pytest.approx(5)
+        assert 0 <= line["data_wait"] <= 1 < line["samples_per_s"]
+
+
+def test_bfloat16_learns_about_the_same(world: World, tmp_path: Path) -> None:
+    for precision in ("float32", "bfloat16"):
+        train(TrainConfig(**SMALL, out=tmp_path / precision, precision=precision), products=world)
+    exact, rough = logged(tmp_path / "float32"), logged(tmp_path / "bfloat16")
+    losses = [[line["loss"] for line in lines] for lines in (exact, rough)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert load(tmp_path / "bfloat16").model.fusion.kind.dtype is torch.float32
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a C++ compiler")
+def test_a_compiled_network_learns_the_same_and_is_saved_under_the_same_names(world: World, tmp_path: Path) -> None:
+    settings = {**SMALL, "steps": 3}
+    train(TrainConfig(**settings, out=tmp_path / "plain"), products=world)
+    train(TrainConfig(**settings, out=tmp_path / "compiled", compile=True), products=world)
+    a, b = tensors(tmp_path / "plain"), tensors(tmp_path / "compiled")
+    assert a.keys() == b.keys()
+    assert [x["loss"] for x in logged(tmp_path / "plain")] == pytest.approx(
+        [x["loss"] for x in logged(tmp_path / "compiled")], rel=1e-4
+    )
+
+
+def test_tensorboard_is_named_with_the_remedy_or_written(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(**{**SMALL, "steps": 2}, out=tmp_path, tensorboard=True)
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(UsageError, match=r"pip install tensorboard"):
+            train(config, products=world)
+        return
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(config, products=world)
+    board = EventAccumulator(str(tmp_path)).Reload()
+    assert {"loss", "weight/audio", "present/video", "samples_per_s"} <= set(board.Tags()["scalars"])
+    assert [x.value for x in board.Scalars("loss")] == pytest.approx([x["loss"] for x in logged(tmp_path)], rel=1e-6)
+
+
+def test_batches_and_devices_that_make_no_sense_are_named(world: World, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"fewer than batch_size 5000; lower it"):
+        train(TrainConfig(**{**SMALL, "batch_size": 5000}, out=tmp_path), products=world)
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="device: cuda, but PyTorch finds no GPU here; set device: cpu"):
+            train(TrainConfig(**SMALL, out=tmp_path, device="cuda"), products=world)
+
+
+def test_where_and_how_fast_may_change_but_not_what(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(**SMALL, out=tmp_path, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train(config, kill_at(3), products=world)
+    other = {"workers": 1, "memory_mb": 0, "keep_checkpoints": 1, "checkpoint_every": 3, "max_bad_share": 0.5}
+    assert train(config.model_copy(update=other), products=world).step == 7
+    assert len(checkpoints(tmp_path)) == 1

@@ -1,0 +1,33 @@
+"""Which tokens are hidden depends on a product's place in the global order alone."""
+
+from __future__ import annotations
+
+import torch
+
+from m5tools.scale.config import MODELS
+from m5tools.scale.hiding import hidden
+from m5tools.scale.tokenizer import ProductTokenizer
+from m5tools.scale.words import texts_of
+from m5tools.vocabulary import MODALITIES
+
+from .world import World, make_batch
+
+
+def test_the_company_of_a_product_changes_nothing() -> None:
+    batch = make_batch(World(120, seed=3).splits["train"])
+    tokenizer = ProductTokenizer.learn(MODELS["study"], [s for texts in texts_of(batch) for s in texts])
+    tokens, seeds = tokenizer(batch), torch.arange(len(batch)) * 7919
+    whole = hidden(tokens, seeds, 0.3)
+    rows = torch.arange(len(tokens) - 1, 0, -3)
+    part = hidden(tokens.select(rows), seeds[rows], 0.3)
+    for m in MODALITIES:
+        where = {int(r): k for k, r in enumerate(tokens.parts[m].row)}
+        kept = [where[int(r)] for r in rows if int(r) in where]
+        assert torch.equal(part[m], whole[m][kept])
+        assert not (whole[m] & ~tokens.parts[m].mask).any()
+        real = tokens.parts[m].mask
+        share = float(whole[m][real].float().mean())
+        assert abs(share - 0.3) < 4 * (0.3 * 0.7 / int(real.sum())) ** 0.5
+    other = hidden(tokens, seeds + 1, 0.3)
+    assert any(not torch.equal(whole[m], other[m]) for m in MODALITIES)
+    assert not any(mask.any() for mask in hidden(tokens, seeds, 0.0).values())
