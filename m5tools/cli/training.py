@@ -77,7 +77,9 @@ def shown_training(settings: TrainConfig) -> TrainReport:
                     live.update(Group(*shown))
             elif now.step % max(1, settings.steps // LINES) == 0:
                 held = ", ".join(f"{m} {share:.0%} × {now.weight[m]:.2f}" for m, share in now.present.items())
-                console.print(f"training: {now.step:,}/{settings.steps:,}, {told} ({held})", highlight=False)
+                console.print(
+                    f"training: {now.step:,}/{settings.steps:,}, {told} ({held})", highlight=False, soft_wrap=True
+                )
 
         return train(settings, step)
 

@@ -111,7 +111,8 @@ class TrainConfig(BaseModel):
         temperature: tau of the contrastive task.
         masking: share of tokens (table: of names and values) hidden for the masked tasks.
         image_size: pixels a side at which the loader delivers pictures and frames.
-        precision: of the arithmetic; with bfloat16 (autocast) weights and optimiser stay float32.
+        precision: of the arithmetic; with bfloat16 the transformer layers run in autocast; weights, what passes between
+            layers, cosines and losses stay float32.
         device: where the arithmetic is done; a cuda device a rank under torchrun.
         sharding: what ranks hold: `copies` of the network (DDP), or its `shards` (FSDP2).
         compile: compile the transformer layers (needs a C++ compiler).

@@ -44,15 +44,11 @@ class Learner(nn.Module):
 
     def forward(self, tokens: Tokens, masked: dict[Modality, Tensor]) -> dict[str, Tensor]:
         """Losses of the whole global batch, the same on every rank: `loss`, `contrast`, `masked` `[5]`, `weight`."""
-        device = tokens.category.device
-        with (
-            _making_on(device),
-            torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"),
-        ):
+        with making_on(tokens.category.device):
             terms = self.model(tokens, masked, self.config.temperature)
             if ranks.size() > 1:
                 terms = globally(terms, self.config.temperature)
-        objective = self.harmony.objective(terms, self.config.masked_share)
+            objective = self.harmony.objective(terms, self.config.masked_share)
         return {
             "loss": objective.loss,
             "contrast": objective.contrast.detach(),
@@ -63,7 +59,7 @@ class Learner(nn.Module):
     @torch.no_grad()
     def calibrate(self, tokens: Tokens) -> None:
         """Measure the rule's statistics on the calibration rows."""
-        with _making_on(tokens.category.device):
+        with making_on(tokens.category.device):
             z = self.model.vectors(self.model.encode(tokens), tokens)
             self.harmony.observe(z, tokens.present)
 
@@ -92,8 +88,10 @@ class Trainer:
         self.learner = learner.to(device)
         self.config, self.device = config, device
         self.held_out = moved(held_out, device)
-        if config.compile:
-            for layer in _layers(learner):
+        for layer in _layers(learner):
+            if config.precision == "bfloat16":  # between layers, and in losses, numbers stay float32
+                layer.forward = torch.autocast(device.type, torch.bfloat16)(layer.forward)
+            if config.compile:
                 layer.compile(dynamic=True)
         self.shared: nn.Module = _shared(learner, config.sharding, device)
         self.optimiser = torch.optim.AdamW(
@@ -183,7 +181,7 @@ def named(values: Tensor) -> dict[str, float]:
     return {m.value: float(v) for m, v in zip(MODALITIES, values.tolist(), strict=True)}
 
 
-def _making_on(device: torch.device) -> AbstractContextManager[Any]:
+def making_on(device: torch.device) -> AbstractContextManager[Any]:
     """Where the network makes the tensors that it was not given."""
     return nullcontext() if device.type == "cpu" else device
 

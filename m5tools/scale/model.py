@@ -58,7 +58,7 @@ class Scale(nn.Module):
         z = torch.zeros(len(tokens), len(MODALITIES), self.config.embedding)
         for column, modality in enumerate(MODALITIES):
             row = tokens.parts[modality].row
-            z = z.index_put((row, torch.full_like(row, column)), encoded[modality].z.to(z.dtype))
+            z = z.index_put((row, torch.full_like(row, column)), encoded[modality].z)
         return z
 
     def forward(self, tokens: Tokens, masked: dict[Modality, Tensor], temperature: float) -> Terms:
