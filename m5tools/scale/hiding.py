@@ -15,16 +15,24 @@ from m5tools.vocabulary import Modality
 
 
 def hidden(tokens: Tokens, seeds: Tensor, share: float) -> dict[Modality, Tensor]:
-    """Tokens to hide, bool `[P, L]` a modality. In a table that is a whole name or a whole value.
+    """Tokens to hide, bool `[P, L]` a modality: this share of words, regions, frames and seconds.
+
+    In a table it is the share of pairs of which the name or else the value is hidden, whole.
 
     Args:
         tokens: of `B` products.
         seeds: int64 `[B]`, as :attr:`m5tools.loader.batch.Batch.seeds`.
-        share: of the tokens.
+        share: of the tokens, or pairs.
     """
     out = {}
     for modality, part in tokens.parts.items():
         stream = mixed(seeds.numpy().astype(np.uint64), np.array(modality.bit))[part.row.numpy()]
-        numbers = mixed(stream[:, None], np.arange(part.mask.shape[1]))
-        out[modality] = part.mask & torch.from_numpy((numbers >> np.uint64(11)) * 2.0**-53 < share)
+        draws = torch.from_numpy((mixed(stream[:, None], np.arange(part.mask.shape[1])) >> np.uint64(11)) * 2.0**-53)
+        if modality is Modality.TABLE:  # of a pair's two draws one chooses the pair, the other which half of it
+            chosen, value = draws[:, 0::2] < share, draws[:, 1::2] < 0.5
+            halves = torch.stack([chosen & ~value, chosen & value], dim=2).flatten(1)
+            # A name or value without a word has nothing to tell.
+            out[modality] = part.mask & halves & (part.values[..., 0] >= 0)
+        else:
+            out[modality] = part.mask & (draws < share)
     return out

@@ -8,7 +8,7 @@ from m5tools.scale.config import MODELS
 from m5tools.scale.hiding import hidden
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.scale.words import texts_of
-from m5tools.vocabulary import MODALITIES
+from m5tools.vocabulary import MODALITIES, Modality
 
 from .world import World, make_batch
 
@@ -27,7 +27,12 @@ def test_the_company_of_a_product_changes_nothing() -> None:
         assert not (whole[m] & ~tokens.parts[m].mask).any()
         real = tokens.parts[m].mask
         share = float(whole[m][real].float().mean())
-        assert abs(share - 0.3) < 4 * (0.3 * 0.7 / int(real.sum())) ** 0.5
+        wanted = 0.15 if m is Modality.TABLE else 0.3  # of a pair its name or its value
+        assert abs(share - wanted) < 4 * (0.3 * 0.7 / int(real.sum())) ** 0.5
+    table = whole[Modality.TABLE]
+    assert not (table[:, 0::2] & table[:, 1::2]).any()
+    assert table[:, 0::2].any()
+    assert table[:, 1::2].any()
     other = hidden(tokens, seeds + 1, 0.3)
     assert any(not torch.equal(whole[m], other[m]) for m in MODALITIES)
     assert not any(mask.any() for mask in hidden(tokens, seeds, 0.0).values())
