@@ -24,7 +24,7 @@ def hidden(tokens: Tokens, seeds: Tensor, share: float) -> dict[Modality, Tensor
         seeds: int64 `[B]`, as :attr:`m5tools.loader.batch.Batch.seeds`.
         share: of the tokens, or pairs.
     """
-    out = {}
+    out: dict[Modality, Tensor] = {}
     for modality, part in tokens.parts.items():
         stream = mixed(seeds.numpy().astype(np.uint64), np.array(modality.bit))[part.row.numpy()]
         draws = torch.from_numpy((mixed(stream[:, None], np.arange(part.mask.shape[1])) >> np.uint64(11)) * 2.0**-53)
