@@ -30,7 +30,7 @@ from m5tools.scale import layers
 from m5tools.scale.config import MODELS
 from m5tools.scale.contrast import contrast_pairs
 from m5tools.scale.harmony import Harmonized, Released
-from m5tools.scale.masked import draw_masks
+from m5tools.scale.hiding import hidden
 from m5tools.scale.missing import zero_filled
 from m5tools.scale.model import Scale
 from m5tools.scale.tokens import Part, Tokens
@@ -69,7 +69,7 @@ def ours(attention_dropout: float = 0.0, *, missing: bool = False, zeros: bool =
     shape = SHAPE.model_copy(update={"attention_dropout": attention_dropout})
     network, rule, tokens = Scale(shape).train(), Harmonized(), products(missing)
     tokens = zero_filled(tokens) if zeros else tokens
-    masks = draw_masks(tokens, heads, torch.Generator().manual_seed(0))
+    masks = hidden(tokens, torch.arange(len(tokens)), heads)
     if heads == 1:
         masks = {m: part.mask for m, part in tokens.parts.items()}
 

@@ -36,7 +36,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -84,8 +84,8 @@ def xxh3_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable (a no-op where the system cannot open folders)."""
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder durable (a no-op where the system cannot open folders)."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -25,7 +25,13 @@ def train(
     config: Annotated[Path | None, typer.Option("--config", help="A YAML file with training settings.")] = None,
     changes: SetOption = None,
 ) -> None:
-    """Train SCALE on shards; the same command goes on from the checkpoint in --out."""
+    """Train SCALE on shards; the same command goes on from the newest checkpoint in --out.
+
+    Settings come from --config and --set: model, steps, batch_size, lr, seed, precision, sharding, workers,
+    memory_mb, checkpoint_every, tensorboard and others (docs/guides/training.md lists them all).
+
+    On several ranks: torchrun --no-python --nproc-per-node 2 m5 train SHARDS --out run
+    """
     need_torch()
     from m5tools.cli.training import run_training
 

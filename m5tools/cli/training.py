@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from m5tools import atomic, documents
 from m5tools.changes import assign, split_change
+from m5tools.errors import UsageError
 from m5tools.loader import bench
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress as Step
 from m5tools.scale.train import TrainReport, train
 from m5tools.tasks.evaluate import evaluate
 
+SECONDS = 0.5  # between two pictures of the modalities
 LINES = 10  # how often a run without a terminal tells how far it has come
 
 
@@ -25,33 +30,67 @@ def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[st
     """Train and print what came of it.
 
     Raises:
-        UsageError: a setting is wrong.
+        UsageError: a setting is wrong or unknown.
     """
     body = documents.read_object(config) if config is not None else {}
     for change in changes:
         key, value = split_change(change)
-        assign(body, key.split("."), value, change)
+        if key not in TrainConfig.model_fields:
+            raise UsageError(f"--set {change}: there is no setting '{key}'; {_near(key)}")
+        assign(body, [key], value, change)
+    for key in body:
+        if key not in TrainConfig.model_fields and config is not None:
+            line = documents.line_of(config, (key,))
+            raise UsageError(f"{config}:{line}: there is no setting '{key}'; {_near(str(key))}")
     body |= {"shards": str(shards), "out": out}
-    print_training(shown_training(documents.settings(body, TrainConfig, config, "--set ")))
+    report = shown_training(documents.settings(body, TrainConfig, config, "--set "))
+    if first():
+        print_training(report)
+
+
+def first() -> bool:
+    """Whether this process speaks for those that torchrun started together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _near(name: str) -> str:
+    return documents.near(name, sorted(TrainConfig.model_fields))
 
 
 def shown_training(settings: TrainConfig) -> TrainReport:
     """Train under a progress bar; without a terminal, with a line now and then."""
-    text = TextColumn(
-        "loss {task.fields[loss]:.3f}  {task.fields[rate]:.0f} products/s  waiting {task.fields[wait]:.0%}"
-    )
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), text)
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=settings.steps, loss=0.0, rate=0.0, wait=0.0)
+    console = Console(stderr=True, quiet=not first())
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, TextColumn("{task.description}"))
+    task = bar.add_task("", total=settings.steps)
+    shown: list[RenderableType] = [bar]
+    seen = 0.0
+    with Live(Group(bar), console=console, transient=True, auto_refresh=console.is_terminal) as live:
 
         def step(now: Step) -> None:
-            bar.update(task, completed=now.step, loss=now.loss, rate=now.samples_per_s, wait=now.data_wait)
-            if bar.disable and now.step % max(1, settings.steps // LINES) == 0:
-                line = f"training: {now.step:,}/{settings.steps:,}, loss {now.loss:.3f}"
-                console.print(f"{line}, {now.samples_per_s:.0f} products/s", highlight=False)
+            nonlocal seen
+            told = f"loss {now.loss:.3f}  {now.samples_per_s:,.0f} products/s  waiting for data {now.data_wait:.0%}"
+            if console.is_terminal:
+                bar.update(task, completed=now.step, description=told)
+                if time.monotonic() - seen > SECONDS:
+                    seen = time.monotonic()
+                    shown[1:] = [_modalities(now)]
+                    live.update(Group(*shown))
+            elif now.step % max(1, settings.steps // LINES) == 0:
+                held = ", ".join(f"{m} {share:.0%} × {now.weight[m]:.2f}" for m, share in now.present.items())
+                console.print(
+                    f"training: {now.step:,}/{settings.steps:,}, {told} ({held})", highlight=False, soft_wrap=True
+                )
 
         return train(settings, step)
+
+
+def _modalities(now: Step) -> Table:
+    """How much of each modality the last batch held, and what its task weighs."""
+    table = Table("", *now.present, box=None)
+    table.add_row("present", *(f"{share:.0%}" for share in now.present.values()))
+    table.add_row("weight", *(f"{now.weight[m]:.2f}" for m in now.present))
+    return table
 
 
 def print_training(report: TrainReport) -> None:
@@ -59,7 +98,8 @@ def print_training(report: TrainReport) -> None:
     console = Console()
     console.print(
         f"{report.step} steps on {report.train_rows:,} products ({report.parameters:,} parameters) in "
-        f"{report.train_s:.0f} s, {report.samples_per_s:,.0f} products/s; stopped: {report.stopped}"
+        f"{report.train_s:.0f} s, {report.samples_per_s:,.0f} products/s, waiting for data {report.data_wait:.0%}"
+        f"{f', {report.ranks} ranks' * (report.ranks > 1)}; stopped: {report.stopped}"
     )
     table = Table("modality", "weight", "reliability", "masked loss", box=None)
     for modality, weight in report.weight.items():

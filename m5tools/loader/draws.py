@@ -20,8 +20,13 @@ def draws(places: npt.NDArray[np.integer], *key: object) -> npt.NDArray[np.uint6
     """One number for each place, uniform over all of uint64; the same on every machine and version of NumPy."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     z: npt.NDArray[np.uint64] = np.frombuffer(digest[:8], "<u8").astype(np.uint64)
+    return mixed(z, places)
+
+
+def mixed(start: npt.NDArray[np.uint64], places: npt.NDArray[np.integer]) -> npt.NDArray[np.uint64]:
+    """The numbers at some places of the streams that begin at `start`; the two are broadcast against each other."""
     with np.errstate(over="ignore"):
-        z = z + (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z: npt.NDArray[np.uint64] = start + (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)

@@ -123,11 +123,11 @@ class TrainConfig(BaseModel):
     """One training run.
 
     Attributes:
-        shards: shard folder.
-        out: folder for `checkpoint.pt` and `metrics.jsonl`.
+        shards: shard folder, a path or a URI.
+        out: folder for `checkpoints/` and `metrics.jsonl`.
         cut: folder of a narrower cut (`<dataset>/cuts/<name>`); None takes all the shards hold.
         model: which of :data:`MODELS`.
-        steps, batch_size: optimiser steps; products a step.
+        steps, batch_size: optimiser steps; products a step, over all ranks together.
         lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of
             linear warm-up; afterwards the rate falls linearly to 2 % of its peak.
         seed: of the weights, the order of products and the masks.
@@ -137,13 +137,23 @@ class TrainConfig(BaseModel):
         masked_share: lambda, the weight of the masked tasks beside the contrastive one.
         fused_share: weight of the contrast of the joint vector. Only where it is above 0 are joint outputs trained to
             retrieve.
+        consensus_share: weight of the contrast of each modality with the mean of the product's others.
         temperature: tau of the contrastive task.
         masking: share of tokens (table: of names and values) hidden for the masked tasks.
         image_size: pixels a side at which the loader delivers pictures and frames.
-        threads: of the arithmetic. More gain a small network little, wait for each other on a busy machine, and
-            another number changes the last bits.
-        memory_mb: the split's tokens are kept in memory if they fit, else decoded anew every epoch.
-        checkpoint_every: steps between checkpoints; the last step always writes one.
+        precision: of the arithmetic; with bfloat16 the transformer layers run in autocast; weights, what passes between
+            layers, cosines and losses stay float32.
+        device: where the arithmetic is done; a cuda device a rank under torchrun.
+        sharding: what ranks hold: `copies` of the network (DDP), or its `shards` (FSDP2).
+        compile: compile the transformer layers (needs a C++ compiler).
+        threads: of the arithmetic, in each rank. More gain a small network little, wait for each other on a busy
+            machine, and another number changes the last bits.
+        workers: processes a rank that decode products ahead; 0 decodes in a thread of this one.
+        max_bad_share: share of unreadable products above which the run ends.
+        memory_mb: the split's tokens are kept in memory (of every rank) if they fit, else decoded anew every epoch.
+        checkpoint_every, keep_checkpoints: steps between checkpoints (the last step always writes one); how many of
+            the newest stay.
+        tensorboard: also write the metrics for TensorBoard, in `out`.
         time_limit_s: stop after this many seconds with what has been learned. Such a run depends on the machine's
             speed, so it is not repeatable bit by bit.
     """
@@ -161,15 +171,33 @@ class TrainConfig(BaseModel):
     clip: float = 1.0
     warmup: int = 20
     seed: int = 0
-    harmony: Literal["harmonized", "uniform"] = "harmonized"
+    harmony: Literal["harmonized", "uniform", "paper", "released", "log_variance"] = "harmonized"
     calibration_rows: int = Field(default=256, ge=0)
     calibration_every: int = Field(default=10, ge=1)
     masked_share: float = 0.3
     fused_share: float = Field(default=0.0, ge=0)
+    consensus_share: float = Field(default=0.0, ge=0)
     temperature: float = Field(default=0.1, gt=0)
     masking: float = Field(default=0.15, ge=0, le=1)
     image_size: int = 64
+    precision: Literal["float32", "bfloat16"] = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
+    sharding: Literal["copies", "shards"] = "copies"
+    compile: bool = False
     threads: int = Field(default=1, ge=1)
+    workers: int = Field(default=0, ge=0)
+    max_bad_share: float = Field(default=0.05, ge=0, le=1)
     memory_mb: int = 1024
     checkpoint_every: int = Field(default=200, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
+    tensorboard: bool = False
     time_limit_s: float | None = None
+
+
+FREE: Final = frozenset(
+    (
+        "shards", "cut", "out", "device", "sharding", "compile", "threads", "workers", "max_bad_share", "memory_mb",
+        "checkpoint_every", "keep_checkpoints", "tensorboard", "time_limit_s",
+    )
+)  # fmt: skip
+"""Settings of :class:`TrainConfig` with which a run may go on otherwise: they decide where and how fast, not what."""

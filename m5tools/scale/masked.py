@@ -11,32 +11,8 @@ from torch.nn import functional
 from m5tools.scale.config import ScaleConfig
 from m5tools.scale.encoders import Content, Words
 from m5tools.scale.terms import Scaling
-from m5tools.scale.tokens import Part, Tokens
+from m5tools.scale.tokens import Tokens
 from m5tools.vocabulary import MEDIA, MODALITIES, Modality
-
-
-def draw_masks(tokens: Tokens, share: float, generator: torch.Generator) -> dict[Modality, Tensor]:
-    """Tokens to hide, bool `[P, L]` a modality: this share of words, regions, frames and seconds.
-
-    In a table it is the share of pairs of which the name or else the value is hidden, whole.
-    """
-    masks: dict[Modality, Tensor] = {}
-    for modality, part in tokens.parts.items():
-        if modality is Modality.TABLE:
-            masks[modality] = _half_of_pairs(part, share, generator)
-        else:
-            masks[modality] = part.mask & (torch.rand(part.mask.shape, generator=generator) < share)
-    return masks
-
-
-def _half_of_pairs(part: Part, share: float, generator: torch.Generator) -> Tensor:
-    products, length = part.mask.shape
-    pairs = (products, length // 2)
-    chosen = torch.rand(pairs, generator=generator) < share
-    value = torch.rand(pairs, generator=generator) < 0.5
-    hidden = torch.stack([chosen & ~value, chosen & value], dim=2).flatten(1)
-    # A name or value without a word has nothing to tell.
-    return hidden & part.mask & (part.values[..., 0] >= 0)
 
 
 class MaskedHeads(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from m5tools.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, for whoever shows it."""
+    """Where a run stands, for whoever shows it.
+
+    Attributes:
+        step, steps: taken, and to take.
+        loss: of the last step.
+        samples_per_s: products of all ranks a second since training began or went on.
+        data_wait: share of that time spent waiting for products, on average over ranks.
+        present: share of the last step's products that have a modality.
+        weight: what its masked task counts; mean 1.
+    """
 
     step: int
     steps: int
@@ -31,6 +43,7 @@ class TrainReport(BaseModel):
         loss, contrast, masked: the last step's total, weighted contrast, and unweighted masked loss a modality.
         weight, pair_weight, reliability: what the rule settled on; weights have mean 1.
         train_rows, calibration_rows, parameters, in_memory: sizes.
+        ranks: how many trained together.
         prepare_s, train_s, samples_per_s, data_wait: seconds before the first step and of the loop; products a
             second of the loop; share of the loop spent waiting for products.
         checkpoint: path of the last checkpoint.
@@ -48,6 +61,7 @@ class TrainReport(BaseModel):
     calibration_rows: int
     parameters: int
     in_memory: bool
+    ranks: int
     prepare_s: float
     train_s: float
     samples_per_s: float
@@ -56,14 +70,40 @@ class TrainReport(BaseModel):
 
 
 class MetricsLog:
-    """`metrics.jsonl`: one line a step; lines after the checkpoint a run continues from are cut off."""
+    """`metrics.jsonl`, one line a step, and TensorBoard's event files where they are wanted.
 
-    def __init__(self, path: Path, step: int) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = path.read_text().splitlines(keepends=True)[:step] if path.exists() else []
-        path.write_text("".join(kept))
+    What was written after the checkpoint that a run goes on from is cut off.
 
-    def write(self, values: dict[str, Any]) -> None:
+    Raises:
+        UsageError: TensorBoard is wanted and not installed.
+    """
+
+    def __init__(self, out: Path, step: int, tensorboard: bool = False) -> None:
+        self.path = out / "metrics.jsonl"
+        out.mkdir(parents=True, exist_ok=True)
+        kept = self.path.read_text().splitlines(keepends=True)[:step] if self.path.exists() else []
+        self.path.write_text("".join(kept))
+        self.board = _board(out, step) if tensorboard else None
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """The values of one step; inner ones by modality."""
         with self.path.open("a") as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        if self.board is not None:
+            for name, value in values.items():
+                inner = value if isinstance(value, dict) else {"": value}
+                for key, number in inner.items():
+                    self.board.add_scalar(f"{name}/{key}".rstrip("/"), number, step)
+
+    def close(self) -> None:
+        """Write out what is still held back."""
+        if self.board is not None:
+            self.board.close()
+
+
+def _board(out: Path, step: int) -> Any:
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("tensorboard: true needs TensorBoard; install it (pip install tensorboard) or set it to false")
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(out), purge_step=step + 1)

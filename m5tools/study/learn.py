@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from m5tools.errors import StageFailed
+from m5tools.loader.draws import draws
 from m5tools.scale.harmony import Harmony, sums
-from m5tools.scale.masked import draw_masks
+from m5tools.scale.hiding import hidden
+from m5tools.scale.learner import schedule
 from m5tools.scale.missing import zero_filled
 from m5tools.scale.network import Network
-from m5tools.scale.source import InMemory
 from m5tools.scale.tokens import Tokens
-from m5tools.scale.train import schedule
 from m5tools.study.config import Cell
 from m5tools.study.networks import network_of
 from m5tools.study.rules import rule_of
@@ -48,13 +51,13 @@ def learn(cell: Cell, world: World) -> Learned:
     network.words.measure(_documents(world.train), len(world.train))
     trained = [p for p in (*network.parameters(), *rule.parameters()) if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=learning.lr, weight_decay=learning.weight_decay, fused=True)
-    batches = iter(InMemory(tokens, learning.batch_size, cell.seed))
+    batches = _batches(len(tokens), learning.batch_size, cell.seed)
     for step in range(learning.steps):
         if step % learning.calibration_every == 0:
             rule.observe(sums(*vectors(network, calibration)))
         for group in optimiser.param_groups:
             group["lr"] = learning.lr * schedule(step, learning.steps, learning.warmup)
-        loss = _loss(cell, network, rule, next(batches), step)
+        loss = _loss(cell, network, rule, tokens.select(next(batches)), step)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(trained, learning.clip)
@@ -66,13 +69,21 @@ def learn(cell: Cell, world: World) -> Learned:
 
 def _loss(cell: Cell, network: Network, rule: Harmony, tokens: Tokens, step: int) -> Tensor:
     learning = cell.learning
-    masks = draw_masks(tokens, learning.masking, torch.Generator().manual_seed(cell.seed * 1_000_003 + step))
+    seeds = draws(np.arange(len(tokens)), "masks", cell.seed, step)
+    masks = hidden(tokens, torch.from_numpy(seeds.view(np.int64)), learning.masking)
     network.train()
     terms = network(tokens, masks, learning.temperature, rule)
-    objective = rule.objective(terms, learning.masked_share, learning.fused_share)
-    if not learning.consensus_share:
-        return objective.loss
-    return objective.loss + learning.consensus_share * rule.consensus(terms.z, terms.present, learning.temperature)
+    if learning.consensus_share:
+        terms = replace(terms, consensus=rule.consensus(terms.z, terms.present, learning.temperature))
+    return rule.objective(terms, learning.masked_share, learning.fused_share, learning.consensus_share).loss
+
+
+def _batches(listings: int, size: int, seed: int) -> Iterator[Tensor]:
+    """Rows of batch after batch, in a new order every epoch; the incomplete last batch is dropped."""
+    size = min(size, listings)
+    for epoch in itertools.count():
+        order = torch.from_numpy(np.argsort(draws(np.arange(listings), "order", seed, epoch)))
+        yield from order[: listings // size * size].view(-1, size)
 
 
 @torch.no_grad()

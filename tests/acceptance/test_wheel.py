@@ -68,4 +68,4 @@ def test_the_demo_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     call("python", *install, f"{wheel}[train]")
     trained = call("m5", "demo", "--products", "600", "--out", "trained")
     assert "finding the same product: fused mAP@10" in trained
-    assert (outside / "trained/run/checkpoint.pt").is_file()
+    assert list((outside / "trained/run/checkpoints").glob("step-*/run.json"))

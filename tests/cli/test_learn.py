@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,3 +47,16 @@ def test_bench_loader_names_what_is_no_shard_folder(m5: M5) -> None:
     said = m5("bench-loader", "nowhere")
     assert said.code == 2
     assert "nowhere is not a shard folder" in said.err
+
+
+def test_train_names_settings_that_it_does_not_know(m5: M5, tmp_path: Path) -> None:
+    said = m5("train", "shards", "--set", "batch_sise=3")
+    assert said.code == 2
+    assert "--set batch_sise=3: there is no setting 'batch_sise'; did you mean batch_size" in said.err
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text("steps: 3\nlearning_rate: 0.1\n")
+    said = m5("train", "shards", "--config", str(recipe))
+    assert said.code == 2
+    assert f"{recipe}:2: there is no setting 'learning_rate'; " in said.err
+    said = m5("train", "shards", "--set", "steps=0")
+    assert (said.code, "greater than or equal to 1" in said.err) == (2, True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from m5tools.scale.config import MODELS
-from m5tools.scale.masked import draw_masks
 from m5tools.scale.missing import NOTHING, complete, zero_filled
 from m5tools.scale.model import Scale
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.vocabulary import MODALITIES, Modality
 
+from .masks import masks_of
 from .test_tokens import same, tokenizer_of
 from .world import World, make_batch
 
@@ -44,7 +44,7 @@ def test_the_shape_asks_the_tokenizer_for_zeros_and_they_train(world: World) -> 
     tokenizer = ProductTokenizer.from_json(shape, learned.to_json())
     tokens = tokenizer(batch)
     assert same(tokens, zero_filled(learned(batch)))
-    terms = Scale(tokenizer.config)(tokens, draw_masks(tokens, 0.3, torch.Generator().manual_seed(0)), 0.1)
+    terms = Scale(tokenizer.config)(tokens, masks_of(tokens, 0.3), 0.1)
     assert torch.isfinite(terms.pair).all()
     assert (terms.pair_rows[Modality.TEXT.bit, Modality.AUDIO.bit]) == len(tokens)
 

@@ -13,12 +13,12 @@ import torch
 from m5tools.scale.config import MODELS
 from m5tools.scale.fusion import Joint
 from m5tools.scale.harmony import Harmonized, Uniform
-from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
 from m5tools.scale.terms import Scaling
 from m5tools.scale.tokens import Part, Tokens
 from m5tools.vocabulary import MODALITIES, Modality
 
+from .masks import masks_of
 from .test_tokens import tokenizer_of, with_garbage
 from .world import World, make_batch
 
@@ -47,7 +47,7 @@ def joint(model: Scale, tokens: Tokens) -> Joint:
 def losses(model: Scale, tokens: Tokens) -> torch.Tensor:
     """Every number a step could learn from."""
     with torch.no_grad():
-        terms = model(tokens, draw_masks(tokens, 0.3, torch.Generator().manual_seed(1)), 0.1, Harmonized())
+        terms = model(tokens, masks_of(tokens, 0.3, seed=1), 0.1, Harmonized())
     kinds = (terms.pair, terms.masked, terms.z, terms.joint, terms.share, terms.fused)
     return torch.cat([kind.flatten() for kind in kinds])
 
@@ -122,7 +122,7 @@ def test_every_encoder_is_touched_although_a_modality_is_missing(world: World, m
     tokens = tokenizer(make_batch(listings, tuple(m for m in MODALITIES if m is not modality)))
     tokens = tokens.select(torch.nonzero(tokens.present.any(1)).flatten())
     network = Scale(tokenizer.config)
-    terms = network(tokens, draw_masks(tokens, 0.3, torch.Generator().manual_seed(0)), 0.1)
+    terms = network(tokens, masks_of(tokens, 0.3), 0.1)
     loss = Uniform().objective(terms, 1.0).loss
     loss.backward()
     assert torch.isfinite(loss)
@@ -147,7 +147,7 @@ def test_unimodal_heads_are_the_released_form(world: World, model: Scale) -> Non
     network = Scale(model.config.model_copy(update={"masked_heads": "unimodal"}))
     batch = make_batch([x for x in world.splits["train"] if all(x.present)][:8])
     tokens = tokenizer_of(batch)(batch)
-    masks = draw_masks(tokens, 0.3, torch.Generator().manual_seed(1))
+    masks = masks_of(tokens, 0.3, seed=1)
     other = replace(tokens.parts[Modality.TABLE], values=tokens.parts[Modality.TABLE].values.roll(1, 0))
     changed = replace(tokens, parts={**tokens.parts, Modality.TABLE: other})
     terms = network(tokens, masks, 0.1)
@@ -160,7 +160,7 @@ def test_unimodal_heads_are_the_released_form(world: World, model: Scale) -> Non
 def test_scaling_multiplies_what_heads_predict(world: World, model: Scale) -> None:
     batch = make_batch(world.splits["train"][:16])
     tokens = tokenizer_of(batch)(batch)
-    masks = draw_masks(tokens, 0.3, torch.Generator().manual_seed(1))
+    masks = masks_of(tokens, 0.3, seed=1)
     scaling = Scaling(torch.ones(16, 5, 5), torch.ones(16, 5))
     scaling.masked[:, Modality.AUDIO.bit] = 0
     with torch.no_grad():
@@ -201,7 +201,7 @@ def test_modality_dropout_hides_from_the_joint_vector_alone_and_never_all(world:
     assert (shown.sum(1) >= 1).all()
     assert shown.sum() < 0.5 * tokens.present.sum()
     assert not (shown & ~tokens.present).any()
-    masks = draw_masks(tokens, 0.3, torch.Generator().manual_seed(1))
+    masks = masks_of(tokens, 0.3, seed=1)
     training = network(tokens, masks, 0.1)
     torch.testing.assert_close(training.z, network.eval()(tokens, masks, 0.1).z)
     assert torch.equal(network._shown(tokens.present), tokens.present)
@@ -223,10 +223,10 @@ PAPER_STEP = """
 import json, resource
 import torch
 from tests.scale.test_tokens import tokenizer_of
+from tests.scale.masks import masks_of
 from tests.scale.world import World, make_batch
 from m5tools.scale.config import MODELS
 from m5tools.scale.harmony import Harmonized
-from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
 from m5tools.scale.tokenizer import ProductTokenizer
 
@@ -238,7 +238,7 @@ shape = MODELS["paper"].model_copy(update={"dropout": 0.0})
 tokens = ProductTokenizer.from_json(shape, tokenizer_of(batch).to_json())(batch)
 network = Scale(shape)
 network.measure_features(tokens)
-masks = draw_masks(tokens, 0.15, torch.Generator().manual_seed(0))
+masks = masks_of(tokens, 0.15)
 optimiser = torch.optim.SGD(network.parameters(), lr=1e-2)
 rule = Harmonized()
 losses = []

@@ -12,20 +12,16 @@ from m5tools.errors import UsageError
 from m5tools.scale.config import MODELS
 from m5tools.scale.fixed import BUCKETS, FixedFeatures, sentence_model
 from m5tools.scale.harmony import Uniform
-from m5tools.scale.masked import draw_masks
 from m5tools.scale.networks import NETWORKS
 from m5tools.scale.tokens import Tokens
 from m5tools.scale.words import document_counts, texts_of
 from m5tools.vocabulary import MODALITIES, Modality
 
+from .masks import masks_of
 from .test_tokens import tokenizer_of, with_garbage
 from .world import World, make_batch
 
 BASELINES = [name for name in NETWORKS if name != "scale"]
-
-
-def masks_of(tokens: Tokens) -> dict[Modality, torch.Tensor]:
-    return draw_masks(tokens, 0.3, torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +72,7 @@ def test_every_parameter_has_a_gradient_although_a_modality_is_missing(
     tokens = tokens.select(torch.nonzero(tokens.present.any(1)).flatten())
     torch.manual_seed(0)
     network = NETWORKS[name](tokenizer.config)
-    loss = Uniform().objective(network(tokens, masks_of(tokens), 0.1), 1.0).loss
+    loss = Uniform().objective(network(tokens, masks_of(tokens, 0.3, seed=1), 0.1), 1.0).loss
     loss.backward()
     assert torch.isfinite(loss)
     trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
@@ -92,7 +88,7 @@ def test_a_few_steps_lower_the_loss(name: str, tokens: Tokens) -> None:
     losses = []
     for _ in range(12):
         optimiser.zero_grad()
-        loss = Uniform().objective(network(tokens, masks_of(tokens), 0.1), 1.0).loss
+        loss = Uniform().objective(network(tokens, masks_of(tokens, 0.3, seed=1), 0.1), 1.0).loss
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))

@@ -11,11 +11,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from m5tools.errors import UsageError
 from m5tools.scale.config import MODELS
-from m5tools.scale.masked import draw_masks
 from m5tools.scale.model import Scale
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.vocabulary import Modality
 
+from .masks import masks_of
 from .test_tokens import same, tokenizer_of
 from .world import World, make_batch
 
@@ -44,7 +44,7 @@ def test_a_hugging_face_tokenizer_by_folder(world: World, tmp_path: Path) -> Non
     again = ProductTokenizer.from_json(MODELS["study"], tokenizer.to_json())
     assert same(again(batch), tokens)
     network = Scale(tokenizer.config)
-    terms = network(tokens, draw_masks(tokens, 0.3, torch.Generator().manual_seed(0)), 0.1)
+    terms = network(tokens, masks_of(tokens, 0.3), 0.1)
     assert torch.isfinite(terms.masked).all()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 import torch
 
 from m5tools.errors import StageFailed, UsageError
-from m5tools.scale.checkpoint import load, read
+from m5tools.scale.checkpoint import load
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress, schedule, train
 
+from .saved import checkpoints, tensors
 from .world import World
 
 SMALL: dict[str, Any] = {"shards": "world", "steps": 7, "batch_size": 16, "warmup": 2, "calibration_every": 3}
@@ -31,13 +34,6 @@ def kill_at(step: int) -> Any:
     return progress
 
 
-def tensors(value: Any, name: str = "") -> dict[str, torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return {name: value}
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return {k: t for key, inner in items for k, t in tensors(inner, f"{name}/{key}").items()}
-
-
 @pytest.mark.parametrize("memory_mb", [1024, 0], ids=["in memory", "streamed"])
 def test_killed_and_continued_ends_bit_by_bit_the_same(world: World, tmp_path: Path, memory_mb: int) -> None:
     whole = TrainConfig(**SMALL, out=tmp_path / "whole", memory_mb=memory_mb)
@@ -45,10 +41,10 @@ def test_killed_and_continued_ends_bit_by_bit_the_same(world: World, tmp_path: P
     broken = whole.model_copy(update={"out": tmp_path / "broken", "checkpoint_every": 4})
     with pytest.raises(Killed):
         train(broken, kill_at(5), products=world)
-    assert read(broken.out / "checkpoint.pt")["step"] == 4
+    assert [path.name for path in checkpoints(broken.out)] == ["step-00000004"]
     report = train(broken, products=world)
     assert report.step == 7
-    a, b = tensors(read(whole.out / "checkpoint.pt")), tensors(read(broken.out / "checkpoint.pt"))
+    a, b = tensors(whole.out), tensors(broken.out)
     assert a.keys() == b.keys()
     assert len(a) > 300
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -65,8 +61,9 @@ def test_streamed_and_in_memory_see_the_same_calibration_rows(world: World, tmp_
     reports = [train(TrainConfig(**SMALL, out=tmp_path / str(mb), memory_mb=mb), products=world) for mb in (1024, 0)]
     assert [r.in_memory for r in reports] == [True, False]
     assert reports[0].calibration_rows == reports[1].calibration_rows > 0
-    harmony = [read(tmp_path / str(mb) / "checkpoint.pt")["harmony"]["updates"] for mb in (1024, 0)]
-    assert harmony[0] == harmony[1] == 3
+    one, other = (tensors(tmp_path / str(mb)) for mb in (1024, 0))
+    assert int(one["harmony.updates"]) == 3
+    assert all(torch.equal(one[name], other[name]) for name in one), "one order, however batches are made"
 
 
 def test_calibration_products_are_never_trained_on(world: World, tmp_path: Path) -> None:
@@ -80,9 +77,9 @@ def test_calibration_products_are_never_trained_on(world: World, tmp_path: Path)
 def test_a_finished_run_is_reported_again_without_training(world: World, tmp_path: Path) -> None:
     config = TrainConfig(**SMALL, out=tmp_path)
     first = train(config, products=world)
-    before = (tmp_path / "checkpoint.pt").read_bytes()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     second = train(config, kill_at(1), products=world)
-    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert (second.loss, second.weight, second.pair_weight) == (first.loss, first.weight, first.pair_weight)
 
 
@@ -101,7 +98,7 @@ def test_a_run_follows_its_shards_but_goes_on_with_no_others(tmp_path: Path, mem
     moved = config.model_copy(update={"shards": "moved"})
     with pytest.raises(Killed):
         train(moved, kill_at(5), products=world)
-    assert read(tmp_path / "checkpoint.pt")["config"]["shards"] == "moved"
+    assert load(tmp_path).config.shards == "moved"
     world.splits["train"].pop()
     with pytest.raises(UsageError, match=r"moved no longer holds what .* was trained on"):
         train(moved, products=world)
@@ -111,7 +108,7 @@ def test_a_loss_that_is_no_number_stops_with_a_message(world: World, tmp_path: P
     config = TrainConfig(**SMALL, out=tmp_path, temperature=1e-45)
     with pytest.raises(StageFailed, match=r"step 1: loss nan.*Lower lr"):
         train(config, products=world)
-    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not checkpoints(tmp_path)
 
 
 def test_the_clock_stops_a_run_that_keeps_what_it_learned(world: World, tmp_path: Path) -> None:
@@ -132,17 +129,79 @@ def test_training_leaves_the_callers_random_numbers_and_threads_alone(world: Wor
     assert (during, torch.get_num_threads()) == ([threads + 1], threads)
 
 
-def test_a_damaged_or_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="run `m5 train` first"):
-        load(tmp_path / "checkpoint.pt")
-    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(UsageError, match="not a readable checkpoint"):
-        load(tmp_path)
-
-
 def test_schedule_rises_then_falls_to_two_percent() -> None:
     rates = [schedule(step, 100, 10) for step in range(100)]
     assert rates[:10] == sorted(rates[:10])
     assert rates[10] == max(rates) == 1
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.02, abs=0.02)
+
+
+def logged(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_every_step_is_told_with_presence_and_weights(world: World, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    train(TrainConfig(**SMALL, out=tmp_path), seen.append, products=world)
+    lines = logged(tmp_path)
+    assert [now.step for now in seen] == [line["step"] for line in lines] == list(range(1, 8))
+    for now, line in zip(seen, lines, strict=True):
+        assert (now.loss, now.present, now.weight) == (line["loss"], line["present"], line["weight"])
+        assert 0 < now.present["video"] < now.present["text"] <= 1
+        assert sum(now.weight.values()) == pytest.approx(5)
+        assert 0 <= line["data_wait"] <= 1 < line["samples_per_s"]
+
+
+def test_bfloat16_learns_about_the_same(world: World, tmp_path: Path) -> None:
+    for precision in ("float32", "bfloat16"):
+        train(TrainConfig(**SMALL, out=tmp_path / precision, precision=precision), products=world)
+    exact, rough = logged(tmp_path / "float32"), logged(tmp_path / "bfloat16")
+    losses = [[line["loss"] for line in lines] for lines in (exact, rough)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert load(tmp_path / "bfloat16").model.fusion.kind.dtype is torch.float32
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a C++ compiler")
+def test_a_compiled_network_learns_the_same_and_is_saved_under_the_same_names(world: World, tmp_path: Path) -> None:
+    settings = {**SMALL, "steps": 3}
+    train(TrainConfig(**settings, out=tmp_path / "plain"), products=world)
+    train(TrainConfig(**settings, out=tmp_path / "compiled", compile=True), products=world)
+    a, b = tensors(tmp_path / "plain"), tensors(tmp_path / "compiled")
+    assert a.keys() == b.keys()
+    assert [x["loss"] for x in logged(tmp_path / "plain")] == pytest.approx(
+        [x["loss"] for x in logged(tmp_path / "compiled")], rel=1e-4
+    )
+
+
+def test_tensorboard_is_named_with_the_remedy_or_written(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(**{**SMALL, "steps": 2}, out=tmp_path, tensorboard=True)
+    if importlib.util.find_spec("tensorboard") is None:
+        with pytest.raises(UsageError, match=r"pip install tensorboard"):
+            train(config, products=world)
+        return
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(config, products=world)
+    board = EventAccumulator(str(tmp_path)).Reload()
+    assert {"loss", "weight/audio", "present/video", "samples_per_s"} <= set(board.Tags()["scalars"])
+    assert [x.value for x in board.Scalars("loss")] == pytest.approx([x["loss"] for x in logged(tmp_path)], rel=1e-6)
+
+
+def test_batches_and_devices_that_make_no_sense_are_named(world: World, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"fewer than batch_size 5000; lower it"):
+        train(TrainConfig(**{**SMALL, "batch_size": 5000}, out=tmp_path), products=world)
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="device: cuda, but PyTorch finds no GPU here; set device: cpu"):
+            train(TrainConfig(**SMALL, out=tmp_path, device="cuda"), products=world)
+
+
+def test_where_and_how_fast_may_change_but_not_what(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(**SMALL, out=tmp_path, checkpoint_every=2)
+    with pytest.raises(Killed):
+        train(config, kill_at(3), products=world)
+    other = {"workers": 1, "memory_mb": 0, "keep_checkpoints": 1, "checkpoint_every": 3, "max_bad_share": 0.5}
+    assert train(config.model_copy(update=other), products=world).step == 7
+    assert len(checkpoints(tmp_path)) == 1

@@ -16,6 +16,10 @@ import numpy as np
 import torch
 
 from m5tools.loader.batch import Batch, Ragged
+from m5tools.loader.lane import Lane
+from m5tools.loader.plan import Plan
+from m5tools.loader.slots import PADDING, Slots
+from m5tools.loader.state import State as LoaderState
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 NOUNS = ("mug", "lamp", "chair", "shirt", "kettle", "bag", "clock", "drill")
@@ -117,61 +121,78 @@ class World:
         return ((tone + rng.normal(0, 0.01, len(time))) * 32767).clip(-32768, 32767).astype(np.int16)
 
     def open(
-        self, split: str, modalities: Sequence[Modality], *, batch_size: int, shuffle: bool, drop_last: bool
-    ) -> WorldLoader:
-        return WorldLoader(self.splits[split], tuple(modalities), batch_size, shuffle, drop_last)
+        self, split: str, modalities: Sequence[Modality], *, batch_size: int, shuffle: bool, drop_last: bool,
+        without: Sequence[str] = (), rank: int = 0, world_size: int = 1,
+    ) -> WorldLoader:  # fmt: skip
+        listings = self.splits[split]
+        clusters = {x.cluster for x in listings if x.id in set(without)}
+        kept = [x for x in listings if x.cluster not in clusters]
+        plan = Plan(fingerprint(kept), len(kept), 0, batch_size, shuffle, drop_last)
+        return WorldLoader(kept, tuple(modalities), plan, rank, world_size)
+
+
+def fingerprint(listings: list[Listing]) -> str:
+    return hashlib.sha256("".join(x.id for x in listings).encode()).hexdigest()[:16]
 
 
 class WorldLoader:
-    """The part of the loader's interface that training uses."""
+    """The part of the loader's interface that training uses, over the loader's own plan."""
 
     categories = NOUNS
 
     def __init__(
-        self, listings: list[Listing], modalities: tuple[Modality, ...], size: int, shuffle: bool, drop_last: bool
+        self, listings: list[Listing], modalities: tuple[Modality, ...], plan: Plan, rank: int, world_size: int
     ) -> None:  # fmt: skip
-        self.listings, self.modalities, self.size = listings, modalities, size
-        self.shuffle, self.drop_last = shuffle, drop_last
-        self.epoch = self.taken = 0
-        self.fingerprint = hashlib.sha256("".join(x.id for x in listings).encode()).hexdigest()
+        self.listings, self.modalities, self.plan = listings, modalities, plan
+        self.lane = Lane(plan, rank, world_size)
+        self.step = 0
+
+    @property
+    def fingerprint(self) -> str:
+        return self.plan.order_fingerprint
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.listings), self.size)
-        return whole + (rest > 0 and not self.drop_last)
+        return self.lane.whole()
 
     def __iter__(self) -> Iterator[Batch]:
-        order = np.arange(len(self.listings))
-        if self.shuffle:
-            order = np.random.default_rng(self.epoch).permutation(order)
-        while self.taken < len(self):
-            rows = order[self.taken * self.size : (self.taken + 1) * self.size]
-            self.taken += 1
-            yield make_batch([self.listings[i] for i in rows], self.modalities)
-        self.taken = 0
+        self.lane.start = self.step
+        for slots in self.lane:
+            self.step += 1
+            yield make_batch(self.listings, self.modalities, slots)
+        self.step = 0
 
     def set_epoch(self, epoch: int) -> None:
-        self.epoch, self.taken = epoch, 0
+        self.step = self.step if epoch == self.lane.epoch else 0
+        self.lane.epoch = epoch
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epoch": self.epoch, "taken": self.taken}
+        return LoaderState(self.fingerprint, 0, self.plan.global_batch_size, self.lane.epoch, self.step).to_dict()
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        self.epoch, self.taken = state["epoch"], state["taken"]
+        self.lane.epoch, self.step = state["epoch"], state["step"]
 
 
-def make_batch(listings: list[Listing], modalities: tuple[Modality, ...] = MODALITIES) -> Batch:
+def make_batch(
+    known: list[Listing], modalities: tuple[Modality, ...] = MODALITIES, slots: Slots | None = None
+) -> Batch:
     """Lay listings into one batch; absent payload is not stored."""
+    slots = slots or Slots.of(range(len(known)))
+    valid = slots.rows != PADDING
+    listings = [known[i] for i in slots.rows]  # padding is the last one's twin, of which nothing is present
     present = torch.tensor(
-        [[p and m in modalities for p, m in zip(x.present, MODALITIES, strict=True)] for x in listings]
+        [
+            [bool(v and p and m in modalities) for p, m in zip(x.present, MODALITIES, strict=True)]
+            for v, x in zip(valid, listings, strict=True)
+        ]
     )
     here = [[i for i in range(len(listings)) if present[i, m.bit]] for m in MODALITIES]
     pictures = np.concatenate([listings[i].pictures for i in here[0]] or [listings[0].pictures[:0]])
     rows = np.repeat(here[0], [len(listings[i].pictures) for i in here[0]])
     return Batch(
         ids=tuple(x.id for x in listings),
-        valid=torch.ones(len(listings), dtype=torch.bool),
+        valid=torch.from_numpy(valid),
         stand_in=torch.zeros(len(listings), dtype=torch.bool),
-        seeds=torch.arange(len(listings)),
+        seeds=torch.from_numpy(slots.seeds),
         present=present,
         state=torch.where(present, int(State.PRESENT), int(State.ABSENT)).to(torch.uint8),
         reason=torch.where(present, int(Reason.NONE), int(Reason.NOT_LISTED)).to(torch.uint8),
