@@ -100,7 +100,8 @@ class PairwiseContrast(Network):
     ) -> Terms:
         """The contrast of every pair."""
         z, present = self.vectors(self.encode(tokens), tokens), tokens.present
-        pair, rows = contrast_pairs(z, present, temperature)
+        with torch.autocast(z.device.type, enabled=False):
+            pair, rows = contrast_pairs(z, present, temperature)
         return Terms(pair, rows, *_no_masked(), z=z, present=present)
 
 
@@ -183,5 +184,6 @@ def _no_masked() -> tuple[Tensor, Tensor]:
 def _two_views(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Contrast of two views of the same products, unit vectors `[P, d]`."""
     both = torch.stack([first, second], 1)
-    losses, _ = contrast_pairs(both, torch.ones(len(first), 2, dtype=torch.bool), temperature)
+    with torch.autocast(both.device.type, enabled=False):
+        losses, _ = contrast_pairs(both, torch.ones(len(first), 2, dtype=torch.bool), temperature)
     return losses[0, 1]

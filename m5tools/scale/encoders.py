@@ -137,7 +137,7 @@ class Encoder(nn.Module):
         # A class token alone learns clearly more slowly than the mean over it and the tokens.
         pooled = mean_of(hidden, owner[order], products)
         own = hidden.index_select(0, torch.argsort(order)[products:])
-        return Encoded(own, functional.normalize(self.to_shared(self.norm(pooled)), dim=-1))
+        return Encoded(own, functional.normalize(self.to_shared(self.norm(pooled)).float(), dim=-1))
 
 
 def mean_of(tokens: Tensor, owner: Tensor, owners: int) -> Tensor:

@@ -48,7 +48,7 @@ class JointTransformer(nn.Module):
         means = torch.stack([mean_of(outputs[m], _owners(tokens, m), len(tokens)) for m in MODALITIES], 1)
         present = tokens.present
         pooled = means.sum(1) / present.sum(1, keepdim=True).clamp_min(1)
-        vector = functional.normalize(self.to_shared(pooled), dim=-1) * present.any(1, keepdim=True)
+        vector = functional.normalize(self.to_shared(pooled).float(), dim=-1) * present.any(1, keepdim=True)
         return Joint(outputs, vector)
 
 

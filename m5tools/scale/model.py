@@ -54,20 +54,23 @@ class Scale(Network):
         """
         encoded = self.encode(tokens, masked)
         z, present = self.vectors(encoded, tokens), tokens.present
-        scaling = None if harmony is None else harmony.scaling(z, present)
-        pair, rows = contrast_pairs(z, present, temperature, scaling=scaling)
+        # Cosines keep their digits under autocast: differences of a thousandth decide.
+        with torch.autocast(z.device.type, enabled=False):
+            scaling = None if harmony is None else harmony.scaling(z, present)
+            pair, rows = contrast_pairs(z, present, temperature, scaling=scaling)
+            share = present.to(z.dtype) if harmony is None else harmony.pool(z.detach(), present).share
         outputs = {m: e.hidden for m, e in encoded.items()}
         shown = self._shown(present)
         if not torch.equal(shown, present):
             outputs, tokens, masked = _only(shown, outputs, tokens, masked)
         joint: Joint = self.fusion(outputs, tokens)
-        share = present.to(z.dtype) if harmony is None else harmony.pool(z.detach(), present).share
         if self.config.masked_heads == "joint":
             outputs = joint.hidden
         loss, count = self.heads(outputs, tokens, masked, self.words, self.content, scaling)
         # Every parameter has a part in the losses, also where joint vectors are not trained: ranks wait for each other.
         loss = loss + 0.0 * joint.vector.sum()
-        fused = contrast_fused(joint.vector, z, share, temperature)
+        with torch.autocast(z.device.type, enabled=False):
+            fused = contrast_fused(joint.vector, z, share, temperature)
         return Terms(pair, rows, loss, count, z=z, present=present, joint=joint.vector, share=share, fused=fused)
 
     def _shown(self, present: Tensor) -> Tensor:

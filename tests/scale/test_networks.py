@@ -95,6 +95,19 @@ def test_a_few_steps_lower_the_loss(name: str, tokens: Tokens) -> None:
     assert losses[-1] < 0.95 * losses[0]
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_under_autocast_vectors_and_losses_stay_float32(name: str, tokens: Tokens) -> None:
+    torch.manual_seed(0)
+    network = NETWORKS[name](MODELS["study"])
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = network(tokens, masks_of(tokens), 0.1)
+        z = network.vectors(network.encode(tokens), tokens)
+    Uniform().objective(terms, 1.0).loss.backward()
+    assert {t.dtype for t in (z, terms.pair, terms.joint, terms.fused)} == {torch.float32}
+    plain = network(tokens, masks_of(tokens), 0.1)
+    torch.testing.assert_close(terms.pair, plain.pair, atol=0.05, rtol=0.05)
+
+
 def test_fixed_features_find_the_same_words_and_looks(world: World) -> None:
     batch = make_batch(world.splits["train"])
     tokenizer = tokenizer_of(batch)
