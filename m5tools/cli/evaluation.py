@@ -51,11 +51,12 @@ def print_evaluation(found: Evaluation) -> None:
         if not sheet.rows:
             console.print(f"{sheet.title}: nothing to judge")
         elif sheet.brief:
+            console.print(sheet.title, style="bold", highlight=False)
             console.print(_table(sheet), "")
 
 
 def _table(sheet: Sheet) -> Table:
-    table = Table(title=sheet.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for number, name in enumerate(sheet.head):
         # An interval cut short would be a wrong one: a narrow terminal wraps the page, not the cell.
         table.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ from m5tools.cli import training
 from m5tools.cli.learn import need_torch
 from m5tools.errors import UsageError
 from m5tools.loader.bench import Rates, Stage
+from m5tools.scale.config import TrainConfig
+from m5tools.scale.train import train
+from m5tools.tasks.report import Evaluation
 
 from .conftest import M5
 
@@ -46,3 +51,53 @@ def test_bench_loader_names_what_is_no_shard_folder(m5: M5) -> None:
     said = m5("bench-loader", "nowhere")
     assert said.code == 2
     assert "nowhere is not a shard folder" in said.err
+
+
+@pytest.fixture(scope="module")
+def run(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that was trained for a moment."""
+    out = tmp_path_factory.mktemp("learned") / "run"
+    train(TrainConfig(shards=str(shop / "dataset" / "shards" / "default"), out=out, steps=2, batch_size=8))
+    return out
+
+
+def test_evaluate_prints_the_tasks_and_writes_figures_and_page(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
+    shards = shop / "dataset" / "shards" / "default"
+    brief = ("--set", "bootstraps=20", "--set", "cluster_runs=1", "--set", "fine_tune_epochs=1", "--set", "roles=false")
+    said = m5("evaluate", run, shards, "--split", "val,test", "--out", tmp_path, *brief)
+    assert said.code == 0, said.err
+    for title in ("Fine retrieval: same product", "Coarse retrieval: same category", "Classification", "Clustering"):
+        assert title in said.out
+    assert "embedding test: 1/1" in said.err
+    found = Evaluation.model_validate_json((tmp_path / "evaluation.json").read_bytes())
+    assert found.config.splits == ("val", "test")
+    assert found.config.bootstraps == 20
+    page = (tmp_path / "evaluation.md").read_text()
+    assert found.model in page
+    assert "as the released evaluator counts" in page
+    assert "by combination of modalities" in page
+    other = m5("evaluate", run, shards, "--out", tmp_path / "figures.json", *brief, "--set", "combinations=false")
+    assert other.code == 0, other.err
+    assert (tmp_path / "figures.json").is_file()
+    assert (tmp_path / "figures.md").is_file()
+
+
+def test_a_wrong_setting_of_evaluate_is_named(m5: M5, shop: Path, run: Path) -> None:
+    said = m5("evaluate", run, shop / "dataset" / "shards" / "default", "--set", "bootstrap=3")
+    assert said.code == 2
+    assert "bootstrap" in said.err
+
+
+def test_embed_writes_a_table_of_the_dataset_and_goes_on(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
+    shards = shop / "dataset" / "shards" / "default"
+    said = m5("embed", run, shards, "--split", "val,test", "--out", tmp_path / "vectors")
+    assert said.code == 0, said.err
+    assert "products left out; network " in said.out
+    files = {file.name: file.read_bytes() for file in (tmp_path / "vectors").iterdir()}
+    assert set(files) == {"embeddings.json", "val-00000.parquet", "test-00000.parquet"}
+    assert m5("embed", run, shards, "--split", "val,test", "--out", tmp_path / "vectors").code == 0
+    assert {file.name: file.read_bytes() for file in (tmp_path / "vectors").iterdir()} == files
+    alone = shutil.copytree(shards, tmp_path / "shards")
+    said = m5("embed", run, alone)
+    assert said.code == 2
+    assert "lies in no dataset" in said.err
