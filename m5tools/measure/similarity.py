@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from m5tools.embedding import AT_ONCE, encoded
+from m5tools.embedding import AT_ONCE, encoded, stored, vector_files
 from m5tools.errors import UsageError
 from m5tools.vocabulary import Modality
 
@@ -80,11 +79,7 @@ def from_vectors(files: Sequence[str], ids: pl.Series, one: Modality, other: Mod
     Raises:
         UsageError: there is no such file, or the vectors of two modalities differ in length.
     """
-    kind = pl.List(pl.Float32)
-    several = [pl.scan_parquet(path, glob=False).select(*_KEY, pl.col("vector").cast(kind)) for path in _parquet(files)]
-    vectors = pl.concat(several)
-    mine = vectors.filter(pl.col("product_id").is_in(ids.implode()), pl.col("modality").is_in([one.value, other.value]))
-    found = mine.collect().unique(_KEY, keep="first", maintain_order=True)
+    found = stored(files, ids, [one.value, other.value])
     sides = [found.filter(pl.col("modality") == m.value).select("product_id", "vector") for m in (one, other)]
     both = sides[0].join(sides[1], on="product_id", suffix="_other").sort("product_id")
     sizes = pl.concat([both["vector"].list.len(), both["vector_other"].list.len()])
@@ -106,7 +101,7 @@ def mismatches(files: Sequence[str], ids: pl.Series) -> pl.DataFrame:
     Raises:
         UsageError: there is no such file.
     """
-    telling = [path for path in _parquet(files) if "mismatch" in pl.read_parquet_schema(path)]
+    telling = [path for path in vector_files(files) if "mismatch" in pl.read_parquet_schema(path)]
     wanted = [pl.col("modality") == modality.value for modality in Modality]
     columns = [
         pl.col("mismatch").filter(one).first().alias(f"{m}_mismatch") for m, one in zip(Modality, wanted, strict=True)
@@ -115,14 +110,6 @@ def mismatches(files: Sequence[str], ids: pl.Series) -> pl.DataFrame:
     rows = pl.concat([none, *(pl.scan_parquet(path, glob=False).select(*_KEY, "mismatch") for path in telling)])
     mine = rows.filter(pl.col("product_id").is_in(ids.implode()), pl.col("mismatch").is_not_null())
     return mine.group_by("product_id", maintain_order=True).agg(columns).sort("product_id").collect()
-
-
-def _parquet(files: Sequence[str]) -> list[Path]:
-    paths = [found for file in files for found in (sorted(Path(file).rglob("*.parquet")) or [Path(file)])]
-    for path in paths:
-        if not path.is_file():
-            raise UsageError(f"no vectors at {path}; give a Parquet file, or a folder that holds some")
-    return paths
 
 
 def _texts(products: pl.DataFrame) -> pl.DataFrame:

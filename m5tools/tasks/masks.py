@@ -35,9 +35,9 @@ def only(present: NDArray[np.bool_], combination: str) -> NDArray[np.bool_]:
 def draws(ids: Sequence[str], seed: int) -> NDArray[np.float64]:
     """Uniform numbers `[N, 5]`, a function of product id, modality and seed, whatever the order of products."""
     scale = 2.0**-64
-    return np.array(
-        [[xxhash.xxh3_64_intdigest(f"{name}/{m.value}".encode(), seed) * scale for m in MODALITIES] for name in ids]
-    ).reshape(len(ids), len(MODALITIES))
+    keys = (f"{name}/{modality.value}".encode() for name in ids for modality in MODALITIES)
+    numbers = (xxhash.xxh3_64_intdigest(key, seed) * scale for key in keys)
+    return np.fromiter(numbers, np.float64, len(ids) * len(MODALITIES)).reshape(len(ids), len(MODALITIES))
 
 
 def thinned(present: NDArray[np.bool_], draw: NDArray[np.float64], share: float) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 FAISS_FROM: Final = 20_000
-"""Vectors of a gallery from which faiss is faster by more than its import."""
+"""Vectors of a gallery from which faiss is asked: no faster on one thread, but in a fifth of the memory."""
 
 _QUERIES: Final = 512
 _GALLERY: Final = 32_768

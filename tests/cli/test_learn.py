@@ -12,7 +12,10 @@ from m5tools.cli import training
 from m5tools.cli.learn import need_torch
 from m5tools.errors import UsageError
 from m5tools.loader.bench import Rates, Stage
+from m5tools.scale import embedding_files
+from m5tools.scale.checkpoint import load
 from m5tools.scale.config import TrainConfig
+from m5tools.scale.embedding_files import write_embeddings
 from m5tools.scale.train import train
 from m5tools.tasks.report import Evaluation
 
@@ -101,3 +104,26 @@ def test_embed_writes_a_table_of_the_dataset_and_goes_on(m5: M5, shop: Path, run
     said = m5("embed", run, alone)
     assert said.code == 2
     assert "lies in no dataset" in said.err
+
+
+def test_embedding_goes_on_inside_a_split_of_real_shards(
+    shop: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_files, "BATCH", 4)
+    monkeypatch.setattr(embedding_files, "BATCHES", 2)
+    trained, shards = load(run), str(shop / "dataset" / "shards" / "default")
+
+    def write(folder: Path, stop_after: int | None = None) -> dict[str, bytes]:
+        def tick(what: str, done: int, total: int) -> None:
+            if stop_after is not None and done > stop_after:
+                raise KeyboardInterrupt
+
+        write_embeddings(trained, shards, ["train", "test"], folder, tick)
+        return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    whole = write(tmp_path / "whole")
+    assert len([name for name in whole if name.startswith("train")]) > 2
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "stopped", 2)
+    assert 1 < len([*(tmp_path / "stopped").iterdir()]) < len(whole)
+    assert write(tmp_path / "stopped") == whole
