@@ -131,8 +131,16 @@ class _Show:
         """Product vectors after fine-tuning on the categories of the train split."""
         config = self.setting.config
         rate = config.fine_tune_rate or self.trained.config.lr
-        epochs, classes = config.fine_tune_epochs, self.probes.classes
-        tuned = fine_tune(self.trained, products, classes, epochs, rate, config.seed, self.tick)
+        tuned = fine_tune(
+            self.trained,
+            products,
+            self.probes.classes,
+            self.products.fused.shape[1],
+            epochs=config.fine_tune_epochs,
+            rate=rate,
+            seed=config.seed,
+            tick=self.tick,
+        )
         splits = (*config.splits, *((Split.TRAIN.value,) if config.distractors else ()))
         after = gather(tuned.trained, products, splits, self.scratch, self.tick)
         assert after.ids == self.products.ids[: len(after)]

@@ -50,7 +50,15 @@ class FineTuned:
 
 
 def fine_tune(
-    trained: Trained, products: Products, classes: NDArray[np.int64], epochs: int, rate: float, seed: int, tick: Tick
+    trained: Trained,
+    products: Products,
+    classes: NDArray[np.int64],
+    size: int,
+    *,
+    epochs: int,
+    rate: float,
+    seed: int,
+    tick: Tick,
 ) -> FineTuned:
     """Train on the train split, rates falling linearly to zero.
 
@@ -58,6 +66,7 @@ def fine_tune(
         trained: where it starts; it is left as it is.
         products: where the split is opened.
         classes: int64 `[C]`, ascending: those to learn; products of others are passed over.
+        size: numbers in a product's vector.
         epochs: passes over the split.
         rate: AdamW's rate for the network.
         seed: of the dropout; the order of products is that of `products`.
@@ -67,7 +76,6 @@ def fine_tune(
         torch.manual_seed(seed)
         model, harmony = copy.deepcopy(trained.model).train(), copy.deepcopy(trained.harmony).requires_grad_(False)
         tuned = replace(trained, model=model, harmony=harmony)
-        size = trained.tokenizer.config.embedding
         head, scale = nn.Linear(size, len(classes)), size**0.5  # so that the head's inputs have variance 1
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)

@@ -97,9 +97,8 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
         UsageError: a split holds no usable product.
     """
     loaders = [opened(products, split) for split in splits]
-    size = trained.tokenizer.config.embedding
     most = BATCH * sum(len(loader) for loader in loaders)
-    z, fused = scratch.array(len(MODALITIES), most, size), scratch.array(most, size)
+    z = fused = np.zeros((0, 0), np.float32)
     ids: list[str] = []
     titles: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = {"split": [], "present": [], "category": [], "cluster": []}
@@ -107,6 +106,9 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
         before = len(ids)
         for done, batch in enumerate(loader, 1):
             found = embed_batch(trained, batch)
+            if not len(z):
+                size = found.fused.shape[1]
+                z, fused = scratch.array(len(MODALITIES), most, size), scratch.array(most, size)
             here = slice(len(ids), len(ids) + len(found))
             z[:, here], fused[here] = found.z.transpose(1, 0, 2), found.fused
             ids += found.ids

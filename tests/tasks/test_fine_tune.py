@@ -33,7 +33,8 @@ def trained(world: World, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def tuned(trained: Trained, world: World, epochs: int) -> FineTuned:
-    return fine_tune(trained, world, CLASSES, epochs, 2e-3, 0, lambda what, done, total: None)
+    quiet = lambda what, done, total: None  # noqa: E731
+    return fine_tune(trained, world, CLASSES, 64, epochs=epochs, rate=2e-3, seed=0, tick=quiet)
 
 
 def embedded(trained: Trained, world: World, folder: Path) -> Gathered:

@@ -1,4 +1,4 @@
-"""Titles as vectors of a language model, or products as vectors of a trained network (`m5 embed`): candidates that share
+"""Titles as vectors of a language model, or products as those of a trained network (`m5 embed`): candidates that share
 no word, and one more evidence of a pair.
 
 Only where the policy names a model or vectors (extra `embed`); without there is no such evidence: null, never zero. A
