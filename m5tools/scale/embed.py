@@ -99,8 +99,7 @@ def fuse(trained: Trained, z: NDArray[np.float32], present: NDArray[np.bool_]) -
         z: `[N, 5, d]`, unit length where a modality is present.
         present: bool `[N, 5]`; what is masked contributes nothing.
     """
-    mask = torch.from_numpy(present)
-    pooled = trained.harmony.pool(torch.from_numpy(z) * mask[..., None], mask)
+    pooled = trained.harmony.pool(torch.from_numpy(z), torch.from_numpy(present))
     return Fused(pooled.fused.numpy(), pooled.share.numpy(), pooled.match.numpy())
 
 

@@ -47,6 +47,17 @@ def test_ties_fall_in_the_order_of_the_gallery(by_faiss: bool, monkeypatch: pyte
     )
 
 
+def test_what_differs_behind_the_sixth_digit_is_a_tie(by_faiss: bool) -> None:
+    rng = np.random.default_rng(4)
+    alike = unit(1, size=24) + rng.normal(scale=3e-8, size=(400, 24)).astype(np.float32)
+    vectors = np.concatenate([alike, unit(50, seed=9)]).astype(np.float32)
+    gallery, queries = rng.permutation(len(vectors)), np.arange(20)
+    assert len(np.unique((vectors[:1] @ vectors[:400].T).round(7))) > 1  # single precision tells them apart
+    np.testing.assert_array_equal(
+        nearest(Dense(vectors, by_faiss), queries, gallery), sorted_whole(vectors, queries, gallery, 10)
+    )
+
+
 def test_a_small_gallery_leaves_places_open(by_faiss: bool) -> None:
     vectors = unit(5)
     found = nearest(Dense(vectors, by_faiss), np.array([0, 4]), np.array([0, 1, 2]))
