@@ -270,7 +270,7 @@ class Dataset:
         for table in order:
             names = schema.law(table).names
             if table.startswith("previews") or (schema.law(table).stage == "compare" and table != "comparisons"):
-                continue  # bytes, and sets of hashes
+                continue  # bytes, and sets of hashes; nor are vectors to be read
             if "product_id" in names:
                 match = pl.col("product_id") == product_id
             elif "product_a" in names:
@@ -282,7 +282,7 @@ class Dataset:
             else:
                 continue
             for label, choices in self._instances(table):
-                hits = self.scan(table, partition=None, **choices).filter(match).collect()
+                hits = self.scan(table, partition=None, **choices).filter(match).drop("vector", strict=False).collect()
                 if hits.is_empty():
                     continue
                 rows[label] = hits.to_dicts()

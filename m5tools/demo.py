@@ -18,6 +18,7 @@ from m5tools.truth import Score, compare, other_sellers
 
 if TYPE_CHECKING:
     from m5tools.scale.train import TrainReport
+    from m5tools.tasks.report import Evaluation
 
 JUDGED = ("val", "test")
 
@@ -67,7 +68,7 @@ def can_train() -> bool:
     return all(importlib.util.find_spec(name) for name in ("torch", "tokenizers"))
 
 
-def learn(curated: Curated, out: Path, show: Callable[[Any], TrainReport]) -> tuple[TrainReport, dict[str, Any]]:
+def learn(curated: Curated, out: Path, show: Callable[[Any], TrainReport]) -> tuple[TrainReport, Evaluation]:
     """Train a small SCALE on the shards and judge it on products it has not seen.
 
     Args:
@@ -76,8 +77,11 @@ def learn(curated: Curated, out: Path, show: Callable[[Any], TrainReport]) -> tu
         show: trains by a `TrainConfig`, with whatever display.
     """
     from m5tools.scale.config import TrainConfig
+    from m5tools.tasks.config import EvaluateConfig
     from m5tools.tasks.evaluate import evaluate
 
     report = show(TrainConfig(shards=str(curated.shards), out=out))
     identity = other_sellers(curated.dataset, curated.truth)
-    return report, evaluate(report.checkpoint, str(curated.shards), splits=JUDGED, identity=identity)
+    # A demo is small: everyone asks, and only what takes seconds is judged.
+    brief = EvaluateConfig(splits=JUDGED, roles=False, combinations=False, removed=(), fine_tune_epochs=0)
+    return report, evaluate(report.checkpoint, str(curated.shards), brief, identity=identity)

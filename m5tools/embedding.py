@@ -1,6 +1,5 @@
-"""Vectors of texts and pictures by a sentence-transformers model (extra `embed`), and what such a model holds.
-
-Models and files lie outside the dataset, so their content is part of what a stage depends on.
+"""Vectors from outside the dataset: by a sentence-transformers model (extra `embed`), or from files such as `m5 embed`
+writes; and what such a model or file holds, for that is part of what a stage depends on.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from m5tools.errors import UsageError
@@ -49,6 +49,36 @@ def _model(name: str) -> Any:
         return SentenceTransformer(name, device="cpu")
     except (OSError, ValueError) as error:
         raise UsageError(f"sentence-transformers cannot load '{name}': {error}") from error
+
+
+def vector_files(places: Sequence[str]) -> list[Path]:
+    """The Parquet files among these, or in these folders.
+
+    Raises:
+        UsageError: there is none at a place.
+    """
+    paths = [found for place in places for found in (sorted(Path(place).rglob("*.parquet")) or [Path(place)])]
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"no vectors at {path}; give a Parquet file, or a folder that holds some")
+    return paths
+
+
+def stored(places: Sequence[str], ids: pl.Series, modalities: Sequence[str]) -> pl.DataFrame:
+    """Vectors that were written before: `product_id`, `modality`, `vector` (list of float32), the first of each.
+
+    Args:
+        places: Parquet files, or folders of them, with these columns; lists of fixed or of any size.
+        ids: products to look up.
+        modalities: which of their vectors; `fused` is that of the whole product.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    key, kind = ("product_id", "modality"), pl.List(pl.Float32)
+    several = [pl.scan_parquet(p, glob=False).select(*key, pl.col("vector").cast(kind)) for p in vector_files(places)]
+    wanted = pl.col("product_id").is_in(ids.implode()), pl.col("modality").is_in(modalities)
+    return pl.concat(several).filter(*wanted).collect().unique(key, keep="first", maintain_order=True)
 
 
 def fingerprint(place: str) -> str:

@@ -17,6 +17,8 @@ from m5tools.pipeline import Pipeline
 from m5tools.scale.config import TrainConfig
 from m5tools.synth import SynthConfig
 from m5tools.tag.policy import Policy
+from m5tools.tasks.config import EvaluateConfig
+from m5tools.tasks.report import Evaluation
 
 MODELS: dict[str, type[BaseModel]] = {
     "pipeline": Pipeline,
@@ -26,6 +28,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "cut": Selection,
     "synth": SynthConfig,
     "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "evaluation": Evaluation,
 }
 
 

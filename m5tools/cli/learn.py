@@ -9,14 +9,19 @@ from typing import Annotated
 import typer
 
 from m5tools.cli.options import SetOption
-from m5tools.errors import NotBuiltYet, UsageError
+from m5tools.errors import UsageError
 
 
-def need_torch() -> None:
-    """Refuse with the remedy where the `train` extra is not installed."""
-    for package in ("torch", "tokenizers"):
+def need_torch(what: str = "training", *more: str) -> None:
+    """Refuse with the remedy where the `train` extra is not installed.
+
+    Args:
+        what: is to be done.
+        more: packages of the extra that it needs beside the usual ones.
+    """
+    for package in ("torch", "tokenizers", *more):
         if importlib.util.find_spec(package) is None:
-            raise UsageError(f"training needs {package}; install it with: pip install 'm5tools[train]'")
+            raise UsageError(f"{what} needs {package}; install it with: pip install 'm5tools[train]'")
 
 
 def train(
@@ -42,18 +47,34 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the folder it lies in.")],
     shards: Annotated[Path, typer.Argument(help="A shard folder.")],
     split: Annotated[str, typer.Option("--split", help="Split to judge on; several with commas.")] = "test",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the figures as JSON.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for evaluation.json and .md (default: that of the run)."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
+    changes: SetOption = None,
 ) -> None:
-    """Judge a trained model: product retrieval, category retrieval, classification, beside baselines and chance."""
-    need_torch()
-    from m5tools.cli.training import run_evaluation
+    """Judge a trained model on retrieval (product, category), classification and clustering, beside baselines."""
+    need_torch("evaluation", "faiss")
+    from m5tools.cli.evaluation import run_evaluation
 
-    run_evaluation(checkpoint, shards, split, out)
+    run_evaluation(checkpoint, shards, split, out, config, tuple(changes or ()))
 
 
-def embed() -> None:
-    """Write embeddings of all products as Parquet (later release)."""
-    raise NotBuiltYet("'m5 embed' comes with a later release; from Python: m5tools.scale.embed")
+def embed(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the folder it lies in.")],
+    shards: Annotated[Path, typer.Argument(help="A shard folder.")],
+    split: Annotated[str, typer.Option("--split", help="Splits to embed, with commas.")] = "train,val,test",
+    name: Annotated[
+        str | None, typer.Option("--name", help="<dataset>/embeddings/<name>; default: that of the shards.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Another folder for the vectors.")] = None,
+) -> None:
+    """Write vectors of all products as Parquet; the same command goes on where it stopped."""
+    need_torch("embedding")
+    from m5tools.cli.evaluation import run_embedding
+
+    run_embedding(checkpoint, shards, split, out, name)
 
 
 def study(

@@ -39,7 +39,7 @@ app.add_typer(look.explain, name="explain", rich_help_panel="Look")
 app.command("compact", rich_help_panel="Look", context_settings=_ANY_ARGUMENTS)(look.compact)
 app.command("train", rich_help_panel="Learn")(learn.train)
 app.command("evaluate", rich_help_panel="Learn")(learn.evaluate)
-app.command("embed", rich_help_panel="Learn", context_settings=_ANY_ARGUMENTS)(learn.embed)
+app.command("embed", rich_help_panel="Learn")(learn.embed)
 app.command("study", rich_help_panel="Learn")(learn.study)
 app.command("bench-loader", rich_help_panel="Learn")(learn.bench_loader)
 

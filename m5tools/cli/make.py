@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from m5tools.cli.options import LogJsonOption, WorkersOption
 from m5tools.errors import StageFailed, UsageError
 
 if TYPE_CHECKING:
+    from m5tools.tasks.report import Evaluation
     from m5tools.truth import Score
 
 FEWEST_QUERIES = 30
@@ -82,7 +83,8 @@ def demo(
         typer.echo("training: skipped, PyTorch is not installed; for it: pip install 'm5tools[train]'")
         typer.echo(f"done in {time.monotonic() - started:.0f} s")
         return
-    from m5tools.cli.training import print_evaluation, print_training, shown_training
+    from m5tools.cli.evaluation import print_evaluation
+    from m5tools.cli.training import print_training, shown_training
 
     shutil.rmtree(out / "run", ignore_errors=True)
     trained, judged = line.learn(curated, out / "run", shown_training)
@@ -104,25 +106,25 @@ def _print_scores(scores: dict[str, list[Score]]) -> None:
         Console().print(table)
 
 
-def _verdict(judged: dict[str, Any]) -> None:
+def _verdict(judged: Evaluation) -> None:
     """One line: the fused product vector against text alone and chance.
 
     Raises:
         StageFailed: it does not beat both, though there were enough products to ask for.
     """
-    fine = judged["fine"]
-    if not fine["queries"]:
+    fine = judged.fine
+    if not fine.queries:
         typer.echo("finding the same product: nothing to judge, no unseen product has another offer; simulate more")
         return
-    fused = fine["systems"]["fused"]["mAP@10"]
-    rivals: dict[str, float] = {"chance": fine["chance"]["mAP@10"]}
+    fused = fine.systems["fused"].metrics["mAP@10"]
+    rivals = {"chance": fine.chance["mAP@10"]}
     for name, words in (("text", "text of the same model"), ("tfidf_title", "title TF-IDF")):
-        if name in fine["systems"]:
-            rivals[words] = fine["systems"][name]["mAP@10"]
+        if name in fine.systems:
+            rivals[words] = fine.systems[name].metrics["mAP@10"]
     shown = ", ".join(f"{name} {value:.3f}" for name, value in rivals.items())
     line = f"finding the same product: fused mAP@10 {fused:.3f}; {shown}"
-    if fine["queries"] < FEWEST_QUERIES:
-        line += f" (by {fine['queries']} queries, too few to tell)"
+    if fine.queries < FEWEST_QUERIES:
+        line += f" (by {fine.queries} queries, too few to tell)"
     elif fused <= max(rivals.values()):
         raise StageFailed(f"{line}: the fused vector does not beat text alone and chance")
     typer.echo(line)

@@ -1,4 +1,4 @@
-"""`m5 train` and `m5 evaluate` on the terminal."""
+"""`m5 train` and `m5 bench-loader` on the terminal."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from m5tools import atomic, documents
+from m5tools import documents
 from m5tools.changes import assign, split_change
 from m5tools.errors import UsageError
 from m5tools.loader import bench
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress as Step
 from m5tools.scale.train import TrainReport, train
-from m5tools.tasks.evaluate import evaluate
 
 SECONDS = 0.5  # between two pictures of the modalities
 LINES = 10  # how often a run without a terminal tells how far it has come
@@ -134,35 +133,3 @@ def run_loader_bench(
         table.add_row(stage.name, f"{stage.samples_per_s:,.0f}", used)
     console.print(table)
     console.print(f"the whole reaches {rates.share:.0%} of the ceiling, which is decoding alone in as many threads")
-
-
-def run_evaluation(checkpoint: Path, shards: Path, split: str, out: Path | None) -> None:
-    """Judge a model and print the figures."""
-    report = evaluate(checkpoint, str(shards), splits=tuple(split.split(",")))
-    print_evaluation(report)
-    if out is not None:
-        atomic.write_json(out, report)
-        Console().print(f"figures: {out}")
-
-
-def print_evaluation(report: dict[str, Any]) -> None:
-    """One table a task: every system beside chance."""
-    console = Console()
-    for task, metrics in (("fine", ("mAP@1", "mAP@10", "recall@10")), ("coarse", ("mAP@1", "mAP@10", "Prec@10"))):
-        found = report[task]
-        if not found["systems"]:
-            console.print(f"{task} retrieval: nothing to find in {', '.join(report['splits'])}")
-            continue
-        title = "same product" if task == "fine" else "same category"
-        table = Table(f"{title} ({found['queries']:,} queries, gallery {found['gallery']:,})", *metrics, box=None)
-        for name, scores in found["systems"].items():
-            table.add_row(name, *(f"{scores[m]:.3f}" for m in metrics))
-        table.add_row("chance", *(f"{found['chance'][m]:.3f}" for m in metrics))
-        console.print(table)
-    found = report["classification"]
-    table = Table(f"category by linear probe ({found['test_rows']:,} products)", "accuracy", box=None)
-    for name, scores in found["systems"].items():
-        table.add_row(name, f"{scores['accuracy']:.3f}")
-    if found["chance"]:
-        table.add_row("largest class", f"{found['chance']['accuracy']:.3f}")
-    console.print(table)

@@ -92,7 +92,7 @@ class Compare(Stage):
 
     def examine(self, dataset: Dataset) -> None:
         if self.policy.embedding:
-            vectors.examine()
+            vectors.examine(self.policy.embedding)
 
     def noted(self, manifest: Manifest) -> Any:
         return listing_once(manifest)
@@ -151,8 +151,8 @@ class Compare(Stage):
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
         assert self.policy.embedding is not None
-        titles = pl.read_parquet(gathered.part("sought", partition), columns=["row", "title"])
-        gathered.write("vectors", partition, vectors.title_vectors(titles, self.policy.embedding))
+        named = pl.read_parquet(gathered.part("sought", partition), columns=["row", "product_id", "title"])
+        gathered.write("vectors", partition, vectors.vectors_of(named, self.policy.embedding))
         return {}
 
     def _count(self, work: Work, gathered: Gathered) -> Counts:
@@ -269,7 +269,7 @@ def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:
 def _terms(policy: ComparePolicy) -> Any:
     """What comparisons depend on outside the dataset."""
     said = policy.model_dump(mode="json")
-    return said if policy.embedding is None else [said, _content(policy.embedding.model)]
+    return said if policy.embedding is None else [said, *map(_content, policy.embedding.places)]
 
 
 @cache

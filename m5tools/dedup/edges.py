@@ -44,7 +44,7 @@ def evidence(related: pl.DataFrame) -> pl.DataFrame:
         "embedding": (
             pl.col("embedding_score").is_not_null(),
             pl.col("embedding_score"),
-            pl.format("vectors of the titles {} alike", pl.col("embedding_score").round(2)),
+            pl.format("vectors {} alike", pl.col("embedding_score").round(2)),
         ),
         "agreement": (
             pl.col("likely"),

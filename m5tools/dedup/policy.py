@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from m5tools import documents
 
@@ -94,11 +94,32 @@ class RareWordRules(_Rules):
 
 
 class EmbeddingRules(_Rules):
-    """Which vectors of titles lead to candidates, and are one more evidence (extra `embed`)."""
+    """Which vectors lead to candidates, and are one more evidence (extra `embed`): of titles by a model, or of products
+    as `m5 embed` wrote them."""
 
-    model: str = Field(description="path or name of a sentence-transformers model")
-    neighbours: int = Field(10, ge=1, description="nearest titles of each source that a product is compared with …")
+    model: str | None = Field(None, description="path or name of a sentence-transformers model for titles; or else …")
+    vectors: tuple[str, ...] = Field((), description="… Parquet files or folders as m5 embed writes them")
+    of: Literal["fused", "image", "text", "table", "video", "audio"] = Field(
+        "fused", description="which of their vectors: of the whole product, or of one modality"
+    )
+    neighbours: int = Field(10, ge=1, description="nearest products of each source that one is compared with …")
     similarity: Share = Field(0.6, description="… where their cosine is so high")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.model) == bool(self.vectors):
+            raise ValueError("name either a model or vectors")
+        return self
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What lies outside the dataset."""
+        return (self.model,) if self.model else self.vectors
+
+    @property
+    def what(self) -> str:
+        """What the vectors are of, in words."""
+        return "titles" if self.model else f"products ({self.of})"
 
 
 class SameOfferRules(_Rules):
@@ -140,7 +161,7 @@ class WordingWeights(_Rules):
     price: Share
     fact: Share
     fact_conflict: Share
-    embedding: Share = Field(0.3, description="of the cosine of the titles' vectors, where the policy names a model")
+    embedding: Share = Field(0.3, description="of the cosine of vectors, where the policy names a model or some")
 
 
 class WordingRules(_Rules):
@@ -148,7 +169,7 @@ class WordingRules(_Rules):
 
     weights: WordingWeights
     usual_price_ratio: Share
-    usual_embedding: Share = Field(0.5, description="cosine of the titles' vectors that says nothing")
+    usual_embedding: Share = Field(0.5, description="cosine of vectors that says nothing")
     most_facts: int = Field(ge=0, description="facts that count, at most")
     short_title: Share
     margin: Share

@@ -10,7 +10,7 @@ import polars as pl
 from m5tools.dataset import Dataset, partition_of
 from m5tools.dedup.evidence.shingles import jaccard
 from m5tools.dedup.evidence.tokens import DESCRIPTION, STEM, sets_of, tokens_of
-from m5tools.dedup.evidence.vectors import similarity, title_vectors
+from m5tools.dedup.evidence.vectors import similarity, vectors_of
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.products import gather, numbered
 from m5tools.dedup.sought import with_sources
@@ -61,11 +61,11 @@ def _near(both: pl.DataFrame, policy: DuplicatePolicy) -> Iterator[str]:
     if policy.embedding is not None:
         titled = both.drop("row").with_row_index("row")
         ends = (pl.Series([row], dtype=pl.UInt32) for row in (0, 1))
-        cosine = similarity(title_vectors(titled, policy.embedding), *ends).item()
+        cosine = similarity(vectors_of(titled, policy.embedding), *ends).item()
         if cosine is not None:
             rules = policy.embedding
             near = f"sought are the {rules.neighbours} nearest of each source, from {rules.similarity:g} on"
-            yield f"vectors of the titles are {cosine:.2f} alike, {near}"
+            yield f"vectors of the {rules.what} are {cosine:.2f} alike, {near}"
     said = [set(text.split()) for text in both["said"].fill_null("")]
     common = sorted(said[0] & said[1])
     if common:

@@ -55,5 +55,6 @@ class WordsConfig(StageConfig):
     )
     vectors: tuple[str, ...] = Field(
         default=(),
-        description="Parquet files (product_id, modality, vector) that give the similarities where no model does.",
+        description="Parquet files or folders (product_id, modality, vector, mismatch) as m5 embed writes them: they "
+        "give the similarities where no model does, and what a trained network takes for another product's.",
     )

@@ -148,6 +148,8 @@ def _similarities(
     elif files:
         rows = similarity.from_vectors(files, ids, Modality.IMAGE, Modality.TEXT)
         found.append(rows.rename({"similarity": "image_text_similarity"}))
+    if files:
+        found.append(similarity.mismatches(files, ids))
     return found
 
 

@@ -1,26 +1,26 @@
 """How much two modalities of a product say the same, by vectors: text ↔ table and image ↔ text, as cosines.
 
 The vectors come from a sentence-transformers model (extra `embed`), or from files that were written before, as
-`m5 embed` writes them: Parquet with `product_id`, `modality`, `vector`. Without either there is no similarity: null,
-never zero.
+`m5 embed` writes them: Parquet with `product_id`, `modality`, `vector`, and `mismatch` where the network judged whether
+a modality belongs to its product. Without either there is no similarity: null, never zero.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from m5tools.embedding import AT_ONCE, encoded
+from m5tools.embedding import AT_ONCE, encoded, stored, vector_files
 from m5tools.errors import UsageError
 from m5tools.vocabulary import Modality
 
 _CHARS: Final = 1000
+_KEY: Final = ("product_id", "modality")
 
 
 def text_table(model: str, products: pl.DataFrame, attributes: pl.DataFrame) -> pl.DataFrame:
@@ -79,9 +79,7 @@ def from_vectors(files: Sequence[str], ids: pl.Series, one: Modality, other: Mod
     Raises:
         UsageError: there is no such file, or the vectors of two modalities differ in length.
     """
-    vectors = pl.scan_parquet(_parquet(files), glob=False).select("product_id", "modality", "vector")
-    mine = vectors.filter(pl.col("product_id").is_in(ids.implode()), pl.col("modality").is_in([one.value, other.value]))
-    found = mine.collect().unique(["product_id", "modality"], keep="first", maintain_order=True)
+    found = stored(files, ids, [one.value, other.value])
     sides = [found.filter(pl.col("modality") == m.value).select("product_id", "vector") for m in (one, other)]
     both = sides[0].join(sides[1], on="product_id", suffix="_other").sort("product_id")
     sizes = pl.concat([both["vector"].list.len(), both["vector_other"].list.len()])
@@ -92,12 +90,26 @@ def from_vectors(files: Sequence[str], ids: pl.Series, one: Modality, other: Mod
     return both.select("product_id").with_columns(similarity=pl.Series(cosines, dtype=pl.Float32))
 
 
-def _parquet(files: Sequence[str]) -> list[Path]:
-    paths = [found for file in files for found in (sorted(Path(file).rglob("*.parquet")) or [Path(file)])]
-    for path in paths:
-        if not path.is_file():
-            raise UsageError(f"no vectors at {path}; give a Parquet file, or a folder that holds some")
-    return paths
+def mismatches(files: Sequence[str], ids: pl.Series) -> pl.DataFrame:
+    """`product_id` and for every modality `<modality>_mismatch`: the probability that it does not belong to its
+    product, as a trained network judged it (`m5 embed`); null where it did not.
+
+    Args:
+        files: as of :func:`from_vectors`; those without a column `mismatch` tell nothing.
+        ids: the products to look up.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    telling = [path for path in vector_files(files) if "mismatch" in pl.read_parquet_schema(path)]
+    wanted = [pl.col("modality") == modality.value for modality in Modality]
+    columns = [
+        pl.col("mismatch").filter(one).first().alias(f"{m}_mismatch") for m, one in zip(Modality, wanted, strict=True)
+    ]
+    none = pl.DataFrame(schema={"product_id": pl.String, "modality": pl.String, "mismatch": pl.Float32}).lazy()
+    rows = pl.concat([none, *(pl.scan_parquet(path, glob=False).select(*_KEY, "mismatch") for path in telling)])
+    mine = rows.filter(pl.col("product_id").is_in(ids.implode()), pl.col("mismatch").is_not_null())
+    return mine.group_by("product_id", maintain_order=True).agg(columns).sort("product_id").collect()
 
 
 def _texts(products: pl.DataFrame) -> pl.DataFrame:

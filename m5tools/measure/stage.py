@@ -44,7 +44,7 @@ class Measure(Stage):
     """Writes one wide table of signals per modality, and previews."""
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     writes: ClassVar[tuple[str, ...]] = (
         *(f"signals_{m}" for m in ("image", "text", "table", "video", "audio", "pair")),
         *(f"previews_{m}" for m in MEDIA),

@@ -153,6 +153,13 @@ def load(checkpoint: str | Path) -> Trained:
     return Trained(model.eval(), harmony, tokenizer, config, categories, step, path)
 
 
+def run_of(checkpoint: Path) -> Path:
+    """The folder of the run that a checkpoint is of; what :func:`load` takes."""
+    if checkpoint.name.startswith(_STEP):
+        return checkpoint.absolute().parent.parent
+    return checkpoint.parent if checkpoint.name == _OLD else checkpoint
+
+
 def _steps(out: Path) -> list[Path]:
     """Whole checkpoints, the oldest first."""
     return sorted(path for path in (out / FOLDER).glob(f"{_STEP}*") if path.name.removeprefix(_STEP).isdecimal())

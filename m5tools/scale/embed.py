@@ -1,15 +1,34 @@
-"""Vectors of a split: one a modality, and the fused one, as NumPy arrays."""
+"""Vectors of products: one a modality, and the fused one, as NumPy arrays, batch by batch or all at once."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
 from m5tools.scale.source import ProductLoader, usable
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Product vectors of `N` products.
+
+    Attributes:
+        fused: float32 `[N, d]`, unit length; zero for a product without any modality.
+        share: float32 `[N, 5]`, what each modality contributed to it.
+        match: float32 `[N, 5]`, probability that a present modality belongs to its product.
+    """
+
+    fused: NDArray[np.float32]
+    share: NDArray[np.float32]
+    match: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,25 +67,54 @@ class Embeddings:
 
 
 @torch.no_grad()
-def embed(trained: Trained, loader: ProductLoader) -> Embeddings:
-    """Embed one epoch of a loader, nothing hidden. Vectors do not depend on the batch a product is in (to 1e-5)."""
+def embed_batch(trained: Trained, batch: Batch) -> Embeddings:
+    """Embed one batch, nothing hidden. Vectors do not depend on the batch a product is in (to 1e-5)."""
     trained.model.eval()
-    several = []
-    for batch in loader:
-        tokens = usable(trained.tokenizer(batch), batch)
-        present = tokens.present
-        z = trained.model.vectors(trained.model.encode(tokens), tokens)
-        pooled = trained.harmony.pool(z, present)
-        several.append(
-            Embeddings(
-                tokens.ids,
-                z.numpy(),
-                pooled.fused.numpy(),
-                present.numpy(),
-                pooled.share.numpy(),
-                pooled.match.numpy(),
-                tokens.category.numpy(),
-                tokens.cluster.numpy(),
-            )
-        )
-    return Embeddings.join(several)
+    tokens = usable(trained.tokenizer(batch), batch)
+    z = trained.model.vectors(trained.model.encode(tokens), tokens).numpy()
+    present = tokens.present.numpy()
+    pooled = fuse(trained, z, present)
+    category, cluster = tokens.category.numpy(), tokens.cluster.numpy()
+    return Embeddings(tokens.ids, z, pooled.fused, present, pooled.share, pooled.match, category, cluster)
+
+
+def embedded(trained: Trained, loader: ProductLoader) -> Iterator[Embeddings]:
+    """Embed one epoch of a loader, one set of vectors a batch."""
+    return (embed_batch(trained, batch) for batch in loader)
+
+
+def embed(trained: Trained, loader: ProductLoader) -> Embeddings:
+    """Embed one epoch of a loader into memory."""
+    return Embeddings.join(list(embedded(trained, loader)))
+
+
+@torch.no_grad()
+def fuse(trained: Trained, z: NDArray[np.float32], present: NDArray[np.bool_]) -> Fused:
+    """Product vectors by the rule the network was trained with.
+
+    A modality's vector does not depend on which others are present, so what a product is without some of them needs
+    no second pass through the network: it is the same `z` under another mask.
+
+    Args:
+        z: `[N, 5, d]`, unit length where a modality is present.
+        present: bool `[N, 5]`; what is masked contributes nothing.
+    """
+    pooled = trained.harmony.pool(torch.from_numpy(z), torch.from_numpy(present))
+    return Fused(pooled.fused.numpy(), pooled.share.numpy(), pooled.match.numpy())
+
+
+def fingerprint(trained: Trained) -> str:
+    """What a network is: 32 hex digits over its weights, its rule's measurements, its shape and its vocabulary.
+
+    Places, times and the form of the checkpoint do not enter.
+    """
+    digest = hashlib.sha256()
+    said = [trained.config.harmony, trained.tokenizer.config.model_dump_json(), trained.tokenizer.to_json()]
+    for text in said:
+        digest.update(f"{len(text)}\0{text}".encode())
+    state: dict[str, Any] = {**trained.model.state_dict(prefix="model."), **trained.harmony.state_dict(prefix="rule.")}
+    for name in sorted(state):
+        values = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{values.dtype}\0{tuple(values.shape)}\0".encode())
+        digest.update(values.view(torch.uint8).numpy().tobytes() if values.ndim else str(values.item()).encode())
+    return digest.hexdigest()[:32]

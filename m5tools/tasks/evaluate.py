@@ -1,167 +1,176 @@
-"""Judge a trained network on retrieval and classification, beside each modality alone, a baseline and chance.
+"""Judge a trained network on four tasks, beside each modality alone, a baseline and chance (M5Product, section 5).
 
-Every figure in the report was measured on the products at hand; nothing is carried over from the paper.
+Coarse and fine retrieval, classification and clustering; all modalities, each of their 31 combinations, and what is
+left when some are lost at test time; before and after fine-tuning. Every figure was measured on the products at hand;
+nothing is carried over from the paper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
+import torch
 
-from m5tools.errors import UsageError
-from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained, load
-from m5tools.scale.embed import Embeddings, embed
-from m5tools.scale.source import ProductLoader, Products, Shards
-from m5tools.tasks import metrics
-from m5tools.tasks.classification import Probe, majority
-from m5tools.tasks.metrics import Hits
-from m5tools.tasks.retrieval import Task, dense_hits, sparse_hits, title_vectors
-from m5tools.vocabulary import MODALITIES, Modality
-
-BATCH = 64
-"""Products embedded at a time."""
-
-TITLE_BASELINE: Final = "tfidf_title"
+from m5tools.scale.embed import fingerprint
+from m5tools.scale.source import Products, Shards
+from m5tools.tasks import masks
+from m5tools.tasks.benches import Group, View
+from m5tools.tasks.config import EvaluateConfig
+from m5tools.tasks.facts import Facts, facts_of
+from m5tools.tasks.fine_tune import fine_tune
+from m5tools.tasks.gathered import Gathered, Scratch, Tick, gather
+from m5tools.tasks.report import FINE_TUNED, FUSED, TITLES, Evaluation
+from m5tools.tasks.setting import Setting
+from m5tools.tasks.titles import title_vectors
+from m5tools.vocabulary import MODALITIES, Split
 
 
 def evaluate(
     trained: Trained | str | Path,
     shards: str | None = None,
+    config: EvaluateConfig | None = None,
     *,
-    splits: Sequence[str] = ("val", "test"),
-    distractors: bool = False,
     identity: Mapping[str, int] | None = None,
     products: Products | None = None,
-) -> dict[str, Any]:
-    """Measure fused vectors, each modality's own, the title baseline and chance.
+    facts: pl.DataFrame | None = None,
+    tick: Tick | None = None,
+) -> Evaluation:
+    """Measure fused vectors, each modality's own, the title baseline and chance on all tasks.
 
-    The gallery is all products of `splits`, every one of which is a query too if it has something to find. A system
-    that lacks a query's modality finds nothing for it; `answered` is the share of queries it has a vector for, and
-    `on_answered` compares it with the fused vectors on those queries alone.
+    A system that lacks a query's modality finds nothing for it. Vectors of many products lie in files of a temporary
+    folder (`TMPDIR`), 4 × 7 × d bytes a product (twice that with fine-tuning), removed at the end.
 
     Args:
         trained: a loaded network, a checkpoint or a run's folder.
         shards: shard folder; by default the one it was trained on.
-        splits: searched splits, none of them trained on.
-        distractors: add the training split to the gallery, as wrong answers of the fine task (its offers are never
-            queries).
+        config: what to judge.
         identity: product id → number of the real product, where that is known better than by clusters. The fine task
-            then searches these products only: leave out re-listings, which text finds without effort.
+            then searches these products only, whatever roles they have: leave out re-listings, which text finds
+            without effort.
         products: where splits are opened instead of `shards`.
-
-    Returns:
-        `fine`, `coarse` and `classification`, each with `systems` by name (`fused`, `image`, `text`, `table`,
-        `video`, `audio`; in retrieval also `tfidf_title`) and `chance`.
+        facts: band and roles of their products (:mod:`m5tools.tasks.facts`); by default those of the shard index.
+        tick: called with what is being done, how much is done, how much there is.
 
     Raises:
         UsageError: no checkpoint, or no usable product in a split.
     """
     trained = trained if isinstance(trained, Trained) else load(trained)
-    config = trained.config
+    config, tick = config or EvaluateConfig(), tick or (lambda what, done, total: None)
+    place = shards or trained.config.shards
     if products is None:
-        products = Shards(shards or config.shards, config.cut, trained.tokenizer.config, config.image_size, config.seed)
-    train = _embed(trained, products, "train")
-    searched = [_embed(trained, products, split) for split in splits]
-    gallery = Embeddings.join([*searched, train] if distractors else searched)
-    everyone = np.ones(len(gallery), dtype=bool)
-    cluster, offered = gallery.cluster, everyone
-    if identity is not None:
-        cluster = np.array([identity.get(i, -1) for i in gallery.ids], np.int64)
-        offered = np.array([i in identity for i in gallery.ids])
-    askable = np.arange(len(gallery)) < sum(len(e) for e in searched)
-    titles = _titles(products, [*splits, "train"] if distractors else splits)
-    baseline = title_vectors(titles.get(name, "") for name in gallery.ids)
+        how = trained.config
+        products = Shards(place, how.cut, trained.tokenizer.config, how.image_size, how.seed)
+    splits = (*config.splits, Split.TRAIN.value)
+    facts = facts_of(products, splits) if facts is None else facts
+    with TemporaryDirectory(prefix="m5-evaluate-") as folder, _threads(config.threads):
+        scratch = Scratch(Path(folder))
+        found = gather(trained, products, splits, scratch, tick)
+        setting = Setting(found, Facts.of(facts, found.ids), config)
+        show = _Show(trained, setting, identity, scratch, tick)
+        show.systems()
+        show.what_masks_leave()
+        if config.fine_tune_epochs and show.probes.possible:
+            show.fine_tuned(products)
+        return show.report(place)
 
-    def retrieval(label: NDArray[np.int64], among: NDArray[np.bool_]) -> dict[str, Any]:
-        task = Task.of(label[among], askable[among])
-        if not len(task.queries):
-            return {"queries": 0, "gallery": int(among.sum()), "chance": {}, "systems": {}}
-        fused = dense_hits(task, gallery.fused[among])
-        systems = {"fused": _scores(task, fused, everyone[among], fused)}
+
+class _Show:
+    """Shows one set of vectors after another to the tasks."""
+
+    def __init__(
+        self, trained: Trained, setting: Setting, identity: Mapping[str, int] | None, scratch: Scratch, tick: Tick
+    ) -> None:
+        self.trained, self.setting, self.scratch, self.tick = trained, setting, scratch, tick
+        self.products: Gathered = setting.products
+        self.everyone = np.ones(len(self.products), bool)
+        self.fine, self.coarse = setting.fine(identity), setting.coarse()
+        self.probes, self.clusters = setting.probes(), setting.clusters()
+
+    def systems(self) -> None:
+        """The fused vectors, which others are compared with, then each modality's own, then titles."""
+        views = {FUSED: View(self.products.fused, self.everyone)}
         for modality in MODALITIES:
-            has = gallery.present[among, modality.bit]
+            has = self.products.present[:, modality.bit]
             if has.any():
-                hits = dense_hits(task, gallery.z[among, modality.bit], has)
-                systems[modality.value] = _scores(task, hits, has, fused)
-        vectors = baseline[np.flatnonzero(among)]
-        systems[TITLE_BASELINE] = _scores(task, sparse_hits(task, vectors), np.diff(vectors.indptr) > 0, fused)
-        return {
-            "queries": len(task.queries),
-            "gallery": int(among.sum()),
-            "chance": task.chance(),
-            "systems": systems,
-        }
+                views[modality.value] = View(self.products.of(modality), has)
+        for done, (name, view) in enumerate(views.items()):
+            self.tick("judging systems", done, len(views) + 1)
+            for bench in (self.fine, self.coarse, self.probes, self.clusters):
+                bench.take("systems", name, view)
+        self.tick("judging systems", len(views), len(views) + 1)
+        offered = self.setting.offered
+        titles = title_vectors(t if at < offered else "" for at, t in enumerate(self.products.titles))
+        for task in (self.fine, self.coarse):
+            task.take_sparse(TITLES, titles)
+        self.tick("judging systems", len(views) + 1, len(views) + 1)
 
-    return {
-        "checkpoint": str(trained.path),
-        "step": trained.step,
-        "splits": list(splits),
-        "distractors": distractors,
-        "fine": retrieval(cluster, offered),
-        "coarse": retrieval(gallery.category, everyone),
-        "classification": _classify(train, Embeddings.join(searched)),
-    }
+    def what_masks_leave(self) -> None:
+        """Product vectors of every combination of modalities, and of what random losses leave."""
+        config, present = self.setting.config, self.products.present[: self.setting.offered]
+        shown: list[tuple[Group, str]] = [("removed", f"{share:g}") for share in config.removed]
+        if config.combinations:
+            shown += [("combinations", masks.name_of(combination)) for combination in masks.COMBINATIONS]
+        draw = masks.draws(self.products.ids[: len(present)], config.seed)
+        vectors = self.scratch.array(*self.products.fused.shape)
+        has = np.zeros(len(self.products), bool)
+        for done, (group, name) in enumerate(shown, 1):
+            mask = masks.thinned(present, draw, float(name)) if group == "removed" else masks.only(present, name)
+            has[: len(mask)] = mask.any(1)
+            self.products.fuse_under(self.trained, mask, vectors)
+            for bench in (self.fine, self.coarse, self.probes):
+                bench.take(group, name, View(vectors, has))
+            self.tick("judging combinations", done, len(shown))
+
+    def fine_tuned(self, products: Products) -> None:
+        """Product vectors after fine-tuning on the categories of the train split."""
+        config = self.setting.config
+        rate = config.fine_tune_rate or self.trained.config.lr
+        tuned = fine_tune(
+            self.trained,
+            products,
+            self.probes.classes,
+            self.products.fused.shape[1],
+            epochs=config.fine_tune_epochs,
+            rate=rate,
+            seed=config.seed,
+            tick=self.tick,
+        )
+        splits = (*config.splits, *((Split.TRAIN.value,) if config.distractors else ()))
+        after = gather(tuned.trained, products, splits, self.scratch, self.tick)
+        assert after.ids == self.products.ids[: len(after)]
+        vectors = self.scratch.array(*self.products.fused.shape)
+        vectors[: len(after)] = after.fused
+        for bench in (self.fine, self.coarse, self.clusters):
+            bench.take("systems", FINE_TUNED, View(vectors, self.everyone))
+        self.probes.take_answers(tuned.predict(vectors[self.probes.rows]), tuned.steps)
+
+    def report(self, shards: str) -> Evaluation:
+        """All that was found."""
+        return Evaluation(
+            model=fingerprint(self.trained),
+            checkpoint=str(self.trained.path),
+            step=self.trained.step,
+            shards=shards,
+            config=self.setting.config,
+            products=int(self.setting.searched.sum()),
+            fine=self.fine.report(),
+            coarse=self.coarse.report(),
+            classification=self.probes.report(),
+            clustering=self.clusters.report(),
+        )
 
 
-def _embed(trained: Trained, products: Products, split: str) -> Embeddings:
-    found = embed(trained, _open(products, split, MODALITIES))
-    if not len(found):
-        raise UsageError(f"the {split} split holds no usable product")
-    return found
-
-
-def _open(products: Products, split: str, modalities: Sequence[Modality]) -> ProductLoader:
-    return products.open(split, modalities, batch_size=BATCH, shuffle=False, drop_last=False)
-
-
-def _titles(products: Products, splits: Sequence[str]) -> dict[str, str]:
-    """The first string of each present text, by product id."""
-    out: dict[str, str] = {}
-    for split in splits:
-        for batch in _open(products, split, (Modality.TEXT,)):
-            out.update(_first_strings(batch))
-    return out
-
-
-def _first_strings(batch: Batch) -> dict[str, str]:
-    here = (batch.valid & batch.present[:, Modality.TEXT.bit]).tolist()
-    strings = batch.strings(Modality.TEXT)
-    return {name: own[0] for name, known, own in zip(batch.ids, here, strings, strict=True) if known and own}
-
-
-def _scores(task: Task, hits: Hits, has: NDArray[np.bool_], fused: Hits) -> dict[str, Any]:
-    answered = has[task.queries]
-    out: dict[str, Any] = {**metrics.summary(hits, task.positives), "answered": float(answered.mean())}
-    if answered.any() and not answered.all():
-        positives = task.positives[answered]
-        out["on_answered"] = {
-            "queries": int(answered.sum()),
-            "own": metrics.summary(hits[answered], positives),
-            "fused": metrics.summary(fused[answered], positives),
-        }
-    return out
-
-
-def _classify(train: Embeddings, test: Embeddings) -> dict[str, Any]:
-    """Accuracy of a linear probe; a product without the modality is judged by its zero vector."""
-    if not ((train.category >= 0).any() and (test.category >= 0).any()):
-        return {"train_rows": 0, "test_rows": 0, "chance": {}, "systems": {}}
-
-    def accuracy(learn: NDArray[np.float32], judge: NDArray[np.float32]) -> dict[str, float]:
-        return {"accuracy": Probe.fit(learn, train.category).accuracy(judge, test.category)}
-
-    systems = {"fused": accuracy(train.fused, test.fused)}
-    for modality in MODALITIES:
-        if train.present[:, modality.bit].any():
-            systems[modality.value] = accuracy(train.z[:, modality.bit], test.z[:, modality.bit])
-    return {
-        "train_rows": int((train.category >= 0).sum()),
-        "test_rows": int((test.category >= 0).sum()),
-        "chance": {"accuracy": majority(train.category, test.category)},
-        "systems": systems,
-    }
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -2,18 +2,32 @@
 
 They are not comparable: on rankings like the paper's the released mAP@10 comes out at more than twice the usual one.
 Everything here works on the relevance of the first places, query already taken out of its own gallery.
+
+The released evaluator (`evaluate_unit_v2.py` on lists of `retrieval_unit_id_list_v2.py`) differs in four points:
+
+- k is cut to the number of right answers, and among these it counts the query itself and those outside the gallery;
+- AP is divided by the hits *found*, not by those there are: one hit at rank 1 scores 1, however many were missed;
+- precision is divided by the cut k;
+- the query leaves a list of exactly ten, so that where it lies in its own gallery nine are left.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-KS = (1, 5, 10)
+KS: Final = (1, 5, 10)
+PLACES: Final = max(KS)
+LISTED_WITH_QUERY: Final = PLACES - 1
+"""Places of the released evaluator's list that are left where the query was one of them."""
+
+METRICS: Final = tuple(f"{name}@{k}" for k in KS for name in ("mAP", "Prec", "recall", "mAP_released", "Prec_released"))
 
 Hits = NDArray[np.bool_]
 Counts = NDArray[np.int64]
-Values = NDArray[np.floating]
+Values = NDArray[np.float64]
 
 
 def average_precision(hits: Hits, positives: Counts, k: int) -> Values:
@@ -23,44 +37,70 @@ def average_precision(hits: Hits, positives: Counts, k: int) -> Values:
         hits: bool `[Q, >= k]`, relevance by rank.
         positives: int64 `[Q]`, relevant items in the gallery, at least 1.
     """
-    return np.asarray(_gain(hits[:, :k]) / np.minimum(k, positives))
+    return np.asarray(_gain(hits[:, :k]) / np.minimum(k, positives), np.float64)
 
 
-def average_precision_released(hits: Hits, positives: Counts, k: int) -> Values:
-    """AP@k of the released evaluator: k cut to the number of positives, and the sum over the *hits found*.
+def average_precision_released(hits: Hits, truth: Counts, listed: Counts, k: int) -> Values:
+    """AP@k of the released evaluator: the sum over the hits found among the first min(k, truth, listed).
 
-    A single hit at rank 1 thus scores 1 however many positives were missed. The release also counts the query among
-    its own positives; that is left out here.
+    Args:
+        hits: bool `[Q, >= k]`.
+        truth: int64 `[Q]`, products with the query's label anywhere, itself among them.
+        listed: int64 `[Q]`, places of its list: ten, nine where the query was one of them.
     """
-    kept = _cut(hits, positives, k)
-    return np.asarray(_gain(kept) / np.maximum(kept.sum(1), 1))
+    kept = _cut(hits, truth, listed, k)
+    return np.asarray(_gain(kept) / np.maximum(kept.sum(1), 1), np.float64)
 
 
 def precision(hits: Hits, k: int) -> Values:
     """Share of relevant items among the first k."""
-    return np.asarray(hits[:, :k].mean(1))
+    return np.asarray(hits[:, :k].mean(1), np.float64)
 
 
-def precision_released(hits: Hits, positives: Counts, k: int) -> Values:
-    """Precision of the released evaluator: among the first min(k, positives)."""
-    return np.asarray(_cut(hits, positives, k).sum(1) / np.minimum(k, positives))
+def precision_released(hits: Hits, truth: Counts, listed: Counts, k: int) -> Values:
+    """Precision of the released evaluator: among the first min(k, truth, listed)."""
+    places = np.minimum(k, np.minimum(truth, listed))
+    return np.asarray(_cut(hits, truth, listed, k).sum(1) / places, np.float64)
 
 
 def recall(hits: Hits, positives: Counts, k: int) -> Values:
     """Share of the relevant items that are among the first k."""
-    return np.asarray(hits[:, :k].sum(1) / positives)
+    return np.asarray(hits[:, :k].sum(1) / positives, np.float64)
 
 
-def summary(hits: Hits, positives: Counts) -> dict[str, float]:
-    """Every metric, averaged over queries: `mAP@k`, `Prec@k`, `recall@k`, and `mAP_released@k`, `Prec_released@k`."""
-    out: dict[str, float] = {}
+def values(hits: Hits, positives: Counts, truth: Counts | None = None, listed: Counts | None = None) -> Values:
+    """Every metric of every query, float64 `[Q, len(METRICS)]`.
+
+    Args:
+        hits: bool `[Q, 10]`.
+        positives: int64 `[Q]`, relevant items in the gallery.
+        truth, listed: what the released definition counts (:func:`average_precision_released`); by default the query
+            lies in its own gallery and all its right answers do.
+    """
+    truth = positives + 1 if truth is None else truth
+    listed = np.full(len(positives), LISTED_WITH_QUERY) if listed is None else listed
+    columns = []
     for k in KS:
-        out[f"mAP@{k}"] = float(average_precision(hits, positives, k).mean())
-        out[f"Prec@{k}"] = float(precision(hits, k).mean())
-        out[f"recall@{k}"] = float(recall(hits, positives, k).mean())
-        out[f"mAP_released@{k}"] = float(average_precision_released(hits, positives, k).mean())
-        out[f"Prec_released@{k}"] = float(precision_released(hits, positives, k).mean())
-    return out
+        columns += [
+            average_precision(hits, positives, k),
+            precision(hits, k),
+            recall(hits, positives, k),
+            average_precision_released(hits, truth, listed, k),
+            precision_released(hits, truth, listed, k),
+        ]
+    return np.column_stack(columns)
+
+
+def summary(
+    hits: Hits, positives: Counts, truth: Counts | None = None, listed: Counts | None = None
+) -> dict[str, float]:
+    """Every metric, averaged over queries: `mAP@k`, `Prec@k`, `recall@k`, and `mAP_released@k`, `Prec_released@k`."""
+    return named(values(hits, positives, truth, listed).mean(0))
+
+
+def named(row: Values) -> dict[str, float]:
+    """The metrics of one row, by name."""
+    return dict(zip(METRICS, row.tolist(), strict=True))
 
 
 def chance(positives: Counts, gallery: int) -> dict[str, float]:
@@ -91,5 +131,6 @@ def _gain(hits: Hits) -> Values:
     return gain
 
 
-def _cut(hits: Hits, positives: Counts, k: int) -> Hits:
-    return hits[:, :k] & (np.arange(min(k, hits.shape[1])) < positives[:, None])
+def _cut(hits: Hits, truth: Counts, listed: Counts, k: int) -> Hits:
+    places = np.minimum(truth, listed)[:, None]
+    return hits[:, :k] & (np.arange(min(k, hits.shape[1])) < places)

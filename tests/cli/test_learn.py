@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ from m5tools.cli import training
 from m5tools.cli.learn import need_torch
 from m5tools.errors import UsageError
 from m5tools.loader.bench import Rates, Stage
+from m5tools.scale import embedding_files
+from m5tools.scale.checkpoint import load
+from m5tools.scale.config import TrainConfig
+from m5tools.scale.embedding_files import write_embeddings
+from m5tools.scale.train import train
+from m5tools.tasks.report import Evaluation
 
 from .conftest import M5
 
@@ -60,3 +67,76 @@ def test_train_names_settings_that_it_does_not_know(m5: M5, tmp_path: Path) -> N
     assert f"{recipe}:2: there is no setting 'learning_rate'; " in said.err
     said = m5("train", "shards", "--set", "steps=0")
     assert (said.code, "greater than or equal to 1" in said.err) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def run(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that was trained for a moment."""
+    out = tmp_path_factory.mktemp("learned") / "run"
+    train(TrainConfig(shards=str(shop / "dataset" / "shards" / "default"), out=out, steps=2, batch_size=8))
+    return out
+
+
+def test_evaluate_prints_the_tasks_and_writes_figures_and_page(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
+    shards = shop / "dataset" / "shards" / "default"
+    brief = ("--set", "bootstraps=20", "--set", "cluster_runs=1", "--set", "fine_tune_epochs=1", "--set", "roles=false")
+    said = m5("evaluate", run, shards, "--split", "val,test", "--out", tmp_path, *brief)
+    assert said.code == 0, said.err
+    for title in ("Fine retrieval: same product", "Coarse retrieval: same category", "Classification", "Clustering"):
+        assert title in said.out
+    assert "embedding test: 1/1" in said.err
+    found = Evaluation.model_validate_json((tmp_path / "evaluation.json").read_bytes())
+    assert found.config.splits == ("val", "test")
+    assert found.config.bootstraps == 20
+    page = (tmp_path / "evaluation.md").read_text()
+    assert found.model in page
+    assert "as the released evaluator counts" in page
+    assert "by combination of modalities" in page
+    other = m5("evaluate", run, shards, "--out", tmp_path / "figures.json", *brief, "--set", "combinations=false")
+    assert other.code == 0, other.err
+    assert (tmp_path / "figures.json").is_file()
+    assert (tmp_path / "figures.md").is_file()
+
+
+def test_a_wrong_setting_of_evaluate_is_named(m5: M5, shop: Path, run: Path) -> None:
+    said = m5("evaluate", run, shop / "dataset" / "shards" / "default", "--set", "bootstrap=3")
+    assert said.code == 2
+    assert "bootstrap" in said.err
+
+
+def test_embed_writes_a_table_of_the_dataset_and_goes_on(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
+    shards = shop / "dataset" / "shards" / "default"
+    said = m5("embed", run, shards, "--split", "val,test", "--out", tmp_path / "vectors")
+    assert said.code == 0, said.err
+    assert "products left out; network " in said.out
+    files = {file.name: file.read_bytes() for file in (tmp_path / "vectors").iterdir()}
+    assert set(files) == {"embeddings.json", "val-00000.parquet", "test-00000.parquet"}
+    assert m5("embed", run, shards, "--split", "val,test", "--out", tmp_path / "vectors").code == 0
+    assert {file.name: file.read_bytes() for file in (tmp_path / "vectors").iterdir()} == files
+    alone = shutil.copytree(shards, tmp_path / "shards")
+    said = m5("embed", run, alone)
+    assert said.code == 2
+    assert "lies in no dataset" in said.err
+
+
+def test_embedding_goes_on_inside_a_split_of_real_shards(
+    shop: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_files, "BATCH", 4)
+    monkeypatch.setattr(embedding_files, "BATCHES", 2)
+    trained, shards = load(run), str(shop / "dataset" / "shards" / "default")
+
+    def write(folder: Path, stop_after: int | None = None) -> dict[str, bytes]:
+        def tick(what: str, done: int, total: int) -> None:
+            if stop_after is not None and done > stop_after:
+                raise KeyboardInterrupt
+
+        write_embeddings(trained, shards, ["train", "test"], folder, tick)
+        return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    whole = write(tmp_path / "whole")
+    assert len([name for name in whole if name.startswith("train")]) > 2
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "stopped", 2)
+    assert 1 < len([*(tmp_path / "stopped").iterdir()]) < len(whole)
+    assert write(tmp_path / "stopped") == whole

@@ -20,8 +20,6 @@ COMMANDS = (
     *("train", "evaluate", "embed", "study", "bench-loader"),
 )
 LATER = (
-    ("embed",),
-    ("embed", "run", "shards"),
     ("compact", "--dataset", "x"),
     ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),

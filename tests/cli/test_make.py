@@ -9,6 +9,8 @@ import pytest
 
 from m5tools.cli import make
 from m5tools.errors import StageFailed
+from m5tools.tasks.config import EvaluateConfig
+from m5tools.tasks.report import Classification, Clustering, Evaluation, Retrieval, System
 
 from .conftest import M5
 
@@ -79,9 +81,16 @@ def test_a_folder_of_somebody_else_is_refused_and_untouched(m5: M5, tmp_path: Pa
     assert files(folder) == {"run/thesis.txt": b"years of work"}
 
 
-def judged(queries: int, fused: float, text: float) -> dict[str, object]:
-    systems = {"fused": {"mAP@10": fused}, "text": {"mAP@10": text}} if queries else {}
-    return {"fine": {"queries": queries, "chance": {"mAP@10": 0.01} if queries else {}, "systems": systems}}
+def judged(queries: int, fused: float, text: float) -> Evaluation:
+    scores = {"fused": fused, "text": text} if queries else {}
+    systems = {name: System(count=queries, metrics={"mAP@10": value}) for name, value in scores.items()}
+    chance = {"mAP@10": 0.01} if queries else {}
+    fine = Retrieval(protocol="splits", queries=queries, gallery=100, chance=chance, systems=systems)
+    nothing = Classification(protocol="splits", train_rows=0, test_rows=0)
+    return Evaluation(
+        model="m", checkpoint="c", step=1, shards="s", config=EvaluateConfig(), products=100, fine=fine, coarse=fine,
+        classification=nothing, clustering=Clustering(products=0, clusters=0, runs=0),
+    )  # fmt: skip
 
 
 def test_the_demo_fails_only_where_enough_was_asked(capsys: pytest.CaptureFixture[str]) -> None:

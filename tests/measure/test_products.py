@@ -16,6 +16,7 @@ from m5tools.measure import products as measured
 from m5tools.measure.corpus import corpus
 from m5tools.measure.stage import Measure, MeasureConfig
 from m5tools.survey.stage import Survey, SurveyConfig
+from m5tools.tag.stage import Tag, TagConfig
 
 from ..media.files import sound_file, tone, video_file
 from .test_image import photo
@@ -100,6 +101,33 @@ def test_pictures_shared_across_categories(dataset: Dataset) -> None:
     found = pairs(dataset)
     assert {n for n, row in found.items() if row["picture_categories"] == 2} == {2, 6}
     assert {row["picture_categories"] for n, row in found.items() if n not in (2, 6)} == {None}
+
+
+def test_what_a_network_takes_for_another_products_is_a_signal(dataset: Dataset, tmp_path: Path) -> None:
+    ids = {row["product_id"][4:]: row["product_id"] for row in dataset.read("products").to_dicts()}
+    doubted, trusted = sorted(ids.values())[:2]
+    rows = {
+        "product_id": [doubted, doubted, trusted],
+        "modality": ["text", "fused", "text"],
+        "vector": [[1.0, 0.0]] * 3,
+        "mismatch": [0.97, None, 0.02],
+    }
+    folder = tmp_path / "embeddings" / "default"
+    folder.mkdir(parents=True)
+    types = {"vector": pl.Array(pl.Float32, 2), "mismatch": pl.Float32}
+    pl.DataFrame(rows, schema_overrides=types).write_parquet(folder / "train-00000.parquet")
+    run_stage(dataset, Measure(PLAIN.model_copy(update={"vectors": (str(folder),)})))
+    found = {row["product_id"]: row for row in dataset.read("signals_pair").to_dicts()}
+    assert found[doubted]["text_mismatch"] == pytest.approx(0.97)
+    assert found[trusted]["text_mismatch"] == pytest.approx(0.02)
+    assert found[doubted]["image_mismatch"] is None
+    assert {row["text_mismatch"] for name, row in found.items() if name not in (doubted, trusted)} == {None}
+    told = "policy: network\nabout: a test\nown_tags: {text.foreign: another product's}\nrules:\n"
+    rule = "  - {tag: text.foreign, signals: pair, modality: text, why: w, when: [{signal: text_mismatch, at_least: 0.9}]}\n"
+    (tmp_path / "network.yaml").write_text(told + rule)
+    run_stage(dataset, Tag(TagConfig(policy=str(tmp_path / "network.yaml"))))
+    tags = dataset.scan("tags", policy="network").collect()
+    assert tags.select("product_id", "tag").rows() == [(doubted, "text.foreign")]
 
 
 def test_titles_against_categories(dataset: Dataset) -> None:

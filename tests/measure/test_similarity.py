@@ -111,6 +111,27 @@ def test_vectors_that_are_not_there(tmp_path: Path) -> None:
         similarity.from_vectors((str(tmp_path / "none.parquet"),), pl.Series(["p"]), Modality.TEXT, Modality.TABLE)
 
 
+def test_fixed_size_vectors_are_read_beside_others(vectors: Callable[..., str], tmp_path: Path) -> None:
+    folder = vectors("a", [("p", "text", [3.0, 0.0])])
+    rows = {"product_id": ["p"], "modality": ["table"], "vector": [[1.0, 1.0]], "mismatch": [0.25], "model": ["m"]}
+    fixed = pl.DataFrame(rows, schema_overrides={"vector": pl.Array(pl.Float32, 2), "mismatch": pl.Float32})
+    fixed.write_parquet(tmp_path / "vectors" / "b.parquet")
+    found = dict(similarity.from_vectors((folder,), pl.Series(["p"]), Modality.TEXT, Modality.TABLE).iter_rows())
+    assert found == {"p": pytest.approx(np.sqrt(0.5))}
+    told = similarity.mismatches((folder,), pl.Series(["p", "q"]))
+    assert told.to_dicts() == [
+        {"product_id": "p", "image_mismatch": None, "text_mismatch": None, "table_mismatch": 0.25}
+        | {"video_mismatch": None, "audio_mismatch": None}
+    ]
+
+
+def test_files_without_mismatches_tell_of_none(vectors: Callable[..., str]) -> None:
+    folder = vectors("a", [("p", "text", [3.0, 0.0])])
+    told = similarity.mismatches((folder,), pl.Series(["p"]))
+    assert told.is_empty()
+    assert told.schema["audio_mismatch"] == pl.Float32
+
+
 def jpeg(shade: int) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (48, 32), (shade, 40, 90)).save(out, "JPEG")

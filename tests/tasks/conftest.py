@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faiss
 import torch
 
 torch.set_num_threads(1)
+faiss.omp_set_num_threads(1)

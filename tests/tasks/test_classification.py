@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.linear_model import RidgeClassifier
+from sklearn.preprocessing import StandardScaler
 
-from m5tools.tasks.classification import Probe, majority
+from m5tools.tasks import classification
+from m5tools.tasks.classification import RIDGE, Probe, majority
 
 
 def separable(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,3 +50,21 @@ def test_a_constant_feature_breaks_nothing() -> None:
 
 def test_majority() -> None:
     assert majority(np.array([0, 0, 1, -1]), np.array([0, 1, 1, 1, -1])) == pytest.approx(0.25)
+
+
+def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = separable(300, 6)
+    whole = Probe.fit(x, y)
+    monkeypatch.setattr(classification, "_AT_ONCE", 17)
+    cut = Probe.fit(x, y)
+    np.testing.assert_allclose(cut.weight, whole.weight, atol=1e-10)
+    np.testing.assert_array_equal(cut.predict(x), whole.predict(x))
+
+
+def test_it_answers_as_scikit_learns_ridge_classifier() -> None:
+    x, y = separable(200, 7)
+    x += np.random.default_rng(7).normal(size=x.shape).astype(np.float32)
+    other, _ = separable(500, 8)
+    scaler = StandardScaler().fit(x)
+    reference = RidgeClassifier(alpha=RIDGE * len(x)).fit(scaler.transform(x), y)
+    np.testing.assert_array_equal(Probe.fit(x, y).predict(other), reference.predict(scaler.transform(other)))

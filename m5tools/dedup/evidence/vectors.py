@@ -1,7 +1,8 @@
-"""Titles as vectors of a language model: candidates that share no word, and one more evidence of a pair.
+"""Titles as vectors of a language model, or products as those of a trained network (`m5 embed`): candidates that share
+no word, and one more evidence of a pair.
 
-Only where the policy names a model (extra `embed`); without one there is no such evidence: null, never zero. A product
-is compared with those whose titles are nearest in each source, so that the near neighbours which every catalogue lists
+Only where the policy names a model or vectors (extra `embed`); without there is no such evidence: null, never zero. A
+product is compared with those that are nearest in each source, so that the near neighbours which every catalogue lists
 on purpose do not stand in the way of another shop's.
 """
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from m5tools.dedup.policy import EmbeddingRules
-from m5tools.embedding import encoded
+from m5tools.embedding import encoded, stored, vector_files
 from m5tools.errors import UsageError
 from m5tools.joins.bands import union
 
@@ -33,43 +34,63 @@ _SEED: Final = 1234
 _AT_ONCE: Final = 65_536
 
 
-def examine() -> None:
-    """Refuse to begin without the extra.
+def examine(rules: EmbeddingRules) -> None:
+    """Refuse to begin without the extra, or without the vectors that are named.
 
     Raises:
-        UsageError: it is missing.
+        UsageError: something is missing.
     """
-    missing = [name for name in ("sentence_transformers", "faiss") if find_spec(name) is None]
+    needed = ("sentence_transformers", "faiss") if rules.model else ("faiss",)
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
+        named = "a model" if rules.model else "vectors"
         raise UsageError(
-            f"the policy names a model (embedding), which needs {' and '.join(missing)} of the extra 'embed': "
+            f"the policy names {named} (embedding), which needs {' and '.join(missing)} of the extra 'embed': "
             "pip install 'm5tools[embed]'"
         )
+    vector_files(rules.vectors)
 
 
-def title_vectors(products: pl.DataFrame, rules: EmbeddingRules) -> pl.DataFrame:
+def vectors_of(products: pl.DataFrame, rules: EmbeddingRules) -> pl.DataFrame:
+    """The vectors of products by which they are compared.
+
+    Args:
+        products: columns row, product_id and title.
+        rules: where they come from.
+
+    Returns:
+        Columns row and vector (list of float32, length 1); who has none is left out.
+    """
+    if rules.model:
+        return title_vectors(products, rules.model)
+    found = stored(rules.vectors, products["product_id"], [rules.of]).select("product_id", "vector")
+    told = products.select("row", "product_id").join(found, on="product_id", maintain_order="left")
+    return told.select("row", "vector")
+
+
+def title_vectors(products: pl.DataFrame, model: str) -> pl.DataFrame:
     """The vectors of titles.
 
     Args:
         products: columns row and title.
-        rules: which model.
+        model: path or name of a sentence-transformers model.
 
     Returns:
         Columns row and vector (list of float32, length 1); products without a title are left out.
     """
     titled = products.select("row", "title").drop_nulls()
     distinct = titled["title"].unique().sort()
-    vectors = encoded(rules.model, distinct.to_list())
+    vectors = encoded(model, distinct.to_list())
     lists = pl.Series("vector", vectors, dtype=pl.Array(pl.Float32, vectors.shape[1])).arr.to_list()
     told = pl.DataFrame([distinct, lists])
     return titled.join(told, on="title", maintain_order="left").select("row", "vector")
 
 
 def vector_pairs(vectors: pl.DataFrame, products: pl.DataFrame, rules: EmbeddingRules) -> pl.DataFrame:
-    """Products whose titles are near.
+    """Products whose vectors are near.
 
     Args:
-        vectors: as :func:`title_vectors` makes them, of all products.
+        vectors: as :func:`vectors_of` makes them, of all products.
         products: columns row, origin, once.
         rules: how many neighbours, how near.
 
@@ -99,7 +120,7 @@ def similarity(vectors: pl.DataFrame, a: pl.Series, b: pl.Series) -> pl.Series:
     To four digits, for what batches and threads of a model change lies behind them.
 
     Args:
-        vectors: as :func:`title_vectors` makes them, of (at least) the products in the pairs.
+        vectors: as :func:`vectors_of` makes them, of (at least) the products in the pairs.
         a, b: rows.
     """
     place = vectors.select("row").with_row_index("place")

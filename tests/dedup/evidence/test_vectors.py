@@ -56,6 +56,45 @@ def compared(dataset: Dataset, file: str) -> dict[frozenset[str], float | None]:
     return {frozenset((a, b)): score for a, b, score in rows}
 
 
+def written(file: Path, vectors: dict[str, list[float]], modality: str = "fused") -> str:
+    rows = {
+        "product_id": map(product_id, vectors),
+        "modality": [modality] * len(vectors),
+        "vector": [*vectors.values()],
+    }
+    pl.DataFrame(rows, schema_overrides={"vector": pl.Array(pl.Float32, 2)}).write_parquet(file)
+    return str(file)
+
+
+def test_vectors_of_a_trained_network_lead_to_pairs(
+    make_dataset: Callable[..., Dataset], policy: Callable[..., str], tmp_path: Path
+) -> None:
+    pytest.importorskip("faiss", reason="needs the extra embed")
+    dataset = make_dataset(tables_of(SOFA))
+    fused = written(tmp_path / "a.parquet", {"sofa": [0.6, 0.8], "couch": [0.8, 0.6], "lamp": [1.0, 0.0]})
+    pictures = written(tmp_path / "b.parquet", {"sofa": [0.0, 1.0], "lamp": [0.0, 1.0]}, "image")
+    found = compared(dataset, policy("fused", vectors=[fused, pictures], similarity=0.9))
+    assert found == {pair("sofa", "couch"): pytest.approx(0.96)}
+    found = compared(dataset, policy("image", vectors=[fused, pictures], of="image", similarity=0.9))
+    assert found == {pair("sofa", "lamp"): pytest.approx(1)}
+    file = policy("fused", vectors=[fused, pictures], similarity=0.9)
+    compared(dataset, file)
+    run_stage(dataset, Dedup(DedupConfig(policy=file)))
+    missing = why(dataset, product_id("couch"), product_id("lamp")).missing
+    assert "vectors of the products (fused) are 0.80 alike" in "\n".join(missing)
+    # Other vectors, other comparisons, though the policy says the same.
+    written(tmp_path / "a.parquet", {"sofa": [0.6, 0.8], "couch": [-0.8, 0.6], "lamp": [1.0, 0.0]})
+    vectors_module = __import__("m5tools.dedup.compare", fromlist=["_content"])
+    vectors_module._content.cache_clear()
+    assert compared(dataset, file) == {}
+
+
+def test_a_model_and_vectors_at_once_or_none_are_refused(policy: Callable[..., str], tmp_path: Path) -> None:
+    for wrong in ({"model": "m", "vectors": ["v"]}, {"similarity": 0.5}):
+        with pytest.raises(UsageError, match="name either a model or vectors"):
+            load_policy(policy("wrong", **wrong))
+
+
 def pair(one: str, other: str) -> frozenset[str]:
     return frozenset((product_id(one), product_id(other)))
 
@@ -112,7 +151,7 @@ def test_likeness_rises_with_the_cosine_and_edges_show_it(
     cosine = dataset.read("comparisons")["embedding_score"].item()
     assert likeness["with"] - likeness["without"] == pytest.approx(0.3 * (cosine - 0.5), abs=1e-5)
     assert "embedding" not in shown["without"]
-    assert shown["with"]["embedding"].startswith(f"vectors of the titles {cosine:.2f}"[:-1])
+    assert shown["with"]["embedding"].startswith(f"vectors {cosine:.2f}"[:-1])
 
 
 def test_rows_and_partitions_change_nothing(
