@@ -100,11 +100,11 @@ def test_under_autocast_vectors_and_losses_stay_float32(name: str, tokens: Token
     torch.manual_seed(0)
     network = NETWORKS[name](MODELS["study"])
     with torch.autocast("cpu", torch.bfloat16):
-        terms = network(tokens, masks_of(tokens), 0.1)
+        terms = network(tokens, masks_of(tokens, 0.3, seed=1), 0.1)
         z = network.vectors(network.encode(tokens), tokens)
     Uniform().objective(terms, 1.0).loss.backward()
     assert {t.dtype for t in (z, terms.pair, terms.joint, terms.fused)} == {torch.float32}
-    plain = network(tokens, masks_of(tokens), 0.1)
+    plain = network(tokens, masks_of(tokens, 0.3, seed=1), 0.1)
     torch.testing.assert_close(terms.pair, plain.pair, atol=0.05, rtol=0.05)
 
 

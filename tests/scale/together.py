@@ -37,7 +37,8 @@ class Taught(Harmonized):
 
     def objective(self, terms: Terms, *shares: float) -> Objective:
         contrast, masked = (self.gate * terms.pair).sum(), (self.scale * terms.masked).sum()
-        return Objective(contrast + shares[0] * masked, contrast, masked, self.weights())
+        loss = contrast + shares[0] * masked + shares[1] * terms.fused + shares[2] * terms.consensus
+        return Objective(loss, contrast, masked, self.weights())
 
 
 def batch(world: World) -> tuple[ProductTokenizer, Tokens]:
@@ -55,7 +56,7 @@ def gradients(out: Path, settings: dict[str, Any]) -> None:
     torch.manual_seed(1)
     tokenizer, tokens = batch(World(150))
     rows = torch.arange(24).split([15, 9])[ranks.rank()] if ranks.size() == 2 else torch.arange(24)
-    config = TrainConfig(shards="", out=out, **settings)
+    config = TrainConfig(shards="", out=out, fused_share=0.3, consensus_share=0.2, **settings)
     seeds = 1000 + torch.arange(24)
     model = Scale(tokenizer.config)
     for parameter in model.parameters():  # some start at zero, and would let no gradient through
