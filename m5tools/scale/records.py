@@ -103,7 +103,7 @@ class MetricsLog:
 
 def _board(out: Path, step: int) -> Any:
     if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("tensorboard: true needs TensorBoard; install it (pip install tensorboard) or set it to false")
+        raise UsageError("tensorboard: true needs TensorBoard; install it with: pip install 'm5tools[train]'")
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(out), purge_step=step + 1)
