@@ -42,6 +42,8 @@ def sizes(**sizes: float) -> None:
 
 def modalities(asked: Sequence[Modality | str]) -> tuple[Modality, ...]:
     """The modalities asked for, in the fixed order."""
+    if isinstance(asked, str):
+        raise UsageError(f"modalities is a list of names: modalities=['{asked}']")
     names = {str(m) for m in asked}
     unknown = sorted(names - {m.value for m in MODALITIES})
     if unknown:

@@ -14,6 +14,7 @@ of ranks and workers, without losing or repeating a sample.
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
@@ -150,7 +151,7 @@ class Loader:
         dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
             shared = mkdtemp(prefix="m5-view-")
-            weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)
+            weakref.finalize(self, _remove, shared, os.getpid())
             view = samples.view = view.lay_down(Path(shared))
         self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
         self._lane = Lane(self.plan, rank, world_size)
@@ -255,3 +256,8 @@ class Loader:
     def fingerprint(self) -> str:
         """16 hex digits over shards, split, samples, masks and order: equal where the same can be continued."""
         return self.plan.order_fingerprint
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # a process that was forked ends before the loader does
+        shutil.rmtree(folder, ignore_errors=True)
