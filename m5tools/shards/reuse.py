@@ -101,7 +101,7 @@ def nothing() -> pl.DataFrame:
 
 def opened(path: Path) -> pl.LazyFrame | None:
     """A pool that was saved; None where nothing is in it, for a join with nothing is not free."""
-    pool = pl.scan_ipc(path)
+    pool = pl.scan_ipc(path, glob=False)
     return pool if pool.select(pl.len()).collect().item() else None
 
 

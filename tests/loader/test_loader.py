@@ -144,6 +144,11 @@ def test_refusals_name_the_remedy(folder: Path, options: dict[str, object], mess
         Loader(folder, **options)  # type: ignore[arg-type]
 
 
+def test_folders_that_are_no_parts_are_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is not a Part; several folders are given as"):
+        Loader([folder, folder], global_batch_size=4)  # type: ignore[list-item]
+
+
 def test_loading_draws_nothing_from_the_trainers_random_numbers(folder: Path) -> None:
     torch.manual_seed(3)
     np.random.seed(3)
