@@ -22,7 +22,7 @@ def ascending(keys: npt.NDArray[Any], within: npt.NDArray[np.integer] | None = N
     """int64 `[N]`: the places of keys in ascending order, equal ones as they come.
 
     Args:
-        keys: `[N]`, integers or float64.
+        keys: `[N]`, integers or floats.
         within: int64 `[N]`, sorted by this first, and by `keys` where it is equal.
     """
     order = _sorted(keys)
@@ -50,6 +50,8 @@ def _coarse(keys: npt.NDArray[Any]) -> npt.NDArray[np.uint32] | None:
     """uint32 in the order of the keys, equal for some that differ; None where the keys span no finite range."""
     if not len(keys):
         return None
+    if keys.dtype.kind == "f":
+        keys = keys.astype(np.float64, copy=False)  # narrower ones cannot hold the product below
     low, high = keys.min(), keys.max()
     if keys.dtype.kind != "f":
         shift = max(0, (int(high) - int(low)).bit_length() - 32)

@@ -103,6 +103,8 @@ class Catalog:
         Raises:
             UsageError: the expression names a column that is not there, or is not a condition.
         """
+        if not isinstance(condition, pl.Expr | pc.Expression):
+            raise UsageError(f"{condition!r} is not an expression; for SQL: polars.sql_expr({str(condition)!r})")
         text = str(condition)
         everything = any(mark in text for mark in _PATTERNS)
         named = [name for name in self.column_names if everything or name in text]

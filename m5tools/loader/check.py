@@ -19,6 +19,9 @@ def parts(
     for name, value in (("cut", cut), ("overlays", overlays)):
         if value is not None:
             raise UsageError(f"each part of a mixture has its own {name}: Part(uri, {name}=…)")
+    for part in uri:
+        if not isinstance(part, Part):
+            raise UsageError(f"{part!r} is not a Part; several folders are given as [Part('a'), Part('b', 2.0)]")
     return tuple(uri)
 
 
@@ -42,6 +45,8 @@ def sizes(**sizes: float) -> None:
 
 def modalities(asked: Sequence[Modality | str]) -> tuple[Modality, ...]:
     """The modalities asked for, in the fixed order."""
+    if isinstance(asked, str):
+        raise UsageError(f"modalities is a list of names: modalities=['{asked}']")
     names = {str(m) for m in asked}
     unknown = sorted(names - {m.value for m in MODALITIES})
     if unknown:

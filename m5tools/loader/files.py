@@ -6,6 +6,7 @@ Of a remote shard either the wanted ranges are asked for, or the whole of it is 
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import weakref
@@ -87,7 +88,7 @@ class Files:
                 self._open.move_to_end(shard)
                 return os.pread(descriptor, length, start)
         try:
-            descriptor = self._fetched(shard) if remote else os.open(self._places[shard], os.O_RDONLY)
+            descriptor = self._descriptor(shard)
         except FileNotFoundError:
             raise
         except OSError:
@@ -115,6 +116,23 @@ class Files:
     def _ranged(self, shard: int, start: int, length: int) -> bytes:
         place = self._places[shard]
         return self._clients[place.partition("://")[0]].read_range(place, start, length)
+
+    def _descriptor(self, shard: int) -> int:
+        while True:
+            try:
+                remote = is_remote(self._places[shard])
+                return self._fetched(shard) if remote else os.open(self._places[shard], os.O_RDONLY)
+            except OSError as error:
+                if error.errno != errno.EMFILE or not self._let_go():
+                    raise
+
+    def _let_go(self) -> bool:
+        """Close half of what is open: this process may have no more files open; False where nothing is."""
+        with self._lock:
+            half = -(-len(self._open) // 2)
+            for _ in range(half):
+                os.close(self._open.popitem(last=False)[1])
+        return half > 0
 
     def _fetched(self, shard: int) -> int:
         assert self._cache is not None

@@ -14,6 +14,7 @@ of ranks and workers, without losing or repeating a sample.
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,7 @@ from m5tools.vocabulary import MODALITIES, Modality
 
 STAND_INS: Final = 3
 """Samples kept ready for each slot: where 5 % are bad, one slot in 160,000 finds none of them good."""
+_ENDED: Final = "this iteration was ended by another one, by set_epoch or by load_state_dict; begin a new one"
 
 
 class Loader:
@@ -149,7 +151,7 @@ class Loader:
         dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
             shared = mkdtemp(prefix="m5-view-")
-            weakref.finalize(self, shutil.rmtree, shared, ignore_errors=True)
+            weakref.finalize(self, _remove, shared, os.getpid())
             view = samples.view = view.lay_down(Path(shared))
         self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
         self._lane = Lane(self.plan, rank, world_size)
@@ -165,6 +167,7 @@ class Loader:
         self.ledger = Ledger(None if run is None else Path(run), rank, max_bad_share)
         self._step = 0
         self._restored = False
+        self._turn = 0  # of iterations: only the newest one counts, and alone draws from the workers
         # Not forked, nor from a fork server that loads the user's program: Polars' threads may hold a lock just then.
         several: dict[str, Any] = {"multiprocessing_context": "spawn", "persistent_workers": True}
         self._batches: DataLoader[Any] = DataLoader(
@@ -185,27 +188,41 @@ class Loader:
 
         Raises:
             TooManyBad: more samples are unreadable than `max_bad_share`.
+            UsageError: a batch is wanted of an iteration that another one, :meth:`set_epoch` to another epoch or
+                :meth:`load_state_dict` has ended.
         """
         if not self._restored:
             self._step = 0
         self._restored = False
         self._lane.start = self._step
-        return self._deliver()
+        self._turn += 1
+        return self._deliver(self._turn, len(self._lane))
 
-    def _deliver(self) -> Iterator[Batch]:
+    def _deliver(self, turn: int, left: int) -> Iterator[Batch]:
         try:
+            self._still(turn)
             for batch, bad in self._batches:
                 self._step += 1
+                left -= 1
                 self.ledger.add(batch, bad)
                 yield batch
+                if not left:
+                    return
+                self._still(turn)
         finally:
             self.ledger.write()
+
+    def _still(self, turn: int) -> None:
+        """A state tells one place; batches of two would be counted as one."""
+        if turn != self._turn:
+            raise UsageError(_ENDED)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch to deliver next; naming that of a state just loaded keeps its place."""
         if epoch != self._lane.epoch:
             self._restored = False
             self._step = 0
+            self._turn += 1
         self._lane.epoch = epoch
 
     def state_dict(self) -> dict[str, Any]:
@@ -221,6 +238,7 @@ class Loader:
         saved = self._state().followed_by(state)
         self._lane.epoch, self._step = saved.epoch, saved.step
         self._restored = True
+        self._turn += 1
 
     def _state(self) -> State:
         return State(self.fingerprint, self.plan.seed, self.plan.global_batch_size, self._lane.epoch, self._step)
@@ -238,3 +256,8 @@ class Loader:
     def fingerprint(self) -> str:
         """16 hex digits over shards, split, samples, masks and order: equal where the same can be continued."""
         return self.plan.order_fingerprint
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # a process that was forked ends before the loader does
+        shutil.rmtree(folder, ignore_errors=True)

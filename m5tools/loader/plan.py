@@ -75,14 +75,14 @@ class Epoch:
         """int64 `[G, S]`: for each slot the same slot of the next batches, of like length where batches are.
 
         Slots of one batch never share one, and none comes from the batch itself; behind the last batch stand the
-        samples that fill none.
+        samples that fill none, then the first ones. A short epoch has fewer for some slots.
         """
         size, count = self.plan.global_batch_size, self.plan.rules.stand_ins
         if not count:
             return np.zeros((size, 0), np.int64)
-        place = self.batches[k] * size + np.arange(size)
-        found = self.rows[(place[:, None] + size * np.arange(1, count + 1)) % len(self.rows)]
-        return np.where(np.isin(found, rows), PADDING, found)
+        ahead = np.arange(size)[:, None] + size * np.arange(1, count + 1)
+        found = self.rows[(self.batches[k] * size + ahead) % len(self.rows)]
+        return np.where((ahead >= len(self.rows)) | np.isin(found, rows), PADDING, found)
 
 
 @dataclass(frozen=True, eq=False)

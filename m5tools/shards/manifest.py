@@ -197,7 +197,7 @@ class _Source:
         """The JSON object in it, of a format that is known; `missing` is said where there is no file."""
         try:
             body = json.loads(self.file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise UsageError(missing) from None
         except ValueError as error:
             raise self._damaged(error) from error

@@ -129,20 +129,22 @@ class Overlay(Stage):
 
     def _gather(self, partition: int, work: Work) -> Counts:
         here = partition_of(pl.col("product_id"), work.dataset.partitions) == partition
-        base = pl.scan_ipc(work.scratch / "base.arrow").filter(here).collect()
+        base = pl.scan_ipc(work.scratch / "base.arrow", glob=False).filter(here).collect()
+        counts: Counts = {}
         if self.config.cut is not None:
             most = int(self._base(work.dataset).config["max_images"])
             asked = _Additions(self.config.cut, self.config.modalities, most)
             made = reuse.opened(work.scratch / f"{HELD}.arrow")
             rows = gather.additions(work.dataset, partition, asked, base, made)
         else:
-            rows = base.select(_PLAN).join(
-                self._added(work.dataset, partition), on="product_id", how="left", maintain_order="left"
-            )
+            added = self._added(work.dataset, partition)
+            rows = base.select(_PLAN).join(added, on="product_id", how="left", maintain_order="left")
+            if self.config.table is not None:  # none, where a table is keyed by other ids
+                counts = {"listed": base.join(added, on="product_id", how="semi").height}
             if self.config.policy is not None:
                 rows = rows.with_columns(pl.col("tags").fill_null([]))
         gather.save(work.scratch / f"{part_name(partition)}.arrow", rows.sort("number", "place"))
-        return {}
+        return counts
 
     def _added(self, dataset: Dataset, partition: int) -> pl.DataFrame:
         """`product_id` and the columns to add, of the products of a partition."""

@@ -234,11 +234,11 @@ def _offsets(counts: npt.NDArray[Any]) -> pa.Array:
 
 
 def _put(table: pa.Table, name: str, values: Any) -> pa.Table:
-    """The table with a column, of the type that the table has for it already; members alone gain a field."""
+    """The table with a column, of the type it has there already; that of members and of a user's columns may change."""
     at = table.schema.get_field_index(name)
     if at < 0:
         return table.append_column(name, values)
     field = table.schema.field(at)
-    if name == "members":
+    if name == "members" or name not in schema.law("shard_index").names:
         return table.set_column(at, field.with_type(values.type), values)
     return table.set_column(at, field, values.cast(field.type))

@@ -27,10 +27,9 @@ from m5tools.dataset import Dataset
 from m5tools.errors import M5Error
 from m5tools.media import source
 from m5tools.media.guard import DecodeError
-from m5tools.shards import overlays
 from m5tools.shards.config import Encoding
 from m5tools.shards.encode import File
-from m5tools.shards.manifest import OVERLAYS, ShardFile, ShardManifest, overlay_names
+from m5tools.shards.manifest import OVERLAYS, OverlayManifest, ShardFile, ShardManifest, overlay_names
 from m5tools.shards.writer import Member
 from m5tools.vocabulary import Modality
 
@@ -102,7 +101,7 @@ def nothing() -> pl.DataFrame:
 
 def opened(path: Path) -> pl.LazyFrame | None:
     """A pool that was saved; None where nothing is in it, for a join with nothing is not free."""
-    pool = pl.scan_ipc(path)
+    pool = pl.scan_ipc(path, glob=False)
     return pool if pool.select(pl.len()).collect().item() else None
 
 
@@ -140,7 +139,7 @@ def _over(folder: Path, wanted: str) -> Iterator[tuple[Path, Path]]:
     """Likewise of the overlays of a folder that bring media."""
     for name in overlay_names(folder):
         with suppress(M5Error):
-            manifest = overlays.opened(folder, ShardManifest.read(folder), name)
+            manifest = OverlayManifest.read(folder / OVERLAYS / name)  # also of one that new shards made stale
             if manifest.modalities and manifest.made_with == wanted:
                 yield from _there(folder / OVERLAYS / name, manifest.splits)
 
@@ -148,7 +147,7 @@ def _over(folder: Path, wanted: str) -> Iterator[tuple[Path, Path]]:
 def _there(folder: Path, splits: dict[str, tuple[ShardFile, ...]]) -> Iterator[tuple[Path, Path]]:
     for files in splits.values():
         for file in files:
-            tar, index = folder / file.tar, folder / file.index
+            tar, index = folder / Path(file.tar).name, folder / file.index
             if tar.is_file() and index.is_file():
                 yield tar, index
 

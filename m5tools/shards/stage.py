@@ -90,7 +90,7 @@ class Shard(Stage):
         return {}
 
     def _gather(self, partition: int, work: Work) -> Counts:
-        plan = pl.read_ipc(work.scratch / PLAN)
+        plan = pl.scan_ipc(work.scratch / PLAN, glob=False).collect()
         made = reuse.opened(work.scratch / f"{HELD}.arrow")
         rows = gather.rows(work.dataset, partition, self.config, plan, made)
         gather.save(work.scratch / f"{part_name(partition)}.arrow", rows)

@@ -11,7 +11,9 @@ from m5tools.loader import ascending as module
 from m5tools.loader.ascending import ascending
 
 RNG = np.random.default_rng(0)
-ANY = st.sampled_from(["int32", "int64", "uint64", "float64"]).flatmap(lambda kind: arrays(kind, st.integers(0, 50)))
+ANY = st.sampled_from(["bool", "int8", "int32", "int64", "uint64", "float16", "float32", "float64"]).flatmap(
+    lambda kind: arrays(kind, st.integers(0, 50))
+)
 
 
 @given(ANY)

@@ -135,11 +135,18 @@ def test_quarantine_without_faults_is_an_empty_table(folder: Path, tmp_path: Pat
         ({"global_batch_size": 26}, "fewer than one batch of 26; lower global_batch_size, set drop_last=False"),
         ({"filter": pl.lit(False), "drop_last": False}, "0 samples of split 'train' are left"),
         ({"modalities": ("image", "smell")}, "no modality is called 'smell'"),
+        ({"modalities": "image"}, r"a list of names: modalities=\['image'\]"),
+        ({"filter": "band <> 'head'"}, r"is not an expression; for SQL: polars.sql_expr\(\"band <> 'head'\"\)"),
     ],
 )
 def test_refusals_name_the_remedy(folder: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Loader(folder, **options)  # type: ignore[arg-type]
+
+
+def test_folders_that_are_no_parts_are_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is not a Part; several folders are given as"):
+        Loader([folder, folder], global_batch_size=4)  # type: ignore[list-item]
 
 
 def test_loading_draws_nothing_from_the_trainers_random_numbers(folder: Path) -> None:

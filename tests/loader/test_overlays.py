@@ -35,7 +35,7 @@ from m5tools.shards.overlays import merged
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 from ..shards.shop import product_id
-from .overlaid import ALL, LOUD, SCORE, dataset, folder, kept
+from .overlaid import ALL, COUNT, LOUD, SCORE, dataset, folder, kept
 from .test_guide import run
 
 __all__ = ["dataset", "folder", "kept"]
@@ -143,6 +143,15 @@ def test_later_columns_filter_and_weigh(folder: Path) -> None:
     assert factors <= {pid for pid in train if SCORE.get(pid, 0) > 0}
     with pytest.raises(UsageError, match="score"):
         ids(filter=pl.col("score") > 3, overlays=("sounds",))
+
+
+def test_a_later_column_of_one_name_may_be_of_another_type(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    for name, value in (("x", 1), ("y", 0.5), ("z", "high")):
+        table = tmp_path / f"{name}.parquet"
+        pl.DataFrame({"product_id": [product_id(i) for i in range(COUNT)], "score": value}).write_parquet(table)
+        run_stage(dataset, Overlay(OverlayConfig(name=name, table=str(table))))
+        names = ["scores", "x", "y", "z"][: "xyz".index(name) + 2]
+        assert len(Loader(folder, overlays=names, global_batch_size=4, filter=pl.col("score") == value).samples) == 25
 
 
 def test_a_narrower_cut_withholds_what_overlays_bring(dataset: Dataset, folder: Path) -> None:

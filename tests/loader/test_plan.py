@@ -165,7 +165,7 @@ def test_stand_ins_come_from_outside_the_batch_and_no_two_slots_share_one(size: 
         found = slots.stand_ins[slots.stand_ins != PADDING]
         assert not np.isin(found, slots.rows).any()
         if not rules:
-            assert all(len(set(column[column != PADDING])) == (column != PADDING).sum() for column in slots.stand_ins.T)
+            assert len(set(found)) == len(found)
             if 3 * size <= ROWS:
                 assert (slots.stand_ins != PADDING).all()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import subprocess
@@ -81,6 +82,25 @@ def test_no_more_files_are_open_than_allowed(view: View, monkeypatch: pytest.Mon
     files.close()
     copy.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_where_the_system_allows_fewer_open_files_some_are_closed(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = Files(places(view.folder, view.shards))
+    open_ = os.open
+
+    def full(*arguments: object) -> int:
+        if len(files._open) == 2:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return open_(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", full)
+    assert len(view.shards) > 2
+    for shard in range(len(view.shards)):
+        assert len(files.pread(shard, 0, 512)) == 512
+    files.close()
+    monkeypatch.setattr(os, "open", lambda *_: (_ for _ in ()).throw(OSError(errno.EMFILE, "none at all")))
+    with pytest.raises(OSError, match="none at all"):
+        files.pread(0, 0, 512)
 
 
 def test_files_end_quietly_with_the_program(view: View) -> None:

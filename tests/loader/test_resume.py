@@ -145,6 +145,35 @@ def test_a_new_iteration_without_a_state_starts_over(folder: Path) -> None:
     assert saved([loader])["step"] == len(loader)
 
 
+@pytest.mark.parametrize("by", ["epoch", "state", "iteration"])
+def test_an_iteration_that_was_left_counts_no_more_batches(folder: Path, by: str) -> None:
+    (loader,), (undisturbed,) = loaders(folder, 1), epochs(folder, 1)
+    batches = iter(loader)
+    next(batches)
+    state = loader.state_dict()
+    match by:
+        case "epoch":
+            loader.set_epoch(1)
+        case "state":
+            loader.load_state_dict(state)
+        case _:
+            next(iter(loader))
+    now = loader.state_dict()
+    with pytest.raises(UsageError, match="was ended by another one"):
+        next(batches)
+    assert loader.state_dict() == now
+    loader.load_state_dict(state)
+    assert run([loader]) == undisturbed[1:]
+
+
+def test_the_next_epoch_may_be_named_with_the_last_batch(folder: Path) -> None:
+    (loader,), (_, second) = loaders(folder, 1), epochs(folder, 2)
+    for number, _ in enumerate(loader, 1):
+        if number == len(loader):
+            loader.set_epoch(1)
+    assert run([loader]) == second
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [

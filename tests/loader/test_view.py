@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import tempfile
 from dataclasses import fields
@@ -44,6 +45,23 @@ def test_what_workers_share_is_removed_with_the_loader(
     del loader
     gc.collect()
     assert list(tmp_path.glob("m5-view-*")) == []
+
+
+def test_what_workers_share_outlives_a_process_that_was_forked(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    loader = Loader(folder, global_batch_size=4, workers=1)
+    child = os.fork()
+    if not child:
+        try:
+            del loader
+            gc.collect()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    (shared,) = tmp_path.glob("m5-view-*")
+    assert list(shared.iterdir())
 
 
 def test_members_of_filtered_rows_are_theirs(folder: Path) -> None:

@@ -139,12 +139,19 @@ def test_tags_of_another_policy_take_the_place_of_the_first(dataset: Dataset) ->
     assert not list((folder_of(dataset) / "overlays").rglob("*.tar"))
 
 
+def test_brackets_in_a_path_are_no_pattern(make_dataset: Make, tmp_path: Path) -> None:
+    dataset = make_dataset(Shop(tmp_path / "media", 24).tables, name="shop [1]")
+    add_cut(dataset, "early", LATE)
+    run_stage(dataset, Shard(CONFIG))
+    assert run_stage(dataset, Overlay(SOUNDS)).counts["items"] == 15
+
+
 def test_columns_of_a_table_are_added_by_product(dataset: Dataset, tmp_path: Path) -> None:
     table = tmp_path / "scores.parquet"
     score = pl.DataFrame({"product_id": [product_id(i) for i in range(0, 30, 2)], "score": np.arange(15) / 2})
     score[::-1].write_parquet(table)
     config = OverlayConfig(name="scores", table=str(table))
-    run_stage(dataset, Overlay(config))
+    assert run_stage(dataset, Overlay(config)).counts["listed"] == 12
     index = pl.from_arrow(index_of(dataset, "scores"))
     assert isinstance(index, pl.DataFrame)
     found = dict(index.select("product_id", "score").iter_rows())

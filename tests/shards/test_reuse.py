@@ -13,7 +13,7 @@ from m5tools.dataset import Dataset, part_name
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
-from m5tools.shards import encode
+from m5tools.shards import encode, reuse
 from m5tools.shards.check import check
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.reuse import made_with
@@ -97,6 +97,22 @@ def test_members_made_otherwise_are_not_taken(make_dataset: Make, shop: Shop, ch
     dataset = make_dataset(shop.tables)
     run_stage(dataset, Shard(FIRST))
     assert run_stage(dataset, Shard(other(FIRST, name="next", **change))).counts["copied"] == 0
+
+
+def test_a_manifest_that_names_a_tar_elsewhere_gives_none_of_it(
+    make_dataset: Make, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(shop.tables)
+    run_stage(dataset, Shard(FIRST))
+    folder = dataset.root / "shards" / "default"
+    for tar in folder.glob("*.tar"):
+        tar.rename(dataset.root / "shards" / tar.name)
+    manifest = folder / "dataset.json"
+    manifest.write_text(manifest.read_text().replace('"tar": "', '"tar": "../'))
+    read = []
+    monkeypatch.setattr(reuse, "_members", read.append)
+    assert reuse.pool(dataset, FIRST, dataset.root / "held").is_empty()
+    assert not read
 
 
 def test_refresh_encodes_again(make_dataset: Make, shop: Shop) -> None:
