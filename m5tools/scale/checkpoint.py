@@ -22,7 +22,8 @@ from m5tools.errors import UsageError
 from m5tools.scale import dcp, ranks
 from m5tools.scale.config import ScaleConfig, TrainConfig
 from m5tools.scale.harmony import RULES, Harmony
-from m5tools.scale.model import Scale
+from m5tools.scale.network import Network
+from m5tools.scale.networks import NETWORKS
 from m5tools.scale.tokenizer import ProductTokenizer
 
 FORMAT: Final = 3
@@ -43,7 +44,7 @@ class Trained:
         path: the checkpoint it came from.
     """
 
-    model: Scale
+    model: Network
     harmony: Harmony
     tokenizer: ProductTokenizer
     config: TrainConfig
@@ -148,7 +149,7 @@ def load(checkpoint: str | Path) -> Trained:
         tokenizer = ProductTokenizer.from_json(ScaleConfig.model_validate(about["shape"]), about["tokenizer"])
     except Exception as error:  # tokenizers raises nothing narrower
         raise _damaged(path, error) from error
-    model, harmony = Scale(tokenizer.config), RULES[config.harmony]()
+    model, harmony = NETWORKS[config.network](tokenizer.config), RULES[config.harmony]()
     restore(path, {"model": model.state_dict(), "harmony": harmony.state_dict()}, alone=True)
     return Trained(model.eval(), harmony, tokenizer, config, categories, step, path)
 

@@ -127,6 +127,7 @@ class TrainConfig(BaseModel):
         out: folder for `checkpoints/` and `metrics.jsonl`.
         cut: folder of a narrower cut (`<dataset>/cuts/<name>`); None takes all the shards hold.
         model: which of :data:`MODELS`.
+        network: SCALE, or one that it is measured against (:data:`m5tools.scale.networks.NETWORKS`).
         steps, batch_size: optimiser steps; products a step, over all ranks together.
         lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of
             linear warm-up; afterwards the rate falls linearly to 2 % of its peak.
@@ -164,6 +165,10 @@ class TrainConfig(BaseModel):
     out: Path
     cut: str | None = None
     model: Literal["study", "compact", "paper"] = "study"
+    network: Literal[
+        "scale", "image_alone", "text_alone", "table_alone", "video_alone", "audio_alone", "late_fusion",
+        "pairwise_contrast", "concatenation", "co_attention", "fixed_features",
+    ] = "scale"  # fmt: skip
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=2e-3, gt=0)

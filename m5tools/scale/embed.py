@@ -38,8 +38,8 @@ class Embeddings:
     Attributes:
         ids: product ids.
         z: float32 `[N, 5, d]`, unit length, zero where absent.
-        fused: float32 `[N, d]`, unit length: the product's own vector.
-        present: bool `[N, 5]`.
+        fused: float32 `[N, d]`, the product's own vector: unit length, zero where nothing is `present`.
+        present: bool `[N, 5]`, what is there and has a vector: a network of one modality reads no other.
         share: float32 `[N, 5]`, what each modality contributed to `fused`.
         match: float32 `[N, 5]`, probability that a present modality belongs to its product.
         category: int64 `[N]`, -1 when unknown.
@@ -72,7 +72,7 @@ def embed_batch(trained: Trained, batch: Batch) -> Embeddings:
     trained.model.eval()
     tokens = usable(trained.tokenizer(batch), batch)
     z = trained.model.vectors(trained.model.encode(tokens), tokens).numpy()
-    present = tokens.present.numpy()
+    present = trained.model.known(tokens.present).numpy()
     pooled = fuse(trained, z, present)
     category, cluster = tokens.category.numpy(), tokens.cluster.numpy()
     return Embeddings(tokens.ids, z, pooled.fused, present, pooled.share, pooled.match, category, cluster)
@@ -109,7 +109,7 @@ def fingerprint(trained: Trained) -> str:
     Places, times and the form of the checkpoint do not enter.
     """
     digest = hashlib.sha256()
-    said = [trained.config.harmony, trained.tokenizer.config.model_dump_json(), trained.tokenizer.to_json()]
+    said = [trained.config.network, trained.config.harmony, trained.tokenizer.config.model_dump_json(), trained.tokenizer.to_json()]
     for text in said:
         digest.update(f"{len(text)}\0{text}".encode())
     state: dict[str, Any] = {**trained.model.state_dict(prefix="model."), **trained.harmony.state_dict(prefix="rule.")}

@@ -8,7 +8,7 @@ was stopped: what is there is kept, and the same command goes on behind the last
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class EmbeddingFiles(BaseModel):
 
     Attributes:
         model: fingerprint of the network (:func:`m5tools.scale.embed.fingerprint`).
-        size: numbers in a vector.
+        size: numbers in a vector, 0 as long as there is none.
         made_of: split → fingerprint of its products and their order.
         files: the parts, in order: name → products.
         vectors: rows of all parts.
@@ -56,7 +56,7 @@ class EmbeddingFiles(BaseModel):
 
     format: int = 1
     model: str
-    size: int
+    size: int = 0
     made_of: dict[str, str]
     files: dict[str, int] = {}
     vectors: int = 0
@@ -107,7 +107,6 @@ def write_embeddings(
     loaders = {s: where.open(s, MODALITIES, batch_size=BATCH, shuffle=False, drop_last=False) for s in splits}
     begun = EmbeddingFiles(
         model=fingerprint(trained),
-        size=trained.tokenizer.config.embedding,
         made_of={split: loader.fingerprint for split, loader in loaders.items()},
         state=(splits[0], {}),
     )
@@ -156,7 +155,12 @@ def _split(
         number += 1
         rows = _rows(Embeddings.join(several), found.model)
         _write(folder / name, rows)
-        counts = {"files": {**found.files, name: sum(map(len, several))}, "vectors": found.vectors + rows.num_rows}
+        products = sum(int(one.present.any(1).sum()) for one in several)
+        counts = {
+            "files": {**found.files, name: products},
+            "vectors": found.vectors + rows.num_rows,
+            "size": several[0].fused.shape[1],
+        }
         found = found.model_copy(update={**counts, "state": (split, loader.state_dict())})
         atomic.write_json(folder / MANIFEST, found.model_dump(mode="json"))
         tick(f"embedding {split}", min(number * BATCHES, len(loader)), len(loader))
@@ -166,7 +170,7 @@ def _split(
 def _embedded(trained: Trained, batches: Iterator[Batch], left_out: dict[str, list[str]]) -> Iterator[Embeddings]:
     for batch in batches:
         found = embed_batch(trained, batch)
-        there = set(found.ids)
+        there = set(compress(found.ids, found.present.any(1).tolist()))
         for name, readable in zip(batch.ids, batch.valid.tolist(), strict=True):
             if name and name not in there:
                 left_out[NOTHING_TO_READ if readable else UNREADABLE].append(name)
@@ -175,7 +179,7 @@ def _embedded(trained: Trained, batches: Iterator[Batch], left_out: dict[str, li
 
 def _rows(found: Embeddings, model: str) -> pa.Table:
     """Rows under the law of the table, product by product, modalities in their order, fused last."""
-    there = np.column_stack([found.present, np.ones(len(found), bool)])
+    there = np.column_stack([found.present, found.present.any(1)])
     row, kind = np.nonzero(there)
     vectors = np.concatenate([found.z, found.fused[:, None]], axis=1)[row, kind]
     last = kind == len(MODALITIES)

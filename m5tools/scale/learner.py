@@ -24,7 +24,7 @@ from m5tools.scale.contrast import contrast_pairs
 from m5tools.scale.fusion import contrast_fused
 from m5tools.scale.harmony import Harmony, sums
 from m5tools.scale.hiding import hidden
-from m5tools.scale.model import Scale
+from m5tools.scale.network import Network
 from m5tools.scale.terms import Terms
 from m5tools.scale.tokens import Part, Tokens
 from m5tools.vocabulary import MODALITIES, Modality
@@ -39,7 +39,7 @@ class Learner(nn.Module):
     rows has a gradient of zero. So no rank waits for a gradient that another does not send.
     """
 
-    def __init__(self, model: Scale, harmony: Harmony, config: TrainConfig) -> None:
+    def __init__(self, model: Network, harmony: Harmony, config: TrainConfig) -> None:
         super().__init__()
         self.model, self.harmony, self.config = model, harmony, config
 

@@ -40,5 +40,6 @@ def zero_filled(tokens: Tokens) -> Tokens:
 
 
 def complete(tokens: Tokens) -> Tokens:
-    """The products that have all five modalities."""
-    return tokens.select(torch.nonzero(tokens.present.all(1)).flatten())
+    """The products that have every modality that any of them has."""
+    occurs = tokens.present.any(0)
+    return tokens.select(torch.nonzero(tokens.present[:, occurs].all(1)).flatten())

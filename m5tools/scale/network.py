@@ -16,11 +16,16 @@ from m5tools.vocabulary import MEDIA, MODALITIES, Modality
 
 
 class Network(nn.Module, ABC):
-    """Word vectors and standardised features, and on them the vectors and losses of a batch."""
+    """Word vectors and standardised features, and on them the vectors and losses of a batch.
+
+    Attributes:
+        modalities: those it has vectors for.
+    """
 
     def __init__(self, config: ScaleConfig) -> None:
         super().__init__()
         self.config = config
+        self.modalities = MODALITIES
         self.words = Words(config)
         self.content = nn.ModuleDict({m.value: Content(config.features(m), config.width) for m in MEDIA})
 
@@ -47,6 +52,10 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def encode(self, tokens: Tokens, masked: dict[Modality, Tensor] | None = None) -> dict[Modality, Encoded]:
         """Every modality of every product, the tokens in `masked` (bool `[P, L]` a modality) hidden."""
+
+    def known(self, present: Tensor) -> Tensor:
+        """Of what is `present`, bool `[B, 5]`, that which has a vector."""
+        return present & torch.tensor([m in self.modalities for m in MODALITIES])
 
     def vectors(self, encoded: dict[Modality, Encoded], tokens: Tokens) -> Tensor:
         """Unit vectors `[B, 5, d]`, zero where a modality is absent."""

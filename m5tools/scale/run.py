@@ -16,7 +16,7 @@ from m5tools.scale.batches import Portion
 from m5tools.scale.config import FREE, MODELS, TrainConfig
 from m5tools.scale.harmony import RULES
 from m5tools.scale.learner import Learner, Trainer, making_on, named
-from m5tools.scale.model import Scale
+from m5tools.scale.networks import NETWORKS, check
 from m5tools.scale.prepare import Vocabulary, prepare
 from m5tools.scale.records import MetricsLog, Progress, TrainReport
 from m5tools.scale.source import Products
@@ -38,14 +38,15 @@ class Run:
 
     def __init__(self, config: TrainConfig, products: Products, device: torch.device, began: float) -> None:
         self.config, self.began = config, began
+        self.harmony = RULES[config.harmony]()
+        check(config.network, self.harmony, config.fused_share, config.consensus_share, ranks.size())
         self.path = ranks.from_first(lambda: _found(config))
         saved = checkpoint.describe(self.path) if self.path is not None else None
         known = None
         if saved is not None:
             known = Vocabulary(saved["tokenizer"], None, saved["rows"])
         self.materials = prepare(config, products, known, saved["data"] if saved is not None else None)
-        self.model = Scale(self.materials.tokenizer.config)
-        self.harmony = RULES[config.harmony]()
+        self.model = NETWORKS[config.network](self.materials.tokenizer.config)
         self.parameters = self.model.parameter_count
         documents = self.materials.vocabulary.documents
         if documents is not None:
@@ -168,9 +169,9 @@ def _found(config: TrainConfig) -> Path | None:
     checkpoint.tidy(config.out)
     path = checkpoint.newest(config.out)
     if path is not None:
-        before = checkpoint.describe(path)["config"]
+        before = TrainConfig.model_validate(checkpoint.describe(path)["config"]).model_dump(mode="json")
         now = config.model_dump(mode="json")
-        changed = [name for name in now if name not in FREE and before.get(name) != now[name]]
+        changed = [name for name in now if name not in FREE and before[name] != now[name]]
         if changed:
             raise UsageError(f"{path} was trained with another {', '.join(changed)}; choose another folder")
     return path

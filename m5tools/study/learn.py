@@ -17,7 +17,7 @@ from m5tools.loader.draws import draws
 from m5tools.scale.harmony import Harmony, sums
 from m5tools.scale.hiding import hidden
 from m5tools.scale.learner import schedule
-from m5tools.scale.missing import zero_filled
+from m5tools.scale.missing import complete, zero_filled
 from m5tools.scale.network import Network
 from m5tools.scale.tokens import Tokens
 from m5tools.study.config import Cell
@@ -96,12 +96,6 @@ def vectors(network: Network, tokens: Tokens) -> tuple[Tensor, Tensor]:
 def treated(cell: Cell, tokens: Tokens) -> Tokens:
     """Listings as the network of this cell is shown them."""
     return zero_filled(tokens) if cell.learning.treatment == "zeros" else tokens
-
-
-def complete(tokens: Tokens) -> Tokens:
-    """The listings that have every modality that occurs at all."""
-    occurs = tokens.present.any(0)
-    return tokens.select(torch.nonzero(tokens.present[:, occurs].all(1)).flatten())
 
 
 def _documents(tokens: Tokens) -> Tensor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from m5tools.errors import UsageError
 from m5tools.scale.network import Network
-from m5tools.scale.networks import NETWORKS
+from m5tools.scale.networks import NETWORKS, check
 from m5tools.study.config import Cell
+from m5tools.study.rules import rule_of
 from m5tools.study.world import SHAPE
 
 
@@ -13,9 +13,8 @@ def network_of(cell: Cell) -> Network:
     """The untrained network of a cell.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or it cannot be trained as the cell asks.
     """
     learning = cell.learning
-    if learning.model not in NETWORKS:
-        raise UsageError(f"no model '{learning.model}'; there are {', '.join(NETWORKS)}")
+    check(learning.model, rule_of(cell), learning.fused_share, learning.consensus_share)
     return NETWORKS[learning.model](SHAPE.model_copy(update={"masked_heads": learning.heads}))

@@ -6,15 +6,20 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 
 from m5tools.errors import StageFailed, UsageError
 from m5tools.scale.checkpoint import load
 from m5tools.scale.config import TrainConfig
+from m5tools.scale.embed import embed
+from m5tools.scale.harmony import Uniform
+from m5tools.scale.networks import NETWORKS, check
 from m5tools.scale.train import Progress, schedule, train
+from m5tools.vocabulary import MODALITIES
 
 from .saved import checkpoints, tensors
 from .world import World
@@ -205,3 +210,39 @@ def test_where_and_how_fast_may_change_but_not_what(world: World, tmp_path: Path
     other = {"workers": 1, "memory_mb": 0, "keep_checkpoints": 1, "checkpoint_every": 3, "max_bad_share": 0.5}
     assert train(config.model_copy(update=other), products=world).step == 7
     assert len(checkpoints(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "scale"])
+def test_baselines_are_trained_go_on_and_are_loaded(world: World, tmp_path: Path, network: str) -> None:
+    config = TrainConfig(**SMALL, out=tmp_path, network=network, harmony="uniform", checkpoint_every=3)
+    with pytest.raises(Killed):
+        train(config, kill_at(5), products=world)
+    assert train(config, products=world).step == 7
+    trained = load(tmp_path)
+    assert type(trained.model) is type(NETWORKS[network](trained.tokenizer.config))
+    found = embed(trained, world.open("val", MODALITIES, batch_size=16, shuffle=False, drop_last=False))
+    alone = [m.value == network.removesuffix("_alone") for m in MODALITIES]
+    read = np.array(alone if any(alone) else [True] * 5)
+    assert (found.present[:, ~read] == 0).all()
+    np.testing.assert_allclose(np.linalg.norm(found.z, axis=2), found.present, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found.fused, axis=1), found.present.any(1), atol=1e-5)
+    with pytest.raises(UsageError, match="another network"):
+        train(config.model_copy(update={"network": "scale"}), products=world)
+
+
+def test_what_a_baseline_would_pass_over_is_refused(world: World, tmp_path: Path) -> None:
+    def said(**asked: Any) -> str:
+        with pytest.raises(UsageError, match="cannot be trained with") as caught:
+            train(TrainConfig(**SMALL, out=tmp_path, **asked), products=world)
+        return str(caught.value)
+
+    assert "harmony uniform" in said(network="pairwise_contrast", harmony="released")
+    assert "fused_share" in said(network="pairwise_contrast", fused_share=0.1)
+    assert "consensus_share" in said(network="late_fusion", consensus_share=0.1)
+    with pytest.raises(UsageError, match="more than one rank"):
+        check("late_fusion", Uniform(), 0.0, 0.0, 2)
+    check("pairwise_contrast", Uniform(), 0.0, 0.1, 2)
+
+
+def test_the_networks_of_the_settings_are_those_there_are() -> None:
+    assert get_args(TrainConfig.model_fields["network"].annotation) == tuple(NETWORKS)
