@@ -8,7 +8,7 @@ was stopped: what is there is kept, and the same command goes on behind the last
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import compress, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -170,7 +170,7 @@ def _split(
 def _embedded(trained: Trained, batches: Iterator[Batch], left_out: dict[str, list[str]]) -> Iterator[Embeddings]:
     for batch in batches:
         found = embed_batch(trained, batch)
-        there = set(compress(found.ids, found.present.any(1).tolist()))
+        there = {found.ids[row] for row in np.flatnonzero(found.present.any(1))}
         for name, readable in zip(batch.ids, batch.valid.tolist(), strict=True):
             if name and name not in there:
                 left_out[NOTHING_TO_READ if readable else UNREADABLE].append(name)
