@@ -109,7 +109,12 @@ def fingerprint(trained: Trained) -> str:
     Places, times and the form of the checkpoint do not enter.
     """
     digest = hashlib.sha256()
-    said = [trained.config.network, trained.config.harmony, trained.tokenizer.config.model_dump_json(), trained.tokenizer.to_json()]
+    said = [
+        trained.config.network,
+        trained.config.harmony,
+        trained.tokenizer.config.model_dump_json(),
+        trained.tokenizer.to_json(),
+    ]
     for text in said:
         digest.update(f"{len(text)}\0{text}".encode())
     state: dict[str, Any] = {**trained.model.state_dict(prefix="model."), **trained.harmony.state_dict(prefix="rule.")}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from m5tools.scale.missing import complete
 from m5tools.scale.networks import NETWORKS
 from m5tools.study import execute, learn
 from m5tools.study.config import Cell
 from m5tools.study.judge import POOLINGS
-from m5tools.scale.missing import complete
 from m5tools.study.plan import Plan
 from m5tools.study.rules import RULES
 from m5tools.study.world import World
