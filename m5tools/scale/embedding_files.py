@@ -171,7 +171,7 @@ def _split(
 def _embedded(trained: Trained, batches: Iterator[Batch], left_out: dict[str, list[str]]) -> Iterator[Embeddings]:
     for batch in batches:
         found = embed_batch(trained, batch)
-        there = set(compress(found.ids, found.present.any(1).tolist()))
+        there = set(compress(found.ids, np.atleast_1d(found.present.any(1)).tolist()))
         for name, readable in zip(batch.ids, batch.valid.tolist(), strict=True):
             if name and name not in there:
                 left_out[NOTHING_TO_READ if readable else UNREADABLE].append(name)

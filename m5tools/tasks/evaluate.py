@@ -91,7 +91,7 @@ class _Show:
     ) -> None:
         self.trained, self.setting, self.scratch, self.tick = trained, setting, scratch, tick
         self.products: Gathered = setting.products
-        self.everyone = self.products.present.any(1)
+        self.everyone = np.asarray(self.products.present.any(1))
         self.fine, self.coarse = setting.fine(identity), setting.coarse()
         self.probes, self.clusters = setting.probes(), setting.clusters()
 
