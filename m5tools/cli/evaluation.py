@@ -24,7 +24,7 @@ LINES = 4  # how often a run without a terminal tells how far something has come
 
 
 def run_evaluation(
-    checkpoint: Path, shards: Path, split: str, out: Path | None, config: Path | None, changes: tuple[str, ...]
+    checkpoint: Path, shards: Path, split: str | None, out: Path | None, config: Path | None, changes: tuple[str, ...]
 ) -> None:
     """Judge a model, print the figures, write them and their page.
 
@@ -35,7 +35,8 @@ def run_evaluation(
     for change in changes:
         key, value = split_change(change)
         assign(body, key.split("."), value, change)
-    body.setdefault("splits", split.split(","))
+    if split is not None:
+        body["splits"] = split.split(",")
     settings = documents.settings(body, EvaluateConfig, config, "--set ")
     with shown_progress() as tick:
         found = evaluate(checkpoint, str(shards), settings, tick=tick)

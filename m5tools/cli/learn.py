@@ -46,7 +46,9 @@ def train(
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the folder it lies in.")],
     shards: Annotated[Path, typer.Argument(help="A shard folder.")],
-    split: Annotated[str, typer.Option("--split", help="Split to judge on; several with commas.")] = "test",
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split to judge on; several with commas (default: test).")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Folder for evaluation.json and .md (default: that of the run)."),

@@ -94,7 +94,7 @@ def write_embeddings(
     Args:
         trained: the network.
         shards: shard folder.
-        splits: of it, in this order.
+        splits: of it, in this order; named twice is written once.
         folder: where the parts go.
         tick: called with what is embedded, batches done, batches there are.
         products: where splits are opened instead of `shards`.
@@ -102,6 +102,7 @@ def write_embeddings(
     Raises:
         UsageError: the folder holds vectors of another network or of other products.
     """
+    splits = tuple(dict.fromkeys(splits))
     how = trained.config
     where = products or Shards(shards, how.cut, trained.tokenizer.config, how.image_size, how.seed)
     loaders = {s: where.open(s, MODALITIES, batch_size=BATCH, shuffle=False, drop_last=False) for s in splits}

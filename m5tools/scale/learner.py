@@ -22,7 +22,7 @@ from m5tools.scale.batches import Portion
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.contrast import contrast_pairs
 from m5tools.scale.fusion import contrast_fused
-from m5tools.scale.harmony import Harmony, sums
+from m5tools.scale.harmony import Harmony, Weights, sums
 from m5tools.scale.hiding import hidden
 from m5tools.scale.network import Network
 from m5tools.scale.terms import Terms
@@ -67,6 +67,11 @@ class Learner(nn.Module):
         with making_on(tokens.category.device):
             z = self.model.vectors(self.model.encode(tokens), tokens)
             self.harmony.observe(sums(z, tokens.present))
+
+    def weights(self) -> Weights:
+        """Those of the losses as they stand; a rule's trained parameters may lie in shards, so every rank calls it."""
+        with making_on(self.harmony.strength.device):
+            return self.harmony.weights()
 
 
 def globally(terms: Terms, z: Tensor, present: Tensor, harmony: Harmony, config: TrainConfig) -> Terms:
@@ -220,7 +225,8 @@ def _shared(learner: Learner, sharding: str, device: torch.device) -> nn.Module:
     for layer in _layers(learner):
         fully_shard(layer, mesh=mesh)
     fully_shard(learner, mesh=mesh)
-    register_fsdp_forward_method(learner, "calibrate")
+    for method in ("calibrate", "weights"):
+        register_fsdp_forward_method(learner, method)
     return learner
 
 

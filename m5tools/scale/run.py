@@ -15,7 +15,7 @@ from m5tools.scale import checkpoint, ranks
 from m5tools.scale.batches import Portion
 from m5tools.scale.config import FREE, MODELS, TrainConfig
 from m5tools.scale.harmony import RULES
-from m5tools.scale.learner import Learner, Trainer, making_on, named
+from m5tools.scale.learner import Learner, Trainer, named
 from m5tools.scale.networks import NETWORKS, check
 from m5tools.scale.prepare import Vocabulary, prepare
 from m5tools.scale.records import MetricsLog, Progress, TrainReport
@@ -113,8 +113,7 @@ class Run:
     def _report(
         self, stopped: str, prepare_s: float, train_s: float, samples_per_s: float, data_wait: float
     ) -> TrainReport:
-        with making_on(self.trainer.device):
-            weights = self.harmony.weights()
+        weights = self.trainer.learner.weights()
         return TrainReport(
             step=self.step,
             stopped=stopped,

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from m5tools.errors import UsageError
 from m5tools.scale.checkpoint import Trained, load
 from m5tools.scale.embed import fingerprint
 from m5tools.scale.source import Products, Shards
@@ -67,6 +68,8 @@ def evaluate(
         how = trained.config
         products = Shards(place, how.cut, trained.tokenizer.config, how.image_size, how.seed)
     splits = (*config.splits, Split.TRAIN.value)
+    if len(set(splits)) < len(splits):
+        raise UsageError("the train split cannot be judged on, nor another one twice; name val or test")
     facts = facts_of(products, splits) if facts is None else facts
     with TemporaryDirectory(prefix="m5-evaluate-") as folder, _threads(config.threads):
         scratch = Scratch(Path(folder))

@@ -171,3 +171,9 @@ def test_they_are_a_table_of_the_dataset(trained: Trained, world: World, tmp_pat
     made = write(trained, world, folder, ("test",))
     table = Dataset(tmp_path / "shop").scan("embeddings", embeddings="small").collect()
     assert table.height == made.vectors
+
+
+def test_a_split_named_twice_is_written_once(trained: Trained, world: World, tmp_path: Path) -> None:
+    made = write(trained, world, tmp_path, ("val", "val"))
+    assert made.state is None
+    assert made.products == len(world.splits["val"])

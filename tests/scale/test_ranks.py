@@ -19,6 +19,9 @@ SMALL: dict[str, Any] = {"steps": 6, "batch_size": 16, "warmup": 2, "calibration
 FIRST = {**SMALL, "time_limit_s": 0.0}  # one step
 STREAMED = {"memory_mb": 0}
 SHARDED = {"sharding": "shards"}
+WAYS = ({"sharding": "copies"}, SHARDED)
+TAUGHT = ("paper", "log_variance")
+"""Rules with trained parameters."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             ("gradients", path("one"), {}),
             ("trains", path("one"), SMALL),
+            *(("trains", path(rule), SMALL | {"harmony": rule}) for rule in TAUGHT),
             ("trains", path("one-two"), FIRST),
             ("trains", path("one-two-streamed"), FIRST | STREAMED),
         ]
@@ -48,6 +52,11 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("trains", path("sharded-one"), FIRST | SHARDED),
         ("trains", path("copies-sharded"), FIRST),
         ("trains", path("copies-sharded"), SMALL | SHARDED),
+        *(
+            ("trains", path(f"{rule}-{way['sharding']}"), SMALL | way | {"harmony": rule})
+            for way in WAYS
+            for rule in TAUGHT
+        ),
     ]
     torchrun(2, Path(__file__).with_name("together.py"), json.dumps(jobs))
     for name, settings in (("two-one", {}), ("two-one-streamed", STREAMED), ("sharded-one", {})):
@@ -90,3 +99,16 @@ def test_ranks_share_every_batch_and_hold_one_rule(out: Path) -> None:
         assert mine[1] == other[1], "the rule's buffers, to the last bit"
     assert [r["report"]["ranks"] for r in ranks] == [2, 2]
     assert ranks[0]["report"]["loss"] == ranks[1]["report"]["loss"] == pytest.approx(alone["report"]["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("sharding", ["copies", "shards"])
+@pytest.mark.parametrize("rule", TAUGHT)
+def test_what_a_rule_trains_is_trained_alike_and_told_on_two_ranks(out: Path, rule: str, sharding: str) -> None:
+    alone, two = tensors(out / rule), tensors(out / f"{rule}-{sharding}")
+    mine = [name for name in alone if name.startswith("harmony.") and ("score" in name or "variance" in name)]
+    assert mine
+    assert all(float(alone[name].norm()) > 0 for name in mine)
+    assert apart(alone, two) < 1e-4
+    told = [json.loads((out / n / "told-0.json").read_text())["report"] for n in (rule, f"{rule}-{sharding}")]
+    assert told[0]["weight"] == pytest.approx(told[1]["weight"], rel=1e-3, abs=1e-6)
+    assert told[0]["pair_weight"] == pytest.approx(told[1]["pair_weight"], rel=1e-3, abs=1e-6)

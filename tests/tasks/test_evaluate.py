@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from m5tools.errors import UsageError
 from m5tools.scale.checkpoint import Trained, load
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.embed import fingerprint
@@ -175,3 +176,11 @@ def test_a_known_identity_takes_the_place_of_clusters(trained: Trained, world: W
 def test_a_missing_checkpoint_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no checkpoint"):
         evaluate(tmp_path)
+
+
+@pytest.mark.parametrize("splits", [("train",), ("test", "test")])
+def test_what_was_trained_on_and_what_is_named_twice_is_not_judged(
+    trained: Trained, world: World, splits: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError, match="train split"):
+        evaluate(trained, config=EvaluateConfig(splits=splits), products=world)
