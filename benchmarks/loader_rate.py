@@ -1,7 +1,7 @@
 """Pictures a second into uint8 [64, 3, 224, 224] batches: our loader, webdataset, litdata, and the ceiling.
 
-    python3.11 -m venv /tmp/loader-venv && /tmp/loader-venv/bin/pip install -r benchmarks/requirements-loader.txt
-    PYTHONPATH=. python benchmarks/loader_rate.py
+    python3.11 -m venv peers && peers/bin/pip install -r benchmarks/requirements-loader.txt
+    PYTHONPATH=. peers/bin/python benchmarks/loader_rate.py
 
 Every side reads the same JPEG bytes (`loader_shards.py`; litdata from its own chunks of them) with two workers, from a
 warm page cache, in a process of its own. `pillow` is what people write: `Image.open(…).convert("RGB").resize(…)`.
