@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.shards.manifest import ShardFile, ShardManifest, tar_name
-from m5tools.shards.writer import Member, TarWriter
+from m5tools.shards.writer import Member, Place, TarWriter
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 DATA = Path(os.environ.get("M5_REAL_DATA", "../shared/data"))
@@ -52,6 +52,40 @@ def write(folder: Path, samples: int) -> list[bytes]:
     return data
 
 
+def index_row(
+    pid: str, tar: Path, start: int, end: int, members: list[Member], places: list[Place], there: list[bool]
+) -> dict[str, Any]:
+    """The index row of a sample of `train`, which has the modalities that are `there`."""
+    return {
+        "product_id": pid,
+        "shard": tar.name,
+        "start": start,
+        "end": end,
+        "present": sum(here << m.bit for here, m in zip(there, MODALITIES, strict=True)),
+        "state": [State.PRESENT if here else State.ABSENT for here in there],
+        "reason": [Reason.NONE if here else Reason.NOT_LISTED for here in there],
+        "split": "train",
+        "members": [
+            {
+                "name": member.name,
+                "modality": member.modality.value if member.modality else None,
+                "offset": place.offset,
+                "length": place.length,
+                "xxh3": place.xxh3,
+            }
+            for member, place in zip(members, places, strict=True)
+        ],
+    }
+
+
+def finished(folder: Path, tar: Path, rows: list[dict[str, Any]]) -> ShardFile:
+    """Write the index of a tar that is whole."""
+    law = schema.law("shard_index").schema
+    index = folder / "index" / f"{tar.stem}.parquet"
+    pq.write_table(pa.Table.from_pylist([_filled(row, law) for row in rows], schema=law), index)
+    return ShardFile(tar=tar.name, samples=len(rows), bytes=tar.stat().st_size, index_sha256=sha256_of(index))
+
+
 def _shard(folder: Path, number: int, samples: range, data: list[bytes]) -> ShardFile:
     tar = folder / tar_name("train", number)
     rows = []
@@ -66,31 +100,8 @@ def _shard(folder: Path, number: int, samples: range, data: list[bytes]) -> Shar
             start = writer.position
             places = [writer.add(pid, member) for member in members]
             there = [m in PRESENT for m in MODALITIES]
-            row = {
-                "product_id": pid,
-                "shard": tar.name,
-                "start": start,
-                "end": writer.position,
-                "present": sum(1 << m.bit for m in PRESENT),
-                "state": [State.PRESENT if t else State.ABSENT for t in there],
-                "reason": [Reason.NONE if t else Reason.NOT_LISTED for t in there],
-                "split": "train",
-                "members": [
-                    {
-                        "name": member.name,
-                        "modality": member.modality.value if member.modality else None,
-                        "offset": place.offset,
-                        "length": place.length,
-                        "xxh3": place.xxh3,
-                    }
-                    for member, place in zip(members, places, strict=True)
-                ],
-            }
-            rows.append(row)
-    law = schema.law("shard_index").schema
-    index = folder / "index" / f"{tar.stem}.parquet"
-    pq.write_table(pa.Table.from_pylist([_filled(row, law) for row in rows], schema=law), index)
-    return ShardFile(tar=tar.name, samples=len(rows), bytes=tar.stat().st_size, index_sha256=sha256_of(index))
+            rows.append(index_row(pid, tar, start, writer.position, members, places, there))
+    return finished(folder, tar, rows)
 
 
 def _filled(row: dict[str, Any], law: pa.Schema) -> dict[str, Any]:

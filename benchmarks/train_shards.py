@@ -12,18 +12,14 @@ import itertools
 import json
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
-from benchmarks.loader_shards import DATA, _filled, pictures
-from m5tools import schema
-from m5tools.atomic import sha256_of
+from benchmarks.loader_shards import DATA, finished, index_row, pictures
 from m5tools.media import audio, video
 from m5tools.media.guard import DecodeError
-from m5tools.shards.manifest import ShardFile, ShardManifest, tar_name
+from m5tools.shards.manifest import ShardManifest, tar_name
 from m5tools.shards.writer import Member, TarWriter
-from m5tools.vocabulary import MODALITIES, Modality, Reason, State
+from m5tools.vocabulary import MODALITIES, Modality
 
 LONG_SIDE, QUALITY, FRAMES, SECONDS = 512, 90, 12, 12.0
 
@@ -93,30 +89,5 @@ def write(folder: Path, products: int) -> None:
             there = [moving or m not in (Modality.VIDEO, Modality.AUDIO) for m in MODALITIES]
             begin = writer.position
             places = [writer.add(pid, member) for member in members]
-            rows.append(
-                {
-                    "product_id": pid,
-                    "shard": tar.name,
-                    "start": begin,
-                    "end": writer.position,
-                    "present": sum(t << m.bit for t, m in zip(there, MODALITIES, strict=True)),
-                    "state": [State.PRESENT if t else State.ABSENT for t in there],
-                    "reason": [Reason.NONE if t else Reason.NOT_LISTED for t in there],
-                    "split": "train",
-                    "members": [
-                        {
-                            "name": member.name,
-                            "modality": member.modality.value if member.modality else None,
-                            "offset": place.offset,
-                            "length": place.length,
-                            "xxh3": place.xxh3,
-                        }
-                        for member, place in zip(members, places, strict=True)
-                    ],
-                }
-            )
-    law = schema.law("shard_index").schema
-    index = folder / "index" / f"{tar.stem}.parquet"
-    pq.write_table(pa.Table.from_pylist([_filled(row, law) for row in rows], schema=law), index)
-    file = ShardFile(tar=tar.name, samples=len(rows), bytes=tar.stat().st_size, index_sha256=sha256_of(index))
-    ShardManifest.of((), {"train": (file,)}, "", {}).write(folder)
+            rows.append(index_row(pid, tar, begin, writer.position, members, places, there))
+    ShardManifest.of((), {"train": (finished(folder, tar, rows),)}, "", {}).write(folder)

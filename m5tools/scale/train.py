@@ -7,8 +7,7 @@ run that was interrupted and continued ends bit by bit like one that was not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 
@@ -19,6 +18,7 @@ from m5tools.scale.learner import schedule
 from m5tools.scale.records import Progress, TrainReport
 from m5tools.scale.run import Run
 from m5tools.scale.source import Products, Shards
+from m5tools.scale.threads import threads
 
 __all__ = ["Progress", "TrainConfig", "TrainReport", "schedule", "train"]
 
@@ -41,7 +41,7 @@ def train(
         TooManyBad: more products are unreadable than `config.max_bad_share`.
     """
     began = time.monotonic()
-    with torch.random.fork_rng(devices=[]), _threads(config.threads), ranks.joined(config.device) as device:
+    with torch.random.fork_rng(devices=[]), threads(config.threads), ranks.joined(config.device) as device:
         if config.batch_size % ranks.size():
             raise UsageError(f"batch_size {config.batch_size} must be a multiple of the {ranks.size()} ranks")
         torch.manual_seed(config.seed)
@@ -56,13 +56,3 @@ def train(
             config.max_bad_share,
         )
         return Run(config, shards, device, began).finish(progress)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

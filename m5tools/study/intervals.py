@@ -30,11 +30,6 @@ class Interval:
     boot_low: float
     boot_high: float
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether both intervals lie on one side of zero."""
-        return (self.low > 0 and self.boot_low > 0) or (self.high < 0 and self.boot_high < 0)
-
 
 def interval(values: NDArray[np.float64]) -> Interval:
     """Of one value a seed."""

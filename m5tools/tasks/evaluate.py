@@ -7,19 +7,18 @@ nothing is carried over from the paper.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
-import torch
 
 from m5tools.errors import UsageError
 from m5tools.scale.checkpoint import Trained, load
 from m5tools.scale.embed import fingerprint
 from m5tools.scale.source import Products, Shards
+from m5tools.scale.threads import threads
 from m5tools.tasks import masks
 from m5tools.tasks.benches import Group, View
 from m5tools.tasks.config import EvaluateConfig
@@ -71,7 +70,7 @@ def evaluate(
     if len(set(splits)) < len(splits):
         raise UsageError("the train split cannot be judged on, nor another one twice; name val or test")
     facts = facts_of(products, splits) if facts is None else facts
-    with TemporaryDirectory(prefix="m5-evaluate-") as folder, _threads(config.threads):
+    with TemporaryDirectory(prefix="m5-evaluate-") as folder, threads(config.threads):
         scratch = Scratch(Path(folder))
         found = gather(trained, products, splits, scratch, tick)
         setting = Setting(found, Facts.of(facts, found.ids), config)
@@ -167,13 +166,3 @@ class _Show:
             classification=self.probes.report(),
             clustering=self.clusters.report(),
         )
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
