@@ -41,38 +41,6 @@ _LOOK_UPS: Final = 32
 _Row = dict[str, Any]
 
 
-def ask(
-    dataset: Dataset,
-    config: FetchConfig,
-    visit: int,
-    unit: str,
-    rows: pl.DataFrame,
-    clock: Clock,
-    spill: Path,
-    came: Callable[[int, int], None] = lambda done, of: None,
-) -> None:
-    """Ask the URLs of one unit and make what comes durable as it comes.
-
-    Args:
-        dataset: the dataset.
-        config: the settings.
-        visit: number of this run of `fetch`.
-        unit: key of the unit.
-        rows: rows of the plan that have a lane and are not settled by this visit yet, in its order.
-        clock: keeps the deadline; what is not begun before it is left as it was.
-        spill: folder for large bodies on their way.
-        came: told how many of these locations are settled, and how many there are.
-
-    Raises:
-        StageFailed: the disk does not take a body.
-    """
-    try:
-        asyncio.run(_ask(dataset, config, visit, unit, rows, clock, spill, _Count(rows.height, came)))
-    except ExceptionGroup as group:
-        # Lanes that fail together fail for one reason, such as a full disk.
-        raise group.exceptions[0] from group
-
-
 @dataclass
 class _Count:
     """Locations that the lanes of a unit have settled."""
@@ -86,25 +54,52 @@ class _Count:
         self.came(self.done, self.of)
 
 
-async def _ask(
-    dataset: Dataset,
-    config: FetchConfig,
-    visit: int,
-    unit: str,
-    rows: pl.DataFrame,
-    clock: Clock,
-    spill: Path,
-    count: _Count,
-) -> None:
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOK_UPS))
-    spread = rows.select("host", "pieces").filter(pl.col("pieces") > 1).unique()
-    pieces = {URL(f"http://{host}").host or "": count for host, count in spread.iter_rows()}
-    async with Client(config, clock, spill, pieces) as client, asyncio.TaskGroup() as lanes:
-        for (number,), share in rows.group_by("lane", maintain_order=True):
-            packing = packs.Lane(dataset, visit, f"{unit}-{number:02d}", config.deciding, config.locations_a_pack)
-            of_one = max(AHEAD_A_CONNECTION * config.per_host, AHEAD_AT_LEAST)
-            ahead = of_one if number else AHEAD_OF_MANY_HOSTS
-            lanes.create_task(_lane(client, share.to_dicts(), packing, ahead, count))
+@dataclass(frozen=True)
+class Lanes:
+    """What the lanes of one unit work with.
+
+    Attributes:
+        visit: number of this run of `fetch`.
+        unit: key of the unit.
+        clock: keeps the deadline; what is not begun before it is left as it was.
+        spill: folder for large bodies on their way.
+    """
+
+    dataset: Dataset
+    config: FetchConfig
+    visit: int
+    unit: str
+    clock: Clock
+    spill: Path
+
+    def ask(self, rows: pl.DataFrame, came: Callable[[int, int], None]) -> None:
+        """Ask the URLs of the unit and make what comes durable as it comes.
+
+        Args:
+            rows: rows of the plan that have a lane and are not settled by this visit yet, in its order.
+            came: told how many of these locations are settled, and how many there are.
+
+        Raises:
+            StageFailed: the disk does not take a body.
+        """
+        try:
+            asyncio.run(self._side_by_side(rows, _Count(rows.height, came)))
+        except ExceptionGroup as group:
+            # Lanes that fail together fail for one reason, such as a full disk.
+            raise group.exceptions[0] from group
+
+    async def _side_by_side(self, rows: pl.DataFrame, count: _Count) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOK_UPS))
+        config = self.config
+        spread = rows.select("host", "pieces").filter(pl.col("pieces") > 1).unique()
+        pieces = {URL(f"http://{host}").host or "": number for host, number in spread.iter_rows()}
+        of_one = max(AHEAD_A_CONNECTION * config.per_host, AHEAD_AT_LEAST)
+        async with Client(config, self.clock, self.spill, pieces) as client, asyncio.TaskGroup() as lanes:
+            for (number,), share in rows.group_by("lane", maintain_order=True):
+                name = f"{self.unit}-{number:02d}"
+                packing = packs.Lane(self.dataset, self.visit, name, config.deciding, config.locations_a_pack)
+                ahead = of_one if number else AHEAD_OF_MANY_HOSTS
+                lanes.create_task(_lane(client, share.to_dicts(), packing, ahead, count))
 
 
 async def _lane(client: Client, rows: list[_Row], packing: packs.Lane, ahead: int, count: _Count) -> None:

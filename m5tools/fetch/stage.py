@@ -122,7 +122,7 @@ class Fetch(Stage):
     def _ask(self, unit: Unit, rows: pl.DataFrame, work: Work) -> pl.DataFrame:
         """Ask what this visit has not asked yet; gives all that it has."""
         # A dataset without URLs does without aiohttp.
-        from m5tools.fetch import lanes
+        from m5tools.fetch.lanes import Lanes
 
         visit = rows["visit"][0]
         done = packs.of_unit(work.dataset, visit, unit.key)["location_id"].implode()
@@ -130,7 +130,7 @@ class Fetch(Stage):
         if left.height and not work.terms.late:
             clock = Clock(work.terms.deadline)
             bodies = work.scratch / "bodies" / unit.key
-            lanes.ask(work.dataset, self.config, visit, unit.key, left, clock, bodies, work.came)
+            Lanes(work.dataset, self.config, visit, unit.key, clock, bodies).ask(left, work.came)
         return packs.of_unit(work.dataset, visit, unit.key)
 
     @staticmethod
