@@ -1,4 +1,4 @@
-"""An index file that was found to be the right one, so that more of its columns can be had without reading it all again.
+"""An index file that was found to be the right one, so that more columns can be had without reading it all again.
 
 What is read later is compared with what was checked, column by column. The footer is kept as it was parsed (some
 70 kB for a shard, as long as the catalogue is open; no worker gets it), the bytes of the columns are not.
