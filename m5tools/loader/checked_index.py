@@ -66,7 +66,7 @@ class CheckedIndex:
             OSError: it cannot be read.
         """
         room = np.empty(self.size, np.uint8)  # what is not filled takes no memory
-        view = memoryview(room)
+        view = room.data
         descriptor = os.open(file, os.O_RDONLY)
         try:
             for chunk in self._wanted(columns):

@@ -136,7 +136,10 @@ def test_quarantine_without_faults_is_an_empty_table(folder: Path, tmp_path: Pat
         ({"filter": pl.lit(False), "drop_last": False}, "0 samples of split 'train' are left"),
         ({"modalities": ("image", "smell")}, "no modality is called 'smell'"),
         ({"modalities": []}, "modalities names none, so batches would be empty; there are image, text"),
-        ({"buckets": ["text"]}, r"buckets is \['text'\]; it is one measure, 'text', or m5.Buckets\('text', window=64\)"),
+        (
+            {"buckets": ["text"]},
+            r"buckets is \['text'\]; it is one measure, 'text', or m5.Buckets\('text', window=64\)",
+        ),
         ({"modalities": "image"}, r"a list of names: modalities=\['image'\]"),
         ({"filter": "band <> 'head'"}, r"is not an expression; for SQL: polars.sql_expr\(\"band <> 'head'\"\)"),
     ],
