@@ -72,7 +72,8 @@ def status(dataset: DatasetOption) -> None:
     order = list(ABOUT)
     for name, entry in sorted(stages.items(), key=lambda item: order.index(item[1]["stage"])):
         upstream = stale_upstream(name, stages)
-        table.add_row(name, f"out of date ({upstream} changed)" if upstream else "done", words(entry["counts"]))
+        state = f"out of date ({upstream} changed)" if upstream else "deleted" if _deleted(found, name) else "done"
+        table.add_row(name, state, words(entry["counts"]))
     console = Console()
     crawls = len(found.manifest()["crawls"])
     about = f"{found.root}: {crawls} {'crawl' if crawls == 1 else 'crawls'}, {found.partitions} partitions"
@@ -83,6 +84,18 @@ def status(dataset: DatasetOption) -> None:
         console.print(f"next: {remake(found.root, stages[name])}", markup=False, soft_wrap=True, highlight=False)
     for remark in _remarks(found):
         console.print(remark, soft_wrap=True, markup=False)
+
+
+def _deleted(dataset: Dataset, entry: str) -> bool:
+    """Whether finished shards or an overlay are no more: their folders are whole, so people delete them by hand."""
+    from m5tools.shards.manifest import MANIFEST, OVERLAY_MANIFEST, OVERLAYS
+
+    match entry.split("/"):
+        case ["shard", shards]:
+            return not (dataset.root / "shards" / shards / MANIFEST).is_file()
+        case ["overlay", shards, overlay]:
+            return not (dataset.root / "shards" / shards / OVERLAYS / overlay / OVERLAY_MANIFEST).is_file()
+    return False
 
 
 def _remarks(dataset: Dataset) -> list[str]:

@@ -46,6 +46,7 @@ class Catalog:
         folder: where its manifest and indexes lie on this machine.
         manifest: its `dataset.json`.
         split: the split.
+        indexes: the files of its index.
         index: its index rows in the order of the shards, of their columns those of :data:`CORE`.
         rows: int64 `[N]`, which rows of the split they are.
         uri: where its tars lie in an object store; None = in `folder`.
@@ -55,6 +56,7 @@ class Catalog:
     folder: Path
     manifest: ShardManifest
     split: str
+    indexes: Indexes
     index: pa.Table
     rows: npt.NDArray[np.int64]
     uri: str | None = None
@@ -95,7 +97,7 @@ class Catalog:
         for layer in layers:
             index = layer.checked_over(index)
         remote = str(uri) if is_remote(uri) else None
-        return cls(folder, manifest, split, index, np.arange(index.num_rows), remote, layers)
+        return cls(folder, manifest, split, indexes, index, np.arange(index.num_rows), remote, layers)
 
     def where(self, condition: pc.Expression | pl.Expr) -> Catalog:
         """Only the samples for which an expression on the columns of the index holds.
@@ -128,7 +130,7 @@ class Catalog:
     def column_names(self) -> tuple[str, ...]:
         """Every column of the index, then those that overlays bring."""
         later = (name for layer in self.layers for name in layer.manifest.columns)
-        return tuple(dict.fromkeys([*self._indexes.names, *later]))
+        return tuple(dict.fromkeys([*self.indexes.names, *later]))
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Columns of the index for the rows of this catalog; `product_id` where none is named."""
@@ -149,8 +151,8 @@ class Catalog:
     def _read(self, names: Sequence[str]) -> pa.Table:
         """Columns of all rows of the split."""
         media = self.tars != self._files
-        own = [name for name in names if name in self._indexes.names]
-        table = self._indexes.columns(list(dict.fromkeys([*own, "present"] if media else own)) or ["product_id"])
+        own = [name for name in names if name in self.indexes.names]
+        table = self.indexes.columns(list(dict.fromkeys([*own, "present"] if media else own)) or ["product_id"])
         if media:
             table = with_tars(table, "", self._files)
         for layer in self.layers:
@@ -165,7 +167,7 @@ class Catalog:
     @cached_property
     def members(self) -> Members:
         """Every member of its samples, those of overlays behind the others of a sample."""
-        found, behind = Members.read(self._indexes, self.rows), 0
+        found, behind = Members.read(self.indexes, self.rows), 0
         for layer in self.layers:
             if layer.tars:
                 behind += len(self._files)
@@ -175,10 +177,6 @@ class Catalog:
     @property
     def _files(self) -> tuple[ShardFile, ...]:
         return self.manifest.splits[self.split]
-
-    @cached_property
-    def _indexes(self) -> Indexes:
-        return Indexes(self.folder, self._files)
 
     def _take(self, kept: npt.NDArray[np.integer]) -> Catalog:
         if len(kept) == len(self):
@@ -220,8 +218,11 @@ class Catalog:
     @cached_property
     def clusters(self) -> pa.Array:
         """Same-product clusters of the whole folder, sorted; a cluster's number is its position."""
-        files = tuple(f for several in self.manifest.splits.values() for f in several)
-        found = pc.unique(Indexes(self.folder, files).columns(["cluster"])["cluster"]).drop_null()
+        others = tuple(f for split, files in self.manifest.splits.items() if split != self.split for f in files)
+        tables = [
+            indexes.columns(["cluster"]) for indexes in (self.indexes, Indexes(self.folder, others)) if indexes.files
+        ]
+        found = pc.unique(pa.concat_tables(tables)["cluster"]).drop_null()
         return found.take(pc.sort_indices(found))
 
     def view(

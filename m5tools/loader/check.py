@@ -48,6 +48,8 @@ def modalities(asked: Sequence[Modality | str]) -> tuple[Modality, ...]:
     if isinstance(asked, str):
         raise UsageError(f"modalities is a list of names: modalities=['{asked}']")
     names = {str(m) for m in asked}
+    if not names:
+        raise UsageError(f"modalities names none, so batches would be empty; there are {', '.join(MODALITIES)}")
     unknown = sorted(names - {m.value for m in MODALITIES})
     if unknown:
         raise UsageError(f"no modality is called '{unknown[0]}'; there are {', '.join(MODALITIES)}")

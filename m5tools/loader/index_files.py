@@ -1,7 +1,8 @@
 """Reading the Parquet indexes of a split, several at a time, and of each only the columns that are wanted.
 
 The places of members are most of an index, and filters hardly ever look at them. So they are read apart, without what
-a loader does not need of them, and only of shards from which anything is delivered.
+a loader does not need of them, and only of shards from which anything is delivered. Every file is read whole once, to
+be checked; from then on only the columns that are wanted.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools.errors import UsageError
+from m5tools.loader.checked_index import CheckedIndex
 from m5tools.shards.manifest import MANIFEST, ShardFile
 
 _ELEMENT: Final = "members.list.element."
@@ -39,11 +41,16 @@ class Indexes:
     folder: Path
     files: tuple[ShardFile, ...]
     named_by: str = MANIFEST
+    _known: dict[str, CheckedIndex] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The columns there are."""
-        return tuple(pq.read_schema(self.folder / self.files[0].index).names) if self.files else ()
+        """The columns there are.
+
+        Raises:
+            UsageError: a file is not that of the manifest.
+        """
+        return tuple(self._opened(self.files[0], ()).schema_arrow.names) if self.files else ()
 
     def columns(self, wanted: Sequence[str]) -> pa.Table:
         """Some columns, the shards one after another.
@@ -51,11 +58,10 @@ class Indexes:
         Raises:
             UsageError: a file is not that of the manifest.
         """
-
-        def read(file: ShardFile) -> pa.Table:
-            return pq.ParquetFile(pa.BufferReader(self._checked(file))).read(list(wanted), use_threads=False)
-
-        return pa.concat_tables(_each(self.files, read))
+        names = list(wanted)
+        return pa.concat_tables(
+            _each(self.files, lambda file: self._opened(file, names).read(names, use_threads=False))
+        )
 
     def members(self, some: Sequence[int]) -> list[pa.ListArray]:
         """Lists of what a loader needs of members of some of the shards; names and modalities are dictionary arrays.
@@ -63,24 +69,34 @@ class Indexes:
         Raises:
             UsageError: a file is not that of the manifest.
         """
-        files = [self.files[i] for i in some]
-        return [part for parts in _each(files, lambda file: _members(self._checked(file))) for part in parts]
+        strings = [_ELEMENT + name for name in ("name", "modality")]
+        wanted = [_ELEMENT + name for name in _PLACES]
 
-    def _checked(self, file: ShardFile) -> pa.Buffer:
+        def read(file: ShardFile) -> list[pa.ListArray]:
+            index = self._opened(file, wanted, read_dictionary=strings)
+            known = {index.schema.column(i).path for i in range(len(index.schema))}
+            return list(index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks)
+
+        return [part for parts in _each([self.files[i] for i in some], read) for part in parts]
+
+    def _opened(self, file: ShardFile, wanted: Sequence[str], **options: Any) -> pq.ParquetFile:
+        """An index whose bytes are right, as far as they are of the columns that are wanted."""
         path = self.folder / file.index
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != file.index_sha256:
-            raise UsageError(f"{path} is not the index that {self.folder / self.named_by} names; copy it again")
-        return pa.py_buffer(data)
+        known = self._known.get(file.index)
+        if known is not None:
+            data = known.again(path, wanted)
+            if data is None:
+                raise self._another(path)
+            return pq.ParquetFile(pa.BufferReader(data), metadata=known.footer, **options)
+        whole = path.read_bytes()
+        if hashlib.sha256(whole).hexdigest() != file.index_sha256:
+            raise self._another(path)
+        index = pq.ParquetFile(pa.BufferReader(whole), **options)
+        self._known[file.index] = CheckedIndex.of(index.metadata, whole)
+        return index
 
-
-def _members(data: pa.Buffer) -> list[pa.ListArray]:
-    strings = [_ELEMENT + name for name in ("name", "modality")]
-    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=strings)
-    wanted = [_ELEMENT + name for name in _PLACES]
-    known = {file.schema.column(i).path for i in range(len(file.schema))}
-    table = file.read([path for path in wanted if path in known], use_threads=False)
-    return list(table["members"].chunks)
+    def _another(self, path: Path) -> UsageError:
+        return UsageError(f"{path} is not the index that {self.folder / self.named_by} names; copy it again")
 
 
 def _each(files: Sequence[ShardFile], read: Callable[[ShardFile], _T]) -> list[_T]:

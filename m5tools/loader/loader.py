@@ -14,12 +14,8 @@ of ranks and workers, without losing or repeating a sample.
 from __future__ import annotations
 
 import functools
-import os
-import shutil
-import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final
 
 import torch
@@ -39,6 +35,7 @@ from m5tools.loader.pool import Condition, Part, Pool
 from m5tools.loader.quarantine import BadSample, Ledger
 from m5tools.loader.rules import rules_of
 from m5tools.loader.samples import Limits, Samples, as_it_is
+from m5tools.loader.shared_folder import shared_folder
 from m5tools.loader.state import State
 from m5tools.loader.weights import LongTail
 from m5tools.vocabulary import MODALITIES, Modality
@@ -150,9 +147,7 @@ class Loader:
         )
         dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
-            shared = mkdtemp(prefix="m5-view-")
-            weakref.finalize(self, _remove, shared, os.getpid())
-            view = samples.view = view.lay_down(Path(shared))
+            view = samples.view = view.lay_down(shared_folder(self))
         self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
         self._lane = Lane(self.plan, rank, world_size)
         if len(self) == 0:
@@ -256,8 +251,3 @@ class Loader:
     def fingerprint(self) -> str:
         """16 hex digits over shards, split, samples, masks and order: equal where the same can be continued."""
         return self.plan.order_fingerprint
-
-
-def _remove(folder: str, owner: int) -> None:
-    if os.getpid() == owner:  # a process that was forked ends before the loader does
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,8 @@
 """Several datasets in one epoch, in shares that are chosen rather than given by their sizes.
 
 An epoch has as many samples as all datasets together. One whose share is smaller than its size gives a part of itself,
-and the next epochs go on where it ended; one whose share is greater comes round more than once.
+and the next epochs go on where it ended; one whose share is greater comes round more than once. With weights that are
+no whole numbers the round itself changes from epoch to epoch, so a sample comes about as often as its weight says.
 """
 
 from __future__ import annotations

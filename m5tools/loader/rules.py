@@ -69,6 +69,8 @@ def rules_of(
         raise UsageError(f"block is {block}; it must be 1 shard or more (None = all)")
     if mixing not in MIXING:
         raise UsageError(f"mixing '{mixing}' is not known; there are {', '.join(MIXING)}")
+    if not isinstance(buckets, Buckets | str | None):
+        raise UsageError(f"buckets is {buckets!r}; it is one measure, 'text', or m5.Buckets('text', window=64)")
     buckets = Buckets(buckets) if isinstance(buckets, str) else buckets
     several = len(pool.catalogs) > 1
     return Rules(

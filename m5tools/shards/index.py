@@ -23,7 +23,10 @@ TOLD: Final = (
 )
 """Columns that are known before the shard is written."""
 _KINDS: Final[dict[Modality | None, int]] = {**{m: m.bit for m in MODALITIES}, None: len(MODALITIES)}
-_WORDS: Final = pa.array([*(m.value for m in MODALITIES), None], pa.string())
+_WORDS: Final = (
+    *(m.value for m in MODALITIES),
+    None,
+)  # no array yet: pyarrow's first one imports pandas, if it is there
 
 
 class Index:
@@ -73,8 +76,9 @@ class Index:
         cost = estimate(name, kind, length, width, height, duration)
         present, state, reason = self._masks(samples, row, kind)
         offsets = pa.array(self._first, pa.int32())
+        word = pa.array(_WORDS, pa.string()).take(pa.array(kind))
         members = pa.StructArray.from_arrays(
-            [pa.array(name, pa.string()), _WORDS.take(pa.array(kind)), pa.array(written[6], pa.int64()),
+            [pa.array(name, pa.string()), word, pa.array(written[6], pa.int64()),
              pa.array(length), width, height, duration, pa.array(written[8], pa.uint64()), pa.array(cost)],
             names=["name", "modality", "offset", "length", "width", "height", "duration_s", "xxh3", "cost"],
         )  # fmt: skip

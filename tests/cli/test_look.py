@@ -192,6 +192,27 @@ def test_status_lists_finished_stages(m5: M5, shop: Path) -> None:
     assert done == set(m5tools.open(shop / "dataset").manifest()["stages"])
 
 
+def test_status_tells_of_shards_and_overlays_that_were_deleted(m5: M5, copy: Path) -> None:
+    shards, table = copy / "shards" / "default", copy.parent / "scores.parquet"
+    ids = pl.concat(pl.read_parquet(f, columns=["product_id"]) for f in sorted((shards / "index").glob("*.parquet")))
+    ids.with_columns(score=pl.int_range(pl.len())).write_parquet(table)
+    made = ("overlay", "-d", copy, "--set", "name=scores", "--set", f"table={table}", "-w", 0)
+    assert m5(*made).code == 0
+
+    def states() -> dict[str, str]:
+        rows = [text.split() for text in m5("status", "-d", copy).out.splitlines()]
+        return {row[0]: row[1] for row in rows if len(row) > 1}
+
+    assert states()["overlay/default/scores"] == "done"
+    shutil.rmtree(shards / "overlays" / "scores")
+    assert states()["overlay/default/scores"] == "deleted"
+    assert states()["shard/default"] == "done"
+    assert m5(*made).code == 0
+    assert states()["overlay/default/scores"] == "done"
+    shutil.rmtree(shards)
+    assert (states()["shard/default"], states()["overlay/default/scores"]) == ("deleted", "deleted")
+
+
 def test_explain_cut_accounts_for_every_product(m5: M5, shop: Path) -> None:
     dataset = m5tools.open(shop / "dataset")
     kept, lost = (dataset.read(table, cut="default") for table in ("cut_products", "cut_losses"))

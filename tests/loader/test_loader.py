@@ -135,6 +135,11 @@ def test_quarantine_without_faults_is_an_empty_table(folder: Path, tmp_path: Pat
         ({"global_batch_size": 26}, "fewer than one batch of 26; lower global_batch_size, set drop_last=False"),
         ({"filter": pl.lit(False), "drop_last": False}, "0 samples of split 'train' are left"),
         ({"modalities": ("image", "smell")}, "no modality is called 'smell'"),
+        ({"modalities": []}, "modalities names none, so batches would be empty; there are image, text"),
+        (
+            {"buckets": ["text"]},
+            r"buckets is \['text'\]; it is one measure, 'text', or m5.Buckets\('text', window=64\)",
+        ),
         ({"modalities": "image"}, r"a list of names: modalities=\['image'\]"),
         ({"filter": "band <> 'head'"}, r"is not an expression; for SQL: polars.sql_expr\(\"band <> 'head'\"\)"),
     ],

@@ -1,0 +1,65 @@
+"""A folder for temporary files that goes with its owner, and one day even where the owner was killed.
+
+A living process holds a lock in its folder, which the system lets go when it dies; the next one that makes a folder
+removes those of this user that nobody holds. A lock and not a process number: it is right in containers too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_PREFIX: Final = "m5-view-"
+_LOCK: Final = ".lock"
+
+
+def shared_folder(owner: object) -> Path:
+    """A new folder, removed with the owner, or by a later call where this process is killed."""
+    _reap(Path(tempfile.gettempdir()))
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        held = _held(folder / _LOCK, os.O_CREAT)
+        if held is not None and (folder / _LOCK).exists():
+            weakref.finalize(owner, _remove, folder, held, os.getpid())
+            return folder
+        if held is not None:  # another process took it for one that was left, before the lock was held
+            os.close(held)
+
+
+def _reap(place: Path) -> None:
+    """Remove the folders of this user that were left by processes that are no more."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if folder.is_symlink() or folder.lstat().st_uid != os.geteuid():
+                continue
+            held = _held(folder / _LOCK)
+            if held is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
+
+
+def _held(lock: Path, flags: int = 0) -> int | None:
+    """A descriptor that holds a lock file; None where another process does.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove(folder: Path, held: int, owner: int) -> None:
+    if os.getpid() == owner:  # a process that was forked ends before the owner does
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)

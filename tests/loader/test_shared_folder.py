@@ -1,0 +1,81 @@
+"""Folders for what workers share: each goes with its owner, and after a kill with the next one that is made."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from m5tools.loader.shared_folder import shared_folder
+
+from ..conftest import REPOSITORY
+
+KILLED = """
+import os, signal
+from m5tools.loader.shared_folder import shared_folder
+class Owner: pass
+owner = Owner()
+folder = shared_folder(owner)
+(folder / "column.npy").write_bytes(b"0" * 100)
+print(folder, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class Owner:
+    pass
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def left(place: Path) -> Path:
+    """The folder of a process that was killed."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(place)}
+    done = subprocess.run([sys.executable, "-c", KILLED], env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    folder = Path(done.stdout.strip())
+    assert (folder / "column.npy").is_file()
+    return folder
+
+
+def test_what_a_killed_process_left_goes_with_the_next(left: Path) -> None:
+    mine = shared_folder(owner := Owner())
+    assert not left.exists()
+    assert mine.is_dir()
+    del owner
+
+
+def test_what_living_processes_hold_stays(place: Path) -> None:
+    owners = [Owner() for _ in range(3)]
+    folders = [shared_folder(owner) for owner in owners]
+    assert sorted(place.iterdir()) == sorted(folders)
+    del owners[1]
+    gc.collect()
+    assert sorted(place.iterdir()) == sorted([folders[0], folders[2]])
+
+
+def test_what_is_another_users_stays(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    shared_folder(Owner())
+    assert (left / "column.npy").is_file()
+
+
+def test_what_only_looks_like_ours_stays(place: Path, left: Path) -> None:
+    unlocked = place / "m5-view-unlocked"
+    unlocked.mkdir()
+    linked = place / "m5-view-linked"
+    linked.symlink_to(left.rename(place / "elsewhere"))
+    shared_folder(Owner())
+    assert unlocked.is_dir()
+    assert (linked / "column.npy").is_file()
