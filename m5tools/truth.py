@@ -41,7 +41,7 @@ def other_sellers(dataset: Dataset, truth_file: Path) -> dict[str, int]:
 
     A real product of which an offer stands in the training split is left out: a model has seen it.
     """
-    truth = pl.read_parquet(truth_file).filter(pl.col("outcome") == "product")
+    truth = pl.read_parquet(truth_file, glob=False).filter(pl.col("outcome") == "product")
     ids = dataset.read("products", columns=("product_id", "native_id"))
     offers = truth.join(ids, on="native_id", how="inner")
     trained = dataset.scan("splits").filter(pl.col("split") == Split.TRAIN.value).select("product_id").collect()
@@ -58,7 +58,7 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
         truth_file: the crawl's `truth.parquet`, beside the folder of the delivery.
         policy: whose tags and states are judged.
     """
-    truth = pl.read_parquet(truth_file)
+    truth = pl.read_parquet(truth_file, glob=False)
     planted = planted_products(dataset, truth_file)
     return {
         "rows": _rows(dataset, truth),
@@ -71,7 +71,7 @@ def compare(dataset: Dataset, truth_file: Path, policy: str = "default") -> dict
 
 def planted_products(dataset: Dataset, truth_file: Path) -> pl.DataFrame:
     """The rows of the truth that are products of the dataset, with their `product_id`."""
-    truth = pl.read_parquet(truth_file)
+    truth = pl.read_parquet(truth_file, glob=False)
     ids = dataset.read("products", columns=("product_id", "native_id"))
     return truth.filter(pl.col("outcome") == "product").join(ids, on="native_id", how="inner")
 

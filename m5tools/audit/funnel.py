@@ -87,7 +87,7 @@ def count(dataset: Dataset, manifest: Manifest, products: int, cut: str | NotYet
         products: products of the dataset (their latest versions).
         cut, shards: names of the cut and the shards to follow, or what to run first.
     """
-    versions = sum(columns.rows(pl.scan_parquet(part)) for part in dataset.parts("products"))
+    versions = sum(columns.rows(pl.scan_parquet(part, glob=False)) for part in dataset.parts("products"))
     unchanged = sum(e["counts"].get("unchanged", 0) for e in manifest["stages"].values() if e["stage"] == "ingest")
     rejects = _rejects(dataset)
     delivered = versions + unchanged + _sum(rejects)

@@ -23,7 +23,7 @@ from m5tools.dedup.evidence.text import beside, equal_text_pairs
 from m5tools.dedup.evidence.vectors import vector_pairs
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
-from m5tools.joins.bands import Joined, by_key, met, neighbours, union, wanted
+from m5tools.joins.bands import Joined, Words, follow, met, union, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _KEYS: Final = {
@@ -61,15 +61,24 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         asked: see above.
         policy: window and cap of the joins.
     """
-    every = gathered.scan("bands")
-    found = []
+    second = {band: beside(band, policy.text) for band in bands}
+    every = gathered.scan("bands").select("row", *sorted({*second, *second.values()})).collect()
+    found: list[Words] = []
+    hubs = hub_rows = 0
     for band in bands:
-        keyed = every.select("row", key=band, beside=beside(band, policy.text)).drop_nulls("key").collect()
-        keyed = keyed[by_key(keyed["beside"].to_numpy())].drop("beside")
-        found.append(neighbours(keyed, policy.join.window, policy.join.cap, asked))
+        keyed = every.select("row", key=band, beside=second[band]).drop_nulls("key")
+        keyed = keyed if asked is None else met(keyed, asked)
+        row, key, other = (keyed[name].to_numpy() for name in ("row", "key", "beside"))
+        followed = follow(key, row, policy.join.window, policy.join.cap, other)
+        found += followed.pairs
+        hubs, hub_rows = hubs + followed.hubs, hub_rows + followed.hub_rows
+    del every
     origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
-    ahead, back = collisions(found, origin)
-    return Banded(ahead, back, sum(join.hubs for join in found), sum(join.hub_rows for join in found))
+    ahead, back = collisions((found.pop() for _ in range(len(found))), origin)
+    if asked is not None:
+        mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
+        ahead, back = ahead.filter(mine), back.filter(mine)
+    return Banded(ahead, back, hubs, hub_rows)
 
 
 def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool, policy: ComparePolicy) -> Joined:

@@ -5,7 +5,7 @@ partition: texts of products that came or changed, cut; keys of all products, th
 :mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
 `vocabulary` (one unit: in how many titles each word stands, and in which options the
 products of an item group differ) → `keys` (a unit per partition: the rarest words of
-titles) → `evidence` (a unit per kind of evidence, per ten bands and per slice of the rare words: candidate pairs) →
+titles) → `evidence` (a unit per kind of evidence, per five bands and per slice of the rare words: candidate pairs) →
 `nearest` (a unit per partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per
 partition: what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit
 per partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one
@@ -48,7 +48,7 @@ from m5tools.generations import Generations
 from m5tools.joins.bands import union
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
-_BANDS_AT_ONCE = 10
+_BANDS_AT_ONCE = 5
 """Bands that one unit joins, one after the other."""
 _PAIRS_AT_ONCE = 2**16
 """Pairs that are laid side by side at once: what is known of their products is a kilobyte or two each."""
@@ -151,7 +151,7 @@ class Compare(Stage):
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
         assert self.policy.embedding is not None
-        named = pl.read_parquet(gathered.part("sought", partition), columns=["row", "product_id", "title"])
+        named = pl.read_parquet(gathered.part("sought", partition), columns=["row", "product_id", "title"], glob=False)
         gathered.write("vectors", partition, vectors.vectors_of(named, self.policy.embedding))
         return {}
 
@@ -160,7 +160,7 @@ class Compare(Stage):
         grown = comparisons_of(work.dataset, self.policy).of("word_counts")
         before, found = grown.read(Ground.of(work.scratch).base), []
         for kind in (*VOCABULARIES, TITLES):
-            new = summed(map(pl.read_parquet, gathered.files(f"{kind}_counted")))
+            new = summed(pl.read_parquet(file, glob=False) for file in gathered.files(f"{kind}_counted"))
             found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
             gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
         work.write("word_counts", grown.part(0), pl.concat(found))
@@ -168,8 +168,8 @@ class Compare(Stage):
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
-        words = pl.read_parquet(gathered.part("rare_sets", partition))
-        sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"])
+        words = pl.read_parquet(gathered.part("rare_sets", partition), glob=False)
+        sources = pl.read_parquet(gathered.part("sought", partition), columns=["row", "origin", "once"], glob=False)
         keyed = pl.concat(
             rare_keys(sets_of(words[VOCABULARIES[kind]]), vocabulary_of(gathered, kind), self.policy, i)
             for i, kind in enumerate(RARE)

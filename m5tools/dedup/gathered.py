@@ -43,7 +43,9 @@ class Gathered:
     def _counted(self) -> list[int]:
         first = [0]
         for i in range(self.partitions):
-            first.append(first[-1] + pl.scan_parquet(self.part("sought", i)).select(pl.len()).collect().item())
+            first.append(
+                first[-1] + pl.scan_parquet(self.part("sought", i), glob=False).select(pl.len()).collect().item()
+            )
         return first
 
     def part(self, kind: str, partition: int) -> Path:
@@ -58,7 +60,7 @@ class Gathered:
         """The parts of one kind, one by one, `row` counted over the dataset."""
         first = self.offsets()
         return [
-            pl.scan_parquet(self.part(kind, i)).with_columns((pl.col("row") + first[i]).cast(pl.UInt32))
+            pl.scan_parquet(self.part(kind, i), glob=False).with_columns((pl.col("row") + first[i]).cast(pl.UInt32))
             for i in range(self.partitions)
         ]
 
@@ -86,7 +88,9 @@ class Gathered:
         found = []
         for part in parts:
             rows = self.kept(kind, part)
-            start, stop = np.searchsorted(rows[column].to_numpy(), (first, beyond))
+            ordered = rows[column].to_numpy()
+            # Numbers of another type would have the whole column read and cast, in every partition.
+            start, stop = np.searchsorted(ordered, np.array((first, beyond), ordered.dtype))
             found.append(rows[int(start) : int(stop)])
         return found
 

@@ -58,7 +58,7 @@ def list_files(dataset: Dataset, crawls: Sequence[str]) -> bool:
     """Whether some product of these crawls lists a file."""
     folders = (dataset.folder("media") / crawl for crawl in crawls)
     parts = [part for folder in folders for part in folder.glob("[!.]*.parquet")]
-    return any(pl.scan_parquet(part).select(pl.len()).collect().item() for part in parts)
+    return any(pl.scan_parquet(part, glob=False).select(pl.len()).collect().item() for part in parts)
 
 
 def gather_partition(

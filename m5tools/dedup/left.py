@@ -38,14 +38,14 @@ class Parts:
     files: tuple[Path, ...]
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        return map(pl.read_ipc, self.files)
+        return (part.collect() for part in self.scans())
 
     def __getitem__(self, partition: int) -> pl.DataFrame:
-        return pl.read_ipc(self.files[partition])
+        return pl.scan_ipc(self.files[partition], glob=False).collect()
 
     def scans(self) -> Iterator[pl.LazyFrame]:
         """The parts, to read some columns of."""
-        return map(pl.scan_ipc, self.files)
+        return (pl.scan_ipc(file, glob=False) for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Left:
         """The clusters of the generation that this run goes on from, by number: relation, cluster, row."""
         files = [file for file in grown.files(self.base) if file.suffix == ".parquet"]
         columns = {"cluster": "cluster_id", "row": "product_id"}
-        parts = (pl.read_parquet(file, columns=["relation", *columns.values()]) for file in files)
+        parts = (pl.read_parquet(file, columns=["relation", *columns.values()], glob=False) for file in files)
         return pl.concat(
             part.select("relation", *(self.numbers.of(part[name]).alias(number) for number, name in columns.items()))
             for part in parts
@@ -137,7 +137,7 @@ class Left:
         """What the pairs of earlier generations left of some places: place and figures, the latest last."""
         manifest = grown.dataset.manifest()
         for file in (file for file in grown.files(self.base) if file.suffix == ".parquet"):
-            part = pl.read_parquet(file)
+            part = pl.read_parquet(file, glob=False)
             rows, origin = self.numbers.of(part["product_id"]), part.select(origins(pl.col("source"), manifest))
             known = places.among(rows, origin["source"])
             rows, origin, part = rows.filter(known), origin.filter(known), part.filter(known)

@@ -132,7 +132,7 @@ class Dedup(Stage):
     def _judge(self, work: Work, partition: int) -> Counts:
         left, manifest = _left(work), work.dataset.manifest()
         grown = comparisons_of(work.dataset, self.policy.comparing)
-        compared = pl.concat(pl.read_parquet(file) for file in grown.parts_since(left.base, partition))
+        compared = pl.concat(pl.read_parquet(file, glob=False) for file in grown.parts_since(left.base, partition))
         first, second = (compared[side] for side in _PAIR)
         compared = compared.with_columns(left.numbers.of_runs(first), left.numbers.of(second))
         if left.base is not None:

@@ -78,7 +78,7 @@ def of_unit(dataset: Dataset, visit: int, unit: str) -> pl.DataFrame:
         empty = pl.from_arrow(schema.empty("visits"))
         assert isinstance(empty, pl.DataFrame)
         return empty
-    return pl.read_parquet(parts)
+    return pl.read_parquet(parts, glob=False)
 
 
 def next_visit(dataset: Dataset) -> int:

@@ -72,7 +72,7 @@ def made(dataset: Dataset, config: FetchConfig, refresh: bool, scratch: Path) ->
     places = _places(sizes, several, config)
     idle_before, asked_before = 0, sizes.with_columns(before=pl.lit(0, pl.Int64))
     for file in staged:
-        rows = pl.read_parquet(file)
+        rows = pl.read_parquet(file, glob=False)
         still = rows.filter(~pl.col("is_open")).drop("is_open")
         nth = pl.int_range(pl.len()) + idle_before
         still = still.with_columns(unit=(nth * several // max(1, idle)).cast(pl.Int32))

@@ -139,7 +139,7 @@ class Fetch(Stage):
         if not staged:
             return {"assets": 0}
         order = ("asset_id", pl.col("modality").cast(pl.Enum([m.value for m in MEDIA])), "uri", "offset")
-        found = pl.concat([pl.read_parquet(file) for file in staged]).sort(*order)
+        found = pl.concat([pl.read_parquet(file, glob=False) for file in staged]).sort(*order)
         assets = found.unique("asset_id", keep="first", maintain_order=True)
         for pack in packs.outputs(assets):
             work.keeps(pack)

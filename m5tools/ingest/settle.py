@@ -77,7 +77,7 @@ def known_versions(dataset: Dataset, crawl_id: str, partition: int) -> pl.DataFr
     for name in earlier:
         file = dataset.folder("products") / name / f"part-{partition:05d}.parquet"
         if file.is_file():
-            frames.append(pl.read_parquet(file, columns=["product_id", "content_hash"]))
+            frames.append(pl.read_parquet(file, columns=["product_id", "content_hash"], glob=False))
     # Later crawls come later in the list, so `last` is the newest version.
     return pl.concat([empty, *frames]).unique("product_id", keep="last", maintain_order=True)
 

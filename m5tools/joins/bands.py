@@ -7,7 +7,7 @@ not followed. Null keys match nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ import polars as pl
 PAIR = {"a": pl.UInt32, "b": pl.UInt32}
 _HALF = np.uint64(32)
 _LOW = np.uint64(2**32 - 1)
+_WORD = 64
 _Places = npt.NDArray[np.int64]
-_Words = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class Joined:
     pairs: pl.DataFrame
     hubs: int = 0
     hub_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What keys lead to, each pair once for each key that its rows share.
+
+    Attributes:
+        pairs: words (uint64) a << 32 | b of rows a < b, in no order.
+        hubs, hub_rows: as of :class:`Joined`.
+    """
+
+    pairs: Sequence[Words]
+    hubs: int
+    hub_rows: int
 
 
 def neighbours(keyed: pl.DataFrame, window: int, cap: int | None, asked: pl.Series | None = None) -> Joined:
@@ -53,15 +68,60 @@ def neighbours(keyed: pl.DataFrame, window: int, cap: int | None, asked: pl.Seri
     if rows["row"].is_duplicated().any():
         rows = rows.unique(["key", "row"], maintain_order=True)
     key = rows["key"] if rows["key"].dtype == pl.UInt64 else rows["key"].hash()
-    order = by_key(key.to_numpy())
-    keys, members = key.to_numpy()[order], rows["row"].to_numpy()[order]
-    first, size = runs(keys)
+    found = follow(key.to_numpy(), rows["row"].to_numpy(), window, cap)
+    pairs = _distinct(found.pairs)
+    return Joined(pairs if asked is None else wanted(pairs, asked), found.hubs, found.hub_rows)
+
+
+def follow(keys: Words, rows: Any, window: int, cap: int | None, beside: Words | None = None) -> Followed:
+    """Pair rows that share a key.
+
+    Args:
+        keys: one of each row.
+        rows: uint32, distinct under a key; in a bucket they stand as they stand here …
+        window, cap: as of :func:`neighbours`.
+        beside: … but by a second key of each row, where there is one.
+    """
+    order = by_key(keys)
+    first, size = runs(keys[order])
     hub = size > (len(keys) if cap is None else cap)
-    followed = (size > 1) & ~hub
-    met_by = following(first[followed], size[followed], window)
-    found = [_packed(members[place], members[later]) for place, later in met_by]
-    pairs = _distinct(found)
-    return Joined(pairs if asked is None else wanted(pairs, asked), int(hub.sum()), int(size[hub].sum()))
+    shared = (size > 1) & ~hub
+    hubs, hub_rows = int(hub.sum()), int(size[hub].sum())
+    first, size = first[shared], size[shared]
+    begin = np.cumsum(size) - size
+    place = order[np.repeat(first - begin, size) + np.arange(size.sum())]
+    if beside is not None:
+        alike = by_key(beside[place])
+        bucket = np.repeat(np.arange(len(size), dtype=np.uint64), size)[alike]
+        place = place[alike[ordered(bucket, np.arange(len(alike)))[1]]]
+    members = rows[place]
+    found = [_packed(members[one], members[later]) for one, later in following(begin, size, window)]
+    return Followed(found, hubs, hub_rows)
+
+
+def ordered(*columns: Any) -> list[Any]:
+    """Columns of whole numbers, their rows sorted by the first, then the second, and so on.
+
+    Where the numbers of a row fit a word of 64 bits together, words are sorted, which takes a fifth of the time that
+    sorting places takes.
+    """
+    if not len(columns[0]):
+        return list(columns)
+    least = [column.min() for column in columns]
+    bits = [int(column.max() - low).bit_length() for column, low in zip(columns, least, strict=True)]
+    if sum(bits) > _WORD:
+        order = np.lexsort(columns[::-1])
+        return [column[order] for column in columns]
+    words = np.zeros(len(columns[0]), np.uint64)
+    for column, low, width in zip(columns, least, bits, strict=True):
+        words <<= np.uint64(width)
+        words |= (column - low).astype(np.uint64)
+    words.sort()
+    found = []
+    for column, low, width in zip(columns[::-1], least[::-1], bits[::-1], strict=True):
+        found.append((words & np.uint64(2**width - 1)).astype(column.dtype) + low)
+        words >>= np.uint64(width)
+    return found[::-1]
 
 
 def runs(ordered: npt.NDArray[Any]) -> tuple[_Places, _Places]:
@@ -86,7 +146,7 @@ def following(first: _Places, size: _Places, window: int) -> Iterator[tuple[_Pla
         yield place, place + step
 
 
-def by_key(keys: _Words) -> _Places:
+def by_key(keys: Words) -> _Places:
     """The order of keys, equal ones as they stand: halves of them are sorted, with their places in one word, which
     takes a tenth of the time; where halves are equal by chance, the whole keys decide."""
     packed = keys & ~_LOW | np.arange(len(keys), dtype=np.uint64)
@@ -100,13 +160,13 @@ def by_key(keys: _Words) -> _Places:
     return order
 
 
-def _packed(a: Any, b: Any) -> _Words:
+def _packed(a: Any, b: Any) -> Words:
     """Pairs of rows as words a << 32 | b, the smaller row first."""
-    found: _Words = np.minimum(a, b).astype(np.uint64) << _HALF | np.maximum(a, b)
+    found: Words = np.minimum(a, b).astype(np.uint64) << _HALF | np.maximum(a, b)
     return found
 
 
-def _distinct(parts: Iterable[_Words]) -> pl.DataFrame:
+def _distinct(parts: Iterable[Words]) -> pl.DataFrame:
     """Packed pairs, sorted, each once; a row is never paired with itself. As words they sort in a tenth of the time."""
     pairs = np.concatenate([np.empty(0, np.uint64), *parts])
     pairs = pairs[pairs >> _HALF != pairs & _LOW]

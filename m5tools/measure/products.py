@@ -115,16 +115,16 @@ def relate(partition: int, config: WordsConfig, shown: pl.DataFrame, work: Work)
     homes = titled.select("product_id", "title", category=wording.category_key(pl.col("category")))
     rows = pair.agreement(
         titled,
-        pl.read_parquet(_partial(work, "said", partition)),
-        pl.read_parquet(_whole(work, "reliable")),
-        pl.read_parquet(_whole(work, "true")),
+        pl.read_parquet(_partial(work, "said", partition), glob=False),
+        pl.read_parquet(_whole(work, "reliable"), glob=False),
+        pl.read_parquet(_whole(work, "true"), glob=False),
     )
     columns = [
         facts.numbers(titled, telling),
         facts.colours(titled, telling),
         facts.category_support(homes, counts.words, counts.categories),
-        pair.spread(pl.read_parquet(_partial(work, _PICTURES, partition))),
-        pair.lengths(pl.read_parquet(_partial(work, _SOUND, partition))),
+        pair.spread(pl.read_parquet(_partial(work, _PICTURES, partition), glob=False)),
+        pair.lengths(pl.read_parquet(_partial(work, _SOUND, partition), glob=False)),
         *_similarities(config, products, telling, shown),
     ]
     for column in columns:

@@ -60,8 +60,8 @@ def encode(part: str, model: str, work: Work) -> None:
     file = work.dataset.folder("previews_image") / f"{part}.parquet"
     if not file.is_file():  # a slice of broken pictures has none
         return
-    chosen = pl.read_parquet(_note(work))
-    shown = pl.scan_parquet(file).join(chosen.lazy(), on="asset_id", how="semi").sort("asset_id").collect()
+    chosen = pl.read_parquet(_note(work), glob=False)
+    shown = pl.scan_parquet(file, glob=False).join(chosen.lazy(), on="asset_id", how="semi").sort("asset_id").collect()
     vectors = similarity.picture_vectors(model, shown["preview"])
     of_assets = shown.select("asset_id").with_columns(vector=pl.Series(vectors.tolist(), dtype=_VECTOR))
     rows = chosen.join(of_assets, on="asset_id").sort("partition", "product_id")

@@ -101,7 +101,7 @@ def mismatches(files: Sequence[str], ids: pl.Series) -> pl.DataFrame:
     Raises:
         UsageError: there is no such file.
     """
-    telling = [path for path in vector_files(files) if "mismatch" in pl.read_parquet_schema(path)]
+    telling = [path for path in vector_files(files) if "mismatch" in pl.scan_parquet(path, glob=False).collect_schema()]
     wanted = [pl.col("modality") == modality.value for modality in Modality]
     columns = [
         pl.col("mismatch").filter(one).first().alias(f"{m}_mismatch") for m, one in zip(Modality, wanted, strict=True)

@@ -104,7 +104,8 @@ class Survey(Stage):
     def _spread(self, part: str, work: Work) -> Counts:
         """One part of `fetched`, by location."""
         file = work.dataset.folder(_FETCHED) / f"{part}.parquet"
-        rows = pl.read_parquet(file, columns=["location_id", "asset_id"]).drop_nulls("asset_id").sort("location_id")
+        rows = pl.read_parquet(file, columns=["location_id", "asset_id"], glob=False)
+        rows = rows.drop_nulls("asset_id").sort("location_id")
         several = work.dataset.partitions
         bucket = buckets.of_text(rows["location_id"], several)
         buckets.write(work.scratch / _FETCHED / f"{part}.parquet", rows, bucket, several)

@@ -18,7 +18,7 @@ from m5tools.dedup.why import why
 from m5tools.engine.local import run_stage
 from tests.dedup.test_clusters import _EDGE, _products
 
-from .shop import Listing, deliver, tables_of
+from .shop import Listing, deliver, drawing, encoded, tables_of
 
 Edges = list[tuple[int, int, str, float]]
 
@@ -103,6 +103,20 @@ def test_what_was_found_to_differ_is_kept_apart_in_a_later_crawl_too(make_datase
     assert dataset.read("edges").unique(["product_a", "product_b"]).height == 2
     clusters = dataset.read("clusters").filter(relation="same_product")
     assert not {old.product_id, other.product_id} <= set(clusters["product_id"])
+
+
+def test_brackets_in_a_path_are_no_pattern(make_dataset: Callable[..., Dataset]) -> None:
+    one, two, new = (
+        Listing(name, "Steel kettle Acme 1.7 l", "Boils fast.", images=(encoded(drawing(7)),)) for name in "abc"
+    )
+    dataset = make_dataset(tables_of([one, two]), name="a[b]c")
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    deliver(dataset, "c2", [new], [one, two])
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    clusters = dataset.read("clusters").filter(relation="same_offer")
+    assert set(clusters["product_id"]) == {one.product_id, two.product_id, new.product_id}
 
 
 @pytest.mark.parametrize(("source", "joined"), [("north", 0), ("south", 1)])

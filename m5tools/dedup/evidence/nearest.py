@@ -17,16 +17,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from m5tools.joins.bands import Joined, runs, union
+from m5tools.joins.bands import ordered, runs, union
 
 SHARED: Final = {"own": pl.UInt32, "other": pl.UInt32, "weight": pl.UInt32, "elsewhere": pl.Boolean}
 """Pairs, each once for either side, with what they share and whether their sources are two."""
 HALF: Final = np.uint64(32)
-
-
-_WEIGHT: Final = np.uint64(31)
-_MOST: Final = np.uint64(2**31 - 1)
-"""Of a weight, in a word with the row and the side."""
 
 
 @dataclass(frozen=True)
@@ -54,50 +49,48 @@ class Nearest:
         return pl.DataFrame({"a": self.own[first], "b": self.other[first]})
 
 
-def summed(pairs: Iterable[Any], weights: Iterable[Any], elsewhere: Iterable[Any]) -> pl.DataFrame:
+def summed(parts: Iterable[Sequence[Any]]) -> pl.DataFrame:
     """Pairs, each once with all its weight.
 
     Args:
-        pairs: uint64 words own << 32 | other.
-        weights: uint32, of each.
-        elsewhere: bool, of each.
+        parts: columns as of `SHARED` (uint32, uint32, uint32, bool); whether a pair's sources are two is the same
+            wherever it stands.
 
     Returns:
         Columns `SHARED`, sorted by the first two.
     """
-    packed = np.concatenate([np.empty(0, np.uint64), *pairs])
-    order = np.argsort(packed)
-    packed, each = packed[order], np.concatenate([np.empty(0, np.uint32), *weights])[order]
-    first, _ = runs(packed)
-    total = np.add.reduceat(each, first) if len(first) else each
-    found = packed[first]
-    columns = {
-        "own": (found >> HALF).astype(np.uint32),
-        "other": found.astype(np.uint32),
-        "weight": total,
-        "elsewhere": np.concatenate([np.empty(0, bool), *elsewhere])[order[first]],
-    }
-    return pl.DataFrame(columns, schema=SHARED)
+    none = (np.empty(0, np.uint32),) * 3 + (np.empty(0, bool),)
+    own, other, weight, elsewhere = (np.concatenate(column) for column in zip(none, *parts, strict=True))
+    own, other, elsewhere, weight = ordered(own, other, elsewhere.view(np.uint8), weight)
+    first = np.flatnonzero(np.append(True, (own[1:] != own[:-1]) | (other[1:] != other[:-1]))[: len(own)])
+    total = np.add.reduceat(weight, first) if len(first) else weight
+    return shared(own[first], other[first], total, elsewhere[first])
 
 
-def collisions(joins: Sequence[Joined], origin: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+def shared(own: Any, other: Any, weight: Any, elsewhere: Any) -> pl.DataFrame:
+    """Arrays as a table of the columns `SHARED`."""
+    columns = zip(SHARED, (own, other, weight, elsewhere.view(bool)), strict=True)
+    return pl.DataFrame(dict(columns), schema=SHARED)
+
+
+def collisions(joins: Iterable[Any], origin: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs that several joins found, with the number of joins that did.
 
     Args:
-        joins: of MinHash bands, say.
+        joins: words a << 32 | b, uint64, as of :func:`m5tools.joins.bands.follow`; of MinHash bands, say.
         origin: the source of each row as a number.
 
     Returns:
         Columns `SHARED`, sorted: pairs as their first rows see them, and as their second rows do.
     """
-    packed = np.concatenate([_packed(join.pairs["a"], join.pairs["b"]) for join in joins])
+    packed = np.concatenate([np.empty(0, np.uint64), *joins])  # what is given by a generator is not held any more
     packed.sort()
     first, count = runs(packed)
-    a, b = (packed[first] >> HALF).astype(np.uint32), packed[first].astype(np.uint32)
-    columns = {"weight": count.astype(np.uint32), "elsewhere": origin[a] != origin[b]}
-    seen = pl.DataFrame({"own": a, "other": b, **columns}, schema=SHARED)
-    order = np.argsort(_packed(b, a))
-    return seen, seen.select(own="other", other="own", weight="weight", elsewhere="elsewhere")[order]
+    packed = packed[first]
+    a, b, weight = (packed >> HALF).astype(np.uint32), packed.astype(np.uint32), count.astype(np.uint32)
+    elsewhere = origin[a] != origin[b]
+    back = ordered(b, a, weight, elsewhere.view(np.uint8))
+    return shared(a, b, weight, elsewhere), shared(*back)
 
 
 def most_shared(parts: Sequence[pl.DataFrame], beyond: int, within: int) -> Nearest:
@@ -108,19 +101,14 @@ def most_shared(parts: Sequence[pl.DataFrame], beyond: int, within: int) -> Near
         beyond: pairs a product with products of other sources; of those that share as much, the first rows.
         within: pairs a product with products of its own source.
     """
-    every = summed(
-        (_packed(part["own"], part["other"]) for part in parts),
-        (part["weight"].to_numpy() for part in parts),
-        (part["elsewhere"].to_numpy() for part in parts),
-    )
+    every = summed(tuple(part[name].to_numpy() for name in SHARED) for part in parts)
     own, other, weight, elsewhere = (every[name].to_numpy() for name in SHARED)
     _, size = runs(own)
     many = np.repeat(size > min(beyond, within), size)
     asked = np.flatnonzero(many)
     side = own[asked].astype(np.uint64) << np.uint64(1) | elsewhere[asked]
-    order = np.argsort(side << _WEIGHT | _MOST - np.minimum(weight[asked], _MOST), kind="stable")
-    asked, side = asked[order], side[order]
-    picked = np.append(np.flatnonzero(~many), asked[rank(side) < np.where(elsewhere[asked], beyond, within)])
+    side, _, asked = ordered(side, np.iinfo(np.uint32).max - weight[asked], asked)
+    picked = np.append(np.flatnonzero(~many), asked[rank(side) < np.where(side & np.uint64(1), beyond, within)])
     return Nearest(own, other, np.sort(picked))
 
 
@@ -128,7 +116,3 @@ def rank(ordered: Any) -> Any:
     """The place of each member in its run of equal values."""
     first, size = runs(ordered)
     return np.arange(len(ordered)) - np.repeat(first, size)
-
-
-def _packed(own: Any, other: Any) -> Any:
-    return np.asarray(own).astype(np.uint64) << HALF | np.asarray(other)

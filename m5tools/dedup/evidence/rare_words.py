@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.nearest import HALF, rank, summed
+from m5tools.dedup.evidence.nearest import rank, summed
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.vocabulary import Vocabulary
 from m5tools.dedup.policy import ComparePolicy
@@ -90,12 +90,10 @@ def rare_word_pairs(keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     first, size = runs(keys[order])
     followed = (size > 1) & (size <= policy.rare_words.shared_by)
     row, weight, origin, once = (keyed[name].to_numpy()[order] for name in ("row", "weight", "origin", "once"))
-    pairs, weights, apart = [], [], []
+    found = []
     for place, later in following(first[followed], size[followed], policy.rare_words.shared_by):
         elsewhere = origin[place] != origin[later]
         theirs = ~once[place] | elsewhere
-        one, other = row[place[theirs]].astype(np.uint64), row[later[theirs]].astype(np.uint64)
-        pairs += [one << HALF | other, other << HALF | one]
-        weights += [weight[place[theirs]]] * 2
-        apart += [elsewhere[theirs]] * 2
-    return summed(pairs, weights, apart)
+        one, other, shared = row[place[theirs]], row[later[theirs]], weight[place[theirs]]
+        found += [(one, other, shared, elsewhere[theirs]), (other, one, shared, elsewhere[theirs])]
+    return summed(found)

@@ -13,7 +13,6 @@ from m5tools.dedup.evidence.nearest import HALF, collisions, most_shared, summed
 from m5tools.dedup.evidence.shingles import byte_shingles, word_shingles
 from m5tools.dedup.evidence.text import band_keys, beside, description_bands, title_bands
 from m5tools.dedup.gathered import Gathered
-from m5tools.joins.bands import Joined
 from tests.dedup.shop import POLICY
 
 WINDOW = POLICY.join.window
@@ -22,8 +21,8 @@ WINDOW = POLICY.join.window
 def _shared(own: int, others: list[tuple[int, int, bool]]) -> pl.DataFrame:
     """Pairs of one product: the other, the weight, whether it is of another source."""
     other, weight, elsewhere = zip(*others, strict=True)
-    packed = np.uint64(own) << HALF | np.array(other, np.uint64)
-    return summed([packed], [np.array(weight, np.uint32)], [np.array(elsewhere)])
+    mine = np.full(len(other), own, np.uint32)
+    return summed([(mine, np.array(other, np.uint32), np.array(weight, np.uint32), np.array(elsewhere))])
 
 
 def test_those_that_share_the_most_are_picked_and_of_equals_the_first_rows() -> None:
@@ -44,9 +43,9 @@ def test_neighbours_of_a_catalogue_do_not_crowd_out_another_seller() -> None:
 
 
 def test_a_pair_of_many_bands_is_counted_from_either_side() -> None:
-    joins = [Joined(pl.DataFrame(rows, schema={"a": pl.UInt32, "b": pl.UInt32}, orient="row"))
-             for rows in ([(0, 2), (1, 2)], [(0, 2)], [])]  # fmt: skip
-    ahead, back = collisions(joins, np.array([0, 1, 0]))
+    joins = [[(1, 2), (0, 2)], [(0, 2)], []]
+    words = (np.array([(a << int(HALF)) | b for a, b in rows], np.uint64) for rows in joins)
+    ahead, back = collisions(words, np.array([0, 1, 0]))
     assert ahead.rows() == [(0, 2, 2, False), (1, 2, 1, True)]
     assert back.rows() == [(2, 0, 2, False), (2, 1, 1, True)]
 
