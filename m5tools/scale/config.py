@@ -193,7 +193,7 @@ class TrainConfig(BaseModel):
         "scale", "image_alone", "text_alone", "table_alone", "video_alone", "audio_alone", "late_fusion",
         "pairwise_contrast", "concatenation", "co_attention", "fixed_features",
     ] = "scale"  # fmt: skip
-    features: dict[Literal[Modality.TEXT, Modality.IMAGE], str] = {}
+    features: dict[Literal["text", "image"], str] = {}
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=2e-3, gt=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -75,13 +75,13 @@ class Features:
 
 
 def opened(
-    shards: str, names: Mapping[Modality, str], known: Mapping[Modality, FrozenModel] | None = None
+    shards: str, names: Mapping[Literal["text", "image"], str], known: Mapping[Modality, FrozenModel] | None = None
 ) -> dict[Modality, Features]:
     """The frozen features of a shard folder.
 
     Args:
         shards: path or URI of the folder.
-        names: modality → the overlay that holds its vectors.
+        names: `text` or `image` → the overlay that holds its vectors.
         known: the models that a trained network has learned to read; None = any.
 
     Raises:
@@ -92,7 +92,8 @@ def opened(
     folder = mirror.shard_folder(shards)
     manifest = ShardManifest.read(folder)
     found = {}
-    for modality, name in names.items():
+    for kind, name in names.items():
+        modality = Modality(kind)
         layers = _layers(shards, folder, manifest, name, modality)
         model = _model(layers, f"the overlay '{name}' of {shards}", modality)
         if known is not None and known[modality] != model:

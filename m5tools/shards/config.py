@@ -62,8 +62,8 @@ class OverlayConfig(StageConfig):
     model: str | None = Field(
         None, description="path or name of a sentence-transformers model: the vectors it makes of a modality are added"
     )
-    of: Literal[Modality.TEXT, Modality.IMAGE] = Field(
-        Modality.TEXT, description="what the model reads: title and description, or (one of CLIP's kind) all pictures"
+    of: Literal["text", "image"] = Field(
+        "text", description="what the model reads: title and description, or (one of CLIP's kind) all pictures"
     )
 
     @model_validator(mode="after")

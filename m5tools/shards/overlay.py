@@ -77,7 +77,7 @@ class Overlay(Stage):
         if self.config.table is not None:
             _columns_of(self.config.table)
         if self.config.model is not None:
-            vectors.size_of(self.config.model, self.config.of)
+            vectors.size_of(self.config.model, Modality(self.config.of))
 
     @property
     def choices(self) -> dict[str, str]:

@@ -48,7 +48,7 @@ def size_of(model: str, modality: Modality) -> int:
     """
     try:
         return int(encoded(model, ["" if modality is Modality.TEXT else Image.new("RGB", (32, 32))]).shape[1])
-    except ValueError as error:
+    except (ValueError, TypeError, AttributeError) as error:  # by version of the library
         raise UsageError(f"{model} has no vectors of {modality}: {error}") from error
 
 
@@ -65,11 +65,12 @@ def vectors_of(tar: Path, index: Path, config: OverlayConfig, work: Work) -> tup
         modality is absent or nothing of it could be read; counts of items and of those that failed.
     """
     assert config.model is not None
+    modality = Modality(config.of)
     rows = pq.read_table(index, columns=["product_id", "present", "members"])
     with tar.open("rb") as file, _one_thread():
-        size = size_of(config.model, config.of)
-        made, counts = _told(rows, file, config.model, size, config.of, work)
-    return pa.table({"product_id": rows["product_id"], column_of(config.of): made}), counts
+        size = size_of(config.model, modality)
+        made, counts = _told(rows, file, config.model, size, modality, work)
+    return pa.table({"product_id": rows["product_id"], column_of(modality): made}), counts
 
 
 def _told(
@@ -91,7 +92,8 @@ def _told(
         if read:
             found.append(encoded(model, [item for _, item in read]).astype(np.float16))
     counts = {"items": len(wanted), "failed": len(wanted) - len(owner)}
-    return _column(np.concatenate(found), np.bincount(owner, minlength=rows.num_rows), modality), counts
+    of_each = np.bincount(np.array(owner, np.int64), minlength=rows.num_rows)
+    return _column(np.concatenate(found), of_each, modality), counts
 
 
 def _column(vectors: Vectors, count: NDArray[np.int64], modality: Modality) -> pa.Array:
