@@ -35,7 +35,8 @@ ABOUT = {
     "split": "Train, val and test; no cluster crosses them.",
     "cut": "Select products and modalities for training.",
     "shard": "Write a cut as WebDataset tars with a Parquet index.",
-    "overlay": "Lay later media, tags or columns over shards. --set name=NAME and one of cut, policy, table.",
+    "overlay": "Lay later media, tags, columns or vectors over shards. "
+    "--set name=NAME and one of cut, policy, table, model.",
 }
 
 

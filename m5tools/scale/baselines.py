@@ -24,7 +24,7 @@ from m5tools.scale.masked import MaskedHeads
 from m5tools.scale.network import Network
 from m5tools.scale.terms import Terms
 from m5tools.scale.tokens import Part, Tokens
-from m5tools.vocabulary import MEDIA, MODALITIES, Modality
+from m5tools.vocabulary import MODALITIES, Modality
 
 
 def as_deep(config: ScaleConfig) -> ScaleConfig:
@@ -45,7 +45,7 @@ class Unimodal(Network):
         self.modalities = modalities
         self.encoders = nn.ModuleDict({m.value: Encoder(self.config, m) for m in modalities})
         self.heads = MaskedHeads(self.config)
-        for modality in MEDIA:
+        for modality in self.config.of_numbers:
             self.content[modality.value].requires_grad_(modality in modalities)
 
     def encode(self, tokens: Tokens, masked: dict[Modality, Tensor] | None = None) -> dict[Modality, Encoded]:

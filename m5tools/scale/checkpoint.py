@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from m5tools import atomic
 from m5tools.errors import UsageError
 from m5tools.scale import dcp, ranks
 from m5tools.scale.config import ScaleConfig, TrainConfig
+from m5tools.scale.frozen import opened
 from m5tools.scale.harmony import RULES, Harmony
 from m5tools.scale.network import Network
 from m5tools.scale.networks import NETWORKS
@@ -51,6 +52,16 @@ class Trained:
     categories: tuple[str, ...]
     step: int
     path: Path
+
+    def at(self, shards: str) -> Trained:
+        """The same, with the frozen features that it reads opened from a shard folder.
+
+        Raises:
+            UsageError: their overlay is not there, or holds vectors of another model.
+        """
+        shape = self.tokenizer.config
+        features = opened(shards, self.config.features, shape.frozen)
+        return replace(self, tokenizer=ProductTokenizer(shape, self.tokenizer.bpe, features)) if features else self
 
 
 def save(out: Path, step: int, about: dict[str, Any], tokenizer: str, state: dict[str, Any], keep: int) -> Path:

@@ -11,10 +11,24 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from m5tools.vocabulary import MEDIA, Modality
+from m5tools.vocabulary import MEDIA, MODALITIES, Modality
 
 SAMPLE_RATE: Final = 16_000
 """Samples a second of `Batch.audio`."""
+
+
+class FrozenModel(BaseModel):
+    """A model that is not trained here, whose vectors are the tokens of a modality.
+
+    Attributes:
+        size: numbers in a vector.
+        fingerprint: of its files (:func:`m5tools.embedding.fingerprint`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    fingerprint: str
 
 
 class ScaleConfig(BaseModel):
@@ -44,6 +58,7 @@ class ScaleConfig(BaseModel):
             modalities (Eq. 1 of M5Product). `unimodal`: each encoder's own outputs, as in the released code.
         missing: `masked`: an absent modality has no token at all. `zeros`: it has as many tokens of nothing as there
             is room for, attended to, contrasted and reconstructed as if real, which is the published behaviour.
+        frozen: modalities whose tokens are vectors of a frozen model, one for a text, one for each picture kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +87,12 @@ class ScaleConfig(BaseModel):
     modality_dropout: float = Field(default=0.0, ge=0, lt=1)
     masked_heads: Literal["joint", "unimodal"] = "joint"
     missing: Literal["masked", "zeros"] = "masked"
+    frozen: dict[Modality, FrozenModel] = {}
+
+    @property
+    def of_numbers(self) -> tuple[Modality, ...]:
+        """Modalities whose tokens are numbers; those of the others are words."""
+        return tuple(m for m in MODALITIES if m in MEDIA or m in self.frozen)
 
     def hidden(self, modality: Modality) -> int:
         """Hidden width of the feed-forward part of one modality's encoder."""
@@ -82,15 +103,17 @@ class ScaleConfig(BaseModel):
     def tokens(self, modality: Modality) -> int:
         """Longest token sequence of one modality."""
         return {
-            Modality.IMAGE: self.pictures * self.grid**2,
-            Modality.TEXT: self.text_tokens,
+            Modality.IMAGE: self.pictures * (1 if Modality.IMAGE in self.frozen else self.grid**2),
+            Modality.TEXT: 1 if Modality.TEXT in self.frozen else self.text_tokens,
             Modality.TABLE: 2 * self.table_pairs,
             Modality.VIDEO: self.frames,
             Modality.AUDIO: self.audio_tokens,
         }[modality]
 
     def features(self, modality: Modality) -> int:
-        """Numbers in one token of image, video or audio."""
+        """Numbers in one token of image, video, audio, or what is frozen."""
+        if modality in self.frozen:
+            return self.frozen[modality].size
         return {
             Modality.IMAGE: 3 * self.patch**2,
             Modality.VIDEO: 3 * self.frame_pixels**2,
@@ -128,6 +151,7 @@ class TrainConfig(BaseModel):
         cut: folder of a narrower cut (`<dataset>/cuts/<name>`); None takes all the shards hold.
         model: which of :data:`MODELS`.
         network: SCALE, or one that it is measured against (:data:`m5tools.scale.networks.NETWORKS`).
+        features: modality → overlay of the shards whose frozen vectors take the place of its tokens.
         steps, batch_size: optimiser steps; products a step, over all ranks together.
         lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of
             linear warm-up; afterwards the rate falls linearly to 2 % of its peak.
@@ -169,6 +193,7 @@ class TrainConfig(BaseModel):
         "scale", "image_alone", "text_alone", "table_alone", "video_alone", "audio_alone", "late_fusion",
         "pairwise_contrast", "concatenation", "co_attention", "fixed_features",
     ] = "scale"  # fmt: skip
+    features: dict[Literal["text", "image"], str] = {}
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=2e-3, gt=0)

@@ -100,10 +100,11 @@ def write_embeddings(
         products: where splits are opened instead of `shards`.
 
     Raises:
-        UsageError: the folder holds vectors of another network or of other products.
+        UsageError: the folder holds vectors of another network or of other products, or the shards lack the frozen
+            features that the network reads.
     """
     splits = tuple(dict.fromkeys(splits))
-    how = trained.config
+    trained, how = trained.at(shards), trained.config
     where = products or Shards(shards, how.cut, trained.tokenizer.config, how.image_size, how.seed)
     loaders = {s: where.open(s, MODALITIES, batch_size=BATCH, shuffle=False, drop_last=False) for s in splits}
     begun = EmbeddingFiles(

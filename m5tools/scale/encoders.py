@@ -15,7 +15,8 @@ from m5tools.vocabulary import Modality
 
 
 class Content(nn.Module):
-    """What a token of picture, frame or sound is: its features, standardised and projected to the width.
+    """What a token of picture, frame or sound, or a frozen vector, is: its features, standardised and projected to the
+    width.
 
     The mean and deviation of every feature are measured once, on the calibration rows, and kept in buffers: the
     masked tasks need targets of unit variance for their losses to be comparable.

@@ -1,15 +1,15 @@
-"""A baseline that learns nothing: hashed TF-IDF of words, colours and edges of pictures, the mean log-mel of sound."""
+"""A baseline that learns nothing: hashed TF-IDF of words, colours and edges of pictures, the mean log-mel of sound; in
+place of words or looks the vectors of a frozen model, where the run takes some.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from m5tools.errors import UsageError
 from m5tools.scale.config import ScaleConfig
 from m5tools.scale.encoders import Encoded, mean_of
 from m5tools.scale.harmony import Harmony
@@ -21,24 +21,17 @@ from m5tools.vocabulary import MODALITIES, Modality
 BUCKETS: Final = 512
 """Places that words are hashed to."""
 
-ReadTexts = Callable[[Sequence[list[int]]], Tensor]
-"""Word numbers of each text → vectors `[P, D]`."""
-
 
 class FixedFeatures(Network):
     """Vectors of fixed features.
 
-    Text and table are hashed to the same places, pictures and frames are looked at alike, and words, looks and sound
-    have columns of their own: what two modalities of a kind agree on, their cosine tells.
-
-    Args:
-        config: shape of the tokens.
-        text_model: reads texts in place of the hashed words (:func:`sentence_model`).
+    Text and table are hashed to the same places, pictures and frames are looked at alike, one frozen model sees texts
+    and pictures alike; words, looks, sound and each model have columns of their own. What two modalities of a kind
+    agree on, their cosine tells.
     """
 
-    def __init__(self, config: ScaleConfig, text_model: ReadTexts | None = None) -> None:
+    def __init__(self, config: ScaleConfig) -> None:
         super().__init__(config)
-        self.text_model = text_model
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("bucket", torch.randint(BUCKETS, (config.vocabulary,), generator=generator))
         self.register_buffer("sign", torch.randint(2, (config.vocabulary,), generator=generator) * 2.0 - 1)
@@ -52,19 +45,13 @@ class FixedFeatures(Network):
 
     def encode(self, tokens: Tokens, masked: dict[Modality, Tensor] | None = None) -> dict[Modality, Encoded]:
         """Nothing is ever hidden; `hidden` is empty."""
-        parts = tokens.parts
-        words = {m: self._words(parts[m]) for m in (Modality.TEXT, Modality.TABLE)}
-        if self.text_model is not None:
-            words[Modality.TEXT] = self.text_model(_numbers(parts[Modality.TEXT]))
-            words[Modality.TABLE] = self.text_model(_numbers(parts[Modality.TABLE]))
-        looks = {
-            m: self._looks(parts[m], side)
-            for m, side in ((Modality.IMAGE, self.config.patch), (Modality.VIDEO, self.config.frame_pixels))
-        }
-        kinds = [words, looks, {Modality.AUDIO: self._sound(parts[Modality.AUDIO])}]
-        widths = [next(iter(kind.values())).shape[1] for kind in kinds]
+        kinds: dict[str, dict[Modality, Tensor]] = {}
+        for modality, part in tokens.parts.items():
+            name, seen = self._seen(modality, part)
+            kinds.setdefault(name, {})[modality] = seen
+        widths = [next(iter(kind.values())).shape[1] for kind in kinds.values()]
         out = {}
-        for number, kind in enumerate(kinds):
+        for number, kind in enumerate(kinds.values()):
             before, after = sum(widths[:number]), sum(widths[number + 1 :])
             for modality, found in kind.items():
                 z = functional.pad(functional.normalize(found, dim=1), (before, after))
@@ -78,6 +65,20 @@ class FixedFeatures(Network):
         zeros = torch.zeros(len(MODALITIES)) + 0.0 * self.nothing
         counts = torch.zeros(len(MODALITIES), dtype=torch.int64)
         return Terms(zeros.expand(5, 5), counts.expand(5, 5), zeros, counts)
+
+    def _seen(self, modality: Modality, part: Part) -> tuple[str, Tensor]:
+        """The features of a modality, `[P, D]`, and their kind, by which they can be compared."""
+        if modality in self.config.frozen:
+            return self.config.frozen[modality].fingerprint, _mean(part.values[part.mask].float(), part)
+        match modality:
+            case Modality.IMAGE:
+                return "looks", self._looks(part, self.config.patch)
+            case Modality.VIDEO:
+                return "looks", self._looks(part, self.config.frame_pixels)
+            case Modality.AUDIO:
+                return "sound", self._sound(part)
+            case _:
+                return "words", self._words(part)
 
     def _words(self, part: Part) -> Tensor:
         """Signed hashed sums of the words' rarity, `[P, BUCKETS]`."""
@@ -101,50 +102,16 @@ class FixedFeatures(Network):
         strength = torch.hypot(down, right).flatten(1) / 255
         edges = torch.zeros(len(pixels), 8).scatter_add(1, direction, strength) / strength.shape[1]
         found = torch.cat([functional.normalize(shares.sqrt(), dim=1), functional.normalize(edges, dim=1)], 1)
-        return mean_of(found, part.mask.nonzero()[:, 0], len(part.row))
+        return _mean(found, part)
 
     def _sound(self, part: Part) -> Tensor:
         """The mean and deviation over time of every standardised band, `[P, 2 * slices * mels]`."""
         content = self.content[Modality.AUDIO.value]
         bands = content.standardised(part.values[part.mask])  # type: ignore[operator]
-        owner = part.mask.nonzero()[:, 0]
-        mean = mean_of(bands, owner, len(part.row))
-        square = mean_of(bands.square(), owner, len(part.row))
+        mean, square = _mean(bands, part), _mean(bands.square(), part)
         return torch.cat([mean, (square - mean.square()).clamp_min(0).sqrt()], 1)
 
 
-def sentence_model(path: str, decode: Callable[[list[int]], str]) -> ReadTexts:
-    """Vectors of texts by a sentence-transformers model in a local folder; nothing is ever downloaded.
-
-    Args:
-        path: of the folder.
-        decode: word numbers to the text that they were cut from.
-
-    Raises:
-        UsageError: sentence-transformers is not installed, or the folder holds no such model.
-    """
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise UsageError("a text model needs the package sentence-transformers: pip install it") from error
-    try:
-        model = SentenceTransformer(path, device="cpu", local_files_only=True)
-    except Exception as error:  # whatever the library makes of a folder that is none
-        raise UsageError(f"{path} is no folder of a sentence-transformers model ({error})") from error
-
-    def read(numbers: Sequence[list[int]]) -> Tensor:
-        texts = [decode(own) for own in numbers]
-        if not texts:
-            return torch.zeros(0, int(model.get_sentence_embedding_dimension() or 0))
-        found: Tensor = model.encode(texts, convert_to_tensor=True, show_progress_bar=False)
-        return found.float()
-
-    return read
-
-
-def _numbers(part: Part) -> list[list[int]]:
-    """Word numbers of each product's text or table, in order."""
-    real = part.mask if part.values.ndim == 2 else part.mask[..., None].expand(part.values.shape)
-    return [
-        own[here & (own >= 0)].tolist() for own, here in zip(part.values.flatten(1), real.flatten(1), strict=True)
-    ]  # fmt: skip
+def _mean(found: Tensor, part: Part) -> Tensor:
+    """The mean `[P, D]` over the real tokens `[T, D]` of each product."""
+    return mean_of(found, part.mask.nonzero()[:, 0], len(part.row))

@@ -1,4 +1,4 @@
-"""The masked tasks: hidden words, table entities, regions, frames and seconds, told from what is left."""
+"""The masked tasks: hidden words, entities, regions, frames, seconds and frozen vectors, told from what is left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from m5tools.scale.config import ScaleConfig
 from m5tools.scale.encoders import Content, Words
 from m5tools.scale.terms import Scaling
 from m5tools.scale.tokens import Tokens
-from m5tools.vocabulary import MEDIA, MODALITIES, Modality
+from m5tools.vocabulary import MODALITIES, Modality
 
 
 class MaskedHeads(nn.Module):
@@ -20,11 +20,12 @@ class MaskedHeads(nn.Module):
 
     def __init__(self, config: ScaleConfig) -> None:
         super().__init__()
-        self.to_word = nn.ModuleDict(
-            {m.value: nn.Linear(config.width, config.width) for m in (Modality.TEXT, Modality.TABLE)}
-        )
+        of_words = (m for m in MODALITIES if m not in config.of_numbers)
+        self.to_word = nn.ModuleDict({m.value: nn.Linear(config.width, config.width) for m in of_words})
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
-        self.to_features = nn.ModuleDict({m.value: nn.Linear(config.width, config.features(m)) for m in MEDIA})
+        self.to_features = nn.ModuleDict(
+            {m.value: nn.Linear(config.width, config.features(m)) for m in config.of_numbers}
+        )
 
     def forward(
         self,
@@ -50,7 +51,7 @@ class MaskedHeads(nn.Module):
             scale = None
             if scaling is not None:
                 scale = scaling.masked[part.row.repeat_interleave(hide.sum(1)), column, None]
-            if modality in MEDIA:
+            if modality.value in self.to_features:
                 measure = content[modality.value]
                 assert isinstance(measure, Content)
                 predicted = self.to_features[modality.value](chosen)

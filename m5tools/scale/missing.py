@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Final
 
 import torch
@@ -21,8 +22,8 @@ NOTHING: Final[dict[Modality, float]] = {
 """What a token of an empty payload holds: black pictures, no word, silence."""
 
 
-def zero_filled(tokens: Tokens) -> Tokens:
-    """Every absent modality as tokens of nothing, as many as there is room for, marked as real.
+def zero_filled(tokens: Tokens, frozen: Collection[Modality] = ()) -> Tokens:
+    """Every absent modality as tokens of nothing, as many as there is room for, marked as real (a frozen vector as 0).
 
     This is how M5Product treats them: attended to, contrasted and reconstructed. A product that has nothing at all
     stays so.
@@ -33,7 +34,8 @@ def zero_filled(tokens: Tokens) -> Tokens:
         part = tokens.parts[modality]
         lacking = torch.nonzero(some & ~tokens.present[:, column]).flatten()
         row, order = torch.cat([part.row, lacking]).sort()
-        nothing = part.values.new_full((len(lacking), *part.values.shape[1:]), NOTHING[modality])
+        value = 0.0 if modality in frozen else NOTHING[modality]
+        nothing = part.values.new_full((len(lacking), *part.values.shape[1:]), value)
         real = torch.ones(len(lacking), part.mask.shape[1], dtype=torch.bool)
         parts[modality] = Part(torch.cat([part.values, nothing])[order], torch.cat([part.mask, real])[order], row)
     return Tokens(tokens.ids, parts, tokens.category, tokens.cluster)

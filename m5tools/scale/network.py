@@ -12,7 +12,7 @@ from m5tools.scale.encoders import Content, Encoded, Words
 from m5tools.scale.harmony import Harmony
 from m5tools.scale.terms import Terms
 from m5tools.scale.tokens import Tokens
-from m5tools.vocabulary import MEDIA, MODALITIES, Modality
+from m5tools.vocabulary import MODALITIES, Modality
 
 
 class Network(nn.Module, ABC):
@@ -27,7 +27,7 @@ class Network(nn.Module, ABC):
         self.config = config
         self.modalities = MODALITIES
         self.words = Words(config)
-        self.content = nn.ModuleDict({m.value: Content(config.features(m), config.width) for m in MEDIA})
+        self.content = nn.ModuleDict({m.value: Content(config.features(m), config.width) for m in config.of_numbers})
 
     @property
     def parameter_count(self) -> int:
@@ -35,8 +35,8 @@ class Network(nn.Module, ABC):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def measure_features(self, tokens: Tokens) -> None:
-        """Standardise pictures, frames and sound by the statistics of these products."""
-        for modality in MEDIA:
+        """Standardise pictures, frames, sound and frozen vectors by the statistics of these products."""
+        for modality in self.config.of_numbers:
             part = tokens.parts[modality]
             content = self.content[modality.value]
             assert isinstance(content, Content)
@@ -45,7 +45,7 @@ class Network(nn.Module, ABC):
     def contents(self, tokens: Tokens, modality: Modality) -> Tensor:
         """What the modality's real tokens are, `[T, width]`."""
         part = tokens.parts[modality]
-        content = self.content[modality.value] if modality in MEDIA else self.words
+        content = self.content[modality.value] if modality in self.config.of_numbers else self.words
         projected: Tensor = content(part.values[part.mask])
         return projected
 

@@ -14,6 +14,7 @@ from m5tools.errors import UsageError
 from m5tools.scale import ranks
 from m5tools.scale.batches import InMemory, Source, Streamed, remember
 from m5tools.scale.config import MODELS, TrainConfig
+from m5tools.scale.frozen import opened, shaped
 from m5tools.scale.source import ProductLoader, Products, read
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.scale.tokens import Tokens
@@ -73,7 +74,7 @@ def prepare(config: TrainConfig, products: Products, vocabulary: Vocabulary | No
         data: fingerprint of what that run was trained on.
 
     Raises:
-        UsageError: the split is too small, or holds other products than before.
+        UsageError: the split is too small, holds other products than before, or lacks the frozen features.
     """
     whole = _whole(products, MODALITIES, shuffle=True)
     if data is not None and data != whole.fingerprint:
@@ -83,7 +84,8 @@ def prepare(config: TrainConfig, products: Products, vocabulary: Vocabulary | No
         )
     if vocabulary is None:
         vocabulary = ranks.from_first(lambda: _learned(config, products))
-    tokenizer = ProductTokenizer.from_json(MODELS[config.model], vocabulary.tokenizer)
+    features = opened(config.shards, config.features)
+    tokenizer = ProductTokenizer.from_json(shaped(MODELS[config.model], features), vocabulary.tokenizer, features)
     rows = vocabulary.rows
     wanted = min(config.calibration_rows, rows // 10)
     # At least two are read, to know how much memory a product takes.

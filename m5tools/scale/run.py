@@ -13,7 +13,7 @@ import torch
 from m5tools.errors import UsageError
 from m5tools.scale import checkpoint, ranks
 from m5tools.scale.batches import Portion
-from m5tools.scale.config import FREE, MODELS, TrainConfig
+from m5tools.scale.config import FREE, TrainConfig
 from m5tools.scale.harmony import RULES
 from m5tools.scale.learner import Learner, Trainer, named
 from m5tools.scale.networks import NETWORKS, check
@@ -100,7 +100,7 @@ class Run:
     def _save(self) -> None:
         about = {
             "config": self.config.model_dump(mode="json"),
-            "shape": MODELS[self.config.model].model_dump(mode="json"),
+            "shape": self.materials.tokenizer.config.model_dump(mode="json"),
             "categories": list(self.materials.categories),
             "rows": self.materials.vocabulary.rows,
             "data": self.materials.data,

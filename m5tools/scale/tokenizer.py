@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -11,22 +11,31 @@ from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
 from m5tools.scale import perception, words
 from m5tools.scale.config import ScaleConfig
+from m5tools.scale.frozen import Features
 from m5tools.scale.missing import zero_filled
-from m5tools.scale.tokens import Tokens
-from m5tools.vocabulary import Modality
+from m5tools.scale.tokens import Part, Tokens
+from m5tools.vocabulary import MODALITIES, Modality
 
 
 class ProductTokenizer:
     """Turns a :class:`Batch` into :class:`Tokens`.
 
     Absent modalities and padding rows yield no tokens, unless `config.missing` asks for zeros.
+
+    Args:
+        config: shape of the tokens.
+        bpe: the vocabulary.
+        features: what stands in the place of tokens of the modalities in `config.frozen`.
     """
 
-    def __init__(self, config: ScaleConfig, bpe: Tokenizer) -> None:
+    def __init__(
+        self, config: ScaleConfig, bpe: Tokenizer, features: Mapping[Modality, Features] | None = None
+    ) -> None:
         # Numbers may have gaps, so the highest counts and not how many there are.
         highest = max(bpe.get_vocab().values(), default=-1)
         self.config = config.model_copy(update={"vocabulary": highest + 1})
         self.bpe = bpe
+        self.features = features or {}
         # Lengths are cut here, by product and by entity.
         bpe.no_truncation()
         bpe.no_padding()
@@ -53,9 +62,11 @@ class ProductTokenizer:
             raise UsageError(f"{file} is no tokenizer of the tokenizers library ({error})") from error
 
     @classmethod
-    def from_json(cls, config: ScaleConfig, text: str) -> ProductTokenizer:
+    def from_json(
+        cls, config: ScaleConfig, text: str, features: Mapping[Modality, Features] | None = None
+    ) -> ProductTokenizer:
         """Restore from :meth:`to_json`."""
-        return cls(config, Tokenizer.from_str(text))
+        return cls(config, Tokenizer.from_str(text), features)
 
     def to_json(self) -> str:
         """The vocabulary and its merges as JSON text."""
@@ -63,16 +74,23 @@ class ProductTokenizer:
         return text
 
     def __call__(self, batch: Batch) -> Tokens:
-        tokens = Tokens(
-            batch.ids,
-            {
-                Modality.IMAGE: perception.image_part(self.config, batch),
-                Modality.TEXT: words.text_part(self.bpe, self.config, batch),
-                Modality.TABLE: words.table_part(self.bpe, self.config, batch),
-                Modality.VIDEO: perception.video_part(self.config, batch),
-                Modality.AUDIO: perception.audio_part(self.config, batch),
-            },
-            batch.category,
-            batch.cluster,
-        )
-        return zero_filled(tokens) if self.config.missing == "zeros" else tokens
+        parts = {modality: self._part(modality, batch) for modality in MODALITIES}
+        tokens = Tokens(batch.ids, parts, batch.category, batch.cluster)
+        return zero_filled(tokens, self.config.frozen) if self.config.missing == "zeros" else tokens
+
+    def _part(self, modality: Modality, batch: Batch) -> Part:
+        if modality in self.config.frozen:
+            if modality not in self.features:
+                raise UsageError(f"the frozen features of {modality} are not opened: trained.at(shards) opens them")
+            return self.features[modality].part(batch, modality, self.config.tokens(modality))
+        match modality:
+            case Modality.IMAGE:
+                return perception.image_part(self.config, batch)
+            case Modality.TEXT:
+                return words.text_part(self.bpe, self.config, batch)
+            case Modality.TABLE:
+                return words.table_part(self.bpe, self.config, batch)
+            case Modality.VIDEO:
+                return perception.video_part(self.config, batch)
+            case Modality.AUDIO:
+                return perception.audio_part(self.config, batch)

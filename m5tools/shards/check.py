@@ -86,11 +86,13 @@ def _names(splits: dict[str, tuple[ShardFile, ...]], prefix: str, tars: bool = T
     return {prefix + name for file in files for name in ((file.tar, file.index) if tars else (file.index,))}
 
 
-def _index(root: Path, file: ShardFile, report: Report, prefix: str = "") -> Rows | None:
-    """The rows of an index; None where it cannot be read."""
+def _index(
+    root: Path, file: ShardFile, report: Report, prefix: str = "", columns: list[str] | None = None
+) -> Rows | None:
+    """The rows of an index, of some or all columns; None where it cannot be read."""
     path = root / prefix / file.index
     try:
-        found = pq.read_table(path)
+        found = pq.read_table(path, columns=columns)
         laid = schema.law("shard_index").schema
         rows: Rows = found.cast(laid).to_pylist() if set(laid.names) <= set(found.column_names) else found.to_pylist()
         if sha256_of(path) != file.index_sha256:
@@ -171,7 +173,8 @@ def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Ro
         return known
     for files in overlay.splits.values():
         for file in files:
-            rows = _index(root, file, report, prefix)
+            # Of a column that is laid over the index there is nothing to compare but its file's checksum.
+            rows = _index(root, file, report, prefix, None if overlay.modalities else ["product_id"])
             if rows is None:
                 continue
             below = {row["product_id"]: row["present"] for row in indexes.get(file.tar, [])}

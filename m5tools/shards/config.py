@@ -59,11 +59,17 @@ class OverlayConfig(StageConfig):
     modalities: tuple[Modality, ...] = Field(MEDIA, description="which media to take, where a cut is given")
     policy: str | None = Field(None, description="a policy: its tags take the place of those in the index")
     table: str | None = Field(None, description="a Parquet file keyed by product_id: its other columns are added")
+    model: str | None = Field(
+        None, description="path or name of a sentence-transformers model: the vectors it makes of a modality are added"
+    )
+    of: Literal["text", "image"] = Field(
+        "text", description="what the model reads: title and description, or (one of CLIP's kind) all pictures"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> OverlayConfig:
-        if sum(source is not None for source in (self.cut, self.policy, self.table)) != 1:
-            raise ValueError("give one of cut, policy and table")
+        if sum(source is not None for source in (self.cut, self.policy, self.table, self.model)) != 1:
+            raise ValueError("give one of cut, policy, table and model")
         if not self.modalities or set(self.modalities) - set(MEDIA):
             raise ValueError(f"modalities must be some of {', '.join(MEDIA)}")
         return self

@@ -120,6 +120,7 @@ class OverlayManifest(BaseModel):
         columns: columns that it brings; empty where it brings media.
         splits: for every shard of the folder one index, and a tar where it brings media.
         made_with, config: as of a shard folder.
+        model: fingerprint of the frozen model whose vectors it brings; None where it brings something else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,6 +133,7 @@ class OverlayManifest(BaseModel):
     splits: dict[str, tuple[ShardFile, ...]]
     made_with: str
     config: dict[str, Any]
+    model: str | None = None
 
     @classmethod
     def of(
@@ -142,13 +144,14 @@ class OverlayManifest(BaseModel):
         splits: dict[str, tuple[ShardFile, ...]],
         made_with: str,
         config: dict[str, Any],
+        model: str | None = None,
     ) -> OverlayManifest:
         """The manifest of an overlay that stands; its content hash is derived from its indexes."""
         body = [FORMAT, base, modalities, columns, _digests(splits)]
         content = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]
         return cls(
             format=FORMAT, base=base, content=content, modalities=modalities, columns=columns, splits=splits,
-            made_with=made_with, config=config,
+            made_with=made_with, config=config, model=model,
         )  # fmt: skip
 
     @classmethod

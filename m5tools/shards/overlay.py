@@ -1,7 +1,8 @@
 """The stage `overlay`: what came later laid over shards that stand, without writing their tars anew.
 
-A later cut brings media (a tar and an index for every shard), a policy its tags, a table of the user's its columns (an
-index for every shard). Row by row it goes with the shard's own index, so laying one over the other is no join.
+A later cut brings media (a tar and an index for every shard), a policy its tags, a table of the user's its columns, a
+frozen model its vectors (an index for every shard). Row by row it goes with the shard's own index, so laying one over
+the other is no join.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import pyarrow.parquet as pq
 
 from m5tools import atomic, schema
 from m5tools.dataset import Dataset, checked_name, part_name, partition_of
+from m5tools.embedding import fingerprint
 from m5tools.errors import UsageError
-from m5tools.shards import gather, reuse
+from m5tools.shards import gather, reuse, vectors
 from m5tools.shards.config import Encoding, OverlayConfig
 from m5tools.shards.encode import Encoder
 from m5tools.shards.manifest import INDEX, OVERLAYS, OverlayManifest, ShardFile, ShardManifest
@@ -45,7 +47,8 @@ class Overlay(Stage):
     """Writes `shards/<name>/overlays/<overlay>/`.
 
     Rounds: *base* reads which sample lies where, *held* looks for what other shards hold already, *gather* joins the
-    tables of one partition to it, *write* makes what goes with one shard, *manifest* writes the overlay's.
+    tables of one partition to it, *write* makes what goes with one shard, *manifest* writes the overlay's. For a
+    model, which reads the shards themselves, nothing is gathered.
     """
 
     config: OverlayConfig
@@ -65,12 +68,16 @@ class Overlay(Stage):
         return base, *cut, *map(Input, files)
 
     def outside(self) -> Any:
+        if self.config.model is not None:
+            return fingerprint(self.config.model)
         table = self.config.table
         return None if table is None else atomic.sha256_of(Path(table)) if Path(table).is_file() else "missing"
 
     def examine(self, dataset: Dataset) -> None:
         if self.config.table is not None:
             _columns_of(self.config.table)
+        if self.config.model is not None:
+            vectors.size_of(self.config.model, Modality(self.config.of))
 
     @property
     def choices(self) -> dict[str, str]:
@@ -80,7 +87,7 @@ class Overlay(Stage):
         return [self._folder(dataset)]
 
     def rounds(self) -> tuple[str, ...]:
-        return ("base", "held", "gather", "write", "manifest")
+        return ("write", "manifest") if self.config.model else ("base", "held", "gather", "write", "manifest")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name == "gather":
@@ -163,24 +170,31 @@ class Overlay(Stage):
         return found
 
     def _write(self, tar: str, number: int, work: Work) -> Counts:
-        parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
         folder = self._folder(work.dataset)
-        rows = gather.load(parts, number)
-        counts: Counts = {"shards": 1}
-        if self.config.cut is not None:
-            encoder = Encoder(self._encoding(work.dataset), work)
-            index, counts, xxh3 = pack(folder / tar, rows, encoder)
-            work.wrote(folder / tar, xxh3)
-        else:
-            index = rows.drop_columns([name for name in _PLAN if name != "product_id"])
-            law = schema.law("shard_index").schema
-            known = [law.field(f.name) if f.name in law.names else f for f in index.schema]
-            index = index.cast(pa.schema(known))
         path = folder / INDEX / f"{Path(tar).stem}.parquet"
+        index, counts = self._index(tar, path, number, work)
         with atomic.whole_file(path) as temporary:
             pq.write_table(index.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
         work.wrote(path)
         return counts
+
+    def _index(self, tar: str, path: Path, number: int, work: Work) -> tuple[pa.Table, Counts]:
+        """What the overlay's index of one shard holds; its tar, where it brings media, is written on the way."""
+        if self.config.model is not None:
+            base = self._base_folder(work.dataset)
+            index, counts = vectors.vectors_of(base / tar, base / INDEX / path.name, self.config, work)
+            return index, {"shards": 1, **counts}
+        parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
+        rows = gather.load(parts, number)
+        if self.config.cut is not None:
+            tarred = self._folder(work.dataset) / tar
+            index, counts, xxh3 = pack(tarred, rows, Encoder(self._encoding(work.dataset), work))
+            work.wrote(tarred, xxh3)
+            return index, counts
+        index = rows.drop_columns([name for name in _PLAN if name != "product_id"])
+        law = schema.law("shard_index").schema
+        known = [law.field(f.name) if f.name in law.names else f for f in index.schema]
+        return index.cast(pa.schema(known)), {"shards": 1}
 
     def _manifest(self, work: Work) -> Counts:
         folder, base = self._folder(work.dataset), self._base(work.dataset)
@@ -197,7 +211,7 @@ class Overlay(Stage):
         media = self.config.modalities if self.config.cut is not None else ()
         manifest = OverlayManifest.of(
             base.content, media, () if media else columns, splits, reuse.made_with(self._encoding(work.dataset)),
-            self.config.model_dump(mode="json"),
+            self.config.model_dump(mode="json"), None if self.config.model is None else fingerprint(self.config.model),
         )  # fmt: skip
         work.wrote(manifest.write(folder))
         return {}

@@ -58,11 +58,12 @@ def evaluate(
         tick: called with what is being done, how much is done, how much there is.
 
     Raises:
-        UsageError: no checkpoint, or no usable product in a split.
+        UsageError: no checkpoint, no usable product in a split, or no frozen features that the network reads.
     """
     trained = trained if isinstance(trained, Trained) else load(trained)
     config, tick = config or EvaluateConfig(), tick or (lambda what, done, total: None)
     place = shards or trained.config.shards
+    trained = trained.at(place)
     if products is None:
         how = trained.config
         products = Shards(place, how.cut, trained.tokenizer.config, how.image_size, how.seed)

