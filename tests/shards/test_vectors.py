@@ -123,7 +123,7 @@ def test_workers_and_a_kill_change_no_byte(make_dataset: Make, tmp_path: Path, b
             if name == "killed":
                 with Pool(0) as pool, pytest.raises(KeyboardInterrupt):
                     LocalEngine(pool, Killer(2)).run(dataset, Overlay(config))
-            run_stage(dataset, Overlay(config), workers=2 if name == "killed" and config.of is Modality.IMAGE else 0)
+            run_stage(dataset, Overlay(config), workers=2 if name == "killed" and config.of == "image" else 0)
         assert check(folder_of(dataset)).faults == []
         found.append(bytes_of(dataset))
     assert found[0] == found[1]
