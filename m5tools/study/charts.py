@@ -20,8 +20,7 @@ def forest(differences: pl.DataFrame, path: Path, metric: str, title: str) -> No
     """One row a comparison: the mean over seeds, its t interval, and every seed as a small mark."""
     shown = differences.filter(pl.col("metric") == metric).with_row_index("place")
     rows = [
-        {"name": f"{row['view']} − {row['other']}", **{k: row[k] for k in ("place", "mean", "low", "high", "values")}}
-        for row in shown.to_dicts()
+        {k: row[k] for k in ("name", "place", "mean", "low", "high", "values")} for row in shown.to_dicts()
     ]
     seeds = [{"name": row["name"], "value": value} for row in rows for value in row["values"]]
     names = alt.Axis(title=None, labelLimit=420)
