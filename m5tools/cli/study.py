@@ -29,7 +29,8 @@ def run_study(file: Path, out: Path, quick: bool, plan_only: bool, page_only: bo
     console = Console()
     command = f"m5 study {file}" + (" --quick" if quick else "")
     if page_only:
-        return _write(console, plan, out, command, {})
+        _write(console, plan, out, command, {})
+        return
     atomic.sweep(out / "cells")
     done = finished(out, plan)
     _print_matrix(console, plan)

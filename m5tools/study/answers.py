@@ -27,7 +27,10 @@ NOT_RUN: Final = "not run"
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure that a claim hangs on: what it is of, what it says to the claim, and itself with its interval."""
+    """One figure that a claim hangs on: what it is of, what it says to the claim, and itself with its interval.
+
+    A sum of other figures says nothing to the claim: its verdict is empty.
+    """
 
     of: str
     verdict: str
@@ -44,11 +47,11 @@ class Answer:
     @property
     def verdict(self) -> str:
         """One word where all figures say the same, else how many say what."""
-        found = Counter(figure.verdict for figure in self.figures)
+        found = Counter(figure.verdict for figure in self.figures if figure.verdict)
         if len(found) == 1:
             return next(iter(found))
         counts = [f"{found[word]} {word}" for word in (YES, NO, OPEN, NOT_RUN) if found[word]]
-        return f"{', '.join(counts)}"
+        return ", ".join(counts)
 
 
 def answers(plan: Plan, table: pl.DataFrame, weights: pl.DataFrame) -> list[Answer]:
@@ -73,7 +76,11 @@ def _figures(plan: Plan, claim: Claim, table: pl.DataFrame, weights: pl.DataFram
             for metric in claim.metrics:
                 found = results.summed(table, claim.question, contrast, metric)
                 name = contrast.name + f", {metric}" * (len(claim.metrics) > 1)
-                yield Figure(name, *_judged(claim, found))
+                yield Figure(name, *_judged(claim, found, _wanted(plan, claim.question)))
+
+
+def _wanted(plan: Plan, question: str) -> int:
+    return len({seed for asked, _, seed in plan.places if asked == question})
 
 
 def _cells(question: Question, claim: Claim) -> list[str]:
@@ -93,15 +100,17 @@ def _contrasts(question: Question, claim: Claim) -> Iterator[Contrast]:
             yield Contrast(str(View.of(level)), ((1.0, View.of(level)),))
 
 
-def _judged(claim: Claim, found: Interval | None) -> tuple[str, str]:
-    """By Student's t over the seeds."""
+def _judged(claim: Claim, found: Interval | None, wanted: int) -> tuple[str, str]:
+    """Verdict and figure, by Student's t over the seeds, of which there may be fewer than `wanted`."""
     if found is None:
         return NOT_RUN, "–"
     bound = {"higher": 0.0, "harmless": -(claim.within or 0.0), "above": claim.than or 0.0}[claim.kind]
     verdict = YES if found.low > bound else NO if found.high < bound else OPEN
     sign = "" if claim.kind == "above" else "+"
     low, high = (format(end, f"{sign}.3f") for end in (found.low, found.high))
-    return verdict, f"{found.mean:{sign}.3f} ({low}, {high}), {_seeds(len(found.values))}"
+    span = "" if len(found.values) < 2 else f" ({low}, {high})"
+    of = "" if len(found.values) == wanted else f"{len(found.values)} of "
+    return verdict, f"{found.mean:{sign}.3f}{span}, {of}{_seeds(wanted)}"
 
 
 def _noise(claim: Claim, weights: pl.DataFrame, cells: list[str]) -> Iterator[Figure]:
@@ -117,20 +126,24 @@ def _noise(claim: Claim, weights: pl.DataFrame, cells: list[str]) -> Iterator[Fi
     if of and len(cells) > 1:
         low, high = stats.binomtest(last, of).proportion_ci(LEVEL)
         shown = f"in {last} of {of} runs (a share of {low:.2f} to {high:.2f}, Clopper and Pearson)"
-        yield Figure("together", YES if last == of else NO, shown)
+        yield Figure("together", "", shown)
 
 
 def _ordered(weights: pl.DataFrame, table: pl.DataFrame, cells: Iterable[str]) -> Iterator[Figure]:
     pairs = results.pairs_in_order(weights, table, CLEARLY)
     ranks = results.order(weights, table, "instance@10").drop_nulls("spearman").drop_nans("spearman")
     for cell in cells:
-        right = pairs.filter(pl.col("cell") == cell)["right"]
+        right = pairs.filter(pl.col("cell") == cell)
         rank = ranks.filter(pl.col("cell") == cell)["spearman"]
         if right.is_empty():
             yield Figure(cell, NOT_RUN, "–")
             continue
-        shown = f"{right.sum()} of {len(right)} pairs, {_seeds(len(rank))}; Spearman from {rank.min():.2f} to {rank.max():.2f}"
-        yield Figure(cell, YES if right.all() else NO, shown)
+        shown = f"{right['right'].sum()} of {len(right)} pairs, {_seeds(len(rank))}"
+        wrong = right.filter(~pl.col("right")).group_by("modality", "modality_less", maintain_order=True).len()
+        wrong_pairs = [f"{better} below {less} ({count})" for better, less, count in wrong.iter_rows()]
+        shown += f" (wrong: {', '.join(wrong_pairs)})" if wrong_pairs else ""
+        shown += f"; Spearman {rank.min():.2f} to {rank.max():.2f}"
+        yield Figure(cell, YES if right["right"].all() else NO, shown)
 
 
 def _seeds(count: int) -> str:

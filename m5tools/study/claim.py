@@ -24,7 +24,7 @@ class Claim(BaseModel):
         cells: of `noise_last` and `ordered`.
         metrics: each of them is asked.
         weights: of a modality's masked task, of its pairs, or its share of a product's vector.
-        within, than: what was thought negligible, or is to be exceeded, before any run.
+        within, than: what is negligible, and what is to be exceeded; to be set before the runs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -20,7 +20,8 @@ In how many seeds every noise modality came below every other one: in the mean w
 weight of its masked task, and in the share of the vectors of complete listings (the default pooling, whatever it was
 trained with). Then the largest of a noise modality, averaged over seeds; weights average 1, shares 0.2. Reliability is
 measured on calibration listings; *D in training* is the mean D on listings trained on, where noise is memorised.
-Networks in which no pair of modalities agrees (they contrast none, or have but one) are left out.
+Networks in which no pair of modalities agrees (they contrast none, or have but one) are left out. A run that several
+questions ask for is counted once, with the first of them.
 """
 
 _FAMILIES: Final = ("pair", "masked", "share")
@@ -28,17 +29,16 @@ _FAMILIES: Final = ("pair", "masked", "share")
 
 def where_noise_comes(weights: pl.DataFrame) -> str:
     """Of the default rule by place of the noise, then of every other rule."""
-    found = results.noise_last(weights)
+    found = results.noise_last(weights.unique(["run", "modality"], keep="first", maintain_order=True))
     if found.is_empty():
         return ""
-    once = weights.filter(pl.col("rule") == DEFAULT_RULE).unique(["run", "modality"], keep="first", maintain_order=True)
-    parts = [NOISE, f"### The default rule, by place of the noise\n\n{_by_place(results.noise_last(once))}"]
-    parts += [f"### Every cell\n\n{_cells(found)}"]
-    return "\n".join(parts)
+    default = found.filter(pl.col("rule") == DEFAULT_RULE)
+    parts = [NOISE, f"### The default rule, by place of the noise\n\n{_by_place(default)}"] if len(default) else [NOISE]
+    return "\n".join([*parts, f"### Every cell\n\n{_cells(found)}"])
 
 
 def _by_place(found: pl.DataFrame) -> str:
-    """Of all questions together, each run once."""
+    """Of all questions together."""
     sums = found.group_by("places", maintain_order=True).agg(
         pl.len().alias("cells"), pl.col("seeds").sum(), *(pl.col(f"{m}_last").sum() for m in _FAMILIES)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,19 +56,25 @@ def write(plan: Plan, done: Done, failed: dict[str, str], folder: Path, setting:
     for name, frame in (("results", table), ("differences", differences), ("weights", weights)):
         with atomic.whole_file(folder / f"{name}.parquet") as temporary:
             frame.write_parquet(temporary)
-    parts = [f"# {plan.study.title}\n", _facts(plan, done, failed, setting), _missing(plan, done, failed)]
-    parts += [_failures(plan, failed), _no_numbers(table), _claims(answers(plan, table, weights)), EXPLAINED]
+    parts = [
+        f"# {plan.study.title}\n",
+        _facts(plan, done, failed, setting),
+        _failures(plan, failed),
+        _no_numbers(table),
+    ]
+    parts += [_claims(answers(plan, table, weights)), _elsewhere(plan), _missing(plan, done, failed), EXPLAINED]
     for name, question in plan.study.questions.items():
         parts.append(f"## {name}\n\n{question.asks}\n")
         parts.append(_levels(table, name, question))
         own = differences.filter(pl.col("question") == name)
         if not own.is_empty():
             parts.append(_differences(own, question))
-            charts.forest(own, folder / f"{name}_differences.svg", PLOTTED, name)
-            parts.append(f"![Paired differences]({name}_differences.svg)\n")
+            if charts.forest(own, folder / f"{name}_differences.svg", PLOTTED, name):
+                parts.append(f"![Paired differences]({name}_differences.svg)\n")
         if question.axis is not None:
-            charts.curve(question, table.filter(pl.col("question") == name), folder / f"{name}.svg", PLOTTED, name)
-            parts.append(f"![{question.axis}]({name}.svg)\n")
+            there = table.filter(pl.col("question") == name)
+            if charts.curve(question, there, folder / f"{name}.svg", PLOTTED, name):
+                parts.append(f"![{question.axis}]({name}.svg)\n")
     parts += [where_noise_comes(weights), learned_order(weights, table)]
     path = folder / f"{plan.study.title.lower().replace(' ', '_')}.md"
     atomic.write_bytes(path, ("\n".join(part for part in parts if part)).encode())
@@ -97,7 +102,9 @@ def _missing(plan: Plan, done: Done, failed: dict[str, str]) -> str:
     lines = []
     for name, question in plan.study.questions.items():
         counts = {
-            cell: sum(m not in done and m not in failed for (q, c, _), m in plan.places.items() if (q, c) == (name, cell))
+            cell: sum(
+                m not in done and m not in failed for (q, c, _), m in plan.places.items() if (q, c) == (name, cell)
+            )
             for cell in question.named()
         }
         cells = [f"{cell} ({count})" for cell, count in counts.items() if count]
@@ -129,10 +136,15 @@ def _claims(found: list[Answer]) -> str:
     for answer in found:
         several = len(answer.figures) > 1
         shown = [
-            f"{one.of}: {one.shown}{f' **{one.verdict}**' if several else ''}" for one in answer.figures
+            f"{one.of}: {one.shown}{f' **{one.verdict}**' * several * bool(one.verdict)}" for one in answer.figures
         ]
         rows.append([answer.says, f"**{answer.verdict}**", "<br>".join(shown)])
     return f"{ANSWERED}\n{markdown(['claim', 'answer', 'figures'], rows)}" if rows else ""
+
+
+def _elsewhere(plan: Plan) -> str:
+    lines = [f"- {says}: {place}" for says, place in plan.study.elsewhere.items()]
+    return "\n".join(["Shown elsewhere, for no run of a study can:\n", *lines, ""]) if lines else ""
 
 
 def _levels(table: pl.DataFrame, name: str, question: Question) -> str:
@@ -145,7 +157,7 @@ def _levels(table: pl.DataFrame, name: str, question: Question) -> str:
                 seeds = max(count for _, _, count in found)
                 if seeds:
                     rows.append([str(view), *(_level(*one) for one in found), str(seeds)])
-    return markdown(["cell / pooling", *question.metrics, "seeds"], rows)
+    return markdown(["cell / pooling", *question.metrics, "seeds"], rows) if rows else ""
 
 
 def _level(mean: float, deviation: float, seeds: int) -> str:

@@ -91,9 +91,7 @@ class Question(BaseModel):
 
     def contrasts(self) -> list[Contrast]:
         """Every difference and effect to show, "{cell}" filled in."""
-        pairs = [
-            Contrast.difference(*pair) for first, second in self.compare for pair in self.filled(first, second)
-        ]
+        pairs = [Contrast.difference(*pair) for first, second in self.compare for pair in self.filled(first, second)]
         effects = [
             Contrast.effect(name, dict(zip(views, factors.values(), strict=True)))
             for title, factors in self.effects.items()
@@ -116,6 +114,7 @@ class Study(BaseModel):
         base: what all cells have.
         questions: by name.
         claims: what stands at the head of the page, with the answer that the results give.
+        elsewhere: further claims, and where these are shown.
         quick: of the short form: seeds of every question, and what its cells have on top of everything.
     """
 
@@ -133,6 +132,7 @@ class Study(BaseModel):
     base: Change = Change()
     questions: dict[str, Question] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
+    elsewhere: dict[str, str] = {}
     quick: Quick = Quick()
 
 
@@ -193,7 +193,9 @@ def _check_names(study: Study) -> None:
             _check_views(name, question, [view for _, view in contrast.terms])
     for claim in study.claims:
         if claim.question not in study.questions:
-            raise UsageError(f"claims: no question '{claim.question}'; {documents.near(claim.question, study.questions)}")
+            raise UsageError(
+                f"claims: no question '{claim.question}'; {documents.near(claim.question, study.questions)}"
+            )
         question = study.questions[claim.question]
         missing = [name for name in claim.effects if name not in question.effects]
         if missing:

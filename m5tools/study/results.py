@@ -104,9 +104,9 @@ def _row(found: Interval) -> tuple[Any, ...]:
 def weights(plan: Plan, done: Done) -> pl.DataFrame:
     """What each run's rule ended with, one modality a row.
 
-    Columns: run (its fingerprint), question, cell, rule, seed, modality, noise, masked (weight), pair (mean weight of its pairs),
-    most_pair (the largest of them), share (of the vectors of complete listings, by the default pooling), reliability,
-    memorised (mean D measured on training listings).
+    Columns: run (its fingerprint), question, cell, rule, seed, modality, noise, masked (weight), pair (mean weight of
+    its pairs), most_pair (the largest of them), share (of the vectors of complete listings, by the default pooling),
+    reliability, memorised (mean D measured on training listings).
     """
     rows = []
     for (question, cell, seed), mark in plan.places.items():
@@ -119,7 +119,8 @@ def weights(plan: Plan, done: Done) -> pl.DataFrame:
             others = np.array([m.bit for m in world.modalities if m is not modality], dtype=np.int64)
             memorised = np.array(result["strength_train"])[i, others]
             rows.append((
-                mark, question, cell, plan.runs[mark].learning.rule, seed, modality.value, noise(modality, world.strength),
+                mark, question, cell, plan.runs[mark].learning.rule, seed,
+                modality.value, noise(modality, world.strength),
                 result["weights"]["masked"][i], _mean(pair[i, others]), float(pair[i, others].max(initial=0)),
                 result["share"][i], result["reliability"][i], _mean(memorised),
             ))  # fmt: skip
@@ -189,13 +190,14 @@ def order(found: pl.DataFrame, table: pl.DataFrame, metric: str) -> pl.DataFrame
 def pairs_in_order(found: pl.DataFrame, table: pl.DataFrame, clearly: float) -> pl.DataFrame:
     """Of every run the pairs of modalities whose own product mAP@10 differ by `clearly` or more.
 
-    Columns: question, cell, seed, right (the one that achieves more is the more reliable).
+    Columns: question, cell, seed, modality, modality_less (of the two the one that achieves less), right (that one is
+    also the less reliable).
     """
-    each = _with_alone(found, table, "instance@10").select(*_RUN, "value", "reliability")
+    each = _with_alone(found, table, "instance@10").select(*_RUN, "modality", "value", "reliability")
     return (
         each.join(each, on=_RUN, suffix="_less", maintain_order="left_right")
         .filter(pl.col("value") - pl.col("value_less") >= clearly)
-        .select(*_RUN, (pl.col("reliability") > pl.col("reliability_less")).alias("right"))
+        .select(*_RUN, "modality", "modality_less", (pl.col("reliability") > pl.col("reliability_less")).alias("right"))
     )
 
 

@@ -55,4 +55,6 @@ class Contrast:
     @property
     def formula(self) -> str:
         """The sum written out."""
-        return " ".join(f"{'−' if f < 0 else '+'} {'' if abs(f) == 1 else f'{abs(f):g} × '}({v})" for f, v in self.terms)
+        return " ".join(
+            f"{'−' if f < 0 else '+'} {'' if abs(f) == 1 else f'{abs(f):g} × '}({v})" for f, v in self.terms
+        )
