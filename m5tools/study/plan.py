@@ -162,7 +162,7 @@ class Plan:
         study = documents.load(path, Study)
         try:
             plan = Plan(study, quick=quick)
-            for cell in plan.runs.values():
+            for cell in {cell.learning: cell for cell in plan.runs.values()}.values():
                 rule_of(cell)
                 network_of(cell)
         except UsageError as error:
