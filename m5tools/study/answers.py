@@ -134,7 +134,7 @@ def _ordered(weights: pl.DataFrame, table: pl.DataFrame, cells: Iterable[str]) -
     ranks = results.order(weights, table, "instance@10").drop_nulls("spearman").drop_nans("spearman")
     for cell in cells:
         right = pairs.filter(pl.col("cell") == cell)
-        rank = ranks.filter(pl.col("cell") == cell)["spearman"]
+        rank = ranks.filter(pl.col("cell") == cell)["spearman"].to_list()
         if right.is_empty():
             yield Figure(cell, NOT_RUN, "–")
             continue
@@ -142,7 +142,7 @@ def _ordered(weights: pl.DataFrame, table: pl.DataFrame, cells: Iterable[str]) -
         wrong = right.filter(~pl.col("right")).group_by("modality", "modality_less", maintain_order=True).len()
         wrong_pairs = [f"{better} below {less} ({count})" for better, less, count in wrong.iter_rows()]
         shown += f" (wrong: {', '.join(wrong_pairs)})" if wrong_pairs else ""
-        shown += f"; Spearman {rank.min():.2f} to {rank.max():.2f}"
+        shown += f"; Spearman {min(rank):.2f} to {max(rank):.2f}"
         yield Figure(cell, YES if right["right"].all() else NO, shown)
 
 

@@ -128,7 +128,7 @@ def test_a_cell_that_fails_costs_itself_alone(study: Path, tmp_path: Path) -> No
 
 def test_a_gradient_that_is_no_number_ends_the_run(small: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learn.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("nan")))
-    with pytest.raises(StageFailed, match="step 1: loss [0-9.]+, gradient norm nan"):
+    with pytest.raises(StageFailed, match=r"step 1: loss [0-9.]+, gradient norm nan"):
         learn.learn(small, World(small.world, small.seed))
 
 
