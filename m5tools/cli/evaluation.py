@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from m5tools import documents
-from m5tools.changes import assign, split_change
+from m5tools.cli.learning_settings import read_settings
 from m5tools.scale.checkpoint import load, run_of
 from m5tools.scale.embedding_files import default_folder, write_embeddings
 from m5tools.tasks.config import EvaluateConfig
@@ -31,13 +30,8 @@ def run_evaluation(
     Raises:
         UsageError: a setting is wrong, or there is nothing to judge.
     """
-    body = documents.read_object(config) if config is not None else {}
-    for change in changes:
-        key, value = split_change(change)
-        assign(body, key.split("."), value, change)
-    if split is not None:
-        body["splits"] = split.split(",")
-    settings = documents.settings(body, EvaluateConfig, config, "--set ")
+    fixed = {} if split is None else {"splits": tuple(split.split(","))}
+    settings = read_settings(EvaluateConfig, config, changes, fixed)
     with shown_progress() as tick:
         found = evaluate(checkpoint, str(shards), settings, tick=tick)
     print_evaluation(found)

@@ -88,6 +88,9 @@ def study(
         bool, typer.Option("--quick", help="Every cell once, small and short: does all of it run?")
     ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only print the matrix and its cost.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Run nothing: only write the page of the runs there are.")
+    ] = False,
     processes: Annotated[int, typer.Option("--processes", min=1, max=2, help="Of one thread each.")] = 2,
 ) -> None:
     """Run many trainings that answer a study's questions; the same command goes on where it stopped."""
@@ -95,7 +98,7 @@ def study(
     from m5tools.cli.study import run_study
 
     folder = out or Path("study") / (f"{file.stem}-quick" if quick else file.stem)
-    run_study(file, folder, quick, plan, processes)
+    run_study(file, folder, quick, plan, page, processes)
 
 
 def bench_loader(

@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 a stage failed · 2 the command or a config is wrong · 
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -58,7 +59,8 @@ def run() -> None:
     try:
         with insisting():
             code = app(prog_name="m5", standalone_mode=False)
-        if code == INTERRUPTED:
+        # Under torchrun one process speaks for all.
+        if code == INTERRUPTED and os.environ.get("RANK", "0") == "0":
             print("m5: interrupted; the same command goes on where this one stopped", file=sys.stderr)
         sys.exit(code if isinstance(code, int) else 0)
     except typer.TyperException as error:

@@ -13,12 +13,13 @@ from m5tools.errors import StageFailed
 from m5tools.study import page
 from m5tools.study.execute import PROCESSES, cost, execute, finished
 from m5tools.study.plan import Plan
+from m5tools.study.setting import setting
 
 LINES = 20  # how often a study without a terminal tells how far it has come
 
 
-def run_study(file: Path, out: Path, quick: bool, plan_only: bool, processes: int) -> None:
-    """Print the plan, run what is not done yet, write the page.
+def run_study(file: Path, out: Path, quick: bool, plan_only: bool, page_only: bool, processes: int) -> None:
+    """Print the plan, run what is not done yet, write the page; `page_only`: of the runs that are there.
 
     Raises:
         UsageError: the file is not a study.
@@ -26,6 +27,10 @@ def run_study(file: Path, out: Path, quick: bool, plan_only: bool, processes: in
     """
     plan = Plan.read(file, quick=quick)
     console = Console()
+    command = f"m5 study {file}" + (" --quick" if quick else "")
+    if page_only:
+        _write(console, plan, out, command, {})
+        return
     atomic.sweep(out / "cells")
     done = finished(out, plan)
     _print_matrix(console, plan)
@@ -37,13 +42,19 @@ def run_study(file: Path, out: Path, quick: bool, plan_only: bool, processes: in
     if plan_only:
         return
     failed = _shown(plan, out, len(plan.runs) - len(done), processes)
-    command = f"m5 study {file}" + (" --quick" if quick else "")
-    console.print(f"tables and plots: {page.write(plan, finished(out, plan), failed, out, command)}", soft_wrap=True)
+    _write(console, plan, out, command, failed)
     if failed:
         first = next(iter(failed.values()))
         raise StageFailed(
             f"{len(failed)} of {len(plan.runs)} runs failed, such as: {first}; the same command tries again"
         )
+
+
+def _write(console: Console, plan: Plan, out: Path, command: str, failed: dict[str, str]) -> None:
+    done = finished(out, plan)
+    written = page.write(plan, done, failed, out, setting(command, out, done))
+    told = "" if len(done) == len(plan.runs) else f" (of {len(done):,} of {len(plan.runs):,} runs)"
+    console.print(f"tables and plots{told}: {written}", soft_wrap=True)
 
 
 def _print_matrix(console: Console, plan: Plan) -> None:

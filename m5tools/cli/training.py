@@ -13,9 +13,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from m5tools import documents
-from m5tools.changes import assign, split_change
-from m5tools.errors import UsageError
+from m5tools.cli.learning_settings import read_settings
 from m5tools.loader import bench
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import Progress as Step
@@ -31,18 +29,7 @@ def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[st
     Raises:
         UsageError: a setting is wrong or unknown.
     """
-    body = documents.read_object(config) if config is not None else {}
-    for change in changes:
-        key, value = split_change(change)
-        if key not in TrainConfig.model_fields:
-            raise UsageError(f"--set {change}: there is no setting '{key}'; {_near(key)}")
-        assign(body, [key], value, change)
-    for key in body:
-        if key not in TrainConfig.model_fields and config is not None:
-            line = documents.line_of(config, (key,))
-            raise UsageError(f"{config}:{line}: there is no setting '{key}'; {_near(str(key))}")
-    body |= {"shards": str(shards), "out": out}
-    report = shown_training(documents.settings(body, TrainConfig, config, "--set "))
+    report = shown_training(read_settings(TrainConfig, config, changes, {"shards": str(shards), "out": out}))
     if first():
         print_training(report)
 
@@ -50,10 +37,6 @@ def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[st
 def first() -> bool:
     """Whether this process speaks for those that torchrun started together."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _near(name: str) -> str:
-    return documents.near(name, sorted(TrainConfig.model_fields))
 
 
 def shown_training(settings: TrainConfig) -> TrainReport:

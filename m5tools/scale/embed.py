@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
+from m5tools.scale.model import Scale
 from m5tools.scale.source import ProductLoader, usable
 
 
@@ -64,6 +65,20 @@ class Embeddings:
         names = ("z", "fused", "present", "share", "match", "category", "cluster")
         arrays = {name: np.concatenate([getattr(e, name) for e in several]) for name in names}
         return Embeddings(tuple(i for e in several for i in e.ids), **arrays)
+
+
+@torch.no_grad()
+def joint_batch(trained: Trained, batch: Batch) -> NDArray[np.float32] | None:
+    """Vectors `[N, d]` of the joint co-transformer for the products of :func:`embed_batch`, in its order.
+
+    None where they were not trained to retrieve (`TrainConfig.fused_share`), or the network has none.
+    """
+    model = trained.model.eval()
+    if not (trained.config.fused_share and isinstance(model, Scale)):
+        return None
+    tokens = usable(trained.tokenizer(batch), batch)
+    vectors: NDArray[np.float32] = model.joint(model.encode(tokens), tokens).vector.numpy()
+    return vectors
 
 
 @torch.no_grad()

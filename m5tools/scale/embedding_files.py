@@ -25,7 +25,7 @@ from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
 from m5tools.scale.embed import Embeddings, embed_batch, fingerprint
 from m5tools.scale.source import ProductLoader, Products, Shards
-from m5tools.vocabulary import MODALITIES
+from m5tools.vocabulary import MODALITIES, Split
 
 MANIFEST: Final = "embeddings.json"
 FUSED: Final = "fused"
@@ -131,9 +131,16 @@ def _found(folder: Path, begun: EmbeddingFiles) -> EmbeddingFiles:
         found = EmbeddingFiles.model_validate_json(file.read_bytes())
     except ValidationError as error:
         raise UsageError(f"{file} is damaged; remove {folder} and run 'm5 embed' again") from error
-    for name, what in (("model", "another network"), ("made_of", "other shards, splits or another cut")):
-        if getattr(found, name) != getattr(begun, name):
-            raise UsageError(f"{folder} holds vectors of {what}; give these another --name, or remove it")
+    remedy = f"give these another --name (or --out), or remove {folder}"
+    if found.model != begun.model:
+        raise UsageError(f"{folder} holds vectors of another network; {remedy}")
+    there, asked = (",".join(split for split in Split if split in one.made_of) for one in (found, begun))
+    if there != asked:
+        raise UsageError(
+            f"{folder} holds vectors of --split {there}, not of {asked}, and a folder is one choice of splits; {remedy}"
+        )
+    if found.made_of != begun.made_of:
+        raise UsageError(f"{folder} holds vectors of other products, for the shards or the cut changed; {remedy}")
     atomic.sweep(folder)
     return found
 

@@ -41,6 +41,8 @@ class Run:
         self.harmony = RULES[config.harmony]()
         check(config.network, self.harmony, config.fused_share, config.consensus_share, ranks.size())
         self.path = ranks.from_first(lambda: _found(config))
+        if not products.open("train", MODALITIES, batch_size=1, shuffle=False, drop_last=False).plan.samples:
+            raise UsageError(f"{config.shards}: the train split holds no product; there is nothing to train on")
         saved = checkpoint.describe(self.path) if self.path is not None else None
         known = None
         if saved is not None:

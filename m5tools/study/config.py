@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from m5tools.scale.config import TrainConfig
 from m5tools.vocabulary import MODALITIES, Modality
 
 VERSION: Final = 1
@@ -54,8 +55,15 @@ class WorldConfig(BaseModel):
     distractors: int = 1200
 
 
+def _as_in_training(name: str) -> Any:
+    """The default of `m5 train`, which the study has too."""
+    return TrainConfig.model_fields[name].default
+
+
 class Learning(BaseModel):
     """One training; every field but `rule`, `model`, `treatment` and `floor` was settled on the uniform rule.
+
+    Steps, batch, rate and warm-up are the study's own, for its small worlds; the rest is as in `m5 train`.
 
     Attributes:
         rule: what weighs the losses (:data:`m5tools.study.rules.RULES`).
@@ -80,14 +88,14 @@ class Learning(BaseModel):
     batch_size: int = Field(default=128, ge=2)
     lr: float = Field(default=4e-3, gt=0)
     warmup: int = 50
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    masked_share: float = 0.3
-    fused_share: float = 0.0
-    consensus_share: float = 0.0
-    temperature: float = Field(default=0.1, gt=0)
-    masking: float = Field(default=0.15, ge=0, le=1)
-    calibration_every: int = Field(default=10, ge=1)
+    weight_decay: float = _as_in_training("weight_decay")
+    clip: float = _as_in_training("clip")
+    masked_share: float = _as_in_training("masked_share")
+    fused_share: float = _as_in_training("fused_share")
+    consensus_share: float = _as_in_training("consensus_share")
+    temperature: float = Field(default=_as_in_training("temperature"), gt=0)
+    masking: float = Field(default=_as_in_training("masking"), ge=0, le=1)
+    calibration_every: int = Field(default=_as_in_training("calibration_every"), ge=1)
 
 
 class Cell(BaseModel):

@@ -1,4 +1,4 @@
-"""Intervals of a mean over seeds: Student's t, and the bootstrap that assumes no shape."""
+"""Intervals of a mean over seeds: Student's t, and from enough seeds on the bootstrap that assumes no shape."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from scipy import stats
 LEVEL: Final = 0.95
 DRAWS: Final = 10_000
 
+BOOTSTRAP_SEEDS: Final = 8
+"""Fewer seeds tell a bootstrap nothing: of three like-signed values it cannot reach zero, whatever they are."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean of paired differences and its 95 % intervals; NaN where one seed tells nothing of the spread.
+    """Mean of paired differences and its 95 % intervals; NaN where there are too few seeds for one.
 
     Attributes:
         values: one a seed.
         mean, low, high: by Student's t.
-        boot_low, boot_high: by the percentile bootstrap over seeds.
+        boot_low, boot_high: by the percentile bootstrap over seeds, where there are `BOOTSTRAP_SEEDS`.
     """
 
     values: tuple[float, ...]
@@ -37,6 +40,8 @@ def interval(values: NDArray[np.float64]) -> Interval:
     if count < 2:
         return Interval(tuple(values.tolist()), mean, *(float("nan"),) * 4)
     half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    if count < BOOTSTRAP_SEEDS:
+        return Interval(tuple(values.tolist()), mean, mean - half, mean + half, float("nan"), float("nan"))
     drawn = np.random.default_rng(0).integers(0, count, (DRAWS, count))
     tail = 100 * (1 - LEVEL) / 2
     boot = np.percentile(values[drawn].mean(1), (tail, 100 - tail))

@@ -40,7 +40,7 @@ def learn(cell: Cell, world: World) -> Learned:
     """Train one cell. Same cell, same result; the order of listings and of masks depends on the seed alone.
 
     Raises:
-        StageFailed: the loss is no longer a number.
+        StageFailed: the loss or its gradient is no longer a number.
     """
     began, learning = time.process_time(), cell.learning
     torch.manual_seed(cell.seed)
@@ -60,9 +60,9 @@ def learn(cell: Cell, world: World) -> Learned:
         loss = _loss(cell, network, rule, tokens.select(next(batches)), step)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(trained, learning.clip)
-        if not math.isfinite(float(loss.detach())):
-            raise StageFailed(f"step {step + 1}: loss {float(loss.detach())}")
+        norm, value = float(nn.utils.clip_grad_norm_(trained, learning.clip)), float(loss.detach())
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise StageFailed(f"step {step + 1}: loss {value}, gradient norm {norm}")
         optimiser.step()
     return Learned(network.eval(), rule, time.process_time() - began)
 

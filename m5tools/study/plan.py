@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from m5tools import documents
 from m5tools.documents import Model
 from m5tools.errors import UsageError
+from m5tools.study.claim import Claim
 from m5tools.study.config import Cell, Learning, WorldConfig
-from m5tools.study.judge import POOLINGS
+from m5tools.study.judge import POOLINGS, REMOVAL
 from m5tools.study.networks import network_of
 from m5tools.study.rules import rule_of
+from m5tools.study.views import Contrast, View
+
+RATES: Final = tuple(f"{rate:.0%}" for rate in REMOVAL)
 
 
 class Change(BaseModel):
@@ -49,7 +53,9 @@ class Question(BaseModel):
         poolings, removal, metrics: shown in the table of levels: poolings of the vectors, rates at which modalities
             are taken away at test time, and metrics.
         compare: pairs of "<cell>/<pooling>", optionally "…@<rate>"; their difference is shown with intervals.
-            "{cell}" stands for each of `cells`.
+        effects: by name, factors of such views that add up to nought, where more than two are compared: main effects
+            and interactions.
+            In both "{cell}" stands for each of `cells`.
         axis: title of the horizontal axis, where a curve of the cells' `at` is drawn.
     """
 
@@ -64,6 +70,7 @@ class Question(BaseModel):
     removal: tuple[str, ...] = ("0%",)
     metrics: tuple[str, ...] = ("instance@1", "instance@10", "class@1", "class@10", "probe", "nmi")
     compare: tuple[tuple[str, str], ...] = ()
+    effects: dict[str, dict[str, float]] = {}
     axis: str | None = None
 
     def named(self) -> dict[str, Change]:
@@ -75,34 +82,27 @@ class Question(BaseModel):
             for other, second in crossed.items()
         }
 
-    def comparisons(self) -> list[tuple[View, View]]:
-        """Every pair to compare, "{cell}" filled in."""
-        found = []
-        for better, other in self.compare:
-            for cell in self.cells if "{cell}" in better + other else ("",):
-                found.append((View.of(better.replace("{cell}", cell)), View.of(other.replace("{cell}", cell))))
-        return found
+    @model_validator(mode="after")
+    def _effects_of_nothing_are_nought(self) -> Question:
+        for name, factors in self.effects.items():
+            if abs(sum(factors.values())) > 1e-9:
+                raise ValueError(f"the factors of the effect '{name}' must add up to 0")
+        return self
 
+    def contrasts(self) -> list[Contrast]:
+        """Every difference and effect to show, "{cell}" filled in."""
+        pairs = [Contrast.difference(*pair) for first, second in self.compare for pair in self.filled(first, second)]
+        effects = [
+            Contrast.effect(name, dict(zip(views, factors.values(), strict=True)))
+            for title, factors in self.effects.items()
+            for name, *views in self.filled(title, *factors)
+        ]
+        return [*pairs, *effects]
 
-class View(BaseModel):
-    """One column of results: a cell, how its vectors are pooled, and what was taken away at test time."""
-
-    model_config = ConfigDict(frozen=True)
-
-    cell: str
-    pooling: str
-    removal: str = "0%"
-
-    @staticmethod
-    def of(text: str) -> View:
-        """Read "<cell>/<pooling>" or "<cell>/<pooling>@<rate>"."""
-        cell, _, rest = text.rpartition("/")
-        pooling, _, removal = rest.partition("@")
-        return View(cell=cell, pooling=pooling, removal=removal or "0%")
-
-    def __str__(self) -> str:
-        taken = "" if self.removal == "0%" else f", {self.removal} taken away"
-        return f"{self.cell} / {self.pooling}{taken}"
+    def filled(self, *texts: str) -> list[tuple[str, ...]]:
+        """The texts once, or if "{cell}" is in one of them, once for each of `cells` with its name in that place."""
+        cells = self.cells if any("{cell}" in text for text in texts) else ("",)
+        return [tuple(text.replace("{cell}", cell) for text in texts) for cell in cells]
 
 
 class Study(BaseModel):
@@ -113,6 +113,8 @@ class Study(BaseModel):
         first_seed, seeds: seeds are numbered through from the first; all cells of a question share them.
         base: what all cells have.
         questions: by name.
+        claims: what stands at the head of the page, with the answer that the results give.
+        elsewhere: further claims, and where these are shown.
         quick: of the short form: seeds of every question, and what its cells have on top of everything.
     """
 
@@ -129,6 +131,8 @@ class Study(BaseModel):
     seeds: int = Field(default=3, ge=1)
     base: Change = Change()
     questions: dict[str, Question] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+    elsewhere: dict[str, str] = {}
     quick: Quick = Quick()
 
 
@@ -158,18 +162,15 @@ class Plan:
         study = documents.load(path, Study)
         try:
             plan = Plan(study, quick=quick)
-            for cell in plan.runs.values():
+            for cell in {cell.learning: cell for cell in plan.runs.values()}.values():
                 rule_of(cell)
                 network_of(cell)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
-        for name, question in plan.study.questions.items():
-            known = question.named()
-            for view in (view for pair in question.comparisons() for view in pair):
-                if view.cell not in known:
-                    raise UsageError(f"{path}: {name}: no cell '{view.cell}'; {documents.near(view.cell, known)}")
-                if view.pooling not in (*POOLINGS, "joint"):
-                    raise UsageError(f"{path}: {name}: no pooling '{view.pooling}'; there are {', '.join(POOLINGS)}")
+        try:
+            _check_names(study)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
         return plan
 
     def _cells(self) -> Iterator[tuple[str, str, Cell]]:
@@ -184,6 +185,36 @@ class Plan:
                 learning = _valid(Learning, merged.learning, f"{question}: {name}: learning")
                 for seed in range(study.first_seed, study.first_seed + count):
                     yield question, name, Cell(world=world, learning=learning, seed=seed)
+
+
+def _check_names(study: Study) -> None:
+    for name, question in study.questions.items():
+        for contrast in question.contrasts():
+            _check_views(name, question, [view for _, view in contrast.terms])
+    for claim in study.claims:
+        if claim.question not in study.questions:
+            raise UsageError(
+                f"claims: no question '{claim.question}'; {documents.near(claim.question, study.questions)}"
+            )
+        question = study.questions[claim.question]
+        missing = [name for name in claim.effects if name not in question.effects]
+        if missing:
+            raise UsageError(f"claims: {claim.question}: no effect '{missing[0]}'")
+        views = [View.of(text) for text in claim.views()] + [View(cell=c, pooling=POOLINGS[0]) for c in claim.cells]
+        for view in views:
+            for (cell,) in question.filled(view.cell):
+                _check_views(f"claims: {claim.question}", question, [view.model_copy(update={"cell": cell})])
+
+
+def _check_views(place: str, question: Question, views: Iterable[View]) -> None:
+    known = question.named()
+    for view in views:
+        if view.cell not in known:
+            raise UsageError(f"{place}: no cell '{view.cell}'; {documents.near(view.cell, known)}")
+        if view.pooling not in (*POOLINGS, "joint"):
+            raise UsageError(f"{place}: no pooling '{view.pooling}'; there are {', '.join(POOLINGS)}")
+        if view.removal not in RATES:
+            raise UsageError(f"{place}: nothing is judged with {view.removal} taken away, but {', '.join(RATES)}")
 
 
 def _valid(model: type[Model], body: dict[str, Any], place: str) -> Model:

@@ -25,7 +25,7 @@ from m5tools.tasks.config import EvaluateConfig
 from m5tools.tasks.facts import Facts, facts_of
 from m5tools.tasks.fine_tune import fine_tune
 from m5tools.tasks.gathered import Gathered, Scratch, Tick, gather
-from m5tools.tasks.report import FINE_TUNED, FUSED, TITLES, Evaluation
+from m5tools.tasks.report import FINE_TUNED, FUSED, JOINT, TITLES, Evaluation
 from m5tools.tasks.setting import Setting
 from m5tools.tasks.titles import title_vectors
 from m5tools.vocabulary import MODALITIES, Split
@@ -42,6 +42,8 @@ def evaluate(
     tick: Tick | None = None,
 ) -> Evaluation:
     """Measure fused vectors, each modality's own, the title baseline and chance on all tasks.
+
+    The joint co-transformer's vector is measured too where it was trained to retrieve (`TrainConfig.fused_share`).
 
     A system that lacks a query's modality finds nothing for it. Vectors of many products lie in files of a temporary
     folder (`TMPDIR`), 4 × 7 × d bytes a product (twice that with fine-tuning), removed at the end.
@@ -96,8 +98,10 @@ class _Show:
         self.probes, self.clusters = setting.probes(), setting.clusters()
 
     def systems(self) -> None:
-        """The fused vectors, which others are compared with, then each modality's own, then titles."""
+        """The fused vectors, which others are compared with, the joint ones, each modality's own, then titles."""
         views = {FUSED: View(self.products.fused, self.everyone)}
+        if self.products.joint is not None:
+            views[JOINT] = View(self.products.joint, self.everyone)
         for modality in MODALITIES:
             has = self.products.present[:, modality.bit]
             if has.any():

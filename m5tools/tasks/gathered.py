@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
-from m5tools.scale.embed import embed_batch, fuse
+from m5tools.scale.embed import embed_batch, fuse, joint_batch
 from m5tools.scale.source import ProductLoader, Products
 from m5tools.vocabulary import MODALITIES, Modality
 
@@ -62,6 +62,7 @@ class Gathered:
         split: number of the split of each, int64 `[N]`.
         z: float32 `[5, N, d]`, unit length where present, else zero.
         fused: float32 `[N, d]`.
+        joint: float32 `[N, d]`, of the joint co-transformer; None where it was not trained to retrieve.
         present: bool `[N, 5]`.
         category, cluster: int64 `[N]`, -1 when unknown.
     """
@@ -71,6 +72,7 @@ class Gathered:
     split: NDArray[np.int64]
     z: NDArray[np.float32]
     fused: NDArray[np.float32]
+    joint: NDArray[np.float32] | None
     present: NDArray[np.bool_]
     category: NDArray[np.int64]
     cluster: NDArray[np.int64]
@@ -99,6 +101,7 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
     loaders = [opened(products, split) for split in splits]
     most = BATCH * sum(len(loader) for loader in loaders)
     z = fused = np.zeros((0, 0), np.float32)
+    joint: NDArray[np.float32] | None = None
     ids: list[str] = []
     titles: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = {"split": [], "present": [], "category": [], "cluster": []}
@@ -111,6 +114,10 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
                 z, fused = scratch.array(len(MODALITIES), most, size), scratch.array(most, size)
             here = slice(len(ids), len(ids) + len(found))
             z[:, here], fused[here] = found.z.transpose(1, 0, 2), found.fused
+            own = joint_batch(trained, batch)
+            if own is not None:
+                joint = scratch.array(most, own.shape[1]) if joint is None else joint
+                joint[here] = own
             ids += found.ids
             told = _first_strings(batch)
             titles += [told.get(name, "") for name in found.ids]
@@ -121,7 +128,8 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
         if len(ids) == before:
             raise UsageError(f"the {split} split holds no usable product")
     arrays = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return Gathered(tuple(ids), tuple(titles), z=z[:, : len(ids)], fused=fused[: len(ids)], **arrays)
+    joint = None if joint is None else joint[: len(ids)]
+    return Gathered(tuple(ids), tuple(titles), z=z[:, : len(ids)], fused=fused[: len(ids)], joint=joint, **arrays)
 
 
 def opened(products: Products, split: str, *, shuffle: bool = False) -> ProductLoader:

@@ -2,7 +2,8 @@
 
 Metrics go by name: `mAP@k`, `Prec@k`, `recall@k` in the usual definition, `mAP_released@k` and `Prec_released@k` in
 that of M5Product's released evaluator, for k = 1, 5, 10. Systems: `fused`, `image`, `text`, `table`, `video`, `audio`,
-in retrieval also `tfidf_title`, and `fine_tuned` (product vectors after fine-tuning).
+in retrieval also `tfidf_title`, and `fine_tuned` (product vectors after fine-tuning); `joint`, the joint
+co-transformer's vector, where it was trained to retrieve.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from m5tools.tasks.config import EvaluateConfig
 FORMAT: Final = 2
 
 FUSED: Final = "fused"
+JOINT: Final = "joint"
 TITLES: Final = "tfidf_title"
 FINE_TUNED: Final = "fine_tuned"
 

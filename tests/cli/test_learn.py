@@ -66,7 +66,13 @@ def test_train_names_settings_that_it_does_not_know(m5: M5, tmp_path: Path) -> N
     assert said.code == 2
     assert f"{recipe}:2: there is no setting 'learning_rate'; " in said.err
     said = m5("train", "shards", "--set", "steps=0")
-    assert (said.code, "greater than or equal to 1" in said.err) == (2, True)
+    assert (said.code, "--set steps=0: Input should be greater than or equal to 1" in said.err) == (2, True)
+    recipe.write_text("seed: 1\nsteps: 0\n")
+    assert f"{recipe}:2: steps: Input should be greater" in m5("train", "shards", "--config", str(recipe)).err
+    # The change counts, not the line that it replaces.
+    both = m5("train", "shards", "--config", str(recipe), "--set", "steps=-1").err
+    assert "--set steps=-1: Input should be greater" in both
+    assert str(recipe) not in both
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +104,18 @@ def test_evaluate_prints_the_tasks_and_writes_figures_and_page(m5: M5, shop: Pat
     assert (tmp_path / "figures.md").is_file()
 
 
-def test_a_wrong_setting_of_evaluate_is_named(m5: M5, shop: Path, run: Path) -> None:
-    said = m5("evaluate", run, shop / "dataset" / "shards" / "default", "--set", "bootstrap=3")
+def test_a_wrong_setting_of_evaluate_is_named(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
+    shards = shop / "dataset" / "shards" / "default"
+    said = m5("evaluate", run, shards, "--set", "bootstrap=3")
     assert said.code == 2
-    assert "bootstrap" in said.err
+    assert "--set bootstrap=3: there is no setting 'bootstrap'; did you mean bootstraps" in said.err
+    recipe = tmp_path / "evaluate.yaml"
+    recipe.write_text("bootstraps: 10\n")
+    said = m5("evaluate", run, shards, "--config", recipe, "--set", "splits=val")
+    assert (said.code, said.err) == (2, "m5: --set splits=val: should be a list, such as [val]\n")
+    recipe.write_text("bootstraps: 10\nsplits: val\n")
+    said = m5("evaluate", run, shards, "--config", recipe)
+    assert (said.code, f"{recipe}:2: splits" in said.err) == (2, True)
 
 
 def test_embed_writes_a_table_of_the_dataset_and_goes_on(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
@@ -113,6 +127,10 @@ def test_embed_writes_a_table_of_the_dataset_and_goes_on(m5: M5, shop: Path, run
     assert set(files) == {"embeddings.json", "val-00000.parquet", "test-00000.parquet"}
     assert m5("embed", run, shards, "--split", "val,test", "--out", tmp_path / "vectors").code == 0
     assert {file.name: file.read_bytes() for file in (tmp_path / "vectors").iterdir()} == files
+    said = m5("embed", run, shards, "--out", tmp_path / "vectors")
+    assert said.code == 2
+    assert "holds vectors of --split val,test, not of train,val,test, and a folder is one choice" in said.err
+    assert "another --name" in said.err
     alone = shutil.copytree(shards, tmp_path / "shards")
     said = m5("embed", run, alone)
     assert said.code == 2

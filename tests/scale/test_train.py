@@ -246,3 +246,10 @@ def test_what_a_baseline_would_pass_over_is_refused(world: World, tmp_path: Path
 
 def test_the_networks_of_the_settings_are_those_there_are() -> None:
     assert get_args(TrainConfig.model_fields["network"].annotation) == tuple(NETWORKS)
+
+
+def test_a_split_without_products_is_one_clear_error(tmp_path: Path) -> None:
+    empty = World(20, seed=1)
+    empty.splits["train"] = []
+    with pytest.raises(UsageError, match="shop: the train split holds no product"):
+        train(TrainConfig(shards="shop", out=tmp_path, steps=2, batch_size=8), products=empty)

@@ -45,6 +45,39 @@ questions:
     axis: listings
     compare:
       - ["{cell}, harmonized/rho_q", "{cell}, uniform/rho_q"]
+    effects:
+      rule by size:
+        {"small, harmonized/rho_q": 1, "small, uniform/rho_q": -1, "large, harmonized/rho_q": -1, "large, uniform/rho_q": 1}
+claims:
+  - says: Harmonized is better
+    question: rules
+    compare: [[harmonized/rho_q, uniform/uniform]]
+    metrics: [probe, nmi]
+  - says: More so in small
+    question: sizes
+    effects: [rule by size]
+  - says: No harm
+    question: rules
+    kind: harmless
+    within: 2.0
+    compare: [[uniform/uniform, harmonized/rho_q]]
+  - says: Noise is last
+    question: sizes
+    kind: noise_last
+    weights: masked
+    cells: ["{cell}, harmonized", "small, uniform"]
+  - says: The order is right
+    question: rules
+    kind: ordered
+    cells: [harmonized]
+  - says: Wrong texts are told
+    question: rules
+    kind: above
+    than: 0.5
+    levels: [harmonized/rho_q]
+    metrics: [mismatch AUC text]
+elsewhere:
+  Something else: "`tests`"
 quick:
   seeds: 1
   change: {learning: {steps: 1}}

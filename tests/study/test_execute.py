@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from m5tools.errors import StageFailed
 from m5tools.scale.missing import complete
 from m5tools.scale.networks import NETWORKS
 from m5tools.study import execute, learn
@@ -123,6 +124,12 @@ def test_a_cell_that_fails_costs_itself_alone(study: Path, tmp_path: Path) -> No
     assert failed.keys() == small
     assert all("loss" in error for error in failed.values())
     assert execute.finished(tmp_path / "out", plan).keys() == plan.runs.keys() - small
+
+
+def test_a_gradient_that_is_no_number_ends_the_run(small: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learn.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("nan")))
+    with pytest.raises(StageFailed, match=r"step 1: loss [0-9.]+, gradient norm nan"):
+        learn.learn(small, World(small.world, small.seed))
 
 
 def test_no_more_than_two_processes(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

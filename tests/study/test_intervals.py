@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from m5tools.study.intervals import interval
+from m5tools.study.intervals import BOOTSTRAP_SEEDS, interval
 
 
 def test_t_interval_is_that_of_scipy() -> None:
@@ -33,10 +33,10 @@ def test_one_seed_tells_nothing_of_the_spread() -> None:
     assert all(math.isnan(end) for end in (found.low, found.high, found.boot_low, found.boot_high))
 
 
-def test_zero_may_lie_in_one_interval_and_not_in_the_other() -> None:
-    sure = interval(np.array([0.2, 0.21, 0.19, 0.2]))
-    assert min(sure.low, sure.boot_low) > 0
-    # The bootstrap of two like signs cannot reach zero; the t interval does.
-    two = interval(np.array([0.01, 0.2]))
-    assert two.boot_low > 0
-    assert two.low < 0 < two.high
+def test_few_seeds_have_no_bootstrap() -> None:
+    # Of three like signs it could not reach zero; the t interval does.
+    three = interval(np.array([0.01, 0.2, 0.05]))
+    assert three.low < 0 < three.high
+    assert math.isnan(three.boot_low)
+    assert math.isnan(three.boot_high)
+    assert not math.isnan(interval(np.linspace(0.1, 0.2, BOOTSTRAP_SEEDS)).boot_low)

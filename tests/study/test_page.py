@@ -10,8 +10,12 @@ import polars as pl
 import pytest
 
 from m5tools.study import page, results
-from m5tools.study.plan import Plan, View
+from m5tools.study.plan import Plan
+from m5tools.study.setting import Setting
+from m5tools.study.views import Contrast
 from m5tools.vocabulary import MODALITIES
+
+SETTING = Setting("m5 study x", "a machine", "Python 3", "2026-01-01 00:00 to 2026-01-02 00:00")
 
 
 def result(plan: Plan, mark: str, value: float, noise_weight: float) -> dict[str, Any]:
@@ -52,13 +56,13 @@ def done(plan: Plan) -> dict[str, dict[str, Any]]:
 
 def test_differences_are_paired_by_seed(plan: Plan, done: dict[str, dict[str, Any]]) -> None:
     table = results.long(plan, done)
-    pair = View.of("harmonized/rho_q"), View.of("uniform/uniform")
-    found = results.difference(table, "rules", pair, "probe")
+    pair = Contrast.difference("harmonized/rho_q", "uniform/uniform")
+    found = results.summed(table, "rules", pair, "probe")
     assert found is not None
     assert found.values == pytest.approx((0.1, 0.2))
     assert found.mean == pytest.approx(0.15)
     lost = {mark: one for mark, one in done.items() if mark != plan.places["rules", "uniform", 5]}
-    found = results.difference(results.long(plan, lost), "rules", pair, "probe")
+    found = results.summed(results.long(plan, lost), "rules", pair, "probe")
     assert found is not None
     assert found.values == pytest.approx((0.2,))
 
@@ -69,9 +73,10 @@ def test_noise_is_told_where_it_comes_last_and_where_not(plan: Plan, done: dict[
         for row in results.noise_last(results.weights(plan, done)).to_dicts()
         if row["question"] == "rules"
     }
+    assert found["harmonized"]["places"] == "audio"
     assert (found["harmonized"]["masked_last"], found["harmonized"]["seeds"]) == (2, 2)
     assert found["uniform"]["masked_last"] == 0
-    assert found["harmonized"]["noise_masked"] == pytest.approx(0.1)
+    assert found["harmonized"]["masked"] == pytest.approx(0.1)
 
 
 def test_the_order_of_reliability_is_compared_with_what_each_achieves(
@@ -86,15 +91,16 @@ def test_the_page_holds_levels_differences_noise_and_failures(
     plan: Plan, done: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     lost = plan.places["sizes", "small, uniform", 5]
-    written = page.write(plan, {m: o for m, o in done.items() if m != lost}, {lost: "loss nan"}, tmp_path, "m5 study x")
+    written = page.write(plan, {m: o for m, o in done.items() if m != lost}, {lost: "loss nan"}, tmp_path, SETTING)
     text = written.read_text()
     assert written.name == "small.md"
-    assert "5 of 6 runs finished" in text
+    assert "5 of 6 finished, 1 failed" in text
+    assert "ended 2026-01-01" in text
     assert "- sizes / small, uniform, seed 5: loss nan" in text
     assert "| harmonized / rho_q | 0.550 ± 0.071 |" in text
     assert "+0.150" in text
     assert "+0.100 +0.200" in text
-    assert "| rules: harmonized | harmonized | 2 of 2 |" in text
+    assert "| rules: harmonized | harmonized | audio | 2 of 2 | 2 of 2 | 2 of 2 |" in text
     for name in ("rules_differences.svg", "sizes.svg"):
         assert f"]({name})" in text
         assert (tmp_path / name).read_text().startswith("<svg")
@@ -104,10 +110,32 @@ def test_the_page_holds_levels_differences_noise_and_failures(
 
 def test_the_same_results_give_the_same_bytes(plan: Plan, done: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        page.write(plan, done, {}, tmp_path / folder, "m5 study x")
+        page.write(plan, done, {}, tmp_path / folder, SETTING)
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
 
 
 def test_nothing_finished_is_a_page_that_says_so(plan: Plan, tmp_path: Path) -> None:
-    assert "0 of 6 runs finished" in page.write(plan, {}, {}, tmp_path, "m5 study x").read_text()
+    text = page.write(plan, {}, {}, tmp_path, SETTING).read_text()
+    assert "0 of 6 finished, 0 failed" in text
+    assert "- rules: uniform (2); harmonized (2)" in text
+    assert "| Harmonized is better | **not run** |" in text
+    assert "](sizes.svg)" not in text
+
+
+def test_a_network_in_which_nothing_agrees_says_nothing_of_noise(plan: Plan, done: dict[str, dict[str, Any]]) -> None:
+    mark = plan.places["rules", "uniform", 5]
+    none = {**done, mark: {**done[mark], "reliability": [0.0] * 5}}
+    seeds = {(r["question"], r["cell"]): r["seeds"] for r in results.noise_last(results.weights(plan, none)).to_dicts()}
+    assert seeds["rules", "uniform"] == 1
+    assert seeds["rules", "harmonized"] == 2
+
+
+def test_figures_that_are_no_number_are_told_and_not_averaged(
+    plan: Plan, done: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    mark = plan.places["rules", "harmonized", 5]
+    bad = result(plan, mark, float("nan"), 0.1)
+    text = page.write(plan, {**done, mark: bad}, {}, tmp_path, SETTING).read_text()
+    assert "- rules / harmonized: probe (1 seeds)" in text
+    assert "+0.200, 1 of 2 seeds" in text

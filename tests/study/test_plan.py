@@ -9,7 +9,8 @@ import pytest
 from m5tools import resources
 from m5tools.errors import UsageError
 from m5tools.study.config import Cell
-from m5tools.study.plan import Plan, View
+from m5tools.study.plan import Plan
+from m5tools.study.views import View
 
 CLAIMS = resources.folder("pipelines") / "studies" / "claims.yaml"
 
@@ -51,6 +52,12 @@ def test_a_fingerprint_is_of_everything_a_result_depends_on(small: Cell) -> None
         ("steps: 3", "model: scales", "no model 'scales'"),
         ("[harmonized/rho_q, uniform/uniform]", "[harmonized/rho_q, unifrom/uniform]", "no cell 'unifrom'"),
         ("[harmonized/rho_q, uniform/uniform]", "[harmonized/best, uniform/uniform]", "no pooling 'best'"),
+        ("[harmonized/rho_q, uniform/uniform]]", "[harmonised/rho_q, uniform/uniform]]", "claims: rules: no cell"),
+        ("@40%, uniform", "@45%, uniform", "nothing is judged with 45% taken away"),
+        ('large, uniform/rho_q": 1', 'large, uniform/rho_q": 2', "'rule by size' must add up to 0"),
+        ("effects: [rule by size]", "effects: [size by rule]", "no effect 'size by rule'"),
+        ("question: sizes\n    effects", "question: size\n    effects", "no question 'size'; did you mean sizes"),
+        ("    within: 2.0\n", "", "does not say what decides it"),
         ("train_rows: 64", "train_row: 64", "train_row"),
         ("asks: How many?", "ask: How many?", "is not a known key"),
     ],
@@ -74,4 +81,5 @@ def test_the_shipped_study_keeps_to_its_budget() -> None:
     seeds = {name: {s for q, _, s in plan.places if q == name} for name in plan.study.questions}
     assert len(seeds["rules"]) >= 8
     assert min(map(len, seeds.values())) >= 3
+    assert {claim.question for claim in plan.study.claims} <= set(plan.study.questions)
     assert len(Plan.read(CLAIMS, quick=True).runs) < 120

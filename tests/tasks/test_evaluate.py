@@ -125,6 +125,19 @@ def test_bands_add_up(report: Evaluation) -> None:
                 assert system.interval[metric].low <= value <= system.interval[metric].high
 
 
+def test_the_joint_vector_is_judged_where_it_was_trained_to_retrieve(
+    report: Evaluation, world: World, facts: pl.DataFrame, tmp_path: Path
+) -> None:
+    assert "joint" not in report.fine.systems
+    train(TrainConfig(shards="world", out=tmp_path, steps=40, batch_size=48, fused_share=0.3), products=world)
+    found = evaluate(load(tmp_path), config=BRIEF, products=world, facts=facts)
+    assert list(found.fine.systems)[:3] == ["fused", "joint", "image"]
+    for task in (found.fine, found.coarse):
+        assert task.systems["joint"].answered == 1
+        assert task.systems["joint"].metrics["mAP@10"] > 2 * task.chance["mAP@10"]
+    assert found.classification.systems["joint"].metrics["accuracy"] > found.classification.chance["accuracy"]
+
+
 def test_the_report_survives_json(report: Evaluation) -> None:
     assert Evaluation.model_validate(json.loads(report.model_dump_json())) == report
     assert report.products == report.coarse.gallery
