@@ -26,7 +26,7 @@ class Dropout(nn.Module):
         """Any shape to the same."""
         if not (self.training and self.p):
             return x
-        if torch.compiler.is_compiling():
+        if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.p)
         out: Tensor = _Dropped.apply(x, round(self.p * _STEPS))  # type: ignore[no-untyped-call]
         return out
