@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
 from m5tools.scale.source import ProductLoader, usable
+from m5tools.scale.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,15 @@ class Embeddings:
         return Embeddings(tuple(i for e in several for i in e.ids), **arrays)
 
 
-@torch.no_grad()
 def embed_batch(trained: Trained, batch: Batch) -> Embeddings:
     """Embed one batch, nothing hidden. Vectors do not depend on the batch a product is in (to 1e-5)."""
+    return embed_tokens(trained, usable(trained.tokenizer(batch), batch))
+
+
+@torch.no_grad()
+def embed_tokens(trained: Trained, tokens: Tokens) -> Embeddings:
+    """Embed products of which the tokens are known."""
     trained.model.eval()
-    tokens = usable(trained.tokenizer(batch), batch)
     z = trained.model.vectors(trained.model.encode(tokens), tokens).numpy()
     present = trained.model.known(tokens.present).numpy()
     pooled = fuse(trained, z, present)
@@ -92,8 +97,8 @@ def embed(trained: Trained, loader: ProductLoader) -> Embeddings:
 def fuse(trained: Trained, z: NDArray[np.float32], present: NDArray[np.bool_]) -> Fused:
     """Product vectors by the rule the network was trained with.
 
-    A modality's vector does not depend on which others are present, so what a product is without some of them needs
-    no second pass through the network: it is the same `z` under another mask.
+    Where a modality's vector does not depend on which others are present (`trained.model.apart`), what a product is
+    without some of them needs no second pass through the network: it is the same `z` under another mask.
 
     Args:
         z: `[N, 5, d]`, unit length where a modality is present.

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
-from m5tools.scale.embed import embed_batch, fuse
-from m5tools.scale.source import ProductLoader, Products
+from m5tools.scale.embed import embed_batch, embed_tokens, fuse
+from m5tools.scale.source import ProductLoader, Products, usable
 from m5tools.vocabulary import MODALITIES, Modality
 
 BATCH: Final = 64
@@ -122,6 +123,23 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
             raise UsageError(f"the {split} split holds no usable product")
     arrays = {name: np.concatenate(parts) for name, parts in columns.items()}
     return Gathered(tuple(ids), tuple(titles), z=z[:, : len(ids)], fused=fused[: len(ids)], **arrays)
+
+
+def gather_under(
+    trained: Trained, products: Products, splits: Sequence[str], mask: NDArray[np.bool_], into: NDArray[np.float32]
+) -> None:
+    """Write the product vectors of what a mask `[n, 5]` leaves of the n products of whole splits to `into` `[N, d]`.
+
+    A pass through the network, for those whose vectors of one modality depend on the others.
+    """
+    start = 0
+    for split in splits:
+        for batch in opened(products, split):
+            tokens = usable(trained.tokenizer(batch), batch)
+            here = slice(start, start + len(tokens))
+            into[here] = embed_tokens(trained, tokens.only(torch.from_numpy(mask[here]))).fused
+            start = here.stop
+    assert start == len(mask)
 
 
 def opened(products: Products, split: str, *, shuffle: bool = False) -> ProductLoader:
