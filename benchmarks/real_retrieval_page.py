@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -222,10 +221,10 @@ def _combinations(runs: Sequence[Run]) -> str:
 def _combined(runs: Sequence[Run]) -> Iterator[list[str]]:
     there = [m for m in runs[0]["train"]["reliability"] if m in runs[0]["coarse"]["systems"]]
     for name in runs[0]["coarse"]["combinations"]:
-        if set(re.split(r"\+", name)) <= set(there):
+        if set(name.split("+")) <= set(there):
             found = [run["coarse"]["combinations"][name] for run in runs]
             less = np.array([r["coarse"]["systems"]["fused"][MAIN] - f[MAIN] for r, f in zip(runs, found, strict=True)])
             yield [
                 name, *(_level([f[m] for f in found]) for m in SHOWN),
-                "" if name == "+".join(there) else _over_seeds(less),
+                "" if set(name.split("+")) == set(there) else _over_seeds(less),
             ]  # fmt: skip
