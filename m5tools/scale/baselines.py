@@ -9,6 +9,7 @@ of the ten contrasts, that stands in the place of each pair, so their mean is th
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -123,6 +124,8 @@ class Alone(nn.Module):
 
 class Together(Network):
     """A network with one vector a product: the mean of what its modalities' tokens came to."""
+
+    apart: ClassVar[bool] = False
 
     def __init__(self, config: ScaleConfig, own_layers: int) -> None:
         super().__init__(config)

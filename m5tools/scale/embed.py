@@ -15,6 +15,7 @@ from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
 from m5tools.scale.model import Scale
 from m5tools.scale.source import ProductLoader, usable
+from m5tools.scale.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,27 @@ class Embeddings:
 
 
 @torch.no_grad()
-def joint_batch(trained: Trained, batch: Batch) -> NDArray[np.float32] | None:
-    """Vectors `[N, d]` of the joint co-transformer for the products of :func:`embed_batch`, in its order.
+def joint_tokens(trained: Trained, tokens: Tokens) -> NDArray[np.float32] | None:
+    """Vectors `[N, d]` of the joint co-transformer for the products of :func:`embed_tokens`, in its order.
 
     None where they were not trained to retrieve (`TrainConfig.fused_share`), or the network has none.
     """
     model = trained.model.eval()
     if not (trained.config.fused_share and isinstance(model, Scale)):
         return None
-    tokens = usable(trained.tokenizer(batch), batch)
     vectors: NDArray[np.float32] = model.joint(model.encode(tokens), tokens).vector.numpy()
     return vectors
 
 
-@torch.no_grad()
 def embed_batch(trained: Trained, batch: Batch) -> Embeddings:
     """Embed one batch, nothing hidden. Vectors do not depend on the batch a product is in (to 1e-5)."""
+    return embed_tokens(trained, usable(trained.tokenizer(batch), batch))
+
+
+@torch.no_grad()
+def embed_tokens(trained: Trained, tokens: Tokens) -> Embeddings:
+    """Embed products of which the tokens are known."""
     trained.model.eval()
-    tokens = usable(trained.tokenizer(batch), batch)
     z = trained.model.vectors(trained.model.encode(tokens), tokens).numpy()
     present = trained.model.known(tokens.present).numpy()
     pooled = fuse(trained, z, present)
@@ -107,8 +111,8 @@ def embed(trained: Trained, loader: ProductLoader) -> Embeddings:
 def fuse(trained: Trained, z: NDArray[np.float32], present: NDArray[np.bool_]) -> Fused:
     """Product vectors by the rule the network was trained with.
 
-    A modality's vector does not depend on which others are present, so what a product is without some of them needs
-    no second pass through the network: it is the same `z` under another mask.
+    Where a modality's vector does not depend on which others are present (`trained.model.apart`), what a product is
+    without some of them needs no second pass through the network: it is the same `z` under another mask.
 
     Args:
         z: `[N, 5, d]`, unit length where a modality is present.

@@ -162,7 +162,7 @@ def _split(
     while several := list(_embedded(trained, islice(batches, BATCHES), found.left_out)):
         name = f"{split}-{number:05d}.parquet"
         number += 1
-        rows = _rows(Embeddings.join(several), found.model)
+        rows = _rows(Embeddings.join(several), found.model, trained.model.apart)
         _write(folder / name, rows)
         products = sum(int(one.present.any(1).sum()) for one in several)
         counts = {
@@ -186,9 +186,13 @@ def _embedded(trained: Trained, batches: Iterator[Batch], left_out: dict[str, li
         yield found
 
 
-def _rows(found: Embeddings, model: str) -> pa.Table:
-    """Rows under the law of the table, product by product, modalities in their order, fused last."""
-    there = np.column_stack([found.present, found.present.any(1)])
+def _rows(found: Embeddings, model: str, apart: bool) -> pa.Table:
+    """Rows under the law of the table, product by product, modalities in their order, fused last.
+
+    Args:
+        apart: whether modalities have vectors of their own; else only the product has one.
+    """
+    there = np.column_stack([found.present & apart, found.present.any(1)])
     row, kind = np.nonzero(there)
     vectors = np.concatenate([found.z, found.fused[:, None]], axis=1)[row, kind]
     last = kind == len(MODALITIES)

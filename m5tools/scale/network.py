@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,10 @@ class Network(nn.Module, ABC):
 
     Attributes:
         modalities: those it has vectors for.
+        apart: whether a modality's vector is the same whatever else the product has.
     """
+
+    apart: ClassVar[bool] = True
 
     def __init__(self, config: ScaleConfig) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from m5tools.errors import UsageError
 from m5tools.scale.checkpoint import Trained, load
@@ -24,11 +25,11 @@ from m5tools.tasks.benches import Group, View
 from m5tools.tasks.config import EvaluateConfig
 from m5tools.tasks.facts import Facts, facts_of
 from m5tools.tasks.fine_tune import fine_tune
-from m5tools.tasks.gathered import Gathered, Scratch, Tick, gather
+from m5tools.tasks.gathered import Gathered, Scratch, Tick, gather, gather_under
 from m5tools.tasks.report import FINE_TUNED, FUSED, JOINT, TITLES, Evaluation
 from m5tools.tasks.setting import Setting
 from m5tools.tasks.titles import title_vectors
-from m5tools.vocabulary import MODALITIES, Split
+from m5tools.vocabulary import MODALITIES, Modality, Split
 
 
 def evaluate(
@@ -77,11 +78,11 @@ def evaluate(
         scratch = Scratch(Path(folder))
         found = gather(trained, products, splits, scratch, tick)
         setting = Setting(found, Facts.of(facts, found.ids), config)
-        show = _Show(trained, setting, identity, scratch, tick)
+        show = _Show(trained, products, setting, identity, scratch, tick)
         show.systems()
         show.what_masks_leave()
         if config.fine_tune_epochs and show.probes.possible:
-            show.fine_tuned(products)
+            show.fine_tuned()
         return show.report(place)
 
 
@@ -89,9 +90,15 @@ class _Show:
     """Shows one set of vectors after another to the tasks."""
 
     def __init__(
-        self, trained: Trained, setting: Setting, identity: Mapping[str, int] | None, scratch: Scratch, tick: Tick
+        self,
+        trained: Trained,
+        source: Products,
+        setting: Setting,
+        identity: Mapping[str, int] | None,
+        scratch: Scratch,
+        tick: Tick,
     ) -> None:
-        self.trained, self.setting, self.scratch, self.tick = trained, setting, scratch, tick
+        self.trained, self.source, self.setting, self.scratch, self.tick = trained, source, setting, scratch, tick
         self.products: Gathered = setting.products
         self.everyone = np.asarray(self.products.present.any(1))
         self.fine, self.coarse = setting.fine(identity), setting.coarse()
@@ -105,7 +112,7 @@ class _Show:
         for modality in MODALITIES:
             has = self.products.present[:, modality.bit]
             if has.any():
-                views[modality.value] = View(self.products.of(modality), has)
+                views[modality.value] = View(self._alone(modality), has)
         for done, (name, view) in enumerate(views.items()):
             self.tick("judging systems", done, len(views) + 1)
             for bench in (self.fine, self.coarse, self.probes, self.clusters):
@@ -129,18 +136,35 @@ class _Show:
         for done, (group, name) in enumerate(shown, 1):
             mask = masks.thinned(present, draw, float(name)) if group == "removed" else masks.only(present, name)
             has[: len(mask)] = mask.any(1)
-            self.products.fuse_under(self.trained, mask, vectors)
+            self._fuse_under(mask, vectors)
             for bench in (self.fine, self.coarse, self.probes):
                 bench.take(group, name, View(vectors, has))
             self.tick("judging combinations", done, len(shown))
 
-    def fine_tuned(self, products: Products) -> None:
+    def _alone(self, modality: Modality) -> NDArray[np.float32]:
+        """Vectors of a modality, `[N, d]`; for a network that has none, of products of which nothing else is shown."""
+        if self.trained.model.apart:
+            return self.products.of(modality)
+        vectors = self.scratch.array(*self.products.fused.shape)
+        self._fuse_under(masks.only(self.products.present, modality.value), vectors)
+        return vectors
+
+    def _fuse_under(self, mask: NDArray[np.bool_], into: NDArray[np.float32]) -> None:
+        """Product vectors of what a mask leaves of the first products, those of whole splits."""
+        if self.trained.model.apart:
+            self.products.fuse_under(self.trained, mask, into)
+            return
+        splits = (*self.setting.config.splits, Split.TRAIN.value)
+        held = int(self.products.split[len(mask) - 1]) + 1
+        gather_under(self.trained, self.source, splits[:held], mask, into)
+
+    def fine_tuned(self) -> None:
         """Product vectors after fine-tuning on the categories of the train split."""
         config = self.setting.config
         rate = config.fine_tune_rate or self.trained.config.lr
         tuned = fine_tune(
             self.trained,
-            products,
+            self.source,
             self.probes.classes,
             self.products.fused.shape[1],
             epochs=config.fine_tune_epochs,
@@ -149,7 +173,7 @@ class _Show:
             tick=self.tick,
         )
         splits = (*config.splits, *((Split.TRAIN.value,) if config.distractors else ()))
-        after = gather(tuned.trained, products, splits, self.scratch, self.tick)
+        after = gather(tuned.trained, self.source, splits, self.scratch, self.tick)
         assert after.ids == self.products.ids[: len(after)]
         vectors = self.scratch.array(*self.products.fused.shape)
         vectors[: len(after)] = after.fused

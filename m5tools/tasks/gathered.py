@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
 from m5tools.scale.checkpoint import Trained
-from m5tools.scale.embed import embed_batch, fuse, joint_batch
-from m5tools.scale.source import ProductLoader, Products
+from m5tools.scale.embed import embed_tokens, fuse, joint_tokens
+from m5tools.scale.source import ProductLoader, Products, usable
 from m5tools.vocabulary import MODALITIES, Modality
 
 BATCH: Final = 64
@@ -108,13 +109,14 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
     for number, (split, loader) in enumerate(zip(splits, loaders, strict=True)):
         before = len(ids)
         for done, batch in enumerate(loader, 1):
-            found = embed_batch(trained, batch)
+            tokens = usable(trained.tokenizer(batch), batch)
+            found = embed_tokens(trained, tokens)
             if not len(z):
                 size = found.fused.shape[1]
                 z, fused = scratch.array(len(MODALITIES), most, size), scratch.array(most, size)
             here = slice(len(ids), len(ids) + len(found))
             z[:, here], fused[here] = found.z.transpose(1, 0, 2), found.fused
-            own = joint_batch(trained, batch)
+            own = joint_tokens(trained, tokens)
             if own is not None:
                 joint = scratch.array(most, own.shape[1]) if joint is None else joint
                 joint[here] = own
@@ -130,6 +132,23 @@ def gather(trained: Trained, products: Products, splits: Sequence[str], scratch:
     arrays = {name: np.concatenate(parts) for name, parts in columns.items()}
     joint = None if joint is None else joint[: len(ids)]
     return Gathered(tuple(ids), tuple(titles), z=z[:, : len(ids)], fused=fused[: len(ids)], joint=joint, **arrays)
+
+
+def gather_under(
+    trained: Trained, products: Products, splits: Sequence[str], mask: NDArray[np.bool_], into: NDArray[np.float32]
+) -> None:
+    """Write the product vectors of what a mask `[n, 5]` leaves of the n products of whole splits to `into` `[N, d]`.
+
+    A pass through the network, for those whose vectors of one modality depend on the others.
+    """
+    start = 0
+    for split in splits:
+        for batch in opened(products, split):
+            tokens = usable(trained.tokenizer(batch), batch)
+            here = slice(start, start + len(tokens))
+            into[here] = embed_tokens(trained, tokens.only(torch.from_numpy(mask[here]))).fused
+            start = here.stop
+    assert start == len(mask)
 
 
 def opened(products: Products, split: str, *, shuffle: bool = False) -> ProductLoader:

@@ -177,3 +177,16 @@ def test_a_split_named_twice_is_written_once(trained: Trained, world: World, tmp
     made = write(trained, world, tmp_path, ("val", "val"))
     assert made.state is None
     assert made.products == len(world.splits["val"])
+
+
+def test_modalities_without_vectors_of_their_own_have_no_rows(world: World, tmp_path: Path) -> None:
+    train(
+        TrainConfig(
+            shards="world", out=tmp_path / "run", steps=2, batch_size=16, network="concatenation", harmony="uniform"
+        ),
+        products=world,
+    )
+    made = write(load(tmp_path / "run"), world, tmp_path / "vectors")
+    rows = pl.scan_parquet(tmp_path / "vectors" / "*.parquet").collect()
+    assert rows["modality"].unique().to_list() == ["fused"]
+    assert rows["product_id"].n_unique() == rows.height == made.products

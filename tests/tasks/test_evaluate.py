@@ -197,3 +197,19 @@ def test_what_was_trained_on_and_what_is_named_twice_is_not_judged(
 ) -> None:
     with pytest.raises(UsageError, match="train split"):
         evaluate(trained, config=EvaluateConfig(splits=splits), products=world)
+
+
+def test_a_network_of_one_vector_a_product_is_shown_only_what_a_mask_leaves(world: World, tmp_path: Path) -> None:
+    config = TrainConfig(
+        shards="world", out=tmp_path, steps=3, batch_size=48, network="concatenation", harmony="uniform"
+    )
+    train(config, products=world)
+    trained = load(tmp_path)
+    found = evaluate(trained, config=ALL.model_copy(update={"fine_tune_epochs": 0}), products=world).fine
+    assert found.combinations["image+text+table+video+audio"].metrics == found.systems["fused"].metrics
+    for modality in MODALITIES:
+        system = found.systems[modality.value]
+        assert system.metrics == found.combinations[modality.value].metrics
+        assert system.answered == found.combinations[modality.value].answered
+        assert system.metrics != found.systems["fused"].metrics, "other modalities are not seen through this one"
+    assert found.removed["0.6"].metrics != found.systems["fused"].metrics
