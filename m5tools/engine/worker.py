@@ -68,7 +68,7 @@ def main(tasks: Connection, journal: str, threads: int) -> None:
     pa.set_cpu_count(threads)
     # Units make very many small objects without cycles: looking for some every 700 costs a twelfth of an ingest.
     gc.set_threshold(100_000, 50, 50)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
     kind = ""
     while True:
         try:
@@ -84,8 +84,15 @@ def main(tasks: Connection, journal: str, threads: int) -> None:
         tasks.send(perform(task, Path(journal)))
 
 
-def _die_with_parent() -> None:
-    """A killed supervisor cannot say goodbye; without it a worker's result has no taker."""
+def die_with_parent() -> None:
+    """Let this process end at once when the one that began it does, however that ended.
+
+    A killed supervisor cannot say goodbye; without it a worker's result has no taker.
+    """
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = mp.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

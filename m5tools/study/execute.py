@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 
 from m5tools import atomic
+from m5tools.engine.worker import die_with_parent
 from m5tools.errors import M5Error, StageFailed
 from m5tools.study.config import Cell
 from m5tools.study.judge import judge
@@ -92,7 +93,7 @@ def execute(
 def _results(left: dict[str, Cell], processes: int) -> Iterable[tuple[str, dict[str, Any] | str]]:
     """Result or error of every cell, as they come."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=die_with_parent) as pool:
         # No more than are worked on: after an interrupt nothing is left in the queue.
         waiting, running = list(left.items())[::-1], dict[Future[dict[str, Any] | str], str]()
         while waiting or running:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +141,35 @@ def test_no_more_than_two_processes(study: Path, tmp_path: Path, monkeypatch: py
     execute.execute(Plan.read(study), tmp_path, lambda *_: None, processes=os.cpu_count() or 64)
     execute.execute(Plan.read(study), tmp_path, lambda *_: None, processes=64)
     assert max(asked) <= 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_what_a_killed_study_was_running_goes_with_it(study: Path, tmp_path: Path) -> None:
+    study.write_text(study.read_text().replace("steps: 3", "steps: 1000000"))
+    out = tmp_path / "out"
+    program = f"""
+from pathlib import Path
+from m5tools.study.execute import execute
+from m5tools.study.plan import Plan
+if __name__ == "__main__":
+    execute(Plan.read(Path({str(study)!r})), Path({str(out)!r}), lambda *_: None)
+"""
+    (tmp_path / "program.py").write_text(program)
+    root = Path(__file__).parents[2]
+    supervisor = subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py")], env=os.environ | {"PYTHONPATH": str(root)}
+    )
+    workers: list[Path] = []
+    while len(workers) < 2:
+        assert supervisor.poll() is None
+        time.sleep(0.1)
+        begun = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text().split()
+        workers = [
+            p for p in map(Path("/proc").joinpath, begun) if b"multiprocessing.spawn" in (p / "cmdline").read_bytes()
+        ]
+    supervisor.kill()
+    supervisor.wait()
+    late = time.monotonic() + 60
+    while any(p.exists() and "zombie" not in (p / "status").read_text() for p in workers):
+        assert time.monotonic() < late, "a run lives on"
+        time.sleep(0.1)
