@@ -112,6 +112,7 @@ print(json.dumps({"work": work, "groups": {x: root(x) for x in {*parent, *(root(
 
 OURS = """
 import json, sys, time
+import polars as pl
 from m5tools.dedup.evidence.near_texts import near_texts
 folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
 began = time.perf_counter()
