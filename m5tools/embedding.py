@@ -20,6 +20,8 @@ AT_ONCE: Final = 64
 """Items that go through a model together."""
 
 _CHUNK: Final = 1 << 20
+_OWNER: Final = "sentence-transformers"
+"""Whose a model is on the hub when its name does not say."""
 
 
 def encoded(model: str, items: Sequence[Any]) -> NDArray[np.float32]:
@@ -107,4 +109,4 @@ def _in_cache(name: str) -> Path | None:
     try:
         return Path(snapshot_download(name, local_files_only=True))
     except Exception:  # noqa: BLE001 - whatever the hub's client says, the model is not here
-        return None
+        return None if "/" in name else _in_cache(f"{_OWNER}/{name}")

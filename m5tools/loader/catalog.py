@@ -36,6 +36,8 @@ CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster"
 _ROW: Final = "row of the catalog"
 _PATTERNS: Final = ("*", "^", "cs.")
 """In the text of an expression: it may mean columns that it does not name."""
+_BY_PLACE: Final = ("cs.nth(", "cs.first(", "cs.last(", "FieldPath(")
+"""In the text of an expression: it counts columns, of which there are others with every overlay."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,15 @@ class Catalog:
         """Only the samples for which an expression on the columns of the index holds.
 
         Raises:
-            UsageError: the expression names a column that is not there, or is not a condition.
+            UsageError: the expression names a column that is not there, or none but its place, or is not a condition.
         """
         if not isinstance(condition, pl.Expr | pc.Expression):
             raise UsageError(f"{condition!r} is not an expression; for SQL: polars.sql_expr({str(condition)!r})")
         text = str(condition)
+        if any(mark in text for mark in _BY_PLACE):
+            raise UsageError(
+                f"this filter means a column by its place; name the column: {', '.join(self.column_names)}"
+            )
         everything = any(mark in text for mark in _PATTERNS)
         named = [name for name in self.column_names if everything or name in text]
         try:
@@ -183,18 +189,19 @@ class Catalog:
             return self
         return replace(self, index=self.index.take(pa.array(kept)), rows=self.rows[kept])
 
-    def within(self, cut: str | Path) -> Catalog:
+    def within(self, cut: str | Path, cache: Path | None = None) -> Catalog:
         """Only what a narrower cut allows: products outside it leave, and its masks are laid over the index's.
 
         A product that the cut has in another split leaves too: training must not read what the cut keeps for testing.
 
         Args:
             cut: path or URI of a cut's folder (`<dataset>/cuts/<name>`).
+            cache: where that of a remote cut is kept; None = the usual place.
 
         Raises:
             UsageError: there is no cut.
         """
-        parts = sorted((mirror.cut_folder(cut) / "products").glob("[!.]*.parquet"))
+        parts = sorted((mirror.cut_folder(cut, cache) / "products").glob("[!.]*.parquet"))
         if not parts:
             raise UsageError(f"{cut} is not the folder of a cut; give <dataset>/cuts/<name>")
         columns = ["product_id", "split", "present", "state", "reason"]

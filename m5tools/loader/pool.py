@@ -47,7 +47,7 @@ class Part:
         """Its samples of a split."""
         catalog = Catalog.open(self.uri, split, cache, self.overlays)
         if self.cut is not None:
-            catalog = catalog.within(self.cut)
+            catalog = catalog.within(self.cut, cache)
         for wanted in (self.filter, condition):
             if wanted is not None:
                 catalog = catalog.where(wanted)

@@ -1,7 +1,8 @@
 """A folder for temporary files that goes with its owner, and one day even where the owner was killed.
 
 A living process holds a lock in its folder, which the system lets go when it dies; the next one that makes a folder
-removes those of this user that nobody holds. A lock and not a process number: it is right in containers too.
+removes those of this user that nobody holds. A lock and not a process number: it is right in containers too. Where the
+file system has no locks, a folder goes with its owner alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ def shared_folder(owner: object) -> Path:
     _reap(Path(tempfile.gettempdir()))
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        held = _held(folder / _LOCK, os.O_CREAT)
+        try:
+            held = _held(folder / _LOCK, os.O_CREAT)
+        except OSError:
+            (folder / _LOCK).unlink(missing_ok=True)  # without it, nobody takes the folder for one that was left
+            weakref.finalize(owner, _remove, folder, None, os.getpid())
+            return folder
         if held is not None and (folder / _LOCK).exists():
             weakref.finalize(owner, _remove, folder, held, os.getpid())
             return folder
@@ -49,17 +55,21 @@ def _held(lock: Path, flags: int = 0) -> int | None:
 
     Raises:
         FileNotFoundError: there is none.
+        OSError: nothing can be locked here.
     """
     descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        return None
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
     return descriptor
 
 
-def _remove(folder: Path, held: int, owner: int) -> None:
+def _remove(folder: Path, held: int | None, owner: int) -> None:
     if os.getpid() == owner:  # a process that was forked ends before the owner does
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+        if held is not None:
+            os.close(held)

@@ -246,4 +246,7 @@ def _columns_of(table: str) -> pa.Schema:
     taken = [name for name in found.names if name in schema.law("shard_index").names and name != "product_id"]
     if taken:
         raise UsageError(f"{table}: {', '.join(taken)} of the index would be hidden; give the columns other names")
+    taken = [name for name in found.names if name in _PLAN and name != "product_id"]
+    if taken:
+        raise UsageError(f"{table}: {', '.join(taken)}: these names are taken while rows are put in order; give others")
     return found

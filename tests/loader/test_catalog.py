@@ -76,6 +76,12 @@ def test_a_filter_that_makes_no_sense(folder: Path, condition: object) -> None:
         Catalog.open(folder, "train").where(condition)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("condition", [pl.nth(9) == "tail", pl.last().is_null(), pl.first() > 0, pc.field(1) == 1])
+def test_a_filter_names_columns_and_does_not_count_them(folder: Path, condition: object) -> None:
+    with pytest.raises(UsageError, match="by its place; name the column"):
+        Catalog.open(folder, "train").where(condition)  # type: ignore[arg-type]
+
+
 def test_a_narrower_cut_removes_products_and_modalities(dataset: Dataset, folder: Path) -> None:
     cut = dataset.read("cut_products").filter(pl.col("product_id") != product_id(1))
     withheld = [State.WITHHELD, *[State.ABSENT] * 4]

@@ -227,3 +227,12 @@ def test_a_cut_in_a_store(
     assert remote.num_rows == 24
     with pytest.raises(UsageError, match="is not the folder of a cut"):
         Catalog.open(folder, "train").within(f"far://{dataset.root}/cuts/nothing")
+
+
+def test_a_cut_in_a_store_is_kept_where_the_shards_are(
+    dataset: Dataset, far: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    Loader(far, global_batch_size=5, cut=f"far://{dataset.root}/cuts/default", cache=cache)
+    assert list(cache.rglob("products/*.parquet"))
+    assert not (tmp_path / "elsewhere").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gc
 import os
 import signal
@@ -79,3 +81,22 @@ def test_what_only_looks_like_ours_stays(place: Path, left: Path) -> None:
     shared_folder(Owner())
     assert unlocked.is_dir()
     assert (linked / "column.npy").is_file()
+
+
+def test_where_nothing_can_be_locked_the_folder_goes_with_its_owner_and_no_one_takes_it_before(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refused)
+        owner = Owner()
+        mine = shared_folder(owner)
+    assert len(os.listdir("/proc/self/fd")) == before
+    other = shared_folder(second := Owner())
+    assert sorted(place.iterdir()) == sorted([mine, other])
+    del owner, second
+    gc.collect()
+    assert not list(place.iterdir())

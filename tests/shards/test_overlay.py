@@ -169,6 +169,7 @@ def test_columns_of_a_table_are_added_by_product(dataset: Dataset, tmp_path: Pat
         ({"product_id": [product_id(0)] * 2, "x": [1, 2]}, "more than once"),
         ({"id": ["a"], "x": [1]}, "no column product_id"),
         ({"product_id": [product_id(0)], "split": ["a"]}, "split of the index would be hidden"),
+        ({"product_id": [product_id(0)], "number": [1], "place": [2]}, "number, place: these names are taken"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(
