@@ -71,7 +71,7 @@ class CheckedIndex:
         try:
             for chunk in self._wanted(columns):
                 part = view[chunk.start : chunk.end]
-                if os.preadv(descriptor, [part], chunk.start) < len(part):
+                if not _filled(part, descriptor, chunk.start):
                     return None
                 if xxhash.xxh3_128_digest(part) != chunk.digest:
                     return None
@@ -87,6 +87,17 @@ class CheckedIndex:
             for path, chunks in self.chunks.items():
                 if path.startswith(f"{name}."):
                     yield from chunks
+
+
+def _filled(part: memoryview, descriptor: int, start: int) -> bool:
+    """Whether the file went on to the end of the part; a single read gives 2 GiB at most."""
+    done = 0
+    while done < len(part):
+        got = os.preadv(descriptor, [part[done:]], start + done)
+        if not got:
+            return False
+        done += got
+    return True
 
 
 def _places(footer: pq.FileMetaData) -> Iterator[tuple[str, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -58,6 +59,16 @@ def test_what_changed_since_is_not_taken(index: Path, checked: CheckedIndex) -> 
     assert checked.again(index, PLACES) is None
     assert checked.again(index, ["members"]) is None
     assert checked.again(index, ["band"]) is not None, "nothing of this column has changed"
+
+
+def test_a_read_that_gives_less_than_was_asked_for_is_gone_on_with(
+    index: Path, checked: CheckedIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda file, parts, at: whole(file, [parts[0][:7]], at))  # as above 2 GiB
+    data = checked.again(index, ["band"])
+    assert data is not None
+    assert pq.ParquetFile(data, metadata=checked.footer).read(["band"]).equals(pq.read_table(index, columns=["band"]))
 
 
 def test_a_file_that_ends_before_is_not_taken(index: Path, checked: CheckedIndex) -> None:

@@ -89,12 +89,13 @@ def test_where_nothing_can_be_locked_the_folder_goes_with_its_owner_and_no_one_t
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    before = len(os.listdir("/proc/self/fd"))
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", refused)
         owner = Owner()
         mine = shared_folder(owner)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(descriptors.iterdir())) == before
     other = shared_folder(second := Owner())
     assert sorted(place.iterdir()) == sorted([mine, other])
     del owner, second
