@@ -51,8 +51,8 @@ from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 _BANDS_AT_ONCE = 5
 """Bands that one unit joins, one after the other."""
 _PAIRS_AT_ONCE = 2**18
-"""Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What is
-known of their products is a kilobyte or two each."""
+"""Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
+is known of their products is a kilobyte or two each."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 _NEAREST = "nearest-"
