@@ -114,11 +114,19 @@ def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy
     return pairs.filter(pl.any_horizontal(pl.col("own", "other").is_in(asked.implode())))
 
 
-def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> tuple[pl.DataFrame, int]:
+def nearest(
+    gathered: Gathered, partition: int, proven: Sequence[pl.DataFrame], policy: ComparePolicy
+) -> tuple[pl.DataFrame, int]:
     """What products of a partition are compared with by rare words and by bands: of either what shares the most.
 
+    Args:
+        gathered: where pairs and what they share lie.
+        partition: which.
+        proven: pairs whose first row is in the partition and that are compared whoever picks them.
+        policy: how many are picked.
+
     Returns:
-        Columns a, b; and how many pairs there are to pick from whose first row is in the partition.
+        Columns a, b; and how many pairs beside the proven there are to pick from whose first row is in the partition.
     """
     first, beyond = gathered.offsets()[partition : partition + 2]
     rules = policy.rare_words
@@ -127,4 +135,5 @@ def nearest(gathered: Gathered, partition: int, policy: ComparePolicy) -> tuple[
         most_shared(gathered.between(kind, "own", first, beyond, gathered.names(kind)), *most)
         for kind, most in picks.items()
     ]
-    return union(each.pairs for each in found), union(each.of_first for each in found).height
+    offered = union([*(each.of_first for each in found), *proven]).height - union(proven).height
+    return union(each.pairs for each in found), offered

@@ -8,8 +8,8 @@ products of an item group differ) → `keys` (a unit per partition: the rarest w
 titles) → `evidence` (a unit per kind of evidence, per five bands and per slice of the rare words: candidate pairs) →
 `nearest` (a unit per partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per
 partition: what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit
-per partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of one
-band over all products, or of the candidates of one partition.
+per partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of
+a few bands over all products with the pairs they lead to, or of the candidates of one partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -129,7 +129,8 @@ class Compare(Stage):
             case "evidence":
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
-                pairs, offered = nearest(gathered, unit.args["partition"], self.policy)
+                proven = _proven(gathered, unit.args["partition"])
+                pairs, offered = nearest(gathered, unit.args["partition"], proven, self.policy)
                 gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
                 gathered.keep(_OFFERED, unit.args["partition"], pl.DataFrame({"pairs": [offered]}))
                 return {}
@@ -205,12 +206,10 @@ class Compare(Stage):
         first, beyond = gathered.offsets()[partition : partition + 2]
         near = {f"{_NEAREST}{part_name(i)}" for i in range(partition)}
         # The first row of a pair that was found for a product is this one's or an earlier one's.
-        names = [name for name in gathered.names("pairs") if name not in near]
-        nearest = [name for name in names if name.startswith(_NEAREST)]
-        picked = union(gathered.between("pairs", "a", first, beyond, nearest))
-        proven = gathered.between("pairs", "a", first, beyond, [name for name in names if name not in nearest])
-        pairs = union([picked, *proven]).sort("b", "a")
-        left = gathered.kept(_OFFERED, partition)["pairs"].item() - picked.height
+        nearest = [name for name in gathered.names("pairs") if name.startswith(_NEAREST) and name not in near]
+        proven = union(_proven(gathered, partition))
+        pairs = union([proven, *gathered.between("pairs", "a", first, beyond, nearest)]).sort("b", "a")
+        left = gathered.kept(_OFFERED, partition)["pairs"].item() - (pairs.height - proven.height)
         shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
         sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
@@ -252,6 +251,13 @@ class Compare(Stage):
         text = self.policy.text
         titles = [f"title_{i}" for i in range(title_bands(text).count)]
         return titles + [f"description_{i}" for i in range(description_bands(text).count)]
+
+
+def _proven(gathered: Gathered, partition: int) -> list[pl.DataFrame]:
+    """Pairs of one identifier, text, table, file or vector whose first row is in a partition."""
+    first, beyond = gathered.offsets()[partition : partition + 2]
+    names = [name for name in gathered.names("pairs") if not name.startswith(_NEAREST)]
+    return gathered.between("pairs", "a", first, beyond, names)
 
 
 def _with_resemblance(shown: pl.DataFrame, pairs: pl.DataFrame, rows: pl.Series, gathered: Gathered) -> pl.DataFrame:

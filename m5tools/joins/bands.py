@@ -108,14 +108,15 @@ def ordered(*columns: Any) -> list[Any]:
     if not len(columns[0]):
         return list(columns)
     least = [column.min() for column in columns]
-    bits = [int(column.max() - low).bit_length() for column, low in zip(columns, least, strict=True)]
+    bits = [(int(column.max()) - int(low)).bit_length() for column, low in zip(columns, least, strict=True)]
     if sum(bits) > _WORD:
         order = np.lexsort(columns[::-1])
         return [column[order] for column in columns]
     words = np.zeros(len(columns[0]), np.uint64)
     for column, low, width in zip(columns, least, bits, strict=True):
         words <<= np.uint64(width)
-        words |= (column - low).astype(np.uint64)
+        # With a sign the distance may not fit; its bits are right.
+        words |= (column - low).view(f"u{column.itemsize}")
     words.sort()
     found = []
     for column, low, width in zip(columns[::-1], least[::-1], bits[::-1], strict=True):

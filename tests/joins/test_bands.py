@@ -93,3 +93,9 @@ def test_asking_about_some_rows_gives_the_pairs_that_hold_one(
     every = neighbours(_keyed(keys), window, cap).pairs
     found = neighbours(_keyed(keys), window, cap, pl.Series("row", sorted(asked), dtype=pl.UInt32)).pairs
     assert found.rows() == [pair for pair in every.rows() if asked.intersection(pair)]
+
+
+def test_columns_with_a_sign_come_in_order_however_far_apart_their_numbers_are() -> None:
+    columns = [np.array([100, -100, 3, 100], np.int8), np.array([-(2**33), 2**33, 0, -(2**34)])]
+    found = ordered(*columns)
+    assert list(zip(*found, strict=True)) == sorted(zip(*columns, strict=True))

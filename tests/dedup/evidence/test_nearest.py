@@ -66,7 +66,7 @@ def _near(
         found = by_bands(gathered, names[i : i + 7], asked, POLICY)
         gathered.keep("shared_bands", f"{i}", found.ahead)
         gathered.keep("shared_bands", f"{i}-back", found.back)
-    picked = [nearest(gathered, part, POLICY) for part in range(parts)]
+    picked = [nearest(gathered, part, (), POLICY) for part in range(parts)]
     return set(pl.concat(pairs for pairs, _ in picked).rows()), sum(offered for _, offered in picked)
 
 
@@ -107,3 +107,18 @@ def test_the_band_beside_is_one_of_the_same_text() -> None:
         names = {f"{text}_{i}" for i in range(bands.count)}
         assert {beside(name, rules) for name in names} == names
         assert all(beside(name, rules) != name for name in names)
+
+
+def test_what_is_compared_for_another_reason_is_not_counted_as_left_out(tmp_path: Path) -> None:
+    _near(tmp_path, _family(60), 1)
+    gathered = Gathered(tmp_path, 1)
+    picked, offered = nearest(gathered, 0, (), POLICY)
+    met = pl.concat(gathered.kept("shared_bands", name) for name in gathered.names("shared_bands"))
+    met = met.filter(pl.col("own") < pl.col("other")).select(a="own", b="other").unique().sort("a", "b")
+    left = met.join(picked, on=["a", "b"], how="anti")
+    assert offered == met.height
+    assert left.height > 9
+    proven = pl.concat([left.head(5), picked.head(3), pl.DataFrame({"a": [0], "b": [999]}, schema=left.schema)])
+    again, to_pick_from = nearest(gathered, 0, [proven], POLICY)
+    assert again.equals(picked)
+    assert to_pick_from == offered - 8
