@@ -45,8 +45,11 @@ def _model(name: str) -> Any:
     """A model, loaded once in a process that needs it."""
     try:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
     except ImportError as error:
         raise UsageError(f"the model '{name}' needs the extra 'embed': pip install 'm5tools[embed]'") from error
+    # Every worker's own would write into the stage's lines.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(name, device="cpu")
     except (OSError, ValueError) as error:

@@ -9,6 +9,8 @@ import pytest
 
 from m5tools.embedding import encoded, fingerprint
 
+from .tiny_models import tiny_bert
+
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
     model = tmp_path / "model"
@@ -54,3 +56,11 @@ def test_vectors_have_length_one_and_nothing_has_none() -> None:
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     assert encoded(model, []).shape == (0, 1)
+
+
+def test_loading_a_model_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sentence_transformers", reason="needs the extra embed")
+    model = tiny_bert(tmp_path / "bert")
+    capfd.readouterr()
+    encoded(model, ["a kettle"])
+    assert capfd.readouterr() == ("", "")

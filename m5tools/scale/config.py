@@ -82,8 +82,8 @@ class ScaleConfig(BaseModel):
     audio_tokens: int
     mels: int = 40
     slices: int = 4
-    dropout: float = 0.0
-    attention_dropout: float = 0.0
+    dropout: float = Field(default=0.0, ge=0, le=1)
+    attention_dropout: float = Field(default=0.0, ge=0, le=1)
     modality_dropout: float = Field(default=0.0, ge=0, lt=1)
     masked_heads: Literal["joint", "unimodal"] = "joint"
     missing: Literal["masked", "zeros"] = "masked"

@@ -24,22 +24,24 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same."""
-        if not (self.training and self.p):
+        dropped = round(self.p * _STEPS)
+        if not (self.training and dropped):
             return x
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.p)
-        out: Tensor = _Dropped.apply(x, round(self.p * _STEPS))  # type: ignore[no-untyped-call]
+        out: Tensor = _Dropped.apply(x, dropped)  # type: ignore[no-untyped-call]
         return out
 
 
 class _Dropped(torch.autograd.Function):
-    """`dropped` of 65,536 are zeroed."""
+    """`dropped` of 65,536 are zeroed, at least 1."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, dropped: int) -> Tensor:
         count = x.numel()
         drawn = torch.empty((count + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
-        kept = (drawn.view(torch.int16)[:count] >= dropped - _STEPS // 2).view(x.shape)
+        # Of all 65,536 the last one that is dropped is still a number of 16 bits, the first one kept is none.
+        kept = (drawn.view(torch.int16)[:count] > dropped - 1 - _STEPS // 2).view(x.shape)
         ctx.save_for_backward(kept)
         ctx.scale = _STEPS / max(_STEPS - dropped, 1)
         return kept.to(x.dtype).mul_(ctx.scale).mul_(x)

@@ -88,10 +88,13 @@ def prepare(config: TrainConfig, products: Products, vocabulary: Vocabulary | No
     tokenizer = ProductTokenizer.from_json(shaped(MODELS[config.model], features), vocabulary.tokenizer, features)
     rows = vocabulary.rows
     wanted = min(config.calibration_rows, rows // 10)
+    too_few = f"{config.shards}: the train split holds fewer than two usable products"
+    if rows < 2:
+        raise UsageError(too_few)
     # At least two are read, to know how much memory a product takes.
-    first = ranks.from_first(lambda: read(whole, tokenizer, max(wanted, 2)) if rows else Tokens.join([]))
+    first = ranks.from_first(lambda: read(whole, tokenizer, max(wanted, 2)))
     if len(first) < 2:
-        raise UsageError(f"{config.shards}: the train split holds fewer than two usable products")
+        raise UsageError(too_few)
     held_out = first.select(torch.arange(wanted))
     left = products.open(
         "train",

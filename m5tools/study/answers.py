@@ -66,9 +66,9 @@ def answers(plan: Plan, table: pl.DataFrame, weights: pl.DataFrame) -> list[Answ
 
 def _figures(plan: Plan, claim: Claim, table: pl.DataFrame, weights: pl.DataFrame) -> Iterator[Figure]:
     question = plan.study.questions[claim.question]
-    own = weights.filter(pl.col("question") == claim.question)
+    own, wanted = weights.filter(pl.col("question") == claim.question), _wanted(plan, claim.question)
     if claim.kind == "noise_last":
-        yield from _noise(claim, own, _cells(question, claim))
+        yield from _noise(claim, own, _cells(question, claim), wanted)
     elif claim.kind == "ordered":
         yield from _ordered(own, table, _cells(question, claim))
     else:
@@ -76,7 +76,7 @@ def _figures(plan: Plan, claim: Claim, table: pl.DataFrame, weights: pl.DataFram
             for metric in claim.metrics:
                 found = results.summed(table, claim.question, contrast, metric)
                 name = contrast.name + f", {metric}" * (len(claim.metrics) > 1)
-                yield Figure(name, *_judged(claim, found, _wanted(plan, claim.question)))
+                yield Figure(name, *_judged(claim, found, wanted))
 
 
 def _wanted(plan: Plan, question: str) -> int:
@@ -113,7 +113,7 @@ def _judged(claim: Claim, found: Interval | None, wanted: int) -> tuple[str, str
     return verdict, f"{found.mean:{sign}.3f}{span}, {of}{_seeds(wanted)}"
 
 
-def _noise(claim: Claim, weights: pl.DataFrame, cells: list[str]) -> Iterator[Figure]:
+def _noise(claim: Claim, weights: pl.DataFrame, cells: list[str], wanted: int) -> Iterator[Figure]:
     found = {row["cell"]: row for row in results.noise_last(weights).to_dicts()}
     last, of = 0, 0
     for cell in cells:
@@ -122,7 +122,8 @@ def _noise(claim: Claim, weights: pl.DataFrame, cells: list[str]) -> Iterator[Fi
             continue
         here, seeds = found[cell][f"{claim.weights}_last"], found[cell]["seeds"]
         last, of = last + here, of + seeds
-        yield Figure(cell, YES if here == seeds else NO, f"in {here} of {_seeds(seeds)}")
+        more = "" if seeds == wanted else f" ({wanted} planned)"
+        yield Figure(cell, YES if here == seeds else NO, f"in {here} of {_seeds(seeds)}{more}")
     if of and len(cells) > 1:
         low, high = stats.binomtest(last, of).proportion_ci(LEVEL)
         shown = f"in {last} of {of} runs (a share of {low:.2f} to {high:.2f}, Clopper and Pearson)"
@@ -135,8 +136,9 @@ def _ordered(weights: pl.DataFrame, table: pl.DataFrame, cells: Iterable[str]) -
     for cell in cells:
         right = pairs.filter(pl.col("cell") == cell)
         rank = ranks.filter(pl.col("cell") == cell)["spearman"].to_list()
+        ran = weights.filter(pl.col("cell") == cell)["seed"].n_unique()
         if right.is_empty():
-            yield Figure(cell, NOT_RUN, "–")
+            yield Figure(cell, OPEN, f"no pair differs clearly, {_seeds(ran)}") if ran else Figure(cell, NOT_RUN, "–")
             continue
         shown = f"{right['right'].sum()} of {len(right)} pairs, {_seeds(len(rank))}"
         wrong = right.filter(~pl.col("right")).group_by("modality", "modality_less", maintain_order=True).len()

@@ -31,11 +31,11 @@ class View(BaseModel):
 
 @dataclass(frozen=True)
 class Contrast:
-    """A sum of views, each times a factor, of every seed: a difference of two, an interaction of four.
+    """A sum of views, each times a factor, of every seed: a difference of two, an interaction of four, a level alone.
 
     Attributes:
         name: how it is shown.
-        terms: factor and view; the factors add up to nought.
+        terms: factor and view; the factors add up to nought, but for a level.
     """
 
     name: str

@@ -49,3 +49,12 @@ def test_a_seed_decides() -> None:
 def test_half_precision_and_nothing_at_all() -> None:
     assert Dropout(0.1)(torch.ones(8, 5, dtype=torch.bfloat16)).dtype is torch.bfloat16
     assert Dropout(0.1)(torch.ones(0, 5)).shape == (0, 5)
+
+
+@pytest.mark.parametrize(("p", "left"), [(1.0, 0.0), (1 - 1e-6, 0.0), (1e-6, 1.0)])
+def test_at_its_ends_all_or_nothing_is_dropped(p: float, left: float) -> None:
+    x = torch.ones(1001, requires_grad=True)
+    out = Dropout(p)(x)
+    out.sum().backward()
+    assert torch.equal(out, torch.full_like(out, left))
+    assert torch.equal(x.grad, out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,7 +23,7 @@ from m5tools.scale.train import Progress, schedule, train
 from m5tools.vocabulary import MODALITIES
 
 from .saved import checkpoints, tensors
-from .world import World
+from .world import World, WorldLoader
 
 SMALL: dict[str, Any] = {"shards": "world", "steps": 7, "batch_size": 16, "warmup": 2, "calibration_every": 3}
 
@@ -253,3 +254,21 @@ def test_a_split_without_products_is_one_clear_error(tmp_path: Path) -> None:
     empty.splits["train"] = []
     with pytest.raises(UsageError, match="shop: the train split holds no product"):
         train(TrainConfig(shards="shop", out=tmp_path, steps=2, batch_size=8), products=empty)
+
+
+@pytest.mark.parametrize("readable", [False, True], ids=["unreadable", "nothing in it"])
+def test_a_split_of_products_that_are_no_use_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    world = World(20, seed=1)
+    for listings in world.splits.values():
+        listings[:] = [replace(x, present=(False,) * 5) for x in listings]
+    if not readable:
+        whole = WorldLoader.__iter__
+        monkeypatch.setattr(
+            WorldLoader,
+            "__iter__",
+            lambda self: (replace(batch, valid=torch.zeros_like(batch.valid)) for batch in whole(self)),
+        )
+    with pytest.raises(UsageError, match="shop: the train split holds fewer than two usable products"):
+        train(TrainConfig(shards="shop", out=tmp_path, steps=2, batch_size=8), products=world)
