@@ -29,7 +29,7 @@ def run_study(file: Path, out: Path, quick: bool, plan_only: bool, page_only: bo
     console = Console()
     command = f"m5 study {file}" + (" --quick" if quick else "")
     if page_only:
-        _write(console, plan, out, command, {})
+        _write(console, plan, out, command, None)
         return
     atomic.sweep(out / "cells")
     done = finished(out, plan)
@@ -50,7 +50,7 @@ def run_study(file: Path, out: Path, quick: bool, plan_only: bool, page_only: bo
         )
 
 
-def _write(console: Console, plan: Plan, out: Path, command: str, failed: dict[str, str]) -> None:
+def _write(console: Console, plan: Plan, out: Path, command: str, failed: dict[str, str] | None) -> None:
     done = finished(out, plan)
     written = page.write(plan, done, failed, out, setting(command, out, done))
     told = "" if len(done) == len(plan.runs) else f" (of {len(done):,} of {len(plan.runs):,} runs)"

@@ -118,8 +118,12 @@ def _layers(shards: str, folder: Path, manifest: ShardManifest, name: str, modal
     try:
         return [over(shards, folder, manifest, split, [name])[0] for split in manifest.splits]
     except UsageError as error:
-        wanted = f"m5 overlay --set shards={Path(shards).name} --set name={name} --set of={modality} --set model=…"
-        raise UsageError(f"no frozen features of {modality}: {error}; they are made by: {wanted}") from error
+        settings = f"--set shards={Path(shards).name} --set name={name} --set of={modality} --set model=…"
+        # What the loader proposes, to open it without the overlay, is no remedy here.
+        why = error.__cause__ or error
+        raise UsageError(
+            f"no frozen features of {modality}: {why}; they are made by: m5 overlay --dataset … {settings}"
+        ) from error
 
 
 def _model(layers: list[Layer], which: str, modality: Modality) -> FrozenModel:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from m5tools.scale.config import ScaleConfig
-from m5tools.scale.dropout import Dropout
 
 SHORTER: Final = 0.8
 """Sequences shorter than this share of a group's longest may start a group of their own …"""
@@ -81,7 +80,7 @@ class Block(nn.Module):
         self.attended = nn.Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = FeedForward(width, hidden)
-        self.dropout = Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
         # A layer starts as the identity: it refines what the tokens already say instead of blurring it.
         for last in (self.attended, self.feed.down):
             nn.init.zeros_(last.weight)

@@ -27,7 +27,7 @@ NETWORKS: Final[dict[str, Callable[[ScaleConfig], Network]]] = {
 }
 """Builds a network of one shape."""
 
-_SHARING: Final = ("scale", "pairwise_contrast")
+SHARING: Final = ("scale", "pairwise_contrast")
 """Networks whose losses come with the vectors they were taken of (`Terms.z`)."""
 
 
@@ -43,8 +43,8 @@ def check(name: str, rule: Harmony, fused_share: float, consensus_share: float, 
     refused = {
         "a rule that scales scores (paper, released); take harmony uniform": name != "scale" and scales,
         "fused_share: it has no joint vector": name != "scale" and fused_share > 0,
-        "consensus_share: its losses know no vectors": name not in _SHARING and consensus_share > 0,
-        "more than one rank: its losses know no vectors that ranks could share": name not in _SHARING and ranks > 1,
+        "consensus_share: its losses know no vectors": name not in SHARING and consensus_share > 0,
+        "more than one rank: its losses know no vectors that ranks could share": name not in SHARING and ranks > 1,
     }
     for what, wrong in refused.items():
         if wrong:

@@ -20,9 +20,8 @@ In how many seeds every noise modality came below every other one: in the mean w
 weight of its masked task, and in the share of the vectors of complete listings (the default pooling, whatever it was
 trained with). Then the largest of a noise modality, averaged over seeds; weights average 1, shares 0.2. Reliability is
 measured on calibration listings; *D in training* is the mean D on listings trained on, where noise is memorised.
-Networks in which no pair of modalities agrees (they contrast none, or have but one) are left out. A run that several
-questions ask for is counted once, with the first of them. Where a network joins modalities before it has their vectors
-(`concatenation`, `co-attention`), a noise modality's vector tells of the others, and nothing here is about its own.
+Networks that contrast no modalities with each other (all but `SCALE` and `pairwise contrast`) are left out; of
+the others every run counts, whatever came of it. A run that several questions ask for is counted once, with the first.
 """
 
 _FAMILIES: Final = ("pair", "masked", "share")

@@ -42,11 +42,11 @@ A claim with several figures counts them.
 """
 
 
-def write(plan: Plan, done: Done, failed: dict[str, str], folder: Path, setting: Setting) -> Path:
+def write(plan: Plan, done: Done, failed: dict[str, str] | None, folder: Path, setting: Setting) -> Path:
     """Write tables (Markdown and Parquet) and plots of what is finished, also where that is a part.
 
     Args:
-        failed: errors of the runs that ended in one, by fingerprint.
+        failed: errors of the runs that ended in one, by fingerprint; None where no run was begun.
 
     Returns:
         Path of the page; beside it `results.parquet`, `differences.parquet`, `weights.parquet` and the plots.
@@ -59,10 +59,10 @@ def write(plan: Plan, done: Done, failed: dict[str, str], folder: Path, setting:
     parts = [
         f"# {plan.study.title}\n",
         _facts(plan, done, failed, setting),
-        _failures(plan, failed),
+        _failures(plan, failed or {}),
         _no_numbers(table),
     ]
-    parts += [_claims(answers(plan, table, weights)), _elsewhere(plan), _missing(plan, done, failed), EXPLAINED]
+    parts += [_claims(answers(plan, table, weights)), _elsewhere(plan), _missing(plan, done, failed or {}), EXPLAINED]
     for name, question in plan.study.questions.items():
         parts.append(f"## {name}\n\n{question.asks}\n")
         parts.append(_levels(table, name, question))
@@ -81,14 +81,14 @@ def write(plan: Plan, done: Done, failed: dict[str, str], folder: Path, setting:
     return path
 
 
-def _facts(plan: Plan, done: Done, failed: dict[str, str], setting: Setting) -> str:
+def _facts(plan: Plan, done: Done, failed: dict[str, str] | None, setting: Setting) -> str:
     seconds = sum(sum(one["seconds"].values()) for one in done.values())
+    told = "none begun for this page" if failed is None else f"{len(failed):,} failed"
     seeds = sorted({cell.seed for cell in plan.runs.values()})
     counts = sorted({len({s for q, _, s in plan.places if q == name}) for name in plan.study.questions})
     lines = [
         f"command    {setting.command}",
-        f"runs       {len(done):,} of {len(plan.runs):,} finished, {len(failed):,} failed; "
-        f"ended {setting.ended or 'none'} (UTC)",
+        f"runs       {len(done):,} of {len(plan.runs):,} finished, {told}; ended {setting.ended or 'none'} (UTC)",
         f"seeds      {seeds[0]} to {seeds[-1]}; {counts[0]} to {counts[-1]} a question",
         f"time       {seconds / 3600:.2f} processor hours, {seconds / max(len(done), 1):.0f} s a run, one thread each",
         f"machine    {setting.machine}",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from m5tools.scale.networks import SHARING
 from m5tools.study.intervals import Interval, interval
 from m5tools.study.plan import Plan
 from m5tools.study.views import Contrast, View
@@ -104,9 +105,9 @@ def _row(found: Interval) -> tuple[Any, ...]:
 def weights(plan: Plan, done: Done) -> pl.DataFrame:
     """What each run's rule ended with, one modality a row.
 
-    Columns: run (its fingerprint), question, cell, rule, seed, modality, noise, masked (weight), pair (mean weight of
-    its pairs), most_pair (the largest of them), share (of the vectors of complete listings, by the default pooling),
-    reliability, memorised (mean D measured on training listings).
+    Columns: run (its fingerprint), question, cell, network, rule, seed, modality, noise, masked (weight), pair (mean
+    weight of its pairs), most_pair (the largest of them), share (of the vectors of complete listings, by the default
+    pooling), reliability, memorised (mean D measured on training listings).
     """
     rows = []
     for (question, cell, seed), mark in plan.places.items():
@@ -119,24 +120,24 @@ def weights(plan: Plan, done: Done) -> pl.DataFrame:
             others = np.array([m.bit for m in world.modalities if m is not modality], dtype=np.int64)
             memorised = np.array(result["strength_train"])[i, others]
             rows.append((
-                mark, question, cell, plan.runs[mark].learning.rule, seed,
+                mark, question, cell, plan.runs[mark].learning.model, plan.runs[mark].learning.rule, seed,
                 modality.value, noise(modality, world.strength),
                 result["weights"]["masked"][i], _mean(pair[i, others]), float(pair[i, others].max(initial=0)),
                 result["share"][i], result["reliability"][i], _mean(memorised),
             ))  # fmt: skip
     names = (
-        "run", "question", "cell", "rule", "seed", "modality", "noise", "masked", "pair", "most_pair", "share",
-        "reliability", "memorised",
+        "run", "question", "cell", "network", "rule", "seed", "modality", "noise", "masked", "pair", "most_pair",
+        "share", "reliability", "memorised",
     )  # fmt: skip
-    kinds = (*(pl.String,) * 4, pl.Int64, pl.String, pl.Boolean, *(pl.Float64,) * 6)
+    kinds = (*(pl.String,) * 5, pl.Int64, pl.String, pl.Boolean, *(pl.Float64,) * 6)
     return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
 
 
 def noise_last(found: pl.DataFrame) -> pl.DataFrame:
     """Of every question, cell and rule with a modality of noise: in how many seeds noise comes last.
 
-    Runs whose rule measured no agreement at all (networks whose vectors of single modalities were never contrasted, or
-    of one modality) are left out: there nothing can come last.
+    Left out are networks that contrast no vectors of single modalities (those of `m5tools.scale.networks.SHARING` do):
+    weights are about nothing there. A run of the others counts whatever came of it.
 
     Columns: question, cell, rule, places (the modalities of noise), seeds, masked_last, pair_last, share_last (numbers
     of seeds in which every noise modality is below every other one; for pairs, by the mean of a modality's pairs),
@@ -149,7 +150,7 @@ def noise_last(found: pl.DataFrame) -> pl.DataFrame:
     a_seed = (
         found.group_by([*keys, "seed"], maintain_order=True)
         .agg(
-            (seen.any() & ~seen.all() & (pl.col("reliability").max() > 0)).alias("tells"),
+            (seen.any() & ~seen.all() & pl.col("network").first().is_in(SHARING)).alias("tells"),
             pl.col("modality").filter(seen).str.join(" and ").alias("places"),
             *(pl.col(m).filter(seen).max().alias(f"noise_{m}") for m in measures),
             *(pl.col(m).filter(~seen).min().alias(f"least_{m}") for m in measures),

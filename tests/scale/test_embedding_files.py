@@ -114,7 +114,7 @@ def test_a_part_without_its_entry_is_written_again(trained: Trained, world: Worl
 
 def test_another_network_or_other_products_are_not_mixed_in(trained: Trained, world: World, tmp_path: Path) -> None:
     write(trained, world, tmp_path, ("test",))
-    with pytest.raises(UsageError, match="vectors of --split test, not of val, .*; give these another --name"):
+    with pytest.raises(UsageError, match=r"vectors of --split test, not of val, .*; give these another --name"):
         write(trained, world, tmp_path, ("val",))
     with torch.no_grad():
         first = next(trained.model.parameters())

@@ -123,12 +123,22 @@ def test_nothing_finished_is_a_page_that_says_so(plan: Plan, tmp_path: Path) -> 
     assert "](sizes.svg)" not in text
 
 
-def test_a_network_in_which_nothing_agrees_says_nothing_of_noise(plan: Plan, done: dict[str, dict[str, Any]]) -> None:
+def test_a_run_in_which_nothing_agrees_counts_too(plan: Plan, done: dict[str, dict[str, Any]]) -> None:
     mark = plan.places["rules", "uniform", 5]
     none = {**done, mark: {**done[mark], "reliability": [0.0] * 5}}
     seeds = {(r["question"], r["cell"]): r["seeds"] for r in results.noise_last(results.weights(plan, none)).to_dicts()}
-    assert seeds["rules", "uniform"] == 1
-    assert seeds["rules", "harmonized"] == 2
+    assert seeds["rules", "uniform"] == 2
+
+
+@pytest.mark.parametrize("network", ["late_fusion", "concatenation", "text_alone"])
+def test_networks_that_contrast_no_modalities_say_nothing_of_noise(
+    plan: Plan, done: dict[str, dict[str, Any]], network: str
+) -> None:
+    weights = results.weights(plan, done)
+    another = pl.when(pl.col("cell") == "uniform").then(pl.lit(network)).otherwise("network").alias("network")
+    told = results.noise_last(weights.with_columns(another))["cell"].to_list()
+    assert "uniform" not in told
+    assert "harmonized" in told
 
 
 def test_figures_that_are_no_number_are_told_and_not_averaged(
