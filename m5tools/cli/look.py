@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m5tools.cli.options import DatasetOption
+from m5tools.cli.options import DatasetOption, readable_parts
 from m5tools.cli.stages import ABOUT
 from m5tools.errors import NotBuiltYet, UsageError
 
@@ -34,27 +32,6 @@ def sniff(
     if write is not None and write.exists():
         raise UsageError(f"{write} exists; name another file, or remove it first")
     tell(look_at(*files), files, write)
-
-
-def audit(
-    dataset: DatasetOption,
-    policy: Annotated[str, typer.Option("--policy", help="Whose tags and states are shown.")] = "default",
-    cut: Annotated[str | None, typer.Option("--cut", help="The cut whose losses are shown.")] = None,
-    shards: Annotated[str | None, typer.Option("--shards", help="The shard folder whose samples are counted.")] = None,
-) -> None:
-    """Write the report: long tail, completeness, tags, duplicates, splits."""
-    from m5tools.dataset import open_dataset
-
-    with _parts_of(dataset):
-        typer.echo(write_audit(open_dataset(dataset), policy, cut, shards))
-
-
-def write_audit(dataset: Dataset, policy: str, cut: str | None, shards: str | None) -> Path:
-    """Write `reports/audit.html` and `.json`; gives the page's path."""
-    from m5tools.audit import audit as make
-    from m5tools.audit import write
-
-    return write(make(dataset, policy=policy, cut=cut, shards=shards), dataset.root / "reports")[0]
 
 
 def status(dataset: DatasetOption) -> None:
@@ -120,10 +97,10 @@ def show(
     if other is not None:
         from m5tools.cli.show_pair import print_why
 
-        with _parts_of(dataset):
+        with readable_parts(dataset):
             print_why(open_dataset(dataset), product, other, as_json)
         return
-    with _parts_of(dataset):
+    with readable_parts(dataset):
         rows = open_dataset(dataset).show(product)
     if as_json:
         import json
@@ -186,7 +163,7 @@ def explain_cut(
     from m5tools.cli.explain_cut import print_cut
     from m5tools.dataset import open_dataset
 
-    with _parts_of(dataset):
+    with readable_parts(dataset):
         print_cut(open_dataset(dataset), cut)
 
 
@@ -245,24 +222,6 @@ def _condition(sql: str) -> pl.Expr:
 def explain_run() -> None:
     """What a training run saw (later release)."""
     raise NotBuiltYet("'m5 explain run' comes with a later release")
-
-
-@contextmanager
-def _parts_of(dataset: Path) -> Iterator[None]:
-    """A part that is no Parquet file any more ends in one line.
-
-    Raises:
-        UsageError: instead of what Polars said.
-    """
-    import polars as pl
-
-    try:
-        yield
-    except pl.exceptions.ComputeError as error:
-        what = str(error).splitlines()[0]
-        raise UsageError(
-            f"{dataset} is damaged ({what}); 'm5 check {dataset}' names the file and the remedy"
-        ) from error
 
 
 def _named(column: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from m5tools.cli import learn, look, make, stages
+from m5tools.cli import audit, learn, look, make, stages
 from m5tools.cli.interrupt import insisting
 from m5tools.cli.run import run_pipeline
 from m5tools.errors import M5Error, UsageError, told_by_the_system
@@ -32,7 +32,7 @@ app.command("sniff", rich_help_panel="Start here")(look.sniff)
 app.command("run", rich_help_panel="Start here")(run_pipeline)
 for name, command in stages.commands():
     app.command(name, rich_help_panel="Stages")(command)
-app.command("audit", rich_help_panel="Look")(look.audit)
+app.command("audit", rich_help_panel="Look")(audit.audit)
 app.command("status", rich_help_panel="Look")(look.status)
 app.command("show", rich_help_panel="Look")(look.show)
 app.command("check", rich_help_panel="Look")(look.check)

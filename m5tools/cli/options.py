@@ -1,11 +1,15 @@
-"""The options that several commands share, each declared once."""
+"""What several commands share: their options, each declared once, and how a damaged dataset is told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from m5tools.errors import UsageError
 
 DatasetOption = Annotated[Path, typer.Option("--dataset", "-d", help="The dataset folder.")]
 SetOption = Annotated[
@@ -26,3 +30,21 @@ FailedOption = Annotated[
     typer.Option("--max-failed-share", min=0.0, max=1.0, help="Fail when more of a stage's items than this failed."),
 ]
 LogJsonOption = Annotated[bool, typer.Option("--log-json", help="Tell progress as JSON lines on standard error.")]
+
+
+@contextmanager
+def readable_parts(dataset: Path) -> Iterator[None]:
+    """A part that is no Parquet file any more ends in one line.
+
+    Raises:
+        UsageError: instead of what Polars said.
+    """
+    import polars as pl
+
+    try:
+        yield
+    except pl.exceptions.ComputeError as error:
+        what = str(error).splitlines()[0]
+        raise UsageError(
+            f"{dataset} is damaged ({what}); 'm5 check {dataset}' names the file and the remedy"
+        ) from error

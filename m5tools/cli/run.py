@@ -54,7 +54,7 @@ def run_pipeline(
         max_failed_share=max_failed_share, log_json=log_json,
     ) as running:  # fmt: skip
         from m5tools import pipeline as pipelines
-        from m5tools.cli.look import write_audit
+        from m5tools.cli.audit import write_audit
         from m5tools.stage import Stage
 
         recipe, _ = pipelines.load(pipeline, tuple(changes or ()))

@@ -1,4 +1,4 @@
-"""Commands that look: `sniff`, `show`, `status`, `check`, `explain`, `audit`."""
+"""Commands that look: `sniff`, `show`, `status`, `check`, `explain`."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_a_hostile_title_stays_text(m5: M5, tmp_path: Path) -> None:
     assert json.loads(raw)["products"][0]["native_id"] == "h1"
 
 
-# status, explain, audit -----------------------------------------------------------------------------------------------
+# status, explain ------------------------------------------------------------------------------------------------------
 
 
 def test_status_lists_finished_stages(m5: M5, shop: Path) -> None:
@@ -308,16 +308,6 @@ def test_explain_shards_refuses_in_one_line(m5: M5, shop: Path, asked: tuple[obj
     assert message in said.err
 
 
-def test_audit_gives_the_path_of_its_page(m5: M5, copy: Path) -> None:
-    shutil.rmtree(copy / "reports")
-    said = m5("audit", "-d", copy, "--cut", "default", "--shards", "default")
-    assert said.code == 0, said.err
-    page = Path(said.out.strip())
-    assert page == copy / "reports" / "audit.html"
-    assert page.read_text().lstrip().lower().startswith("<!doctype html")
-    assert json.loads(page.with_suffix(".json").read_text())
-
-
 # check ----------------------------------------------------------------------------------------------------------------
 
 
@@ -360,12 +350,6 @@ def test_damage_is_one_line_that_names_check(m5: M5, copy: Path) -> None:
         assert said.code == 2
         assert f"m5 check {copy}" in said.err
         assert said.err.count("\n") == 1
-
-
-def test_audit_knows_which_policies_there_are(m5: M5, shop: Path) -> None:
-    said = m5("audit", "-d", shop / "dataset", "--policy", "nosuch")
-    assert said.code == 2
-    assert "there is default" in said.err
 
 
 def test_a_dataset_where_shards_are_wanted_names_its_shards(m5: M5, shop: Path) -> None:
