@@ -3,13 +3,13 @@
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
 partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
 :mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
-`vocabulary` (one unit: in how many titles each word stands, and in which options the
-products of an item group differ) → `keys` (a unit per partition: the rarest words of
-titles) → `evidence` (a unit per kind of evidence, per five bands and per slice of the rare words: candidate pairs) →
-`nearest` (a unit per partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per
-partition: what is stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit
-per partition: all evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of
-a few bands over all products with the pairs they lead to, or of the candidates of one partition.
+`vocabulary` (one unit: in how many titles each word stands, which identifiers too many products bear, in which options
+the products of an item group differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit
+per kind of evidence, per five bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per
+partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per partition: what is
+stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per partition: all
+evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of a few bands over all products
+with the pairs they lead to, or of the candidates of one partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -29,6 +29,7 @@ from m5tools.dataset import Dataset, Manifest, part_name
 from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
+from m5tools.dedup.crowds import CROWDS, Crowds, crowds_among
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
@@ -70,7 +71,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
 
     config: CompareConfig
@@ -166,6 +167,7 @@ class Compare(Stage):
             found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
             gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
         work.write("word_counts", grown.part(0), pl.concat(found))
+        gathered.write(CROWDS, "all", crowds_among(gathered.scan("sought"), self.policy))
         gathered.write(_VARYING, "all", varying_options(options_of_groups(work, gathered)))
         return {}
 
@@ -213,8 +215,9 @@ class Compare(Stage):
         shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
         sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
+        crowds = Crowds.of(gathered)
         blocks = [
-            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying)
+            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying, crowds)
             for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
         ]
         told = pl.concat(blocks).sort("a", "b").drop("a", "b")
@@ -222,18 +225,25 @@ class Compare(Stage):
         return {"pairs": pairs.height, "pairs_not_followed": left}
 
     def _compared(
-        self, gathered: Gathered, pairs: pl.DataFrame, sides: Sides, shown: pl.DataFrame, varying: pl.DataFrame
+        self,
+        gathered: Gathered,
+        pairs: pl.DataFrame,
+        sides: Sides,
+        shown: pl.DataFrame,
+        varying: pl.DataFrame,
+        crowds: Crowds,
     ) -> pl.DataFrame:
         """The comparison vectors of some pairs: what they take of products is in memory for these alone."""
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
         shown = shown.join(pairs.select("a", "b"), on=["a", "b"], how="semi")
         shown = _with_resemblance(shown, pairs, rows, gathered)
         if self.policy.embedding:
-            known = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
-            cosines = vectors.similarity(known, pairs["a"], pairs["b"])
+            asked = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
+            cosines = vectors.similarity(asked, pairs["a"], pairs["b"])
         else:
             cosines = vectors.no_similarity(pairs.height)
-        return comparisons(pairs.with_columns(cosines), sides, varying, shown, vocabularies_of(gathered), self.policy)
+        known = pairs.with_columns(cosines)
+        return comparisons(known, sides, varying, shown, crowds, vocabularies_of(gathered), self.policy)
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""

@@ -16,6 +16,7 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dedup.abreast import Met, Sides
+from m5tools.dedup.crowds import Crowds
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.likeness import Vocabularies, wordings
 from m5tools.dedup.evidence.shingles import F64, U32, U64
@@ -50,6 +51,7 @@ def comparisons(
     sides: Sides,
     varying: pl.DataFrame,
     shown: pl.DataFrame,
+    crowds: Crowds,
     vocabularies: Vocabularies,
     policy: ComparePolicy,
 ) -> pl.DataFrame:
@@ -60,6 +62,7 @@ def comparisons(
         sides: the products in them.
         varying: options in which the products of item groups differ.
         shown: pairs of products that show or play the same.
+        crowds: values that too many products bear.
         vocabularies: of the whole dataset.
         policy: how values are read.
 
@@ -67,7 +70,7 @@ def comparisons(
         a, b and the columns of the table `comparisons`, one row for each pair in which something speaks.
     """
     a, b = _rows(pairs)
-    some = [_compared(met, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))]
+    some = [_compared(met, crowds, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))]
     told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]})
     every = pl.concat(
         [pairs, told, _tables(pairs, told, sides, varying), _common_files(pairs, shown)], how="horizontal"
@@ -76,10 +79,15 @@ def comparisons(
     return _named(_near(seen, sides), sides).select("a", "b", *schema.law("comparisons").names)
 
 
-def _compared(met: Met, vocabularies: Vocabularies, policy: ComparePolicy) -> dict[str, Any]:
+def _compared(met: Met, crowds: Crowds, vocabularies: Vocabularies, policy: ComparePolicy) -> dict[str, Any]:
     """What numbers alone tell of pairs: columns."""
     said = wordings(met.shared["words"], met.shared["letters"], *met.lengths, vocabularies)
-    told = _flags(*met.keys) | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
+    alike = said["word_score"] + said["letter_score"] >= policy.identifier.titles_alike
+    one, other = (crowds.without_hubs(keys) for keys in met.keys)
+    flags = _flags(one, other)
+    for kind in ("gtin", "part", "group"):
+        flags[f"same_{kind}"] &= alike | ~crowds.doubts(kind, one)
+    told = flags | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
     told["same_family"] &= told["same_brand"]
     return told
 

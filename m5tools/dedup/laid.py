@@ -114,6 +114,11 @@ def weigh(said: pa.Table, vocabularies: Vocabularies) -> pa.Table:
     return pa.table(told | _lists("words", words) | _lists("letters", letters))
 
 
+def hashed(value: pl.Expr) -> pl.Expr:
+    """A value as a key: a number, 0 for a null."""
+    return pl.when(value.is_not_null()).then(value.hash()).otherwise(0)
+
+
 def of_kind(shared: Shared, kind: str, one: int = FIRST, other: int = FIRST) -> Any:
     """bool: of the tokens that pairs share among `MARKS` those of a kind, which each side holds in one of its sets."""
     return (shared.columns // _KIND == list(MARKS).index(kind)) & shared.held(one, other)
@@ -195,8 +200,7 @@ def _keys(sides: pl.DataFrame, policy: ComparePolicy) -> U64:
     """uint64 [n, KEYS]: equal where the texts are; 0 for a null."""
     told = sides.with_columns(part=branded("mpn", policy), named=branded("model", policy))
     told = told.with_columns(pl.col("currency").fill_null(""))
-    hashed = (pl.when(pl.col(key).is_not_null()).then(pl.col(key).hash()).otherwise(0) for key in KEYS)
-    numbers = told.select(key.alias(name) for key, name in zip(hashed, KEYS, strict=True))
+    numbers = told.select(hashed(pl.col(key)).alias(key) for key in KEYS)
     return np.ascontiguousarray(numbers.to_numpy().astype(np.uint64, copy=False))
 
 

@@ -44,6 +44,8 @@ class IdentifierRules(_Rules):
     """Which identifiers count."""
 
     min_mpn_chars: int = Field(ge=1)
+    hub_titles: int = Field(ge=1, description="titles above which one is believed of products with like titles only …")
+    titles_alike: float = Field(ge=0, le=2, description="… cosines of whose words and letters come to so much")
 
 
 class PictureRules(_Rules):

@@ -1,0 +1,103 @@
+"""Values that more products bear than an identifier is borne by: a placeholder, a number that a shop's system repeats.
+
+A GTIN, or brand and part number, above the cap of joins proves nothing. Under more titles than offers of one product
+have among them, it is believed of two products only where their titles are alike; so is an item group above the cap.
+Titles are counted less their colour and measures, for one GTIN stands on all sizes of a shirt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from m5tools.dedup.evidence.identifiers import branded
+from m5tools.dedup.evidence.shingles import U64
+from m5tools.dedup.gathered import Gathered
+from m5tools.dedup.laid import KEYS, hashed
+from m5tools.dedup.policy import ComparePolicy
+
+CROWDS: Final = "crowds"
+IDENTIFIERS: Final = ("gtin", "part")
+_NOTHING: Final = np.empty(0, np.uint64)
+_COUNTED: Final = {"kind": pl.String, "key": pl.UInt64, "is_hub": pl.Boolean}
+
+
+def crowds_among(products: pl.LazyFrame, policy: ComparePolicy) -> pl.DataFrame:
+    """The crowded values of all products.
+
+    Args:
+        products: columns row, gtin, brand, mpn, group and stem.
+        policy: how many products and titles are too many.
+
+    Returns:
+        kind (gtin, part, group), key (as :data:`m5tools.dedup.laid.KEYS`), is_hub (above the cap, so that an identifier
+        proves nothing); sorted.
+    """
+    values = {"gtin": pl.col("gtin"), "part": branded("mpn", policy), "group": pl.col("group")}
+    found = [_of_kind(products, kind, value, policy) for kind, value in values.items()]
+    return pl.concat(found).sort("kind", "key")
+
+
+def _of_kind(products: pl.LazyFrame, kind: str, value: pl.Expr, policy: ComparePolicy) -> pl.DataFrame:
+    keyed = products.select("row", key=hashed(value)).filter(pl.col("key") != 0).collect()
+    sizes = keyed.group_by("key").agg(size=pl.len())
+    is_hub = pl.col("size") > policy.join.cap
+    least = policy.identifier.hub_titles if kind in IDENTIFIERS else policy.join.cap
+    crowds = sizes.filter(pl.col("size") > least)
+    if kind in IDENTIFIERS and crowds.height:
+        rows = keyed.join(crowds, on="key").sort("row")
+        stems = products.select("row", "stem").filter(pl.col("row").is_in(rows["row"].implode())).collect()
+        titles = rows.join(stems, on="row").group_by("key").agg(titles=pl.col("stem").n_unique())
+        crowds = crowds.join(titles, on="key").filter(is_hub | (pl.col("titles") > policy.identifier.hub_titles))
+    return crowds.select(pl.lit(kind).alias("kind"), "key", is_hub.alias("is_hub")).cast(_COUNTED)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Crowds:
+    """Crowded values, looked up for the keys of pairs.
+
+    Attributes:
+        hubs: by kind of identifier the keys that prove nothing, uint64, ascending.
+        doubted: by kind the keys that are believed of like titles only, likewise.
+    """
+
+    hubs: dict[str, U64]
+    doubted: dict[str, U64]
+
+    @classmethod
+    def of(cls, gathered: Gathered) -> Crowds:
+        """Those of a run, once they are counted."""
+        return cls.told(pl.read_parquet(gathered.files(CROWDS), glob=False))
+
+    @classmethod
+    def told(cls, crowds: pl.DataFrame) -> Crowds:
+        """From what :func:`crowds_among` found."""
+        proves_nothing = pl.col("is_hub") & pl.col("kind").is_in(IDENTIFIERS)
+        return cls(*(_by_kind(crowds.filter(which)) for which in (proves_nothing, ~proves_nothing)))
+
+    def without_hubs(self, keys: U64) -> U64:
+        """uint64 [n, KEYS]: identifiers that prove nothing are none. The array given is changed."""
+        for kind, hubs in self.hubs.items():
+            column = keys[:, KEYS.index(kind)]
+            column[_among(column, hubs)] = 0
+        return keys
+
+    def doubts(self, kind: str, keys: U64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """bool [n]: which values are believed of products with like titles only."""
+        return _among(keys[:, KEYS.index(kind)], self.doubted.get(kind, _NOTHING))
+
+
+def _by_kind(crowds: pl.DataFrame) -> dict[str, U64]:
+    return {kind: crowds.filter(kind=kind)["key"].sort().to_numpy() for kind in crowds["kind"].unique().sort()}
+
+
+def _among(keys: U64, some: U64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if not len(some):
+        return np.zeros(len(keys), np.bool_)
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+        some[np.minimum(np.searchsorted(some, keys), len(some) - 1)] == keys
+    )
+    return found
