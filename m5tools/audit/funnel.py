@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -44,11 +44,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Withheld:
-    """Products of the cut that keep everything but one modality."""
+    """Products of the cut that keep everything but one modality; `bands` are head, middle, tail."""
 
     modality: str
     by: str
     products: int
+    bands: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _cut_losses(dataset: Dataset, cut: str) -> tuple[Loss, ...]:
     counted = (
         dataset.scan("cut_losses", cut=cut)
         .group_by("rule")
-        .agg(pl.len(), *((pl.col("band") == band.value).sum().alias(band) for band in Band))
+        .agg(pl.len(), *_by_band())
         .sort("len", "rule", descending=[True, False])
         .collect()
     )
@@ -166,12 +167,19 @@ def _withheld(dataset: Dataset, cut: str) -> tuple[Withheld, ...]:
     for modality in MODALITIES:
         counted = (
             dataset.scan("cut_products", cut=cut)
-            .select(pl.col("withheld_by").list.get(modality.bit, null_on_oob=True).alias("by"))
+            .select("band", by=pl.col("withheld_by").list.get(modality.bit, null_on_oob=True))
             .filter(columns.filled("by"))
             .group_by("by")
-            .len()
+            .agg(pl.len(), *_by_band())
             .sort("len", "by", descending=[True, False])
             .collect()
         )
-        found += [Withheld(modality.value, columns.shown(by, 80), n) for by, n in counted.iter_rows()]
+        found += [
+            Withheld(modality.value, columns.shown(by, 80), n, tuple(bands)) for by, n, *bands in counted.iter_rows()
+        ]
     return tuple(found)
+
+
+def _by_band() -> Iterator[pl.Expr]:
+    """How many rows are of each band, columns named after them."""
+    yield from ((pl.col("band") == band.value).sum().alias(band) for band in Band)
