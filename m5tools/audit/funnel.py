@@ -152,34 +152,30 @@ def _rejects(dataset: Dataset) -> tuple[Loss, ...]:
 
 
 def _cut_losses(dataset: Dataset, cut: str) -> tuple[Loss, ...]:
-    counted = (
-        dataset.scan("cut_losses", cut=cut)
-        .group_by("rule")
-        .agg(pl.len(), *_by_band())
-        .sort("len", "rule", descending=[True, False])
-        .collect()
-    )
+    counted = columns.summed(
+        dataset,
+        lambda i: dataset.scan("cut_losses", partition=i, cut=cut).group_by("rule").agg(*_by_band()),
+        ["rule"],
+    ).sort("items", "rule", descending=[True, False])
     return tuple(Loss(columns.shown(rule, 80), n, tuple(bands)) for rule, n, *bands in counted.iter_rows())
 
 
 def _withheld(dataset: Dataset, cut: str) -> tuple[Withheld, ...]:
-    found = []
-    for modality in MODALITIES:
-        counted = (
-            dataset.scan("cut_products", cut=cut)
-            .select("band", by=pl.col("withheld_by").list.get(modality.bit, null_on_oob=True))
-            .filter(columns.filled("by"))
-            .group_by("by")
-            .agg(pl.len(), *_by_band())
-            .sort("len", "by", descending=[True, False])
-            .collect()
-        )
-        found += [
-            Withheld(modality.value, columns.shown(by, 80), n, tuple(bands)) for by, n, *bands in counted.iter_rows()
-        ]
-    return tuple(found)
+    def of_partition(partition: int) -> pl.LazyFrame:
+        kept = dataset.scan("cut_products", partition=partition, cut=cut)
+        by = pl.col("withheld_by").list
+        each = [kept.select("band", place=pl.lit(m.bit), by=by.get(m.bit, null_on_oob=True)) for m in MODALITIES]
+        return pl.concat(each).filter(columns.filled("by")).group_by("place", "by").agg(*_by_band())
+
+    counted = columns.summed(dataset, of_partition, ["place", "by"])
+    ordered = counted.sort(["place", "items", "by"], descending=[False, True, False])
+    return tuple(
+        Withheld(MODALITIES[place].value, columns.shown(by, 80), n, tuple(bands))
+        for place, by, n, *bands in ordered.iter_rows()
+    )
 
 
 def _by_band() -> Iterator[pl.Expr]:
-    """How many rows are of each band, columns named after them."""
-    yield from ((pl.col("band") == band.value).sum().alias(band) for band in Band)
+    """How many rows there are, and of each band."""
+    yield pl.len().cast(pl.Int64).alias("items")
+    yield from ((pl.col("band") == band.value).sum().cast(pl.Int64).alias(band) for band in Band)

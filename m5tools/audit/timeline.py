@@ -136,7 +136,7 @@ def _months(versions: pl.LazyFrame) -> pl.LazyFrame:
 def _listed(months: pl.DataFrame) -> tuple[tuple[Month, ...], int, int]:
     """The months that are told of, products first seen before them, and products without any."""
     dated = months.drop_nulls("month")
-    undated = int(months["first_seen"].sum() - dated["first_seen"].sum())
+    undated = int(months["first_seen"].sum()) - int(dated["first_seen"].sum())
     shown = sorted(set(dated["month"]))[-MONTHS_LISTED:]
     sources = dated.group_by("source").agg(pl.col("last_crawled").sum())
     large = sources.sort(["last_crawled", "source"], descending=[True, False])["source"].head(SOURCES_LISTED)

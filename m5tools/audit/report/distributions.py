@@ -74,7 +74,7 @@ def prices(currencies: Sequence[Currency], width: int) -> Chart:
         for c in currencies
         if c.quantiles
     ]
-    order = [row["currency"] for row in rows]
+    order = [c.currency or "none" for c in currencies if c.quantiles]
     y = alt.Y("currency:N", sort=order, title=None, axis=alt.Axis(**LABELS))
     scale = alt.Scale(type="log", nice=False)
     axis = alt.Axis(format="~s", tickCount=width // 100, grid=False, orient="top")

@@ -99,8 +99,8 @@ def _short(value: float) -> str:
 
 
 def _small_percent(share: float) -> str:
-    """A share as a percentage with three significant digits: for those that are telling where they are small."""
-    return f"{100 * share:.3g} %"
+    """A share as a percentage with four significant digits: for those that are telling where they are small."""
+    return f"{100 * share:.4g} %"
 
 
 def _base64(data: bytes) -> str:
