@@ -3,6 +3,7 @@
     python -m benchmarks.audit_m5product census                      # 6,313,065 products, 6,522 labels, JSON lines
     python -m benchmarks.audit_m5product census --neighbours 10      # a tenth: one label for ten of neighbouring rank
     python -m benchmarks.audit_m5product listed --products 1000000   # the profile without media: what the crawl lists
+    python -m benchmarks.audit_m5product listed --dataset DATASET    # the same of a dataset that is there
     python -m benchmarks.audit_m5product present --products 20000    # with media, through fetch, measure and tag
 
 Right answers are what `m5tools/synth/profile_m5product.py` was fitted to: label counts and empty fields of the
@@ -120,8 +121,12 @@ def main() -> None:
     parser.add_argument("--neighbours", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--dataset", type=Path, help="count this one")
     parser.add_argument("--folder", type=Path, help="work here instead of in the temporary folder")
     arguments = parser.parse_args()
+    if arguments.dataset is not None:
+        listed(Dataset(arguments.dataset))
+        return
     with tempfile.TemporaryDirectory(prefix="m5-audit-", dir=arguments.folder) as scratch:
         folder = Path(scratch)
         if arguments.what == "census":

@@ -18,6 +18,9 @@ from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.wording import category_key
 
+ROWS_AT_ONCE = 1_000_000
+"""Rows of counts that wait in memory before they are added up; more where the sums alone are more."""
+
 
 @dataclass(frozen=True)
 class NotYet:
@@ -85,8 +88,15 @@ def summed(
         keys: the key columns.
         others: how columns that are no numbers to add come together.
     """
-    parts = [count(partition).collect() for partition in range(dataset.partitions)] or [count(0).collect()]
     added = pl.exclude(*keys, *others).sum()
+    parts: list[pl.DataFrame] = []
+    waiting, room = 0, ROWS_AT_ONCE
+    for partition in range(max(1, dataset.partitions)):
+        parts.append(count(partition).collect())
+        waiting += parts[-1].height
+        if waiting > room:
+            parts = [pl.concat(parts).group_by(keys).agg(added, **others).select(parts[0].columns)]
+            waiting, room = 0, max(ROWS_AT_ONCE, parts[0].height)
     return pl.concat(parts).group_by(keys).agg(added, **others).sort(keys, nulls_last=True)
 
 
