@@ -2,8 +2,9 @@
 
 A simulated crawl of the M5Product profile without media goes through `ingest`, `fetch` (which asks nobody), `survey`,
 `measure` and `tag`. Tables of stages that would take hours for so many products (`edges`, `clusters`, `splits`, a cut)
-are drawn in the shape those stages leave. Timed is the whole command in a process of its own, start-up and drawing of
-the page included.
+are drawn in the shape those stages leave. More than 100,000 products are copies of such a dataset, each with ids and
+partitions of its own, as many partitions as ingest would have made: ten copies are a million products in a million ids.
+Timed is the whole command in a process of its own, start-up and drawing of the page included.
 
     python -m benchmarks.audit_rate --products 100000 --products 1000000 --runs 5
     python -m benchmarks.audit_rate --products 100000 --folder /tmp/audit       # keep the datasets and use them again
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import json
 import os
 import pstats
 import shutil
@@ -27,7 +29,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from m5tools import schema
+from m5tools.audit import columns
 from m5tools.dataset import Dataset, StageEntry, part_name
 from m5tools.vocabulary import Relation
 
@@ -36,6 +42,8 @@ PAGE_LIMIT = 5_000_000
 PAIRED, TRIPLED = 0.10, 0.05
 """Shares of products in clusters of two and of three."""
 LEFT_OUT = 0.2
+BASE = 100_000
+"""Products that go through the stages; more are copies."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,53 @@ def _later(dataset: Dataset, partition: int, draw: np.random.Generator) -> None:
     dataset.write("cut_losses", part_name(partition), lost, cut="default")
 
 
+def copied(base: Dataset, root: Path, copies: int) -> None:
+    """A dataset of `copies` times the products: copy k of partition p is partition p · copies + k."""
+    number = base.partitions
+    of_products = {"product_id", "product_a"}
+    for law in schema.laws().values():
+        for choices in columns.names(base, law.table) if "{" in law.path else [""]:
+            chosen = {law.path.partition("{")[2].partition("}")[0]: choices} if choices else {}
+            for part in base.parts(law.table, **chosen):
+                target = root / part.relative_to(base.root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not of_products & set(law.names):
+                    shutil.copyfile(part, target)
+                    continue
+                rows = pq.read_table(part)
+                for copy in range(copies):
+                    name = part_name(int(part.stem.removeprefix("part-")) * copies + copy)
+                    pq.write_table(
+                        _renamed(rows, number, copies, copy), target.with_name(f"{name}.parquet"), compression="zstd"
+                    )
+    manifest = base.manifest() | {"partitions": number * copies}
+    (root / "dataset.json").write_text(json.dumps(manifest))
+
+
+_HEX = pl.Series([f"{i:04x}" for i in range(65_536)])
+
+
+def _renamed(rows: pa.Table, partitions: int, copies: int, copy: int) -> pa.Table:
+    """The rows with the ids of one copy, in order of the first of these."""
+    ids = [name for name in ("product_id", "product_a", "product_b", "cluster_id") if name in rows.column_names]
+    for name in ids:
+        old = pl.from_arrow(rows[name])
+        assert isinstance(old, pl.Series)
+        place = old.str.slice(0, 4).str.to_integer(base=16).to_numpy()
+        home = place * partitions // 65_536
+        here, there = home * copies + copy, partitions * copies
+        inside = (place - _first(home, partitions)) / (_first(home + 1, partitions) - _first(home, partitions))
+        new_place = _first(here, there) + (inside * (_first(here + 1, there) - _first(here, there))).astype(np.int64)
+        new = _HEX.gather(new_place) + old.str.slice(4)
+        rows = rows.set_column(rows.column_names.index(name), name, new.to_arrow().cast(pa.string()))
+    return rows.sort_by(ids[0])
+
+
+def _first(partition: np.ndarray, partitions: int) -> np.ndarray:
+    """The smallest first 16 bits of the ids of a partition."""
+    return -(-partition * 65_536 // partitions)
+
+
 def _rows(rows: list[tuple[object, ...]], names: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=names.split(), orient="row")
 
@@ -150,7 +205,11 @@ def main() -> None:
         for products in arguments.products or [100_000]:
             root = folder / f"products-{products}"
             if not (root / "dataset.json").is_file():
-                build(root, products, arguments.seed, arguments.workers)
+                base = folder / f"products-{min(products, BASE)}"
+                if not (base / "dataset.json").is_file():
+                    build(base, min(products, BASE), arguments.seed, arguments.workers)
+                if products > BASE:
+                    copied(Dataset(base), root, products // BASE)
             if arguments.profile:
                 _profile(root)
                 continue
