@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
 from m5tools.dataset import Dataset, Manifest
 
+_NUMBER = re.compile(r"[-_]\d+$")
+_NAMES = {"bands-title": "titles alike", "bands-description": "descriptions alike"}
 FILES_LISTED = 12
 FEWEST_TITLES = 2
 """A file under a single title is one listing repeated, not something that unlike products share."""
@@ -22,7 +26,7 @@ class HubKind:
     """One kind of evidence.
 
     Attributes:
-        kind: what products were sought by, as the units of `compare` name it.
+        kind: what products were sought by.
         pairs: candidate pairs it found; None where they are counted later.
         hubs: values that more products share than the policy follows.
         products: under these; one under several counts for each.
@@ -73,14 +77,28 @@ def count(dataset: Dataset, manifest: Manifest) -> Hubs:
         hubs=counts.get("hubs", 0),
         products=counts.get("hub_products", 0),
         pairs_not_followed=counts.get("pairs_not_followed", 0),
-        kinds=tuple(_kind(file) for file in sorted(markers.glob("*.json"))),
+        kinds=_kinds(sorted(markers.glob("*.json"))),
         files=_files(dataset) if surveyed else NotYet("m5 survey"),
     )
 
 
-def _kind(marker: Path) -> HubKind:
-    counts = json.loads(marker.read_text(encoding="utf-8"))["counts"]
-    return HubKind(marker.stem, counts.get("pairs_found"), counts.get("hubs", 0), counts.get("hub_products", 0))
+def _kinds(markers: Sequence[Path]) -> tuple[HubKind, ...]:
+    """The kinds by name; what `compare` did in several units (`bands-title_0`, `bands-title_5`) is one."""
+    found: dict[str, list[dict[str, int]]] = {}
+    for marker in markers:
+        counts = json.loads(marker.read_text(encoding="utf-8"))["counts"]
+        if "hubs" in counts:
+            kind = _NUMBER.sub("", marker.stem)
+            found.setdefault(_NAMES.get(kind, kind), []).append(counts)
+    return tuple(
+        HubKind(
+            kind,
+            sum(c["pairs_found"] for c in counts) if all("pairs_found" in c for c in counts) else None,
+            sum(c["hubs"] for c in counts),
+            sum(c.get("hub_products", 0) for c in counts),
+        )
+        for kind, counts in sorted(found.items())
+    )
 
 
 def _files(dataset: Dataset) -> tuple[SharedFile, ...]:

@@ -33,13 +33,15 @@ def test_hubs_by_kind_and_files(make_dataset: Callable[..., Dataset], product: M
     markers.mkdir(parents=True)
     for name, counts in (
         ("identifiers", {"pairs_found": 8, "hubs": 0, "hub_products": 0}),
-        ("bands-title_0", {"hubs": 3, "hub_products": 700}),
+        ("bands-title_0", {"hubs": 1, "hub_products": 200}),
+        ("bands-title_15", {"hubs": 2, "hub_products": 500}),
+        ("rare-words-0", {}),
     ):
         (markers / f"{name}.json").write_text(json.dumps({"counts": counts, "outputs": []}))
     found = audit(dataset).hubs
     assert isinstance(found, Hubs)
     assert (found.hubs, found.products, found.pairs_not_followed) == (3, 700, 5)
-    assert found.kinds == (HubKind("bands-title_0", None, 3, 700), HubKind("identifiers", 8, 0, 0))
+    assert found.kinds == (HubKind("identifiers", 8, 0, 0), HubKind("titles alike", None, 3, 700))
     assert isinstance(found.files, tuple)
     assert [(f.asset_id, f.modality, f.products, f.titles, f.categories) for f in found.files] == [
         ("y", "", 40, 30, 5),
