@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.audit import columns, longtail
-from m5tools.dataset import Dataset
-from m5tools.vocabulary import Band
+from m5tools.wording import category_key
 
 CURVE_POINTS = 240
 LISTED = 250
@@ -61,22 +60,25 @@ class Categories:
     smallest: tuple[Category, ...]
 
 
-def sizes(dataset: Dataset) -> pl.DataFrame:
-    """`category, products` of every category, null for products without one."""
-    return columns.summed(
-        dataset,
-        lambda i: columns.categories(dataset, i).group_by("category").agg(pl.len().cast(pl.Int64).alias("products")),
-        ["category"],
+def sizes(paths: pl.DataFrame) -> pl.DataFrame:
+    """`category, products` of every category, null for products without one.
+
+    Args:
+        paths: `path, products`, as :func:`m5tools.audit.levels.paths` gives them.
+    """
+    return (
+        paths.group_by(category=category_key(pl.col("path")))
+        .agg(pl.col("products").sum())
+        .sort("category", nulls_last=True)
     )
 
 
 def ranked(counted: pl.DataFrame) -> pl.DataFrame:
     """`category, products, rank, band` of every known category, largest first, ties by name."""
     known = counted.drop_nulls("category").sort(["products", "category"], descending=[True, False])
-    names = np.array([band.value for band in Band])
     return known.with_columns(
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("rank"),
-        pl.Series("band", names[longtail.bands(known["products"].to_numpy())], dtype=pl.String),
+        pl.Series("band", longtail.band_names(known["products"].to_numpy()), dtype=pl.String),
     )
 
 

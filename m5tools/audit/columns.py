@@ -6,8 +6,10 @@ another: the counts of the partitions simply add up, and memory is that of one p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
 import polars as pl
 
@@ -15,6 +17,9 @@ from m5tools import schema
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.wording import category_key
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows of counts that wait in memory before they are added up; more where the sums alone are more."""
 
 
 @dataclass(frozen=True)
@@ -46,35 +51,53 @@ def chosen(dataset: Dataset, table: str, name: str | None) -> str | NotYet:
     Raises:
         UsageError: the name asked for does not exist.
     """
-    before, _, after = schema.law(table).path.partition("{")
-    choice, _, rest = after.partition("}")
-    written = {path.parts[-1 - rest.count("/")] for path in dataset.root.glob(f"{before}*{rest}")}
-    # A finished run that had nothing to write has left no folder, only its entry.
+    choice = schema.law(table).path.partition("{")[2].partition("}")[0]
     stage = schema.law(table).stage
-    entries = dataset.manifest()["stages"]
-    finished = {entry.removeprefix(f"{stage}/") for entry in entries if entry.startswith(f"{stage}/")}
-    names = sorted(written | finished)
-    if name is None and not names:
+    found = names(dataset, table)
+    if name is None and not found:
         return NotYet(f"m5 {stage}")
     if name is None:
-        return names[0] if len(names) == 1 else NotYet(f"m5 audit --{choice} {'|'.join(names)}")
-    if name not in names:
-        known = f"there is {', '.join(names)}" if names else "there is none"
+        return found[0] if len(found) == 1 else NotYet(f"m5 audit --{choice} {'|'.join(found)}")
+    if name not in found:
+        known = f"there is {', '.join(found)}" if found else "there is none"
         raise UsageError(f"the dataset has no {choice} '{name}'; {known}")
     return name
 
 
-def summed(dataset: Dataset, count: Callable[[int], pl.LazyFrame], keys: Sequence[str]) -> pl.DataFrame:
+def names(dataset: Dataset, table: str) -> list[str]:
+    """The instances of a table that exists once per policy, cut or shards folder, by name."""
+    before, _, after = schema.law(table).path.partition("{")
+    rest = after.partition("}")[2]
+    written = {path.parts[-1 - rest.count("/")] for path in dataset.root.glob(f"{before}*{rest}")}
+    # A finished run that had nothing to write has left no folder, only its entry.
+    stage = schema.law(table).stage
+    entries = dataset.manifest()["stages"]
+    return sorted(written | {entry.removeprefix(f"{stage}/") for entry in entries if entry.startswith(f"{stage}/")})
+
+
+def summed(
+    dataset: Dataset,
+    count: Callable[[int], pl.LazyFrame],
+    keys: Sequence[str],
+    others: Mapping[str, pl.Expr] = MappingProxyType({}),
+) -> pl.DataFrame:
     """Counts of all partitions added up, ordered by key.
 
     Args:
         count: the counts of one partition: the key columns, every other column a number to add.
         keys: the key columns.
+        others: how columns that are no numbers to add come together.
     """
-    parts = [count(partition).collect() for partition in range(dataset.partitions)]
-    if not parts:
-        return count(0).collect()
-    return pl.concat(parts).group_by(keys).agg(pl.all().sum()).sort(keys, nulls_last=True)
+    added = pl.exclude(*keys, *others).sum()
+    parts: list[pl.DataFrame] = []
+    waiting, room = 0, ROWS_AT_ONCE
+    for partition in range(max(1, dataset.partitions)):
+        parts.append(count(partition).collect())
+        waiting += parts[-1].height
+        if waiting > room:
+            parts = [pl.concat(parts).group_by(keys).agg(added, **others).select(parts[0].columns)]
+            waiting, room = 0, max(ROWS_AT_ONCE, parts[0].height)
+    return pl.concat(parts).group_by(keys).agg(added, **others).sort(keys, nulls_last=True)
 
 
 def categories(dataset: Dataset, partition: int) -> pl.LazyFrame:
@@ -90,6 +113,11 @@ def filled(column: str) -> pl.Expr:
 def rows(frame: pl.LazyFrame) -> int:
     """How many rows a scan has."""
     return int(frame.select(pl.len()).collect().item())
+
+
+def day(moment: datetime | None) -> str | None:
+    """The ISO date of a moment in UTC."""
+    return None if moment is None else f"{moment:%Y-%m-%d}"
 
 
 def shown(text: str | bytes | None, limit: int) -> str:

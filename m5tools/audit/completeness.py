@@ -22,11 +22,17 @@ Basis = Literal["present", "listed"]
 
 @dataclass(frozen=True)
 class Combination:
-    """Products that have exactly these modalities."""
+    """Products that have exactly these modalities.
+
+    Attributes:
+        at_least: products that have all of these, and maybe others.
+    """
 
     modalities: tuple[str, ...]
     products: int
     share: float
+    at_least: int
+    at_least_share: float
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,14 @@ class Coverage:
     Attributes:
         products: that have it.
         listed: products whose crawl lists at least one item of it.
+        unlisted_share: of all products, those whose crawl lists none.
     """
 
     modality: str
     products: int
     share: float
     listed: int
+    unlisted_share: float
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,8 @@ def count(dataset: Dataset, policy: str, largest: list[str]) -> Completeness:
         combinations=combinations_of(by_mask, products),
         nothing=by_mask.get(0, 0),
         modalities=tuple(
-            Coverage(m.value, n, n / max(1, products), said) for m, n, said in zip(MODALITIES, has, listed, strict=True)
+            Coverage(m.value, n, n / max(1, products), said, 1 - said / max(1, products))
+            for m, n, said in zip(MODALITIES, has, listed, strict=True)
         ),
         states=states,
         heat=_heat(counted, largest),
@@ -128,12 +137,13 @@ def count(dataset: Dataset, policy: str, largest: list[str]) -> Completeness:
 
 def combinations_of(by_mask: dict[int, int], products: int) -> tuple[Combination, ...]:
     """All 31 combinations with their counts, most frequent first, then the fuller, then in the fixed order."""
-    found = [
-        Combination(tuple(chosen), n, n / products if products else 0.0)
-        for size in range(len(MODALITIES), 0, -1)
-        for chosen in combinations(MODALITIES, size)
-        for n in [by_mask.get(bit_mask(chosen), 0)]
-    ]
+    found = []
+    for size in range(len(MODALITIES), 0, -1):
+        for chosen in combinations(MODALITIES, size):
+            wanted = bit_mask(chosen)
+            n = by_mask.get(wanted, 0)
+            more = sum(others for mask, others in by_mask.items() if mask & wanted == wanted)
+            found.append(Combination(tuple(chosen), n, n / max(1, products), more, more / max(1, products)))
     return tuple(sorted(found, key=lambda c: -c.products))
 
 

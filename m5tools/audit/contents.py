@@ -1,4 +1,4 @@
-"""What the dataset holds: sources, finished stages, listed media, attributes and languages."""
+"""What the dataset holds: sources, finished stages, listed media and languages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from m5tools.audit import columns, longtail
+from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
 from m5tools.dataset import Dataset, Manifest
 from m5tools.vocabulary import MEDIA
 
-ATTRIBUTES_LISTED = 40
 LANGUAGES_LISTED = 30
 
 
@@ -54,33 +53,6 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Attribute:
-    """One attribute name.
-
-    Attributes:
-        products: that list it.
-        share: of all products.
-        filled: its pairs with a value, as a share of its pairs.
-        numeric: its filled pairs in which a number was read, as a share of them.
-    """
-
-    name: str
-    products: int
-    share: float
-    filled: float
-    numeric: float
-
-
-@dataclass(frozen=True)
-class Attributes:
-    """The attribute section: the tail of the names by products that list them, and the most common ones."""
-
-    pairs: int
-    tail: longtail.Tail
-    names: tuple[Attribute, ...]
-
-
-@dataclass(frozen=True)
 class Language:
     """Products by declared and by found language; found is null before `m5 measure`."""
 
@@ -100,58 +72,35 @@ class Languages:
 
 def facts(dataset: Dataset, manifest: Manifest) -> Facts:
     """Count the head of the page."""
-    day = pl.col("crawled_at").dt.strftime("%Y-%m-%d")
-    by_source = (
-        dataset.scan("products")
-        .group_by("source")
-        .agg(pl.len(), day.min().alias("first"), day.max().alias("last"))
-        .sort("source")
-        .collect()
+    when = pl.col("crawled_at")
+    one = pl.len().cast(pl.Int64).alias("items")
+    by_source = columns.summed(
+        dataset,
+        lambda i: dataset.scan("products", partition=i).group_by("source").agg(one, first=when.min(), last=when.max()),
+        ["source"],
+        {"first": pl.col("first").min(), "last": pl.col("last").max()},
     )
     crawls: dict[str, list[str]] = {}
     for crawl in manifest["crawls"]:
         crawls.setdefault(crawl["source"], []).append(crawl["crawl_id"])
     sources = tuple(
-        Source(columns.shown(source, 80), tuple(crawls.get(source, ())), *rest)
-        for source, *rest in by_source.iter_rows()
+        Source(columns.shown(source, 80), tuple(crawls.get(source, ())), n, columns.day(first), columns.day(last))
+        for source, n, first, last in by_source.select("source", "items", "first", "last").iter_rows()
     )
-    media = dict(dataset.scan("media").group_by("modality").len().collect().iter_rows())
+    files = columns.summed(
+        dataset, lambda i: dataset.scan("media", partition=i).group_by("modality").agg(one), ["modality"]
+    )
+    media = dict(files.iter_rows())
     listed = {
-        "texts": columns.rows(dataset.scan("texts")),
-        "attributes": columns.rows(dataset.scan("attributes")),
+        **{
+            table: sum(columns.rows(dataset.scan(table, partition=i)) for i in range(dataset.partitions))
+            for table in ("texts", "attributes")
+        },
         **{m.value: media.get(m.value, 0) for m in MEDIA},
     }
     stages = tuple(Finished(name, e["version"], dict(e["counts"])) for name, e in sorted(manifest["stages"].items()))
     name = dataset.root.resolve().name
     return Facts(name, manifest["format"], sum(s.products for s in sources), sources, listed, stages)
-
-
-def attributes(dataset: Dataset, products: int) -> Attributes:
-    """Count the attribute section."""
-    value = pl.col("value").is_not_null()
-    counted = columns.summed(
-        dataset,
-        lambda i: (
-            dataset.scan("attributes", partition=i)
-            .group_by("name")
-            .agg(
-                pl.col("product_id").n_unique().cast(pl.Int64).alias("products"),
-                pl.len().cast(pl.Int64).alias("pairs"),
-                value.sum().cast(pl.Int64).alias("filled"),
-                (value & pl.col("number").is_not_null()).sum().cast(pl.Int64).alias("numbers"),
-            )
-        ),
-        ["name"],
-    )
-    top = counted.sort(["products", "name"], descending=[True, False]).head(ATTRIBUTES_LISTED)
-    return Attributes(
-        pairs=int(counted["pairs"].sum()),
-        tail=longtail.measure(counted["products"].to_numpy()),
-        names=tuple(
-            Attribute(columns.shown(name, 80), n, n / products, filled / pairs, numbers / filled if filled else 0.0)
-            for name, n, pairs, filled, numbers in top.iter_rows()
-        ),
-    )
 
 
 def languages(dataset: Dataset) -> Languages:

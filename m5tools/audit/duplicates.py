@@ -11,6 +11,8 @@ from m5tools.audit.columns import NotYet
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import Relation, Split
 
+EXAMPLES = 3
+"""Leaking clusters shown of each relation."""
 SIZE_BANDS = ((2, 2), (3, 3), (4, 5), (6, 10), (11, 100), (101, None))
 
 
@@ -66,11 +68,37 @@ class SplitSize:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """A product and its split."""
+
+    product_id: str
+    split: str
+
+
+@dataclass(frozen=True)
+class LeakExample:
+    """A cluster that lies in more than one split, with a product of each."""
+
+    cluster_id: str
+    products: tuple[Placed, ...]
+
+
+@dataclass(frozen=True)
 class Leak:
-    """Clusters of one relation whose products lie in more than one split."""
+    """Clusters of one relation.
+
+    Attributes:
+        checked: clusters with a product in any split.
+        clusters: of these those whose products lie in more than one.
+        products: in these.
+        examples: a few of them, by the smallest ids.
+    """
 
     relation: str
+    checked: int
     clusters: int
+    products: int
+    examples: tuple[LeakExample, ...]
 
 
 @dataclass(frozen=True)
@@ -136,14 +164,26 @@ def _evidence(dataset: Dataset) -> tuple[Evidence, ...]:
 def _leaks(dataset: Dataset) -> tuple[Leak, ...]:
     """Clusters of every relation that cross splits; a cluster's products may lie in several partitions."""
     keys = ["relation", "cluster_id"]
+    first = {"least": pl.col("product_id").min(), "products": pl.len().cast(pl.Int64)}
     homes = [
         dataset.scan("clusters", partition=i)
         .join(dataset.scan("splits", partition=i), on="product_id")
-        .select(*keys, "split")
-        .unique()
+        .group_by(*keys, "split")
+        .agg(**first)
         .collect()
         for i in range(dataset.partitions)
     ]
-    crossing = pl.concat(homes).group_by(keys).agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
-    by_relation = dict(crossing.group_by("relation").len().iter_rows())
-    return tuple(Leak(relation.value, by_relation.get(relation.value, 0)) for relation in Relation)
+    placed = pl.concat(homes).group_by(*keys, "split").agg(pl.col("least").min(), pl.col("products").sum())
+    checked = dict(placed.group_by("relation").agg(pl.col("cluster_id").n_unique()).iter_rows())
+    crossing = placed.filter(pl.len().over(keys) > 1).sort(*keys, "split")
+    return tuple(_leak(r, checked.get(r.value, 0), crossing.filter(pl.col("relation") == r.value)) for r in Relation)
+
+
+def _leak(relation: Relation, checked: int, crossing: pl.DataFrame) -> Leak:
+    ids = crossing["cluster_id"].unique(maintain_order=True)
+    shown = crossing.filter(pl.col("cluster_id").is_in(ids.head(EXAMPLES).implode()))
+    examples = tuple(
+        LeakExample(str(name), tuple(Placed(p, columns.shown(s, 40)) for p, s in rows.select("least", "split").rows()))
+        for (name,), rows in shown.partition_by("cluster_id", as_dict=True, maintain_order=True).items()
+    )
+    return Leak(relation.value, checked, ids.len(), int(crossing["products"].sum()), examples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -44,11 +44,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Withheld:
-    """Products of the cut that keep everything but one modality."""
+    """Products of the cut that keep everything but one modality; `bands` are head, middle, tail."""
 
     modality: str
     by: str
     products: int
+    bands: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -151,27 +152,30 @@ def _rejects(dataset: Dataset) -> tuple[Loss, ...]:
 
 
 def _cut_losses(dataset: Dataset, cut: str) -> tuple[Loss, ...]:
-    counted = (
-        dataset.scan("cut_losses", cut=cut)
-        .group_by("rule")
-        .agg(pl.len(), *((pl.col("band") == band.value).sum().alias(band) for band in Band))
-        .sort("len", "rule", descending=[True, False])
-        .collect()
-    )
+    counted = columns.summed(
+        dataset,
+        lambda i: dataset.scan("cut_losses", partition=i, cut=cut).group_by("rule").agg(*_by_band()),
+        ["rule"],
+    ).sort("items", "rule", descending=[True, False])
     return tuple(Loss(columns.shown(rule, 80), n, tuple(bands)) for rule, n, *bands in counted.iter_rows())
 
 
 def _withheld(dataset: Dataset, cut: str) -> tuple[Withheld, ...]:
-    found = []
-    for modality in MODALITIES:
-        counted = (
-            dataset.scan("cut_products", cut=cut)
-            .select(pl.col("withheld_by").list.get(modality.bit, null_on_oob=True).alias("by"))
-            .filter(columns.filled("by"))
-            .group_by("by")
-            .len()
-            .sort("len", "by", descending=[True, False])
-            .collect()
-        )
-        found += [Withheld(modality.value, columns.shown(by, 80), n) for by, n in counted.iter_rows()]
-    return tuple(found)
+    def of_partition(partition: int) -> pl.LazyFrame:
+        kept = dataset.scan("cut_products", partition=partition, cut=cut)
+        by = pl.col("withheld_by").list
+        each = [kept.select("band", place=pl.lit(m.bit), by=by.get(m.bit, null_on_oob=True)) for m in MODALITIES]
+        return pl.concat(each).filter(columns.filled("by")).group_by("place", "by").agg(*_by_band())
+
+    counted = columns.summed(dataset, of_partition, ["place", "by"])
+    ordered = counted.sort(["place", "items", "by"], descending=[False, True, False])
+    return tuple(
+        Withheld(MODALITIES[place].value, columns.shown(by, 80), n, tuple(bands))
+        for place, by, n, *bands in ordered.iter_rows()
+    )
+
+
+def _by_band() -> Iterator[pl.Expr]:
+    """How many rows there are, and of each band."""
+    yield pl.len().cast(pl.Int64).alias("items")
+    yield from ((pl.col("band") == band.value).sum().cast(pl.Int64).alias(band) for band in Band)

@@ -141,6 +141,12 @@ def bands(ordered: Sizes) -> NDArray[np.uint8]:
     return codes
 
 
+def band_names(ordered: Sizes) -> NDArray[np.str_]:
+    """The name of the band of every class; as :func:`bands`."""
+    found: NDArray[np.str_] = np.array([band.value for band in Band])[bands(ordered)]
+    return found
+
+
 def curve(ordered: Sizes, points: int) -> NDArray[np.int64]:
     """At most `points` ranks (from 1), evenly spread over a logarithmic axis, the first and the last among them."""
     n = len(ordered)

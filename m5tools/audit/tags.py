@@ -1,4 +1,4 @@
-"""Tags by band, what they cost the tail, and a small gallery of tagged products."""
+"""Tags by band, and a small gallery of tagged products."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from m5tools.audit import columns
+from m5tools.audit.costs import BandRate
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import Band
 
@@ -23,15 +24,6 @@ _PREVIEWS = {
     "video": ("previews_video", "preview"),
     "audio": ("previews_audio", "envelope"),
 }
-
-
-@dataclass(frozen=True)
-class BandRate:
-    """Products of one band that have a tag, and their share of the band."""
-
-    band: str
-    products: int
-    share: float
 
 
 @dataclass(frozen=True)
@@ -74,27 +66,36 @@ class Gallery:
     examples: tuple[Example, ...]
 
 
-def count(dataset: Dataset, policy: str, ranks: pl.DataFrame, products: int) -> tuple[Tag, ...]:
+def by_category(dataset: Dataset, policy: str) -> pl.DataFrame:
+    """`tag, category, products`: products of every category that have each tag; tag null: that have any."""
+
+    def of_partition(partition: int) -> pl.LazyFrame:
+        tagged = dataset.scan("tags", partition=partition, policy=policy).select("product_id", "tag").unique()
+        placed = tagged.join(columns.categories(dataset, partition), on="product_id")
+        once = placed.select("product_id", "category", tag=pl.lit(None, pl.String)).unique("product_id")
+        both = [
+            frame.group_by("tag", "category").agg(pl.len().cast(pl.Int64).alias("products")) for frame in (placed, once)
+        ]
+        return pl.concat(both)
+
+    return columns.summed(dataset, of_partition, ["tag", "category"])
+
+
+def count(tagged: pl.DataFrame, ranks: pl.DataFrame, products: int) -> tuple[Tag, ...]:
     """Products of every tag by band, most frequent first.
 
     Args:
+        tagged: what :func:`by_category` gave.
         ranks: `category, products, band` of every category.
         products: products of the dataset.
     """
-    bands = ranks.lazy().select("category", "band")
     band_sizes = dict(ranks.group_by("band").agg(pl.col("products").sum()).iter_rows())
-    counted = columns.summed(
-        dataset,
-        lambda i: (
-            dataset.scan("tags", partition=i, policy=policy)
-            .select("product_id", "tag")
-            .unique()
-            .join(columns.categories(dataset, i), on="product_id")
-            .join(bands, on="category", how="left")
-            .group_by("tag", "band")
-            .agg(pl.len().cast(pl.Int64).alias("products"))
-        ),
-        ["tag", "band"],
+    counted = (
+        tagged.drop_nulls("tag")
+        .join(ranks.select("category", "band"), on="category", how="left")
+        .group_by("tag", "band")
+        .agg(pl.col("products").sum())
+        .sort("tag", "band")
     )
     by_tag: dict[str, dict[str | None, int]] = {}
     for tag, band, n in counted.iter_rows():

@@ -5,14 +5,34 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from m5tools.audit import categories, columns, completeness, contents, duplicates, funnel, tags
+from m5tools.audit import (
+    attributes,
+    categories,
+    columns,
+    completeness,
+    contents,
+    costs,
+    duplicates,
+    funnel,
+    hubs,
+    levels,
+    prices,
+    tags,
+    timeline,
+)
+from m5tools.audit.attributes import Attributes
 from m5tools.audit.categories import Categories
 from m5tools.audit.columns import NotYet
 from m5tools.audit.completeness import Completeness
-from m5tools.audit.contents import Attributes, Facts, Languages
+from m5tools.audit.contents import Facts, Languages
+from m5tools.audit.costs import Cost, CutCost, Shape
 from m5tools.audit.duplicates import Duplicates, Splits
 from m5tools.audit.funnel import Funnel, RejectExample
+from m5tools.audit.hubs import Hubs
+from m5tools.audit.levels import Level
+from m5tools.audit.prices import Prices
 from m5tools.audit.tags import Gallery, Tag
+from m5tools.audit.timeline import Timeline
 from m5tools.dataset import Dataset
 
 
@@ -22,6 +42,9 @@ class Audit:
 
     Attributes:
         policy: whose tags and states were read.
+        levels: the category tree, level by level.
+        shape: of the categories, before anything is left out.
+        tag_costs, cut_costs: what leaving out does to the tail of categories.
         gallery: examples of every tag.
     """
 
@@ -30,12 +53,19 @@ class Audit:
     funnel: Funnel
     rejects: tuple[RejectExample, ...]
     categories: Categories
+    levels: tuple[Level, ...]
+    shape: Shape
     completeness: Completeness
     attributes: Attributes
+    prices: Prices
+    timeline: Timeline
     languages: Languages
     tags: tuple[Tag, ...] | NotYet
+    tag_costs: tuple[Cost, ...] | NotYet
+    cut_costs: tuple[CutCost, ...] | NotYet
     gallery: tuple[Gallery, ...] | NotYet
     duplicates: Duplicates | NotYet
+    hubs: Hubs | NotYet
     splits: Splits | NotYet
 
     def numbers(self) -> dict[str, Any]:
@@ -62,22 +92,30 @@ def audit(dataset: Dataset, *, policy: str = "default", cut: str | None = None, 
     manifest = dataset.manifest()
     followed = columns.chosen(dataset, "cut_products", cut), columns.chosen(dataset, "shard_index", shards)
     facts = contents.facts(dataset, manifest)
-    sizes = categories.sizes(dataset)
+    paths = levels.paths(dataset)
+    sizes = categories.sizes(paths)
     ranks = categories.ranked(sizes)
     if policy != "default":
         columns.chosen(dataset, "tags", policy)
-    tagged = columns.has(dataset, "tags", policy=policy)
+    tagged = tags.by_category(dataset, policy) if columns.has(dataset, "tags", policy=policy) else None
     return Audit(
         policy=policy,
         facts=facts,
         funnel=funnel.count(dataset, manifest, facts.products, *followed),
         rejects=funnel.reject_examples(dataset),
         categories=categories.count(sizes, ranks),
+        levels=levels.count(paths),
+        shape=costs.shape(ranks["products"].to_numpy()),
         completeness=completeness.count(dataset, policy, ranks["category"].head(completeness.HEAT_ROWS).to_list()),
-        attributes=contents.attributes(dataset, facts.products),
+        attributes=attributes.count(dataset, facts.products, ranks),
+        prices=prices.count(dataset),
+        timeline=timeline.count(dataset, manifest),
         languages=contents.languages(dataset),
-        tags=tags.count(dataset, policy, ranks, facts.products) if tagged else NotYet("m5 tag"),
-        gallery=tags.gallery(dataset, policy) if tagged else NotYet("m5 tag"),
+        tags=NotYet("m5 tag") if tagged is None else tags.count(tagged, ranks, facts.products),
+        tag_costs=NotYet("m5 tag") if tagged is None else costs.of_tags(tagged, ranks),
+        cut_costs=costs.of_cuts(dataset) or NotYet("m5 cut"),
+        gallery=NotYet("m5 tag") if tagged is None else tags.gallery(dataset, policy),
         duplicates=duplicates.count(dataset) if columns.has(dataset, "clusters") else NotYet("m5 dedup"),
+        hubs=hubs.count(dataset, manifest) if "compare" in manifest["stages"] else NotYet("m5 compare"),
         splits=duplicates.splits(dataset, facts.products) if columns.has(dataset, "splits") else NotYet("m5 split"),
     )

@@ -32,6 +32,7 @@ def test_all_31_combinations_are_told_apart(make_dataset: Callable[..., Dataset]
     for combination in found.combinations:
         mask = sum(1 << m.bit for m in MODALITIES if m.value in combination.modalities)
         assert combination.products == mask + 1
+        assert combination.at_least == sum(1 for other in masks if other & mask == mask)
     assert [c.products for c in found.combinations] == sorted((c.products for c in found.combinations), reverse=True)
     assert found.complete == 32
 
@@ -97,4 +98,7 @@ def test_before_tags_the_listing_is_counted(make_dataset: Callable[..., Dataset]
         ("image",): 1,
     }
     assert found.nothing == 1
+    assert [(m.modality, m.listed, m.unlisted_share) for m in found.modalities] == [
+        ("image", 3, 0.25), ("text", 2, 0.5), ("table", 1, 0.75), ("video", 1, 0.75), ("audio", 0, 1.0),
+    ]  # fmt: skip
     assert found.states == ()

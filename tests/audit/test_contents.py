@@ -1,12 +1,10 @@
-"""Head of the page, attributes and languages."""
+"""Head of the page, and languages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-
-import pytest
 
 from m5tools.audit import NotYet, audit
 from m5tools.dataset import Dataset
@@ -24,30 +22,6 @@ def test_facts(make_dataset: Callable[..., Dataset], product: Make) -> None:
     ]
     assert facts.listed == {"texts": 0, "attributes": 0, "image": 0, "video": 0, "audio": 0}
     assert [s.entry for s in facts.stages] == ["ingest/c1"]
-
-
-def test_attributes(make_dataset: Callable[..., Dataset], product: Make) -> None:
-    rows = [product(i) for i in range(4)]
-
-    def pair(number: int, position: int, name: str, value: str | None, amount: float | None = None) -> dict[str, Any]:
-        return {
-            "product_id": rows[number]["product_id"], "crawl_id": "c1", "position": position, "is_option": False,
-            "name_raw": name, "name": name, "value": value, "number": amount,
-        }  # fmt: skip
-
-    listed = [
-        pair(0, 0, "weight", "2 kg", 2.0),
-        pair(0, 1, "weight", "3 kg", 3.0),
-        pair(1, 0, "weight", None),
-        pair(2, 0, "weight", "heavy"),
-        pair(3, 0, "colour", "red"),
-    ]
-    found = audit(make_dataset({"products": rows, "attributes": listed})).attributes
-    weight, colour = found.names
-    assert (weight.name, weight.products, weight.share) == ("weight", 3, 0.75)
-    assert (weight.filled, weight.numeric) == (0.75, pytest.approx(2 / 3))
-    assert (colour.products, colour.numeric) == (1, 0.0)
-    assert (found.pairs, found.tail.classes, found.tail.singletons) == (5, 2, 1)
 
 
 def test_languages(make_dataset: Callable[..., Dataset], product: Make, text_signals: Make) -> None:

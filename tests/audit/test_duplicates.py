@@ -50,11 +50,15 @@ def test_a_cluster_across_splits_is_a_leak(make_dataset: Callable[..., Dataset],
     found = audit(make_dataset({"products": rows, "clusters": clusters, "splits": splits[:-1]}, partitions=4)).splits
     assert isinstance(found, Splits)
     assert isinstance(found.leaks, tuple)
-    assert [(leak.relation, leak.clusters) for leak in found.leaks] == [
-        ("same_offer", 0),
-        ("same_product", 1),
-        ("variant", 0),
+    assert [(leak.relation, leak.checked, leak.clusters, leak.products) for leak in found.leaks] == [
+        ("same_offer", 0, 0, 0),
+        ("same_product", 2, 1, 3),
+        ("variant", 1, 0, 0),
     ]
+    (example,) = found.leaks[1].examples
+    ids = [row["product_id"] for row in rows]
+    assert example.cluster_id == min(ids[3:6])
+    assert [(p.split, p.product_id) for p in example.products] == [("test", ids[5]), ("train", min(ids[3:5]))]
     assert [(s.split, s.products) for s in found.splits] == [("train", 18), ("val", 0), ("test", 1)]
     assert found.unassigned == 1
 

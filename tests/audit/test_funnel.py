@@ -27,7 +27,7 @@ def kept(row: dict[str, Any], withheld_by: str = "") -> dict[str, Any]:
     five = [0] * 5
     return {
         "product_id": row["product_id"], "split": "train", "present": 31, "state": five, "reason": five,
-        "withheld_by": ["", "", "", "", withheld_by],
+        "withheld_by": ["", "", "", "", withheld_by], "band": "tail",
     }  # fmt: skip
 
 
@@ -72,7 +72,9 @@ def test_every_row_is_accounted_for(make_dataset: Callable[..., Dataset], produc
     ]
     assert funnel.rejected == 6
     assert funnel.steps[2].losses[0].bands == (1, 0, 1)
-    assert [(w.modality, w.by, w.products) for w in funnel.withheld] == [("audio", "audio.silent", 1)]
+    assert [(w.modality, w.by, w.products, w.bands) for w in funnel.withheld] == [
+        ("audio", "audio.silent", 1, (0, 0, 1))
+    ]
     assert (funnel.cut, funnel.shards) == ("default", "default")
 
 

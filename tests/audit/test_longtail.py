@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m5tools.audit import longtail
+from m5tools.synth.profile_m5product import LABELS, label_counts
 
 sizes = st.lists(st.integers(1, 10_000), min_size=1, max_size=60).map(np.array)
 
@@ -73,6 +74,15 @@ def test_no_classes_give_zeros() -> None:
 def test_small_classes_are_counted() -> None:
     tail = longtail.measure(np.array([1, 1, 10, 11, 100, 101]))
     assert (tail.singletons, tail.up_to_10, tail.up_to_100, tail.largest, tail.median) == (2, 3, 5, 101, 10.5)
+
+
+def test_the_label_counts_of_m5product_give_the_known_figures() -> None:
+    tail = longtail.measure(label_counts(LABELS))
+    assert tail.gini == pytest.approx(0.66, abs=0.01)
+    assert tail.top_10 == pytest.approx(0.484, abs=0.01)
+    assert tail.top_1 == pytest.approx(0.179, abs=0.01)
+    assert tail.bottom_half == pytest.approx(0.066, abs=0.01)
+    assert (tail.singletons, tail.up_to_10, tail.up_to_100, tail.median) == (47, 344, 1725, 406)
 
 
 @given(st.integers(1, 5000))

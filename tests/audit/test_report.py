@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ def finished(make_dataset: Callable[..., Dataset], product: Make, states: Make, 
             description=HOSTILE[1],
             language=HOSTILE[0],
             source=HOSTILE[0],
+            price=float(i),
+            currency=HOSTILE[i % 2],
+            crawled_at=datetime(2026, 1 + i % 3, 1, tzinfo=UTC),
         )
         for i in range(60)
     ]
@@ -69,10 +73,12 @@ def finished(make_dataset: Callable[..., Dataset], product: Make, states: Make, 
                 {"product_a": min(ids[:2]), "product_b": max(ids[:2]), "relation": "variant", "evidence": HOSTILE[0],
                  "score": 1.0, "detail": HOSTILE[0]}
             ],
-            "splits": [{"product_id": i, "split": "train", "bridge": False} for i in ids],
+            "splits": [
+                {"product_id": i, "split": HOSTILE[1] if i == ids[1] else "train", "bridge": False} for i in ids
+            ],
             "cut_products": [
                 {"product_id": i, "split": "train", "present": 31, "state": five, "reason": five,
-                 "withheld_by": [HOSTILE[0], "", "", "", ""]} for i in ids[5:]
+                 "withheld_by": [HOSTILE[0], "", "", "", ""], "category": HOSTILE[1]} for i in ids[5:]
             ],
             "cut_losses": [{"product_id": i, "rule": HOSTILE[1], "band": "tail"} for i in ids[:5]],
         }
@@ -146,7 +152,7 @@ def test_the_page_is_well_formed(page: str) -> None:
             assert sum(int(cell.attributes.get("colspan", 1)) for cell in row.css("td, th")) == columns
     for tag in ("section", "table", "tbody", "tr", "td", "ul", "li", "figure", "svg", "div", "p", "span"):
         assert len(re.findall(rf"<{tag}[ >]", page)) == page.count(f"</{tag}>"), tag
-    assert len(tree.css("figure svg.marks")) == 10
+    assert len(tree.css("figure svg.marks")) == 16
     assert len(tree.css("h1")) == 1
 
 
@@ -173,7 +179,7 @@ def test_after_ingest_alone_the_rest_says_what_to_run(
     tree = LexborHTMLParser(write(found, tmp_path)[0].read_text(encoding="utf-8"))
     needs = {node.css_first("code").text() for node in tree.css(".not-yet")}
     assert needs == {
-        "m5 cut", "m5 shard", "m5 measure, then m5 tag", "m5 tag", "m5 dedup", "m5 split", "m5 measure",
+        "m5 cut", "m5 shard", "m5 measure, then m5 tag", "m5 tag", "m5 compare", "m5 dedup", "m5 split", "m5 measure",
     }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ TAG_ROWS = 24
 
 INK, SOFT, RULE, PAPER, ACCENT = (f"var(--{name})" for name in ("ink", "soft", "rule", "paper", "accent"))
 _BANDS = alt.Scale(domain=[b.value for b in Band], range=[f"var(--{b.value})" for b in Band])
-_LABELS: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8}
+LABELS: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8}
 _STATES = alt.Scale(domain=[s.word for s in State], range=[f"var(--{s.word})" for s in State])
 
 
@@ -54,19 +54,19 @@ def rank_frequency(found: Categories, width: int) -> Chart:
         "rank:Q",
         scale=alt.Scale(type="log", nice=False),
         title="rank of the category",
-        axis=alt.Axis(format="~s", values=_powers(found.tail.classes), grid=False),
+        axis=alt.Axis(format="~s", values=powers(found.tail.classes), grid=False),
     )
     y = alt.Y(
         "products:Q",
         scale=alt.Scale(type="log", nice=False),
         title="products",
-        axis=alt.Axis(format="~s", values=_powers(found.tail.largest), minExtent=34, maxExtent=34),
+        axis=alt.Axis(format="~s", values=powers(found.tail.largest), minExtent=34, maxExtent=34),
     )
     band = alt.Color("band:N", scale=_BANDS, legend=None)
-    line = alt.Chart(_data(points)).mark_line(strokeWidth=1, color=RULE).encode(x=x, y=y)
-    dots = alt.Chart(_data(points)).mark_circle(size=26, opacity=1).encode(x=x, y=y, color=band)
-    text = alt.Chart(_data(names)).mark_text(align="left", baseline="bottom", fontSize=12, dx=8, dy=-7, color=INK)
-    return _styled(alt.layer(line, dots, text.encode(x=x, y=y, text="band:N")), width, 300, left=58, bottom=48, top=24)
+    line = alt.Chart(data_of(points)).mark_line(strokeWidth=1, color=RULE).encode(x=x, y=y)
+    dots = alt.Chart(data_of(points)).mark_circle(size=26, opacity=1).encode(x=x, y=y, color=band)
+    text = alt.Chart(data_of(names)).mark_text(align="left", baseline="bottom", fontSize=12, dx=8, dy=-7, color=INK)
+    return styled(alt.layer(line, dots, text.encode(x=x, y=y, text="band:N")), width, 300, left=58, bottom=48, top=24)
 
 
 def coverage(found: Categories, width: int) -> Chart:
@@ -78,11 +78,11 @@ def coverage(found: Categories, width: int) -> Chart:
     y = alt.Y(
         "products:Q", title="share of the products", axis=alt.Axis(format="%", tickCount=5, minExtent=38, maxExtent=38)
     )
-    data = _data(ends[:1] + curve)
+    data = data_of(ends[:1] + curve)
     area = alt.Chart(data).mark_area(color=ACCENT, opacity=0.09).encode(x=x, y=y)
     line = alt.Chart(data).mark_line(color=ACCENT, strokeWidth=2).encode(x=x, y=y)
-    equal = alt.Chart(_data(ends)).mark_line(color=SOFT, strokeWidth=1, strokeDash=[3, 4]).encode(x=x, y=y)
-    return _styled(alt.layer(area, equal, line), width, 300, left=62, bottom=48, top=24)
+    equal = alt.Chart(data_of(ends)).mark_line(color=SOFT, strokeWidth=1, strokeDash=[3, 4]).encode(x=x, y=y)
+    return styled(alt.layer(area, equal, line), width, 300, left=62, bottom=48, top=24)
 
 
 def upset(combinations: Sequence[Combination], width: int) -> Chart:
@@ -109,11 +109,11 @@ def upset(combinations: Sequence[Combination], width: int) -> Chart:
     y_axis = alt.Y("y:Q", scale=alt.Scale(domain=[height, 0]), axis=None)
     has = alt.datum["has"]
     layers = alt.layer(
-        alt.Chart(_data(heads))
+        alt.Chart(data_of(heads))
         .mark_text(fontSize=12 if width > NARROW else 11, color=INK)
         .encode(x=x, y=y_axis, text="text:N"),
-        alt.Chart(_data(links)).mark_rule(color=ACCENT, strokeWidth=2).encode(x=x, x2="end:Q", y=y_axis),
-        alt.Chart(_data(dots))
+        alt.Chart(data_of(links)).mark_rule(color=ACCENT, strokeWidth=2).encode(x=x, x2="end:Q", y=y_axis),
+        alt.Chart(data_of(dots))
         .mark_circle(opacity=1)
         .encode(
             x=x,
@@ -121,12 +121,12 @@ def upset(combinations: Sequence[Combination], width: int) -> Chart:
             size=alt.when(has).then(alt.value(140)).otherwise(alt.value(60)),
             color=alt.when(has).then(alt.value(ACCENT)).otherwise(alt.value(RULE)),
         ),
-        alt.Chart(_data(bars)).mark_rule(color=ACCENT, strokeWidth=13).encode(x=x, x2="end:Q", y=y_axis),
-        alt.Chart(_data(bars))
+        alt.Chart(data_of(bars)).mark_rule(color=ACCENT, strokeWidth=13).encode(x=x, x2="end:Q", y=y_axis),
+        alt.Chart(data_of(bars))
         .mark_text(align="left", dx=8, fontSize=12, color=INK)
         .encode(x=alt.X("end:Q", axis=None), y=y_axis, text="text:N"),
     )
-    return _styled(layers, width, height)
+    return styled(layers, width, height)
 
 
 def states(found: Sequence[StateReason], width: int) -> Chart:
@@ -143,16 +143,16 @@ def states(found: Sequence[StateReason], width: int) -> Chart:
     ]
     share = alt.X("sum(products):Q", stack="normalize", title=None, axis=alt.Axis(format="%", tickCount=5, grid=False))
     bars = (
-        alt.Chart(_data(parts))
+        alt.Chart(data_of(parts))
         .mark_bar(height=18)
         .encode(
             x=share,
-            y=alt.Y("modality:N", sort=[m.value for m in MODALITIES], title=None, axis=alt.Axis(**_LABELS)),
+            y=alt.Y("modality:N", sort=[m.value for m in MODALITIES], title=None, axis=alt.Axis(**LABELS)),
             color=alt.Color("state:N", scale=_STATES, legend=None),
             order=alt.Order("order:Q"),
         )
     )
-    return _styled(alt.layer(bars), width, 170, left=52, bottom=26, right=12)
+    return styled(alt.layer(bars), width, 170, left=52, bottom=26, right=12)
 
 
 def tag_rates(tags: Sequence[Tag], width: int) -> Chart:
@@ -163,14 +163,14 @@ def tag_rates(tags: Sequence[Tag], width: int) -> Chart:
         {"tag": t.tag, "share": min(b.share for b in t.bands), "most": max(b.share for b in t.bands)} for t in shown
     ]
     left = min(width // 2 - 20, 20 + 6 * max(len(t.tag) for t in shown))
-    names = alt.Axis(grid=True, labelLimit=left - 20, **_LABELS)
+    names = alt.Axis(grid=True, labelLimit=left - 20, **LABELS)
     y = alt.Y("tag:N", sort=[t.tag for t in shown], title=None, axis=names)
     x = alt.X("share:Q", title=None, axis=alt.Axis(format=".1~%", tickCount=width // 100, grid=False, orient="top"))
-    rules = alt.Chart(_data(spans)).mark_rule(color=SOFT, strokeWidth=1).encode(x=x, x2="most:Q", y=y)
-    dots = alt.Chart(_data(points)).mark_circle(size=80, opacity=1, stroke=PAPER, strokeWidth=1)
+    rules = alt.Chart(data_of(spans)).mark_rule(color=SOFT, strokeWidth=1).encode(x=x, x2="most:Q", y=y)
+    dots = alt.Chart(data_of(points)).mark_circle(size=80, opacity=1, stroke=PAPER, strokeWidth=1)
     band = alt.Color("band:N", scale=_BANDS, legend=None)
     layers = alt.layer(rules, dots.encode(x=x, y=y, color=band))
-    return _styled(layers, width, 30 + 24 * len(shown), left=left, top=28, right=12)
+    return styled(layers, width, 30 + 24 * len(shown), left=left, top=28, right=12)
 
 
 def percent(share: float) -> str:
@@ -180,16 +180,16 @@ def percent(share: float) -> str:
     return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 
-def _powers(most: int) -> list[int]:
+def powers(most: int) -> list[int]:
     """1, 10, 100 … up to `most`: the labelled places of a logarithmic axis."""
     return [10**i for i in range(len(str(most)))]
 
 
-def _data(rows: list[dict[str, Any]]) -> alt.InlineData:
+def data_of(rows: list[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
-def _styled(
+def styled(
     layers: Chart, width: int, height: int, *, left: int = 0, bottom: int = 0, top: int = 6, right: int = 6
 ) -> Chart:
     """The look that all charts share, in a drawing of `width` × `height`; the page's style sheet sets the typeface."""

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from m5tools.audit.columns import NotYet
-from m5tools.audit.report import charts
+from m5tools.audit.report import charts, distributions
 from m5tools.audit.whole import Audit
 
 _FOLDER = Path(__file__).parent
@@ -36,7 +36,7 @@ def render(audit: Audit) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"n": _number, "short": _short, "percent": charts.percent}
-    environment.filters |= {"base64": _base64, "holes": _holes}
+    environment.filters |= {"base64": _base64, "holes": _holes, "small_percent": _small_percent}
     environment.tests["not_yet"] = lambda section: isinstance(section, NotYet)
     return environment.get_template("page.html.j2").render(
         audit=audit,
@@ -60,6 +60,9 @@ def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
         draw("rank", label, charts.rank_frequency, audit.categories, charts.HALF)
         label = "Share of the products held by the largest categories"
         draw("coverage", label, charts.coverage, audit.categories, charts.HALF)
+    if len(audit.levels) > 1:
+        label = "Products against rank of the category at every level of the tree, both axes logarithmic"
+        draw("levels", label, distributions.levels, audit.levels, charts.WIDE)
     if audit.completeness.products > audit.completeness.nothing:
         label = "Products by the combination of modalities they have"
         draw("upset", label, charts.upset, audit.completeness.combinations, charts.WIDE)
@@ -68,6 +71,11 @@ def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
     if not isinstance(audit.tags, NotYet) and audit.tags:
         label = "Share of head, middle and tail products that have each tag"
         draw("tags", label, charts.tag_rates, audit.tags, charts.WIDE)
+    if any(currency.quantiles for currency in audit.prices.currencies):
+        draw("prices", "Prices of each currency", distributions.prices, audit.prices.currencies, charts.WIDE)
+    if len({month.month for month in audit.timeline.months}) > 1:
+        label = "Products first seen and last crawled, by month"
+        draw("time", label, distributions.months, audit.timeline.months, charts.WIDE)
     return found
 
 
@@ -88,6 +96,11 @@ def _number(value: float) -> str:
 def _short(value: float) -> str:
     """A measured value with at most four significant digits."""
     return f"{value:.4g}"
+
+
+def _small_percent(share: float) -> str:
+    """A share as a percentage with four significant digits: for those that are telling where they are small."""
+    return f"{100 * share:.4g} %"
 
 
 def _base64(data: bytes) -> str:
