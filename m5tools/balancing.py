@@ -1,6 +1,6 @@
 """How often a sample comes in an epoch, by the size of its class: the formulas that the loader and overlays share.
 
-All take sizes of classes, int64 or float64 [classes], each above 0, and give one factor a class, float64 [classes]: 2 is
+All take sizes of classes, int64 or float64 [classes], each above 0, and give a factor for each, float64 [classes]: 2 is
 twice in every epoch, 0.25 every fourth epoch.
 """
 

@@ -43,7 +43,9 @@ def audit(
     """
     if compare is not None:
         if dataset is not None or cut is not None or shards is not None:
-            raise UsageError("--compare names both sides itself: FOLDER, FOLDER@CRAWL or FOLDER#CUT; leave the rest out")
+            raise UsageError(
+                "--compare names both sides itself: FOLDER, FOLDER@CRAWL or FOLDER#CUT; leave the rest out"
+            )
         typer.echo(write_comparison(*compare, policy, out))
         return
     if out is not None:

@@ -49,9 +49,7 @@ def balance_of(index: pl.DataFrame, column: str) -> Balance:
 
     drawn = pl.col(column)
     length = float(index[column].sum())
-    by_band = {
-        band: (n, weight) for band, n, weight in index.group_by("band").agg(pl.len(), drawn.sum()).iter_rows()
-    }
+    by_band = {band: (n, weight) for band, n, weight in index.group_by("band").agg(pl.len(), drawn.sum()).iter_rows()}
     classes = index.drop_nulls("category").group_by("category").agg(pl.len(), drawn.sum()).sort("category")
     after = classes.filter(drawn > 0)[column].to_numpy()
     bands = {}

@@ -69,10 +69,12 @@ class OverlayConfig(StageConfig):
 
     weights: Rule | None = Field(
         None,
-        description="a rule by which rare categories come more often, or frequent ones less; how often each sample comes "
-        "in an epoch is added as a column of the rule's name, for the loader's weights",
+        description="a rule by which rare categories come more often, or frequent ones less; how often each sample "
+        "comes in an epoch is added as a column of the rule's name, for the loader's weights",
     )
-    beta: float = Field(0.999, ge=0, lt=1, description="of effective_number: 0 leaves all alike, towards 1 = class_balanced")
+    beta: float = Field(
+        0.999, ge=0, lt=1, description="of effective_number: 0 leaves all alike, towards 1 = class_balanced"
+    )
     class_most: int = Field(100, ge=1, description="of class_cap: samples of one category in an epoch, at most")
     cap: float = Field(10.0, ge=1, description="of the other rules: how often a sample comes in an epoch, at most")
 

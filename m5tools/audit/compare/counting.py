@@ -45,7 +45,7 @@ Counts = dict[str, pl.DataFrame]
 
 
 def products(side: Side, part: Slice) -> pl.DataFrame:
-    """The products of a slice: `product_id`, `content_hash`, `source` and :data:`COLUMNS`, the category as one string."""
+    """Products of a slice: `product_id`, `content_hash`, `source` and :data:`COLUMNS`, the category as one string."""
     wanted = ["product_id", "content_hash", "source", *COLUMNS]
     key = category_key(pl.col("category")).alias("category")
     depth = pl.col("category").list.len().cast(pl.Float64).alias("depth")
@@ -65,7 +65,9 @@ def count(side: Side, part: Slice, rows: pl.DataFrame, policy: str) -> Counts:
     files = side.scan("media", part).group_by("product_id", "modality").agg(pl.len().alias("files")).collect()
     many = rows.select("product_id").join(pairs, on="product_id", how="left")
     for m in MEDIA:
-        mine = files.filter(pl.col("modality") == m.value).select("product_id", pl.col("files").alias(f"{m.value} files"))
+        mine = files.filter(pl.col("modality") == m.value).select(
+            "product_id", pl.col("files").alias(f"{m.value} files")
+        )
         many = many.join(mine, on="product_id", how="left")
     lengths = rows.select(
         pl.col("title").str.len_chars(), pl.col("description").str.len_chars(), pl.col("depth").alias("category path")

@@ -1,4 +1,4 @@
-"""Numbers of products – prices, lengths of texts, attributes, listed files – as two distributions laid over each other."""
+"""Numbers of products (prices, lengths of texts, attributes, listed files) as two distributions over each other."""
 
 from __future__ import annotations
 
@@ -89,4 +89,3 @@ def _spread(counts: pl.DataFrame, column: str, points: tuple[float, ...]) -> Spr
     middle = distance.quantiles(values, n, AT)
     around = (float(some[0]), *middle, float(some[-1]))
     return Spread(size, float((values * n).sum() / size), around, tuple((up[places] / size).tolist()))
-

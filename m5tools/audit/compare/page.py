@@ -1,4 +1,4 @@
-"""The comparison as one page to look at and one file of numbers, in the look and under the rules of the audit's page."""
+"""The comparison as one page to look at and one file of numbers, in the look and by the rules of the audit's page."""
 
 from __future__ import annotations
 

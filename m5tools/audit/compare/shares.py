@@ -11,10 +11,7 @@ from m5tools.audit import columns
 from m5tools.audit.compare import distance
 
 NAME_CHARS = 160
-SCHEMA = {
-    **{"kind": pl.String, "group": pl.String, "name": pl.String},
-    **{"a": pl.Int64, "b": pl.Int64, "size_a": pl.Int64, "size_b": pl.Int64},
-}
+SCHEMA = dict.fromkeys(("kind", "group", "name"), pl.String) | dict.fromkeys(("a", "b", "size_a", "size_b"), pl.Int64)
 
 
 @dataclass(frozen=True)

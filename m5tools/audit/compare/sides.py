@@ -7,6 +7,7 @@ is one whole partition of the side with fewer; all that is compared product by p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -31,7 +32,7 @@ def slices(a: int, b: int) -> list[Slice]:
     """The slices of two sides with so many partitions (0 where nothing was ingested), in order."""
     count = min(n for n in (a, b) if n) if a or b else 0
     starts = [-(-i * HOMES // count) for i in range(count + 1)] if count else [0]
-    return [Slice(first, beyond) for first, beyond in zip(starts, starts[1:], strict=False)]
+    return [Slice(first, beyond) for first, beyond in pairwise(starts)]
 
 
 @dataclass(frozen=True)

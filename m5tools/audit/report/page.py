@@ -27,12 +27,16 @@ def render(audit: Audit) -> str:
     """The whole page, one self-contained HTML document."""
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
-    return environment(_FOLDER).get_template("page.html.j2").render(
-        audit=audit,
-        charts=_charts(audit),
-        policy=security_policy(style, script),
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
+    return (
+        environment(_FOLDER)
+        .get_template("page.html.j2")
+        .render(
+            audit=audit,
+            charts=_charts(audit),
+            policy=security_policy(style, script),
+            style=Markup(style),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+        )
     )
 
 

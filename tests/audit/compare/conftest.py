@@ -34,14 +34,14 @@ def attributes(i: int) -> dict[str, str]:
 def build(make_dataset: Callable[..., Dataset]) -> Build:
     """Build a side.
 
-    Its options: which products (`numbers`), the share whose picture is a dead link, categories by number, new names of
-    fields and attributes, seed of the order of rows, partitions.
+    Its options: which products (`numbers`); every `dead`-th has a dead link for a picture, every `repainted`-th another
+    colour; categories by number; new names of `fields` and attributes (`names`); seed of the order of rows; partitions.
     """
 
     def make(
         name: str, *, numbers: Sequence[int] = range(COUNT), dead: int = 50, category: Callable[[int], Any] | None = None,
         fields: dict[str, str] | None = None, names: dict[str, str] | None = None, seed: int = 0, partitions: int = 2,
-        tagged: bool = True, **more: Callable[[int], Any],
+        repainted: int = 0, tagged: bool = True, **more: Callable[[int], Any],
     ) -> Side:  # fmt: skip
         order = list(numbers)
         random.Random(seed).shuffle(order)
@@ -49,6 +49,8 @@ def build(make_dataset: Callable[..., Dataset]) -> Build:
         filled: dict[str, int] = {}
         for i in order:
             given = {(fields or {}).get(k, k): v for k, v in delivered(i).items()}
+            if repainted and i % repainted == 0:
+                given[(fields or {}).get("colour_name", "colour_name")] = "another"
             for field in given:
                 filled[field] = filled.get(field, 0) + 1
             pid = product_id(i)

@@ -77,7 +77,7 @@ def test_nothing_to_compare_is_a_page_too(build: Build) -> None:
 def test_the_page_needs_the_name_of_a_page(build: Build, tmp_path: Path) -> None:
     side = build("a", numbers=range(5))
     found = compare(side, side)
-    with pytest.raises(UsageError, match="ends in .html"):
+    with pytest.raises(UsageError, match=r"ends in \.html"):
         write(found, tmp_path / "x.txt")
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):

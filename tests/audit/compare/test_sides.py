@@ -31,14 +31,18 @@ def test_a_crawl_is_what_it_delivered(build: Build) -> None:
     first = side.dataset.read("products")
     changed = first.head(10).with_columns(crawl_id=pl.lit("c2"), price=pl.lit(1.0))
     for i in range(2):
-        mine = changed.filter(pl.col("product_id").is_in(side.dataset.read("products", partition=i)["product_id"]))
+        mine = changed.filter(
+            pl.col("product_id").is_in(side.dataset.read("products", partition=i)["product_id"].implode())
+        )
         side.dataset.write("products", f"c2/part-{i:05d}", mine)
     with side.dataset.changing() as manifest:
         manifest["crawls"].append({"source": "shop", "crawl_id": "c2", "media_root": None})
     root = side.dataset.root
     (part,) = slices(1, 1)
     sizes = {
-        name: [side_of(name).scan(table, part).select(pl.len()).collect().item() for table in ("products", "modalities")]
+        name: [
+            side_of(name).scan(table, part).select(pl.len()).collect().item() for table in ("products", "modalities")
+        ]
         for name in (f"{root}", f"{root}@c1", f"{root}@c2")
     }
     # States belong to the version of a product that is the latest.

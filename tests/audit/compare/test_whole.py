@@ -34,7 +34,7 @@ def test_the_same_shuffled_and_partitioned_anew_shows_no_mover(build: Build) -> 
     assert replace(compare(other, one), a=found.a, b=found.b) == found
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_two_random_halves_show_no_mover(build: Build, seed: int) -> None:
     order = random.Random(seed).sample(range(COUNT), COUNT)
     found = compare(build("a", numbers=order[: COUNT // 2]), build("b", numbers=order[COUNT // 2 :]))
@@ -44,11 +44,10 @@ def test_two_random_halves_show_no_mover(build: Build, seed: int) -> None:
 
 
 def test_a_renamed_field_is_one_mover_with_its_two_names(build: Build) -> None:
-    # A crawl later a tenth of the products have another colour, too.
-    found = compare(build("a"), build("b", fields={"colour_name": "color"}))
+    found = compare(build("a"), build("b", fields={"colour_name": "color"}, repainted=50))
     (rename,) = found.renames
     assert (rename.kind, rename.old, rename.new, rename.by) == ("field", "colour_name", "color", "products")
-    assert (rename.equal, rename.compared, rename.values) == (1.0, COUNT, 40)
+    assert (rename.equal, rename.compared, rename.values) == (0.98, COUNT, 40)
     (first,) = found.movers
     assert (first.share.kind, first.rename) == ("field", rename)
     # Two shares of the list moved: a name that went and a name that came.
@@ -64,9 +63,10 @@ def test_a_renamed_field_is_found_by_its_values_where_no_product_is_on_both_side
 
 
 def test_a_name_that_comes_with_other_values_is_no_rename(build: Build) -> None:
-    found = compare(build("a"), build("b", fields={"colour_name": "stock", "stock": "left"}, dead=50))
-    # What is called "stock" now is the colour; both names stand on both sides, so only a field that came is left.
-    assert [(r.old, r.new) for r in found.renames] == []
+    # "colour_name" vanished and "left" came, but what stands in it stood in "stock".
+    found = compare(build("a"), build("b", fields={"colour_name": "stock", "stock": "left"}))
+    assert found.renames == ()
+    assert [(m.share.name, m.rename) for m in found.movers] == [("colour_name", None), ("left", None)]
 
 
 def test_a_renamed_attribute(build: Build) -> None:
