@@ -1,7 +1,7 @@
 """The stage `overlay`: what came later laid over shards that stand, without writing their tars anew.
 
 A later cut brings media (a tar and an index for every shard), a policy its tags, a table of the user's its columns, a
-frozen model its vectors, a rule its sampling weights (an index for every shard). Row by row it goes with the shard's own
+frozen model its vectors, a rule its weights (an index for every shard). Row by row it goes with the shard's own
 index, so laying one over the other is no join.
 """
 
