@@ -86,7 +86,7 @@ def _command(name: str, about: str) -> Callable[..., None]:
             for stage in stage_runs(name, config, settings):
                 if not running.run(Dataset(dataset), stage).finished:
                     return
-                if name == "overlay" and log_json is False:
+                if name == "overlay" and not log_json:
                     from m5tools.cli.balance import print_balance
 
                     print_balance(Dataset(dataset), cast("Overlay", stage).config)

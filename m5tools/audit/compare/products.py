@@ -12,7 +12,9 @@ from m5tools.audit.compare.sides import Side
 
 MOVES_LISTED = 100
 SAMPLED = 20_000
-"""Products of both sides whose fields are compared value by value when a rename is looked for."""
+"""Products whose fields are compared value by value when a rename is looked for."""
+MATCHED_ENOUGH = 3
+"""Fewer products on both sides tell nothing; then each side is sampled on its own."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,19 @@ class Products:
     moves: tuple[Move, ...]
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Products whose values are read.
+
+    Attributes:
+        matched: whether they are the same products on both sides.
+        ids: of A and of B, one series a slice.
+    """
+
+    matched: bool
+    ids: tuple[list[pl.Series], list[pl.Series]]
+
+
 class Matching:
     """Meets the slices of both sides one after the other."""
 
@@ -69,9 +84,7 @@ class Matching:
         self._sizes = [0, 0]
         self._sums: list[pl.DataFrame] = []
         self._moves: list[pl.DataFrame] = []
-        self.sample: list[pl.Series] = []
-        """Ids of some products of both sides, one series a slice; ids are hashes, so the first are a fair sample."""
-        self._sampled = 0
+        self._samples: dict[str, list[pl.Series]] = {"both": [], "a": [], "b": []}
 
     def meet(self, a: pl.DataFrame, b: pl.DataFrame) -> None:
         """Take in one slice.
@@ -95,9 +108,17 @@ class Matching:
         moved = both.filter(pl.col("category").ne_missing(pl.col("category_b")))
         named = moved.select(before=pl.col("category").fill_null(""), after=pl.col("category_b").fill_null(""))
         self._moves.append(named.group_by("before", "after").agg(pl.len().cast(pl.Int64).alias("products")))
-        some = both["product_id"].sort().head(SAMPLED - self._sampled)
-        self._sampled += len(some)
-        self.sample.append(some)
+        for name, rows in (("both", both), ("a", a), ("b", b)):
+            kept = self._samples[name]
+            kept.append(rows["product_id"].sort().head(SAMPLED - sum(map(len, kept))))
+
+    @property
+    def sample(self) -> Sample:
+        """Some products to compare values of: the first by id, and ids are hashes."""
+        both = self._samples["both"]
+        if sum(map(len, both)) >= MATCHED_ENOUGH:
+            return Sample(True, (both, both))
+        return Sample(False, (self._samples["a"], self._samples["b"]))
 
     def found(self, a: Side, b: Side) -> Products:
         """What all slices gave together."""

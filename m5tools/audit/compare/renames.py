@@ -14,6 +14,7 @@ from typing import Literal
 import polars as pl
 
 from m5tools.audit import columns
+from m5tools.audit.compare.products import Sample
 from m5tools.audit.compare.sides import Side, Slice
 
 CANDIDATES = 50
@@ -25,10 +26,9 @@ ROWS_ENOUGH = 20
 VALUES_ENOUGH = 3
 """Fewer different values (yes, no) may agree by chance; then the names must be alike too."""
 NAMES_ALIKE = 0.6
-ROWS_WITHOUT_MATCH = 20_000
 
-Values = Callable[[Side, Slice, pl.Series | None, list[str]], pl.DataFrame]
-"""Gives `product_id, name, value` of some names, of the products asked for (None = all of the slice)."""
+Values = Callable[[Side, Slice, pl.Series, list[str]], pl.DataFrame]
+"""Gives `product_id, name, value` of some names of some products."""
 
 
 @dataclass(frozen=True)
@@ -61,35 +61,36 @@ def candidates(a: pl.DataFrame, b: pl.DataFrame, name: str) -> tuple[list[str], 
 
 
 def find(
-    kind: str, sides: tuple[Side, Side], parts: list[Slice], sample: list[pl.Series],
-    names: tuple[list[str], list[str]], values: Values,
-) -> tuple[Rename, ...]:  # fmt: skip
+    kind: str,
+    sides: tuple[Side, Side],
+    parts: list[Slice],
+    sample: Sample,
+    names: tuple[list[str], list[str]],
+    values: Values,
+) -> tuple[Rename, ...]:
     """The likely renames, the surest first; every name is in one at most.
 
     Args:
         sides: A and B.
         parts: all slices.
-        sample: ids of products of both sides, for each slice.
+        sample: whose values to read.
         names: candidates of A and of B.
-        values: how to read values.
+        values: how to read them.
     """
     if not names[0] or not names[1]:
         return ()
-    matched = sum(map(len, sample)) >= PRODUCTS_ENOUGH
-    frames: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
-    for side, wanted, frame in zip(sides, names, frames, strict=True):
-        read = 0
-        for part, ids in zip(parts, sample, strict=True):
-            if matched and not len(ids):
-                continue
-            found = values(side, part, ids if matched else None, wanted).drop_nulls("value")
-            frame.append(found.group_by("product_id", "name").agg(pl.col("value").sort().str.join("\x1f")))
-            read += found["product_id"].n_unique()
-            if not matched and read >= ROWS_WITHOUT_MATCH:
-                break
-    old, new = (pl.concat(found) for found in frames)
-    pairs = _by_products(old, new) if matched else _by_values(old, new)
-    return _chosen(kind, pairs, "products" if matched else "values")
+    read = [
+        pl.concat(
+            values(side, part, ids, wanted)
+            .drop_nulls("value")
+            .group_by("product_id", "name")
+            .agg(pl.col("value").sort().str.join("\x1f"))
+            for part, ids in zip(parts, of_side, strict=True)
+        )
+        for side, wanted, of_side in zip(sides, names, sample.ids, strict=True)
+    ]
+    pairs = _by_products(*read) if sample.matched else _by_values(*read)
+    return _chosen(kind, pairs, "products" if sample.matched else "values")
 
 
 def _by_products(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -136,20 +137,18 @@ def _chosen(kind: str, pairs: pl.DataFrame, by: Literal["products", "values"]) -
     return tuple(chosen)
 
 
-def raw_values(side: Side, part: Slice, ids: pl.Series | None, names: list[str]) -> pl.DataFrame:
+def raw_values(side: Side, part: Slice, ids: pl.Series, names: list[str]) -> pl.DataFrame:
     """`product_id, name, value` of fields as delivered."""
     raw = pl.col("raw").cast(pl.List(pl.Struct({"key": pl.String, "value": pl.String})))
-    rows = side.scan("products", part).select("product_id", raw)
-    rows = rows.head(ROWS_WITHOUT_MATCH) if ids is None else rows.filter(pl.col("product_id").is_in(ids.implode()))
+    rows = side.scan("products", part).filter(pl.col("product_id").is_in(ids.implode())).select("product_id", raw)
     pairs = rows.explode("raw").drop_nulls("raw").unnest("raw").rename({"key": "name"})
     return pairs.filter(pl.col("name").is_in(names)).collect()
 
 
-def attribute_values(side: Side, part: Slice, ids: pl.Series | None, names: list[str]) -> pl.DataFrame:
+def attribute_values(side: Side, part: Slice, ids: pl.Series, names: list[str]) -> pl.DataFrame:
     """`product_id, name, value` of attributes."""
-    rows = side.scan("attributes", part).filter(pl.col("name").is_in(names))
-    rows = rows if ids is None else rows.filter(pl.col("product_id").is_in(ids.implode()))
-    return rows.select("product_id", "name", "value").collect()
+    wanted = pl.col("name").is_in(names) & pl.col("product_id").is_in(ids.implode())
+    return side.scan("attributes", part).filter(wanted).select("product_id", "name", "value").collect()
 
 
 def shown(rename: Rename) -> Rename:

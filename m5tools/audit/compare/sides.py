@@ -30,8 +30,8 @@ class Slice:
 
 def slices(a: int, b: int) -> list[Slice]:
     """The slices of two sides with so many partitions (0 where nothing was ingested), in order."""
-    count = min(n for n in (a, b) if n) if a or b else 0
-    starts = [-(-i * HOMES // count) for i in range(count + 1)] if count else [0]
+    count = min(a or b or 1, b or a or 1)
+    starts = [-(-i * HOMES // count) for i in range(count + 1)]
     return [Slice(first, beyond) for first, beyond in pairwise(starts)]
 
 

@@ -124,8 +124,8 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
             side_by_side("field", *(f.select("field", "n") for f in fields), _rows(fields), "field"),
             _side_by_side("attribute", counts, "names", sizes, "name"),
             _side_by_side("value", counts, "values", sizes, "value", "column"),
-            side_by_side("state", *states, sizes, "what", "modality") if _both(states) else pl.DataFrame(schema=SCHEMA),
-            _by_modality(*links),
+            *([_by_modality("state", *states)] if _both(states) else []),
+            _by_modality("link", *links),
             by_number,
         ],
         how="diagonal",
@@ -188,13 +188,13 @@ def _side_by_side(
     return side_by_side(kind, counts[0][table], counts[1][table], sizes, name, group)
 
 
-def _by_modality(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
-    """Links side by side, each modality as a share of its own links."""
+def _by_modality(kind: str, a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
+    """States or links side by side, each as a share of those of its modality."""
     found = [pl.DataFrame(schema=SCHEMA)]
     for modality in sorted({*a["modality"], *b["modality"]}):
         mine = [side.filter(pl.col("modality") == modality) for side in (a, b)]
         sizes = int(mine[0]["n"].sum()), int(mine[1]["n"].sum())
-        found.append(side_by_side("link", *mine, sizes, "what", "modality"))
+        found.append(side_by_side(kind, *mine, sizes, "what", "modality"))
     return pl.concat(found)
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from m5tools.audit.columns import NotYet
 from m5tools.audit.compare.sides import side_of, slices
+from m5tools.audit.compare.whole import compare
 from m5tools.errors import UsageError
 
 from .conftest import Build
@@ -47,6 +49,10 @@ def test_a_crawl_is_what_it_delivered(build: Build) -> None:
     }
     # States belong to the version of a product that is the latest.
     assert sizes == {f"{root}": [40, 200], f"{root}@c1": [40, 150], f"{root}@c2": [10, 50]}
+    found = compare(side_of(f"{root}@c1"), side_of(f"{root}@c2"))
+    assert not isinstance(found.states, NotYet)
+    assert {(share.size_a, share.size_b) for share in found.states} == {(30, 10)}
+    assert (found.products.only_a, found.products.both, found.products.only_b) == (30, 10, 0)
 
 
 def test_a_cut_chooses_products(build: Build) -> None:
