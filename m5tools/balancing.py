@@ -31,12 +31,12 @@ def repeat_factor(frequency: Sizes, threshold: float, cap: float) -> Factors:
 
 def square_root(sizes: Sizes) -> Factors:
     """In proportion to 1 / √n: a class is drawn as often as the root of its size says (Mahajan et al. 2018)."""
-    return 1 / np.sqrt(np.asarray(sizes, np.float64))
+    return np.asarray(1 / np.sqrt(np.asarray(sizes, np.float64)))
 
 
 def class_balanced(sizes: Sizes) -> Factors:
     """In proportion to 1 / n: every class is drawn equally often."""
-    return 1 / np.asarray(sizes, np.float64)
+    return np.asarray(1 / np.asarray(sizes, np.float64))
 
 
 def effective_number(sizes: Sizes, beta: float) -> Factors:
@@ -48,12 +48,12 @@ def effective_number(sizes: Sizes, beta: float) -> Factors:
     sizes = np.asarray(sizes, np.float64)
     if beta == 0:
         return np.ones_like(sizes)
-    return (1 - beta) / -np.expm1(sizes * np.log(beta))
+    return np.asarray((1 - beta) / -np.expm1(sizes * np.log(beta)))
 
 
 def class_cap(sizes: Sizes, most: float) -> Factors:
     """`min(1, most / n)`: no class gives more than `most` samples an epoch, and none is repeated."""
-    return np.minimum(1.0, most / np.asarray(sizes, np.float64))
+    return np.asarray(np.minimum(1.0, most / np.asarray(sizes, np.float64)))
 
 
 def same_length(weights: Factors, sizes: Sizes, cap: float) -> Factors:
@@ -76,7 +76,7 @@ def same_length(weights: Factors, sizes: Sizes, cap: float) -> Factors:
     rest = np.cumsum((n * w)[::-1])[::-1]
     scale = (n.sum() - capped) / rest
     first = int(np.argmax(scale * w <= cap)) if (scale * w <= cap).any() else len(w) - 1
-    return np.minimum(cap, weights * scale[first])
+    return np.asarray(np.minimum(cap, weights * scale[first]))
 
 
 def factors(rule: Rule, sizes: Sizes, *, beta: float, most: float, cap: float) -> Factors:
