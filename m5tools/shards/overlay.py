@@ -103,8 +103,8 @@ class Overlay(Stage):
         match round_name:
             case "count":
                 base = self._base_folder(work.dataset)
-                found = weights.factors(base, self._base(work.dataset), self.config)
-                gather.save(work.scratch / "factors.arrow", found)
+                factors = weights.factors(base, self._base(work.dataset), self.config)
+                gather.save(work.scratch / "factors.arrow", factors)
                 return {}
             case "base":
                 return self._places(work)

@@ -10,6 +10,7 @@ from scipy import stats
 from m5tools.audit import columns
 from m5tools.audit.compare import distance
 from m5tools.audit.compare.counting import UNITS
+from m5tools.audit.compare.shares import SCHEMA
 
 AT = (0.05, 0.25, 0.5, 0.75, 0.95)
 """The quantiles that are given, between the smallest and the largest number."""
@@ -62,9 +63,9 @@ def measure(a: pl.DataFrame, b: pl.DataFrame) -> tuple[tuple[Amount, ...], pl.Da
         curve = distance.quantiles(values, n_a + n_b, tuple(i / CURVE_POINTS for i in range(CURVE_POINTS + 1)))
         points = tuple(sorted(set(curve)))
         unit = UNITS.get(name, "currency units")
-        spreads = [_spread(counts, column, points) for column in ("n", "n_b")]
+        left, right = (_spread(counts, column, points) for column in ("n", "n_b"))
         label = columns.shown(name, 60)
-        found.append(Amount(label, unit, *spreads, points, gap.ks, gap.at, gap.p_value, gap.wasserstein))
+        found.append(Amount(label, unit, left, right, points, gap.ks, gap.at, gap.p_value, gap.wasserstein))
         if gap.at is not None:
             rows.append(
                 {
@@ -73,9 +74,7 @@ def measure(a: pl.DataFrame, b: pl.DataFrame) -> tuple[tuple[Amount, ...], pl.Da
                     "z": float(stats.norm.isf(max(gap.p_value, 1e-300) / 2)),
                 }
             )  # fmt: skip
-    types = {"kind": pl.String, "group": pl.String, "name": pl.String, "z": pl.Float64}
-    counted = dict.fromkeys(("a", "b", "size_a", "size_b"), pl.Int64)
-    return tuple(found), pl.DataFrame(rows, schema=types | counted)
+    return tuple(found), pl.DataFrame(rows, schema={**SCHEMA, "z": pl.Float64})
 
 
 def _spread(counts: pl.DataFrame, column: str, points: tuple[float, ...]) -> Spread:

@@ -108,10 +108,10 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
     for part in parts:
         both = counting.products(a, part), counting.products(b, part)
         matching.meet(*both)
-        for side, rows, found in zip((a, b), both, counted, strict=True):
-            found.append(counting.count(side, part, rows, policy))
-            if len(found) >= 16:
-                found[:] = [counting.added(found)]
+        for side, rows, kept in zip((a, b), both, counted, strict=True):
+            kept.append(counting.count(side, part, rows, policy))
+            if len(kept) >= 16:
+                kept[:] = [counting.added(kept)]
     counts = counting.added(counted[0]), counting.added(counted[1])
     fields = counting.fields(a), counting.fields(b)
     links = _words(counting.links(a, parts)), _words(counting.links(b, parts))
@@ -121,7 +121,7 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
     found = pl.concat(
         [
             _side_by_side("column", counts, "filled", sizes, "column"),
-            side_by_side("field", *(f.select("field", "n") for f in fields), _rows(fields), "field"),
+            side_by_side("field", fields[0], fields[1], _rows(fields), "field"),
             _side_by_side("attribute", counts, "names", sizes, "name"),
             _side_by_side("value", counts, "values", sizes, "value", "column"),
             *([_by_modality("state", *states)] if _both(states) else []),
@@ -192,9 +192,9 @@ def _by_modality(kind: str, a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
     """States or links side by side, each as a share of those of its modality."""
     found = [pl.DataFrame(schema=SCHEMA)]
     for modality in sorted({*a["modality"], *b["modality"]}):
-        mine = [side.filter(pl.col("modality") == modality) for side in (a, b)]
-        sizes = int(mine[0]["n"].sum()), int(mine[1]["n"].sum())
-        found.append(side_by_side(kind, *mine, sizes, "what", "modality"))
+        left, right = (side.filter(pl.col("modality") == modality) for side in (a, b))
+        sizes = int(left["n"].sum()), int(right["n"].sum())
+        found.append(side_by_side(kind, left, right, sizes, "what", "modality"))
     return pl.concat(found)
 
 
