@@ -194,9 +194,9 @@ class Overlay(Stage):
         if self.config.weights is not None:
             shards = self._base(work.dataset).splits.items()
             split = next(split for split, files in shards if any(file.tar == tar for file in files))
-            known = pl.scan_ipc(work.scratch / "factors.arrow", glob=False).collect()
+            factors = pl.scan_ipc(work.scratch / "factors.arrow", glob=False).collect()
             index = weights.column_of(
-                self._base_folder(work.dataset) / INDEX / path.name, split, known, self.config.weights
+                self._base_folder(work.dataset) / INDEX / path.name, split, factors, self.config.weights
             )
             return index, {"shards": 1}
         parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
