@@ -6,6 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
+from ..conftest import REPOSITORY
 from .conftest import M5
 
 
@@ -71,3 +74,19 @@ def test_weights_say_what_they_do(m5: M5, shop: Path, tmp_path: Path) -> None:
     said = m5("overlay", "-d", copy, "--set", "name=root", "--set", "weights=nosuch", "-w", "0")
     assert said.code == 2
     assert "class_balanced" in said.err
+
+
+@pytest.mark.real_data
+def test_two_real_catalogues(m5: M5, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("M5_REAL_DATA", str(real_data))
+    sides = [tmp_path / name for name in ("lazada", "shein")]
+    for side in sides:
+        recipe = REPOSITORY / "pipelines" / f"brightdata_{side.name}.yaml"
+        said = m5("ingest", "-d", side, "--config", recipe, "-w", "0")
+        assert said.code == 0, said.err
+    assert m5("audit", "--compare", *sides).code == 0
+    found = json.loads((sides[1] / "reports" / "compare.json").read_text())
+    assert (found["products"]["only_a"], found["products"]["only_b"], found["products"]["both"]) == (1000, 1000, 0)
+    gone = {share["name"] for share in found["fields"] if not share["b"]}
+    assert {"breadcrumb", "gmv", "lazmall"} <= gone
+    assert found["states"] == {"needs": "m5 tag"}
