@@ -22,6 +22,7 @@ from m5tools.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from m5tools.shards.overlay import Overlay
     from m5tools.tag.stage import Tag
 
 ABOUT = {
@@ -35,8 +36,8 @@ ABOUT = {
     "split": "Train, val and test; no cluster crosses them.",
     "cut": "Select products and modalities for training.",
     "shard": "Write a cut as WebDataset tars with a Parquet index.",
-    "overlay": "Lay later media, tags, columns or vectors over shards. "
-    "--set name=NAME and one of cut, policy, table, model.",
+    "overlay": "Lay later media, tags, columns, vectors or sampling weights over shards. "
+    "--set name=NAME and one of cut, policy, table, model, weights.",
 }
 
 
@@ -85,6 +86,10 @@ def _command(name: str, about: str) -> Callable[..., None]:
             for stage in stage_runs(name, config, settings):
                 if not running.run(Dataset(dataset), stage).finished:
                     return
+                if name == "overlay" and not log_json:
+                    from m5tools.cli.balance import print_balance
+
+                    print_balance(Dataset(dataset), cast("Overlay", stage).config)
 
     command.__doc__ = about
     command.__name__ = name

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from m5tools import balancing
 from m5tools.errors import UsageError
 from m5tools.loader.columns import Columns, column, numbers
 from m5tools.loader.draws import Rows, uniform
@@ -48,8 +49,7 @@ class LongTail:
         known = codes.is_valid().to_numpy(zero_copy_only=False)
         classes = np.asarray(codes.fill_null(0).to_numpy(), np.int64)
         frequency = np.bincount(classes[known], minlength=1) / max(1, len(classes))
-        with np.errstate(divide="ignore"):
-            factor = np.clip(np.sqrt(self.threshold / frequency), 1.0, self.cap)
+        factor = balancing.repeat_factor(frequency, self.threshold, self.cap)
         return np.where(known, factor[classes] if len(classes) else 1.0, 1.0)
 
 

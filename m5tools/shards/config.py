@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
+from m5tools.balancing import Rule
 from m5tools.stage import StageConfig
 from m5tools.vocabulary import MEDIA, Modality
 
@@ -66,10 +67,22 @@ class OverlayConfig(StageConfig):
         "text", description="what the model reads: title and description, or (one of CLIP's kind) all pictures"
     )
 
+    weights: Rule | None = Field(
+        None,
+        description="a rule by which rare categories come more often, or frequent ones less; how often each sample "
+        "comes in an epoch is added as a column of the rule's name, for the loader's weights",
+    )
+    beta: float = Field(
+        0.999, ge=0, lt=1, description="of effective_number: 0 leaves all alike, towards 1 = class_balanced"
+    )
+    class_most: int = Field(100, ge=1, description="of class_cap: samples of one category in an epoch, at most")
+    cap: float = Field(10.0, ge=1, description="of the other rules: how often a sample comes in an epoch, at most")
+
     @model_validator(mode="after")
     def _one_source(self) -> OverlayConfig:
-        if sum(source is not None for source in (self.cut, self.policy, self.table, self.model)) != 1:
-            raise ValueError("give one of cut, policy, table and model")
+        sources = (self.cut, self.policy, self.table, self.model, self.weights)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("give one of cut, policy, table, model and weights")
         if not self.modalities or set(self.modalities) - set(MEDIA):
             raise ValueError(f"modalities must be some of {', '.join(MEDIA)}")
         return self

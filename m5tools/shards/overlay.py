@@ -1,8 +1,8 @@
 """The stage `overlay`: what came later laid over shards that stand, without writing their tars anew.
 
 A later cut brings media (a tar and an index for every shard), a policy its tags, a table of the user's its columns, a
-frozen model its vectors (an index for every shard). Row by row it goes with the shard's own index, so laying one over
-the other is no join.
+frozen model its vectors, a rule its weights (an index for every shard). Row by row it goes with the shard's own
+index, so laying one over the other is no join.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from m5tools import atomic, schema
 from m5tools.dataset import Dataset, checked_name, part_name, partition_of
 from m5tools.embedding import fingerprint
 from m5tools.errors import UsageError
-from m5tools.shards import gather, reuse, vectors
+from m5tools.shards import gather, reuse, vectors, weights
 from m5tools.shards.config import Encoding, OverlayConfig
 from m5tools.shards.encode import Encoder
 from m5tools.shards.manifest import INDEX, OVERLAYS, OverlayManifest, ShardFile, ShardManifest
@@ -48,7 +48,7 @@ class Overlay(Stage):
 
     Rounds: *base* reads which sample lies where, *held* looks for what other shards hold already, *gather* joins the
     tables of one partition to it, *write* makes what goes with one shard, *manifest* writes the overlay's. For a
-    model, which reads the shards themselves, nothing is gathered.
+    model, which reads the shards themselves, nothing is gathered; for weights *count* takes the sizes of categories.
     """
 
     config: OverlayConfig
@@ -87,6 +87,8 @@ class Overlay(Stage):
         return [self._folder(dataset)]
 
     def rounds(self) -> tuple[str, ...]:
+        if self.config.weights is not None:
+            return ("count", "write", "manifest")
         return ("write", "manifest") if self.config.model else ("base", "held", "gather", "write", "manifest")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
@@ -99,6 +101,11 @@ class Overlay(Stage):
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         match round_name:
+            case "count":
+                base = self._base_folder(work.dataset)
+                factors = weights.factors(base, self._base(work.dataset), self.config)
+                gather.save(work.scratch / "factors.arrow", factors)
+                return {}
             case "base":
                 return self._places(work)
             case "held":
@@ -184,6 +191,14 @@ class Overlay(Stage):
             base = self._base_folder(work.dataset)
             index, counts = vectors.vectors_of(base / tar, base / INDEX / path.name, self.config, work)
             return index, {"shards": 1, **counts}
+        if self.config.weights is not None:
+            shards = self._base(work.dataset).splits.items()
+            split = next(split for split, files in shards if any(file.tar == tar for file in files))
+            factors = pl.scan_ipc(work.scratch / "factors.arrow", glob=False).collect()
+            index = weights.column_of(
+                self._base_folder(work.dataset) / INDEX / path.name, split, factors, self.config.weights
+            )
+            return index, {"shards": 1}
         parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
         rows = gather.load(parts, number)
         if self.config.cut is not None:

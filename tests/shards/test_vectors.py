@@ -149,7 +149,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(dataset: Dataset, 
     with pytest.raises(UsageError, match="cannot load"):
         run_stage(dataset, Overlay(of_text(str(tmp_path / "nothing"))))
     assert not (folder_of(dataset) / "overlays").exists()
-    with pytest.raises(ValueError, match="one of cut, policy, table and model"):
+    with pytest.raises(ValueError, match="one of cut, policy, table, model and weights"):
         OverlayConfig(name="both", model=bert, policy="default")
     with pytest.raises(ValueError, match="text"):
         OverlayConfig(name="sounds", model=bert, of="audio")  # type: ignore[arg-type]

@@ -27,24 +27,33 @@ def render(audit: Audit) -> str:
     """The whole page, one self-contained HTML document."""
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+    return (
+        environment(_FOLDER)
+        .get_template("page.html.j2")
+        .render(
+            audit=audit,
+            charts=_charts(audit),
+            policy=security_policy(style, script),
+            style=Markup(style),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+        )
+    )
+
+
+def environment(folder: Path) -> jinja2.Environment:
+    """Templates of a folder: everything foreign is escaped, a name that is not there is an error."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"n": _number, "short": _short, "percent": charts.percent}
-    environment.filters |= {"base64": _base64, "holes": _holes, "small_percent": _small_percent}
-    environment.tests["not_yet"] = lambda section: isinstance(section, NotYet)
-    return environment.get_template("page.html.j2").render(
-        audit=audit,
-        charts=_charts(audit),
-        policy=_policy(style, script),
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-    )
+    found.filters |= {"n": _number, "short": _short, "percent": charts.percent}
+    found.filters |= {"base64": _base64, "holes": _holes, "small_percent": _small_percent}
+    found.tests["not_yet"] = lambda section: isinstance(section, NotYet)
+    return found
 
 
 def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
@@ -79,7 +88,7 @@ def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
     return found
 
 
-def _policy(style: str, script: str) -> str:
+def security_policy(style: str, script: str) -> str:
     """The Content-Security-Policy: nothing but this style, this script and pictures inside the page."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
