@@ -40,6 +40,10 @@ class Crawl(TypedDict):
     media_root: str | None
     unique_products: NotRequired[bool]
     """Whether its mapping says that the source lists each product once."""
+    license: NotRequired[str]
+    """SPDX id (or expression) that its mapping declares; it declares none where this is not here."""
+    homepage: NotRequired[str]
+    terms: NotRequired[str]
 
 
 class StageEntry(TypedDict):

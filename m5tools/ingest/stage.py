@@ -106,7 +106,7 @@ class Ingest(Stage):
         for path in given if self.mapping.format not in ("folder", "pages") else ():
             refuse_folder(path)
         named = [*given, *map(str, companion_files(self.mapping, self._root))]
-        return [self.mapping.model_dump(mode="json"), [fact for path in named for fact in locations.facts(path)]]
+        return [self.mapping.reading(), [fact for path in named for fact in locations.facts(path)]]
 
     def advice(self, counts: Counts) -> str | None:
         if not counts["rows"]:
@@ -167,6 +167,7 @@ class Ingest(Stage):
         mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
         if self.mapping.unique_products:
             mine["unique_products"] = True
+        mine.update(self.mapping.declared)
         with work.dataset.changing() as manifest:
             for i, crawl in enumerate(manifest["crawls"]):
                 if crawl["crawl_id"] != self.crawl_id:
