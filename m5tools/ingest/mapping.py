@@ -241,7 +241,6 @@ class Mapping(_Model):
     parts: FolderParts | None = None
     companions: tuple[Companion, ...] = ()
 
-
     @property
     def declared(self) -> Declared:
         """What it declares of the source."""

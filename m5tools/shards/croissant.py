@@ -107,8 +107,8 @@ def text(
         "distribution": [
             *(_tar(file, checksums[file.tar]) for file in files),
             *(_index(file, sizes[file.index]) for file in files),
-            *(_file_set(f"{split}-tars", _TAR, f"{split}-*.tar", [f.tar for f in of]) for split, of in splits.items()),
-            *([_file_set(INDEX_FILES, _PARQUET, "index/*.parquet", [f.index for f in files])] if files else []),
+            *(_file_set(f"{split}-tars", _TAR, f"{split}-*.tar") for split in splits),
+            *([_file_set(INDEX_FILES, _PARQUET, "index/*.parquet")] if files else []),
         ],
         "recordSet": [*record_sets([*splits], facts)],
     }
@@ -235,12 +235,12 @@ def _file(path: str, encoding: str, size: int, sha256: str, what: str) -> dict[s
     }
 
 
-def _file_set(name: str, encoding: str, pattern: str, files: list[str]) -> dict[str, Any]:
+def _file_set(name: str, encoding: str, pattern: str) -> dict[str, Any]:
+    """Files beside `croissant.json`, which have no container: so `mlcroissant` reads them where they are."""
     return {
         "@type": "cr:FileSet",
         "@id": name,
         "name": name,
-        "containedIn": [{"@id": file} for file in files],
         "encodingFormat": encoding,
         "includes": pattern,
     }

@@ -13,7 +13,7 @@ from typing import Final
 
 from m5tools.shards import passages
 from m5tools.shards.facts import Facts
-from m5tools.shards.inert import shown, table
+from m5tools.shards.inert import code, shown, table
 from m5tools.shards.lineage import FetchFacts, Lineage
 from m5tools.shards.manifest import CROISSANT, DATASHEET, ShardManifest
 
@@ -154,7 +154,10 @@ def _known(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> It
         "One JSON (identifiers, title, description, price, category path, attributes, further texts) and media files; "
         f"`README.md` lists the members, `{CROISSANT}` the columns of the index.",
     )
-    yield "Is there a label or target?", "\n".join(("The category path as the sources give it.", "", *passages.tail(facts)))
+    yield (
+        "Is there a label or target?",
+        "\n".join(("The category path as the sources give it.", "", *passages.tail(facts))),
+    )
     yield (
         "Is any information missing from instances?",
         "\n".join(
@@ -207,7 +210,7 @@ def _selection(manifest: ShardManifest, lineage: Lineage | None) -> str:
 def _noise(facts: Facts) -> Iterator[str]:
     yield "Tags name what measuring found; the cut may have withheld what they mark. Samples with each tag:"
     yield ""
-    rows = [(shown(tag), count) for tag, count in sorted(facts.tags.items(), key=lambda item: (-item[1], item[0]))]
+    rows = [(code(tag), count) for tag, count in sorted(facts.tags.items(), key=lambda item: (-item[1], item[0]))]
     yield from table(("tag", "samples"), rows) if rows else ("None has one.",)
 
 
@@ -234,7 +237,7 @@ def _fetched(fetch: FetchFacts) -> Iterator[str]:
     else:
         yield "Media came with the crawls as files; no URL was asked, so no robots.txt applied."
     yield ""
-    yield from table(("listed media", "locations"), [(shown(state), n) for state, n in sorted(fetch.locations.items())])
+    yield from table(("listed media", "locations"), [(code(state), n) for state, n in sorted(fetch.locations.items())])
 
 
 def _time(lineage: Lineage) -> Iterator[str]:

@@ -7,22 +7,30 @@ reference, which CommonMark shows as the character and never reads as structure 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 LONGEST: Final = 120
-_PLAIN: Final = frozenset(" ,-_")
-"""What of ASCII beside letters and digits is left as it is: none of it means anything inside a word or a cell."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,120}")
+_MEANS_SOMETHING: Final = re.compile(
+    r"[!-+:-@\[-^`{-~]|^-|\.(?!\d)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # a dot makes addresses, not numbers
+)
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
     """One line of text that is shown as it is; unprintable characters and marks of direction are left out."""
-    words = " ".join(unicodedata.normalize("NFC", text).split())
-    line = "".join(c for c in words if unicodedata.category(c)[0] != "C")
+    visible = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", text) if c.isspace() or c.isprintable())
+    line = " ".join("".join(visible).split())
     if len(line) > longest:
         line = line[: longest - 1] + "…"
-    return "".join(map(_reference, line))
+    return _MEANS_SOMETHING.sub(lambda found: f"&#{ord(found[0])};", line)
+
+
+def code(text: str) -> str:
+    """A name in the letters of programs, if it is one; any other text as by :func:`shown`."""
+    return f"`{text}`" if _NAME.fullmatch(text) else shown(text)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> Iterator[str]:
@@ -39,9 +47,3 @@ def _cell(value: str | int | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else value
-
-
-def _reference(character: str) -> str:
-    if not character.isascii() or character.isalnum() or character in _PLAIN:
-        return character
-    return f"&#{ord(character)};"

@@ -22,7 +22,10 @@ from m5tools.errors import UsageError
 from m5tools.vocabulary import Reason, State
 
 LINEAGE: Final = "lineage.json"
-_LEFT_OUT: Final = {"ingest": ("files", "root", "media_root", "crawl_id", "source"), "fetch": ("contact", "allow_networks")}
+_LEFT_OUT: Final = {
+    "ingest": ("files", "root", "media_root", "crawl_id", "source"),
+    "fetch": ("contact", "allow_networks"),
+}
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _PLACE: Final = re.compile(r"[/\\~.]|[A-Za-z]:\\|[a-z0-9+.-]+://|.*\.ya?ml$")
 _COUNTED: Final = ("rows", "new", "updated", "unchanged", "rejects", "left_out")
@@ -191,6 +194,26 @@ def taken(dataset: Dataset, cut: str, inputs: Iterable[str], own: StageFacts) ->
     )
 
 
+def redeclared(lineage: Lineage, crawls: Iterable[Crawl]) -> Lineage:
+    """The same lineage with licences, terms and homepages as the crawls in it are declared now."""
+    known = {crawl["crawl_id"]: crawl for crawl in crawls}
+    sources = []
+    for source in lineage.sources:
+        mine = [known[crawl.crawl_id] for crawl in source.crawls if crawl.crawl_id in known]
+        whole = len(mine) == len(source.crawls)
+        sources.append(source.model_copy(update=_declared(mine)) if whole else source)
+    return lineage.model_copy(update={"sources": tuple(sources)})
+
+
+def _declared(crawls: list[Crawl]) -> dict[str, Any]:
+    """What the crawls of one source are declared to be under."""
+    return {
+        "licenses": tuple(dict.fromkeys(crawl.get("license") for crawl in crawls)),
+        "homepage": next((crawl["homepage"] for crawl in reversed(crawls) if "homepage" in crawl), None),
+        "terms": next((crawl["terms"] for crawl in reversed(crawls) if "terms" in crawl), None),
+    }
+
+
 def _source(
     name: str, crawls: list[Crawl], stages: Mapping[str, StageEntry], counted: tuple[int, str | None, str | None] | None
 ) -> SourceFacts:
@@ -208,9 +231,7 @@ def _source(
         )
     return SourceFacts(
         source=name,
-        licenses=tuple(dict.fromkeys(crawl.get("license") for crawl in crawls)),
-        homepage=next((crawl["homepage"] for crawl in reversed(crawls) if "homepage" in crawl), None),
-        terms=next((crawl["terms"] for crawl in reversed(crawls) if "terms" in crawl), None),
+        **_declared(crawls),
         crawls=tuple(told),
         samples=samples,
         first=first,

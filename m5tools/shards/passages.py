@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from m5tools import licences
 from m5tools.shards.facts import Facts
-from m5tools.shards.inert import shown, table
+from m5tools.shards.inert import code, shown, table
 from m5tools.shards.lineage import Lineage, SourceFacts, StageFacts
 from m5tools.shards.manifest import ShardFile
 from m5tools.vocabulary import MODALITIES, Band, Modality
@@ -23,9 +23,9 @@ def splits(shards: dict[str, tuple[ShardFile, ...]], facts: Facts) -> Iterator[s
         for split, files in shards.items()
     ]
     yield from table(("split", "samples", "shards", *(m.value for m in MODALITIES)), rows)
-    hours = {m: facts.milliseconds[m] / 3_600_000 for m in (Modality.VIDEO, Modality.AUDIO)}
+    minutes = {m: facts.milliseconds[m] / 60_000 for m in (Modality.VIDEO, Modality.AUDIO)}
     yield ""
-    yield f"Clips last {hours[Modality.VIDEO]:,.2f} hours together, sounds {hours[Modality.AUDIO]:,.2f}."
+    yield f"Clips last {minutes[Modality.VIDEO]:,.1f} minutes together, sounds {minutes[Modality.AUDIO]:,.1f}."
 
 
 def missing(facts: Facts) -> Iterator[str]:
@@ -127,8 +127,8 @@ def stages(lineage: Lineage | None) -> Iterator[str]:
 
 def _stage(stage: StageFacts) -> tuple[str, str, str, str, str | None]:
     told = ", ".join(f"{shown(key)} {shown(_value(value))}" for key, value in sorted(stage.settings.items()))
-    content = None if stage.content is None else f"`{shown(stage.content)}`"
-    return shown(stage.entry), str(stage.version), told or "–", f"`{shown(stage.config)}`", content
+    content = None if stage.content is None else code(stage.content)
+    return code(stage.entry), str(stage.version), told or "–", code(stage.config), content
 
 
 def _value(value: Any) -> str:

@@ -6,7 +6,7 @@ Splits are joined by the field `samples/split`, so `filters={"samples/split": "v
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
@@ -45,13 +45,12 @@ def record_sets(splits: list[str], facts: Facts) -> Iterator[dict[str, Any]]:
     """
     if splits:
         named = [{"splits/name": split, "splits/url": _SPLITS[Split(split)]} for split in splits]
-        yield _inline("splits", "Splits.", {"name": "sc:Text", "url": "cr:Split"}, named, "cr:Split")
+        yield _inline("splits", "Splits.", {"name": "sc:Text", "url": ["sc:URL", "cr:Split"]}, named, "cr:Split")
         yield _samples(facts.total)
     yield _codes("states", "Codes in `samples/state`.", [(state.value, state.word) for state in State])
     yield _codes("reasons", "Codes in `samples/reason`.", [(reason.value, reason.word) for reason in Reason])
     holes = [
-        dict(zip([f"missing/{name}" for name in _HOLE], (*words, count), strict=True))
-        for words, count in _holes(facts)
+        dict(zip([f"missing/{name}" for name in _HOLE], (*words, count), strict=True)) for words, count in _holes(facts)
     ]
     if holes:
         what = "How many samples of a split lack a modality, by state and reason; all that is not here is present."
@@ -60,7 +59,9 @@ def record_sets(splits: list[str], facts: Facts) -> Iterator[dict[str, Any]]:
 
 def _holes(facts: Facts) -> list[tuple[tuple[str, str, str, str], int]]:
     order = [split.value for split in Split]
-    found = sorted(facts.holes.items(), key=lambda item: (order.index(item[0].split), item[0].modality.bit, *item[0][2:]))
+    found = sorted(
+        facts.holes.items(), key=lambda item: (order.index(item[0].split), item[0].modality.bit, *item[0][2:])
+    )
     return [((h.split, h.modality.value, h.state.word, h.reason.word), count) for h, count in found]
 
 
@@ -80,6 +81,10 @@ def _column(column: schema.Column) -> dict[str, Any]:
     meaning = column.meaning + (f" ({column.unit})" if column.unit else "")
     field = _field(f"{SAMPLES}/{column.name}", column.type, meaning, {"column": column.name}, None)
     if column.name == "split":
+        # From the name of the file, so that who wants one split opens its files alone. mlcroissant takes the pattern for
+        # glob patterns too, and applies it once more to what it has found; hence both optional parts.
+        pattern = rf"^(?:index/)?({'|'.join(Split)})(?:-.+\.parquet)?$"
+        field["source"] |= {"extract": {"fileProperty": "fullpath"}, "transform": {"regex": pattern}}
         field["references"] = {"field": {"@id": "splits/name"}}
     if column.name == "category":
         field["dataType"] = [field["dataType"], "cr:Label"]
@@ -116,7 +121,7 @@ def _codes(name: str, what: str, codes: list[tuple[int, str]]) -> dict[str, Any]
 
 
 def _inline(
-    name: str, what: str, fields: dict[str, str], rows: list[dict[str, Any]], kind: str | None = None
+    name: str, what: str, fields: Mapping[str, str | list[str]], rows: list[dict[str, Any]], kind: str | None = None
 ) -> dict[str, Any]:
     """A record set whose records stand in the file itself."""
     return {
