@@ -81,7 +81,6 @@ def _declare(dataset: Dataset) -> None:
     """Note in the dataset what the mappings of its crawls declare now; one that is gone has declared what is noted."""
     from m5tools.errors import UsageError
     from m5tools.ingest import mapping
-    from m5tools.ingest.mapping import Declared
 
     stages = dataset.manifest()["stages"]
     with dataset.changing() as manifest:
@@ -93,6 +92,6 @@ def _declare(dataset: Dataset) -> None:
                 declared = mapping.load(ingest["config"].get("mapping", "")).declared
             except UsageError:
                 continue
-            for word in Declared.__optional_keys__:
+            for word in mapping.DECLARED:
                 crawl.pop(word, None)  # type: ignore[misc]
             crawl.update(declared)  # type: ignore[typeddict-item]

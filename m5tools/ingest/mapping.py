@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Annotated, Any, Final, Literal, TypedDict, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from m5tools import documents, licences, resources
 from m5tools.vocabulary import Modality
 
+if TYPE_CHECKING:
+    from m5tools.dataset import Declared
 
+DECLARED: Final = ("license", "homepage", "terms")
+"""Words that tell about the source, not about its records."""
 Address = Annotated[str, AfterValidator(licences.address)]
 
 
@@ -244,20 +248,12 @@ class Mapping(_Model):
     @property
     def declared(self) -> Declared:
         """What it declares of the source."""
-        told = {"license": self.license, "homepage": self.homepage, "terms": self.terms}
-        return cast("Declared", {name: value for name, value in told.items() if value is not None})
+        told = {word: getattr(self, word) for word in DECLARED}
+        return cast("Declared", {word: value for word, value in told.items() if value is not None})
 
     def reading(self) -> dict[str, Any]:
         """Whatever of it decides what is read; what is declared about the source does not."""
-        return self.model_dump(mode="json", exclude={*Declared.__optional_keys__})
-
-
-class Declared(TypedDict, total=False):
-    """What a mapping declares of its source, as `dataset.json` keeps it of a crawl."""
-
-    license: str
-    homepage: str
-    terms: str
+        return self.model_dump(mode="json", exclude={*DECLARED})
 
 
 def load(name: str) -> Mapping:

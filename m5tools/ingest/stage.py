@@ -164,10 +164,14 @@ class Ingest(Stage):
             ids = ids.with_columns(draws(ids["product_id"], self.config.seed))
             atomic.write_json(work.scratch / SAMPLE, asdict(drawn(ids, self.config.limit)))
             rows = min(rows, self.config.limit)
-        mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
+        mine: Crawl = {
+            **self.mapping.declared,
+            "source": self.config.source,
+            "crawl_id": self.crawl_id,
+            "media_root": self.config.media_root,
+        }
         if self.mapping.unique_products:
             mine["unique_products"] = True
-        mine.update(self.mapping.declared)
         with work.dataset.changing() as manifest:
             for i, crawl in enumerate(manifest["crawls"]):
                 if crawl["crawl_id"] != self.crawl_id:

@@ -47,8 +47,8 @@ a member that is not there is not there for a reason, which the index beside the
 
 {missing}
 
-A modality can be `absent` (the source lists none), `pending` (listed, not fetched), `failed` (could not be had or read) or
-`withheld` (the cut keeps it back, usually because it is tagged as noise). Numbers are samples of all splits.
+A modality can be `absent` (the source lists none), `pending` (listed, not fetched), `failed` (could not be had or
+read) or `withheld` (the cut keeps it back, usually because it is tagged as noise). Numbers are samples of all splits.
 
 ## The long tail
 
@@ -73,9 +73,9 @@ In the JSON `listed_by` and `merged_media` name the products that list an attrib
 from several; elsewhere they are empty.
 
 `index/<shard>.parquet` holds a row a sample: `present` (bit 0 image, 1 text, 2 table, 3 video, 4 audio), `state` and
-`reason` of every modality, tags, category, and the byte offset, length and xxh3-64 checksum of every member. `{croissant}`
-describes all files and the index by Croissant 1.1; `{datasheet}` answers what is known of the questions of *Datasheets for
-Datasets*.
+`reason` of every modality, tags, category, and the byte offset, length and xxh3-64 checksum of every member.
+`{croissant}` describes all files and the index by Croissant 1.1; `{datasheet}` answers what is known of the questions
+of *Datasheets for Datasets*.
 
 ## Reading
 

@@ -1,7 +1,7 @@
 """`croissant.json`: the shards in the words of Croissant 1.1 (mlcommons.org/croissant/1.1), a JSON-LD vocabulary.
 
-Files with size and sha256, the columns of the index as a record set that `mlcroissant` reads, splits, holes as records of
-their own, and, by PROV-O, the sources and stages that the shards come from. What only a publisher knows (`url`,
+Files with size and sha256, the columns of the index as a record set that `mlcroissant` reads, splits, holes as records
+of their own, and, by PROV-O, the sources and stages that the shards come from. What only a publisher knows (`url`,
 `creator`, `datePublished` …) is not made up; where it was added to the file by hand, it stays.
 """
 
@@ -138,7 +138,7 @@ def _said(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> dic
     said: dict[str, Any] = {
         "name": TITLE,
         "description": (
-            f"{facts.total:,} products as WebDataset tars with a Parquet index. Samples that have each modality: {had}. "
+            f"{facts.total:,} products as WebDataset tars with a Parquet index. Samples with each modality: {had}. "
             f"{tail.samples:,} samples lie in {tail.categories:,} categories (Gini coefficient {tail.gini:.3f}, "
             f"{tail.singletons:,} categories of one sample)."
         ),

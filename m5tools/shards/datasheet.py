@@ -1,8 +1,8 @@
 """`DATASHEET.md`: the questions of *Datasheets for Datasets*, answered as far as the dataset itself knows.
 
-Gebru, Morgenstern, Vecchione, Wortman Vaughan, Wallach, Daumé III, Crawford: Communications of the ACM 64(12), 2021. The
-questions are told in short. What is known is written between two comments and anew each time; what people write below
-stays, under whichever question it stands.
+Gebru, Morgenstern, Vecchione, Wortman Vaughan, Wallach, Daumé III, Crawford: Communications of the ACM 64(12), 2021.
+The questions are told in short. What is known is written between two comments and anew each time; what people write
+below stays, under whichever question it stands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from m5tools.shards import passages
 from m5tools.shards.facts import Facts
-from m5tools.shards.inert import code, shown, table
+from m5tools.shards.inert import Row, code, shown, table
 from m5tools.shards.lineage import FetchFacts, Lineage
 from m5tools.shards.manifest import CROISSANT, DATASHEET, ShardManifest
 
@@ -24,9 +24,9 @@ _ROWS: Final = ("rows", "new", "updated", "unchanged", "rejects")
 _TITLE: Final = f"""\
 # Datasheet
 
-After *Datasheets for Datasets* (Gebru et al., Communications of the ACM 64(12), 2021). m5tools has filled in what the dataset
-knows of itself; `m5 papers` brings that up to date and leaves what you write below it. Questions that only people can
-answer say: {OPEN}
+After *Datasheets for Datasets* (Gebru et al., Communications of the ACM 64(12), 2021). m5tools has filled in what the
+dataset knows of itself; `m5 papers` brings that up to date and leaves what you write below it. Questions that only
+people can answer say: {OPEN}
 """
 
 QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -144,8 +144,8 @@ def _known(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> It
     """Question and answer, of all that the dataset knows."""
     yield (
         "What do the instances represent?",
-        "A sample is one product as a source lists it (an offer), with what of picture, text, attribute table, clip and "
-        "sound the source gives.",
+        "A sample is one product as a source lists it (an offer), with what of picture, text, attribute table, clip "
+        "and sound the source gives.",
     )
     yield "How many instances are there?", "\n".join(passages.splits(manifest.in_order, facts))
     yield "Is it everything, or a sample of a larger set?", _selection(manifest, lineage)
@@ -170,19 +170,19 @@ def _known(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> It
     )
     yield (
         "Are relations between instances made explicit?",
-        "Samples with the same `cluster` in the index were found to be the same product of another offer; `group_id` in the "
+        "Samples with the same `cluster` in the index were found to be other offers of one product; `group_id` in the "
         "JSON is the source's own grouping of variants.",
     )
     yield (
         "Are there recommended splits?",
-        f"{', '.join(manifest.in_order) or 'None'}. Products found to be the same or variants lie in one split. The columns "
-        "`coarse`, `fine` and `classification` give the parts in the tasks (query, gallery, distractor; train, test).",
+        f"{', '.join(manifest.in_order) or 'None'}. Products found to be the same or variants lie in one split. "
+        "Columns `coarse`, `fine` and `classification` give the parts in the tasks (query, gallery, distractor; train, test).",
     )
     yield "Are there errors, noise or redundancies?", "\n".join(_noise(facts))
     yield (
         "Is it self-contained, or does it rely on outside resources?",
-        "Self-contained: all media are in the tars. Addresses in the JSON (`url`) lead to the pages the products came from, "
-        "which may change or vanish.",
+        "Self-contained: all media are in the tars. Addresses in the JSON (`url`) lead to the pages that products came "
+        "from, which may change or vanish.",
     )
     if lineage is not None:
         yield "How was the data acquired?", "\n".join(passages.sources(lineage))
@@ -215,8 +215,8 @@ def _noise(facts: Facts) -> Iterator[str]:
 
 
 def _mechanisms(lineage: Lineage) -> Iterator[str]:
-    rows = [
-        (shown(source.source), shown(crawl.crawl_id), shown(crawl.mapping), *(crawl.counts.get(w, 0) for w in _ROWS))
+    rows: list[Row] = [
+        [shown(source.source), shown(crawl.crawl_id), shown(crawl.mapping), *(crawl.counts.get(w, 0) for w in _ROWS)]
         for source in lineage.sources
         for crawl in source.crawls
     ]

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from m5tools.shards.index import codes, present_counts
 from m5tools.vocabulary import MODALITIES, Band, Modality, Reason, State
 
-
 COLUMNS: Final = ("present", "state", "reason", "category", "band", "tags", "video_s", "audio_s", "members")
 """Columns of the index that are counted."""
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+Row = Sequence[str | int | None]
 LONGEST: Final = 120
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,120}")
 _MEANS_SOMETHING: Final = re.compile(
@@ -33,7 +34,7 @@ def code(text: str) -> str:
     return f"`{text}`" if _NAME.fullmatch(text) else shown(text)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     """Lines of a table; texts in it must be inert already, numbers stand at the right with a comma for thousands."""
     body = list(rows)
     numeric = [all(isinstance(row[i], int) for row in body) and bool(body) for i in range(len(head))]

@@ -1,4 +1,4 @@
-"""The papers of a shard folder: card, Croissant, datasheet, lineage, checksums. Text that is made of what the shards hold.
+"""The papers of a shard folder: card, Croissant, datasheet, lineage, checksums; made of what the shards hold.
 
 They are no output that a stage answers for by its checksum: `m5 papers` writes them anew, people write answers into the
 datasheet, and `m5 check` compares them with what they should say.

@@ -1,4 +1,4 @@
-"""Passages that several papers of a shard folder share: splits, holes, the long tail, sources, stages. Markdown, by lines."""
+"""Passages that several papers of a shard folder share, as lines of Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from m5tools import licences
 from m5tools.shards.facts import Facts
-from m5tools.shards.inert import code, shown, table
+from m5tools.shards.inert import Row, code, shown, table
 from m5tools.shards.lineage import Lineage, SourceFacts, StageFacts
 from m5tools.shards.manifest import ShardFile
 from m5tools.vocabulary import MODALITIES, Band, Modality
@@ -18,8 +18,8 @@ _CATEGORIES_LISTED: Final = 10
 
 def splits(shards: dict[str, tuple[ShardFile, ...]], facts: Facts) -> Iterator[str]:
     """Samples, shards and modalities of every split."""
-    rows = [
-        (split, facts.samples[split], len(files), *(facts.present[split, m] for m in MODALITIES))
+    rows: list[Row] = [
+        [split, facts.samples[split], len(files), *(facts.present[split, m] for m in MODALITIES)]
         for split, files in shards.items()
     ]
     yield from table(("split", "samples", "shards", *(m.value for m in MODALITIES)), rows)
@@ -30,7 +30,7 @@ def splits(shards: dict[str, tuple[ShardFile, ...]], facts: Facts) -> Iterator[s
 
 def missing(facts: Facts) -> Iterator[str]:
     """The table of states and reasons, a column a modality."""
-    rows = [(state.word, f"`{reason.word}`", *counts) for state, reason, counts in facts.missing()]
+    rows: list[Row] = [[state.word, f"`{reason.word}`", *counts] for state, reason, counts in facts.missing()]
     head = ("state", "reason", *(m.value for m in MODALITIES))
     yield from table(head, rows) if rows else ("Nothing is missing.",)
 
@@ -43,8 +43,8 @@ def tail(facts: Facts) -> Iterator[str]:
         return
     yield (
         f"{tail.samples:,} samples lie in {tail.categories:,} categories, {tail.without:,} in none. The largest holds "
-        f"{tail.largest:,}, {tail.singletons:,} hold one sample. Gini coefficient {tail.gini:.3f}; the largest tenth of the "
-        f"categories holds {tail.top_10:.1%}."
+        f"{tail.largest:,}, {tail.singletons:,} hold one. Gini coefficient {tail.gini:.3f}; the largest tenth of "
+        f"the categories holds {tail.top_10:.1%}."
     )
     named = ", ".join(f"{band.value} {count:,}" for band, count in zip(Band, tail.bands, strict=True))
     yield f"By the bands of the whole dataset (column `band`): {named}."
@@ -77,8 +77,8 @@ def sources(lineage: Lineage | None) -> Iterator[str]:
     if None in lineage.licenses:
         yield ""
         yield (
-            "**unknown**: nobody has declared a licence for this source. That is no permission: find out before you share "
-            "or use these data."
+            "**unknown**: nobody has declared a licence for this source. That is no permission: find out before you "
+            "share or use these data."
         )
 
 
@@ -120,7 +120,7 @@ def stages(lineage: Lineage | None) -> Iterator[str]:
     yield from table(("stage", "version", "settings", "config", "content"), map(_stage, lineage.stages))
     yield ""
     yield (
-        "*config* is a fingerprint of version and all settings (paths left out), *content* of all that the stage wrote; "
+        "*config* is a fingerprint of version and all settings (without paths), *content* of all that the stage wrote; "
         "only settings other than the default are told."
     )
 

@@ -1,4 +1,4 @@
-"""The record sets of `croissant.json`: the columns of the index, the splits, the codes of states and reasons, the holes.
+"""The record sets of `croissant.json`: columns of the index, splits, codes of states and reasons, holes.
 
 A column of lists is an array; a list of structs is a field of sub-fields, which `mlcroissant` reads by JSON paths.
 Splits are joined by the field `samples/split`, so `filters={"samples/split": "val"}` opens the files of one split.
@@ -81,8 +81,8 @@ def _column(column: schema.Column) -> dict[str, Any]:
     meaning = column.meaning + (f" ({column.unit})" if column.unit else "")
     field = _field(f"{SAMPLES}/{column.name}", column.type, meaning, {"column": column.name}, None)
     if column.name == "split":
-        # From the name of the file, so that who wants one split opens its files alone. mlcroissant takes the pattern for
-        # glob patterns too, and applies it once more to what it has found; hence both optional parts.
+        # From the name of the file, so that who wants one split opens its files alone. mlcroissant makes glob patterns
+        # of it too, and applies it once more to what it has found; hence both optional parts.
         pattern = rf"^(?:index/)?({'|'.join(Split)})(?:-.+\.parquet)?$"
         field["source"] |= {"extract": {"fileProperty": "fullpath"}, "transform": {"regex": pattern}}
         field["references"] = {"field": {"@id": "splits/name"}}

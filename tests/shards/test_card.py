@@ -90,7 +90,7 @@ def test_numbers_of_the_body() -> None:
     text = card.text(manifest(3), facts_of("Toys", "Toys", "Lamps"), lineage())
     assert "| train | 3 | 1 | 3 | 3 | 0 | 0 | 0 |" in text
     assert "| absent | `not_listed` | 0 | 0 | 3 | 3 | 3 |" in text
-    assert "3 samples lie in 2 categories, 0 in none. The largest holds 2, 1 hold one sample." in text
+    assert "3 samples lie in 2 categories, 0 in none. The largest holds 2, 1 hold one. Gini" in text
     assert "| `cut/default` | 4 | cut strict | `0123456789abcdef` | `cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd` |" in text
 
 

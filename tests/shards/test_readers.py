@@ -11,7 +11,6 @@ import yaml
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.shards.card import features
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.stage import Shard
 
@@ -67,8 +66,3 @@ def test_card_is_what_hugging_face_would_write(dataset: Dataset) -> None:
         {"split": "train", "path": "train-*.tar"},
         {"split": "test", "path": "test-*.tar"},
     ]
-
-
-def test_members_are_declared_by_number() -> None:
-    names = [f["name"] for f in features({"json", "image_10.jpg", "image_2.jpg", "audio_0.flac"})]
-    assert names == ["__key__", "__url__", "json", "audio_0.flac", "image_2.jpg", "image_10.jpg"]
