@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import polars as pl
 from pydantic import Field, field_validator
@@ -164,12 +164,8 @@ class Ingest(Stage):
             ids = ids.with_columns(draws(ids["product_id"], self.config.seed))
             atomic.write_json(work.scratch / SAMPLE, asdict(drawn(ids, self.config.limit)))
             rows = min(rows, self.config.limit)
-        mine: Crawl = {
-            **self.mapping.declared,
-            "source": self.config.source,
-            "crawl_id": self.crawl_id,
-            "media_root": self.config.media_root,
-        }
+        mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
+        mine |= cast("Crawl", self.mapping.declared)
         if self.mapping.unique_products:
             mine["unique_products"] = True
         with work.dataset.changing() as manifest:

@@ -176,7 +176,8 @@ def _known(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> It
     yield (
         "Are there recommended splits?",
         f"{', '.join(manifest.in_order) or 'None'}. Products found to be the same or variants lie in one split. "
-        "Columns `coarse`, `fine` and `classification` give the parts in the tasks (query, gallery, distractor; train, test).",
+        "Columns `coarse`, `fine` and `classification` give the parts in the tasks (query, gallery, distractor; train, "
+        "test).",
     )
     yield "Are there errors, noise or redundancies?", "\n".join(_noise(facts))
     yield (

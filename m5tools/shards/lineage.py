@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from m5tools import __version__, atomic
+from m5tools import atomic
 from m5tools.dataset import Crawl, Dataset, StageEntry
 from m5tools.errors import UsageError
 from m5tools.vocabulary import Reason, State
@@ -186,7 +187,7 @@ def taken(dataset: Dataset, cut: str, inputs: Iterable[str], own: StageFacts) ->
         crawls.setdefault(crawl["source"], []).append(crawl)
     upstream = _upstream(inputs, stages)
     return Lineage(
-        m5tools=__version__,
+        m5tools=version("m5tools"),
         sources=tuple(_source(name, crawls[name], stages, by_source.get(name)) for name in sorted(crawls)),
         languages=languages,
         fetch=_fetch(dataset) if any(stages[entry]["stage"] == "fetch" for entry in upstream) else None,
