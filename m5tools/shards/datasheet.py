@@ -243,4 +243,4 @@ def _fetched(fetch: FetchFacts) -> Iterator[str]:
 
 def _time(lineage: Lineage) -> Iterator[str]:
     for source in lineage.sources:
-        yield f"- {shown(source.source)}: crawled {passages.days(source)}"
+        yield f"- {shown(source.source)}: {passages.days(source)}"

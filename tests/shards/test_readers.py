@@ -56,6 +56,17 @@ def test_hugging_face_datasets_reads_every_sample(
         assert all(max(p.size) == 32 for p in pictures)
 
 
+def test_hugging_face_datasets_refuses_shards_of_which_one_is_lost(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    folder = dataset.root / "shards" / "default"
+    (folder / "train-000001.tar").unlink()
+    with pytest.raises(datasets.exceptions.DatasetsError, match="train"):
+        datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+
+
 def test_card_is_what_hugging_face_would_write(dataset: Dataset) -> None:
     text = (dataset.root / "shards" / "default" / "README.md").read_text()
     header = yaml.safe_load(text.split("---\n")[1])
