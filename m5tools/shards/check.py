@@ -75,7 +75,7 @@ def check(folder: str | Path) -> Report:
     present = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
     report.faults += [Fault(name, "the manifest does not know this file") for name in sorted(present - known)]
     if CARD not in present:
-        report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards"))
+        report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards: run 'm5 papers'"))
     elif len(indexes) == sum(map(len, manifest.splits.values())):
         if all((root / file.tar).is_file() for files in manifest.splits.values() for file in files):
             _papers(root, manifest, report)
