@@ -32,7 +32,16 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-class Crawl(TypedDict):
+class Declared(TypedDict, total=False):
+    """What a mapping declares of its source."""
+
+    license: str
+    """SPDX id, or an expression of several."""
+    homepage: str
+    terms: str
+
+
+class Crawl(Declared):
     """One delivery of one source, as `dataset.json` records it."""
 
     source: str

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from m5tools.cli import audit, learn, look, make, stages
+from m5tools.cli import audit, learn, look, make, papers, stages
 from m5tools.cli.interrupt import insisting
 from m5tools.cli.run import run_pipeline
 from m5tools.errors import M5Error, UsageError, told_by_the_system
@@ -33,6 +33,7 @@ app.command("run", rich_help_panel="Start here")(run_pipeline)
 for name, command in stages.commands():
     app.command(name, rich_help_panel="Stages")(command)
 app.command("audit", rich_help_panel="Look")(audit.audit)
+app.command("papers", rich_help_panel="Look")(papers.papers)
 app.command("status", rich_help_panel="Look")(look.status)
 app.command("show", rich_help_panel="Look")(look.show)
 app.command("check", rich_help_panel="Look")(look.check)

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Annotated, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from m5tools import documents, resources
+from m5tools import documents, licences, resources
 from m5tools.vocabulary import Modality
+
+if TYPE_CHECKING:
+    from m5tools.dataset import Declared
+
+DECLARED: Final = ("license", "homepage", "terms")
+"""Words that tell about the source, not about its records."""
+Address = Annotated[str, AfterValidator(licences.address)]
 
 
 class _Model(BaseModel):
@@ -201,6 +208,13 @@ class Mapping(_Model):
 
     source: str = Field(description="name of the layout")
     about: str = ""
+    license: Annotated[str, AfterValidator(licences.spdx)] | None = Field(
+        None,
+        description="SPDX id of the licence of the source's data, or several joined by AND, OR, WITH; "
+        "one that has no id: LicenseRef-my-name",
+    )
+    homepage: Address | None = Field(None, description="page that tells about the source")
+    terms: Address | None = Field(None, description="page with the source's terms of use")
     format: Literal["json_lines", "json", "csv", "parquet", "xml", "folder", "pages"]
     table: TableLayout | None = Field(None, description="for `format: csv`: what its first lines do not tell")
     record: str | None = Field(
@@ -230,6 +244,16 @@ class Mapping(_Model):
     media: dict[Modality, tuple[MediaField, ...]] = Field(default_factory=dict)
     parts: FolderParts | None = None
     companions: tuple[Companion, ...] = ()
+
+    @property
+    def declared(self) -> Declared:
+        """What it declares of the source."""
+        told = {word: getattr(self, word) for word in DECLARED}
+        return cast("Declared", {word: value for word, value in told.items() if value is not None})
+
+    def reading(self) -> dict[str, Any]:
+        """Whatever of it decides what is read; what is declared about the source does not."""
+        return self.model_dump(mode="json", exclude={*DECLARED})
 
 
 def load(name: str) -> Mapping:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import polars as pl
 from pydantic import Field, field_validator
@@ -106,7 +106,7 @@ class Ingest(Stage):
         for path in given if self.mapping.format not in ("folder", "pages") else ():
             refuse_folder(path)
         named = [*given, *map(str, companion_files(self.mapping, self._root))]
-        return [self.mapping.model_dump(mode="json"), [fact for path in named for fact in locations.facts(path)]]
+        return [self.mapping.reading(), [fact for path in named for fact in locations.facts(path)]]
 
     def advice(self, counts: Counts) -> str | None:
         if not counts["rows"]:
@@ -165,6 +165,7 @@ class Ingest(Stage):
             atomic.write_json(work.scratch / SAMPLE, asdict(drawn(ids, self.config.limit)))
             rows = min(rows, self.config.limit)
         mine = Crawl(source=self.config.source, crawl_id=self.crawl_id, media_root=self.config.media_root)
+        mine |= cast("Crawl", self.mapping.declared)
         if self.mapping.unique_products:
             mine["unique_products"] = True
         with work.dataset.changing() as manifest:

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards import card, overlays, skeleton
+from m5tools.shards import overlays, papers, skeleton
 from m5tools.shards.faults import Fault, Report, adjacency, differences, told
+from m5tools.shards.lineage import LINEAGE, Lineage
 from m5tools.shards.manifest import (
     CARD,
     MANIFEST,
@@ -68,15 +69,17 @@ def check(folder: str | Path) -> Report:
     derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.made_with, manifest.config)
     if derived.content != manifest.content:
         report.faults.append(Fault(MANIFEST, "the content hash does not fit the shards it lists"))
-    known = {MANIFEST, CARD, *_names(manifest.splits, "")}
+    known = {MANIFEST, *papers.PAPERS, *_names(manifest.splits, "")}
     for name in overlay_names(root):
         known |= _overlay(root, name, manifest, indexes, report)
     present = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
     report.faults += [Fault(name, "the manifest does not know this file") for name in sorted(present - known)]
     if CARD not in present:
-        report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards"))
+        report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards: run 'm5 papers'"))
     elif len(indexes) == sum(map(len, manifest.splits.values())):
-        _card(root, manifest, indexes, report)
+        if all((root / file.tar).is_file() for files in manifest.splits.values() for file in files):
+            _papers(root, manifest, report)
+        _by_the_card(root, manifest, indexes, report)
     return report
 
 
@@ -196,14 +199,46 @@ def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Ro
     return known
 
 
-def _card(root: Path, manifest: ShardManifest, indexes: dict[str, Rows], report: Report) -> None:
-    """Compare the card with what it should say, and what HF datasets reads by it with the index."""
-    facts = card.Facts()
-    for split, files in manifest.splits.items():
-        for file in files:
-            facts.add(split, pq.read_table(root / file.index))
-    if (root / CARD).read_bytes() != card.text(manifest, facts).encode():
-        report.faults.append(Fault(CARD, "is not the card of these shards; run 'm5 shard' again"))
+def _papers(root: Path, manifest: ShardManifest, report: Report) -> None:
+    """Compare the papers that are there with what they should say."""
+    facts = papers.counted(root, manifest)
+    try:
+        lineage = Lineage.read(root)
+    except UsageError as error:
+        report.faults.append(Fault(LINEAGE, str(error)))
+        return
+    checksums = _checksums(root, manifest, report)
+    for name, text in papers.texts(root, manifest, facts, lineage, checksums).items():
+        file = root / name
+        if file.is_file() and not _says(file, text):
+            report.faults.append(Fault(name, "does not say what these shards are; run 'm5 papers' again"))
+
+
+def _says(file: Path, text: str) -> bool:
+    """Whether a paper says what it should; JSON may be written in any form."""
+    if file.suffix != ".json":
+        return file.read_bytes() == text.encode()
+    try:
+        return bool(json.loads(file.read_bytes()) == json.loads(text))
+    except ValueError:
+        return False
+
+
+def _checksums(root: Path, manifest: ShardManifest, report: Report) -> dict[str, str]:
+    """The sha256 of every tar as it is noted, compared with the tars themselves; none of these is missing here."""
+    noted = papers.checksums_in(root, manifest)
+    if noted is None and (root / papers.CHECKSUMS).is_file():
+        report.faults.append(Fault(papers.CHECKSUMS, "is of other shards; run 'm5 papers' again"))
+    found = papers.taken_checksums(root, manifest)
+    known = {fault.file for fault in report.faults}
+    for tar, digest in (noted or {}).items():
+        if found[tar] != digest and tar not in known:
+            report.faults.append(Fault(tar, f"its checksum is not the one in {papers.CHECKSUMS}"))
+    return noted or found
+
+
+def _by_the_card(root: Path, manifest: ShardManifest, indexes: dict[str, Rows], report: Report) -> None:
+    """Compare what HF datasets reads by the card with the index."""
     if not has_datasets():
         report.skipped.append("HF datasets is not installed, so its view was not compared: pip install 'm5tools[hf]'")
         return

@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from m5tools import atomic
 from m5tools.errors import NotBuiltYet, UsageError
-from m5tools.vocabulary import Modality
+from m5tools.vocabulary import Modality, Split
 
 FORMAT = 2
 MANIFEST = "dataset.json"
 CARD = "README.md"
+CROISSANT = "croissant.json"
+DATASHEET = "DATASHEET.md"
 INDEX = "index"
 OVERLAYS = "overlays"
 OVERLAY_MANIFEST = "overlay.json"
@@ -101,6 +103,11 @@ class ShardManifest(BaseModel):
         if "stages" in body:
             raise UsageError(f"{folder} is a dataset; its shard folders are {_shard_folders(folder)}")
         return source.parsed(cls, body)
+
+    @property
+    def in_order(self) -> dict[str, tuple[ShardFile, ...]]:
+        """The shards of each split that there is: train, val, test."""
+        return {split.value: self.splits[split.value] for split in Split if split.value in self.splits}
 
     def write(self, folder: Path) -> Path:
         """Write it; returns the path."""

@@ -9,10 +9,13 @@ from typing import ClassVar
 import polars as pl
 import pyarrow.parquet as pq
 
+from m5tools import atomic
 from m5tools.dataset import Dataset, checked_name, part_name
-from m5tools.shards import card, gather, reuse
+from m5tools.shards import gather, lineage, papers, reuse
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.encode import Encoder
+from m5tools.shards.facts import Facts
+from m5tools.shards.lineage import Lineage, StageFacts
 from m5tools.shards.manifest import INDEX, OVERLAYS, ShardFile, ShardManifest, tar_name
 from m5tools.shards.pack import pack
 from m5tools.stage import Counts, Input, Stage, Unit, Work
@@ -27,19 +30,19 @@ class Shard(Stage):
     """Writes `shards/<name>/`.
 
     Rounds: *order* draws the place of every sample, *held* looks for what other shards hold already, *gather* joins the
-    tables of one partition into sample rows, *write* makes one shard a unit, *card* writes the manifest and the dataset
-    card.
+    tables of one partition into sample rows, *write* makes one shard a unit, *card* writes the manifest and the
+    papers.
     """
 
     config: ShardConfig
 
     name: ClassVar[str] = "shard"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     writes: ClassVar[tuple[str, ...]] = ("shard_index",)
 
     def inputs(self) -> tuple[Input, ...]:
         product = ("products", "attributes", "texts", "media", "fetched", "assets")
-        signals = ("signals_image", "signals_video", "signals_audio")
+        signals = ("signals_image", "signals_video", "signals_audio", "signals_text")
         return (
             *(Input(table, {"cut": self.config.cut}) for table in ("cut_products", "cut_attributes", "cut_media")),
             Input("tags", {"policy": self.config.policy}),
@@ -55,7 +58,7 @@ class Shard(Stage):
 
     def owned(self, dataset: Dataset) -> list[Path]:
         folder = self._folder(dataset)
-        return sorted(path for path in folder.glob("*") if path.name != OVERLAYS)
+        return sorted(path for path in folder.glob("*") if path.name not in (OVERLAYS, *papers.PAPERS))
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name == "gather":
@@ -101,6 +104,7 @@ class Shard(Stage):
         path = self._folder(work.dataset) / tar
         index, counts, xxh3 = pack(path, gather.load(parts, number), Encoder(self.config, work))
         work.wrote(path, xxh3)
+        atomic.write_bytes(_checksum(work, tar), atomic.sha256_of(path).encode())
         work.write("shard_index", path.stem, index, **self.choices)
         return counts
 
@@ -108,7 +112,8 @@ class Shard(Stage):
         folder = self._folder(work.dataset)
         splits: dict[str, tuple[ShardFile, ...]] = {}
         categories: set[str] = set()
-        facts = card.Facts()
+        facts = Facts()
+        checksums: dict[str, str] = {}
         for split, shards in self._shards(work.dataset).items():
             files = []
             for i in range(shards):
@@ -117,14 +122,22 @@ class Shard(Stage):
                 rows = pq.read_table(work.dataset.root / output.path)
                 categories.update(c for c in rows["category"].to_pylist() if c is not None)
                 facts.add(split, rows)
+                checksums[tar.name] = _checksum(work, tar.name).read_text()
                 size = tar.stat().st_size
                 files.append(ShardFile(tar=tar.name, samples=rows.num_rows, bytes=size, index_sha256=output.sha256))
             splits[split] = tuple(files)
         made_with = reuse.made_with(self.config)
         manifest = ShardManifest.of(tuple(sorted(categories)), splits, made_with, self.config.model_dump(mode="json"))
         work.wrote(manifest.write(folder))
-        work.wrote(card.write(folder, manifest, facts))
+        papers.write(folder, manifest, facts, self._lineage(work.dataset), checksums)
         return {}
+
+    def _lineage(self, dataset: Dataset) -> Lineage:
+        stages = dataset.manifest()["stages"]
+        inputs = {entry for source in self.inputs() for entry in source.entries(stages)}
+        body = {"stage": self.name, "version": self.version, "config": self.config.model_dump(mode="json")}
+        body["settings"] = self.config.model_dump(mode="json", exclude_defaults=True)
+        return lineage.taken(dataset, self.config.cut, inputs, StageFacts.of(self.entry, body))
 
     def _shards(self, dataset: Dataset) -> dict[str, int]:
         """Number of shards of every split that has samples, in the order train, val, test."""
@@ -134,3 +147,8 @@ class Shard(Stage):
 
     def _folder(self, dataset: Dataset) -> Path:
         return dataset.folder("shard_index", **self.choices).parent
+
+
+def _checksum(work: Work, tar: str) -> Path:
+    """Where the sha256 of a tar waits for the papers."""
+    return work.scratch / f"{tar}.sha256"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
 from m5tools.shards.check import check
 from m5tools.shards.config import ShardConfig
+from m5tools.shards.datasheet import OPEN
 from m5tools.shards.manifest import is_shard_folder
 from m5tools.shards.readers import has_datasets
 from m5tools.shards.stage import Shard
@@ -233,7 +236,7 @@ def test_card_of_other_shards(folder: Path, damage: str) -> None:
     new = text.replace("train-*.tar", "train-000000.tar") if damage == "data_files" else text.replace("json", "jsno")
     (folder / "README.md").write_text(new)
     found = faults(folder)
-    assert "README.md: is not the card of these shards" in found
+    assert "README.md: does not say what these shards are" in found
     assert "HF datasets" in found
 
 
@@ -268,3 +271,37 @@ def test_an_empty_folder_of_shards_is_one_without_faults(make_dataset: Callable[
     assert check(empty).ok
     with pytest.raises(UsageError, match="is no dataset"):
         Dataset(empty).manifest()
+
+
+@pytest.mark.parametrize("name", ["croissant.json", "DATASHEET.md"])
+def test_papers_of_other_shards(folder: Path, name: str) -> None:
+    text = (folder / name).read_text()
+    assert "train" in text
+    (folder / name).write_text(text.replace("train", "trian"))
+    assert faults(folder) == f"{name}: does not say what these shards are; run 'm5 papers' again"
+
+
+def test_answers_in_the_papers_are_no_fault(folder: Path) -> None:
+    sheet = folder / "DATASHEET.md"
+    sheet.write_text(sheet.read_text().replace(f"\n{OPEN}\n", "\nAnswered.\n", 1))
+    croissant = json.loads((folder / "croissant.json").read_text())
+    (folder / "croissant.json").unlink()
+    assert check(folder).ok
+    (folder / "croissant.json").write_text(json.dumps({**croissant, "url": "https://data.example/"}))
+    assert check(folder).ok
+
+
+def test_checksums_that_are_not_those_of_the_tars(folder: Path) -> None:
+    sums = folder / "SHA256SUMS"
+    first = sums.read_text().splitlines()[0]
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=False).returncode == 0
+    sums.write_text(sums.read_text().replace(first, "0" * 64 + first[64:]))
+    found = faults(folder)
+    assert "train-000000.tar: its checksum is not the one in SHA256SUMS" in found
+    sums.write_text("x\n")
+    assert "SHA256SUMS: is of other shards" in faults(folder)
+
+
+def test_damaged_lineage(folder: Path) -> None:
+    (folder / "lineage.json").write_text("{}")
+    assert "lineage.json is damaged" in faults(folder)

@@ -11,7 +11,6 @@ import yaml
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
-from m5tools.shards.card import features
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.stage import Shard
 
@@ -57,6 +56,17 @@ def test_hugging_face_datasets_reads_every_sample(
         assert all(max(p.size) == 32 for p in pictures)
 
 
+def test_hugging_face_datasets_refuses_shards_of_which_one_is_lost(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    folder = dataset.root / "shards" / "default"
+    (folder / "train-000001.tar").unlink()
+    with pytest.raises(datasets.exceptions.DatasetsError, match="train"):
+        datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+
+
 def test_card_is_what_hugging_face_would_write(dataset: Dataset) -> None:
     text = (dataset.root / "shards" / "default" / "README.md").read_text()
     header = yaml.safe_load(text.split("---\n")[1])
@@ -67,8 +77,3 @@ def test_card_is_what_hugging_face_would_write(dataset: Dataset) -> None:
         {"split": "train", "path": "train-*.tar"},
         {"split": "test", "path": "test-*.tar"},
     ]
-
-
-def test_members_are_declared_by_number() -> None:
-    names = [f["name"] for f in features({"json", "image_10.jpg", "image_2.jpg", "audio_0.flac"})]
-    assert names == ["__key__", "__url__", "json", "audio_0.flac", "image_2.jpg", "image_10.jpg"]

@@ -19,6 +19,7 @@ from m5tools.engine.progress import Silent
 from m5tools.media import video
 from m5tools.shards.check import check
 from m5tools.shards.config import ShardConfig
+from m5tools.shards.papers import PAPERS
 from m5tools.shards.stage import Shard
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
@@ -258,10 +259,10 @@ def test_another_seed_is_another_order(make_dataset: Make, tmp_path: Path) -> No
 def test_fewer_shards_leave_no_stale_tar(make_dataset: Make, tmp_path: Path) -> None:
     dataset = build(make_dataset, tmp_path)
     run_stage(dataset, Shard(CONFIG.model_copy(update={"samples_per_shard": 100})))
-    assert sorted(bytes_of(dataset)) == [
-        "README.md", "dataset.json", "index/test-000000.parquet", "index/train-000000.parquet",
+    assert sorted(bytes_of(dataset)) == sorted([
+        *PAPERS, "dataset.json", "index/test-000000.parquet", "index/train-000000.parquet",
         "test-000000.tar", "train-000000.tar",
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 def test_manifest_lists_categories_of_all_splits(make_dataset: Make, tmp_path: Path) -> None:
@@ -274,10 +275,10 @@ def test_manifest_lists_categories_of_all_splits(make_dataset: Make, tmp_path: P
 def test_an_empty_cut_gives_an_empty_folder(make_dataset: Make, tmp_path: Path) -> None:
     dataset = make_dataset({**Shop(tmp_path / "media", 8).tables, "cut_products": []})
     run_stage(dataset, Shard(CONFIG))
-    assert sorted(bytes_of(dataset)) == ["README.md", "dataset.json"]
+    assert sorted(bytes_of(dataset)) == sorted([*PAPERS, "dataset.json"])
 
 
-@pytest.mark.parametrize("module", ["stage", "card", "manifest"])
+@pytest.mark.parametrize("module", ["stage", "papers", "manifest"])
 def test_writing_shards_needs_no_torch(module: str) -> None:
     code = f"import sys, m5tools.shards.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
