@@ -20,7 +20,7 @@ from m5tools.vocabulary import Reason, Relation, State
 MEMBERS = 6
 """Products of a cluster that are shown; of a larger one the first, its survivor among them."""
 
-_DIGITS = slice(8, 23)
+_DIGITS = slice(17, 32)
 """Hex digits of an id that order the draw: equal records without a native id share the first four of theirs."""
 
 Kind = Literal["tag", "state", "relation"]
@@ -155,20 +155,20 @@ def relations(dataset: Dataset, seed: int, most: int) -> list[Shelf]:
         shown = inside.group_by("cluster_id", maintain_order=True).agg(
             pl.len().alias("products"), pl.col("product_id").head(MEMBERS)
         )
-        edges = _edges(dataset, relation, shown)
+        edges = _edges(dataset, shown)
         found = [Cluster(c, n, tuple(products), edges.get(c, ())) for c, n, products in shown.iter_rows()]
         found.sort(key=lambda cluster: order[cluster.cluster_id])
         shelves.append(Shelf("relation", relation.value, "", totals[relation.value,], clusters=tuple(found)))
     return shelves
 
 
-def _edges(dataset: Dataset, relation: Relation, shown: pl.DataFrame) -> dict[str, tuple[Row, ...]]:
-    """The edges of a relation between the members shown, by cluster."""
+def _edges(dataset: Dataset, shown: pl.DataFrame) -> dict[str, tuple[Row, ...]]:
+    """The edges between the members shown, by cluster; a loose relation rests on edges of the strict ones, too."""
     home = shown.select("cluster_id", "product_id").explode("product_id")
     ids = home["product_id"].implode()
-    between = pl.col("product_a").is_in(ids) & pl.col("product_b").is_in(ids) & (pl.col("relation") == relation.value)
-    rows = dataset.scan("edges").filter(between).collect()
+    rows = dataset.scan("edges").filter(pl.col("product_a").is_in(ids) & pl.col("product_b").is_in(ids)).collect()
     rows = rows.join(home, left_on="product_a", right_on="product_id")
+    rows = rows.join(home, left_on=["product_b", "cluster_id"], right_on=["product_id", "cluster_id"], how="semi")
     found: dict[str, list[Row]] = {}
     for row in rows.sort("product_a", "product_b", "evidence").to_dicts():
         found.setdefault(row.pop("cluster_id"), []).append(row)
