@@ -261,7 +261,9 @@ class Dataset:
 
     def about(self, product_ids: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """The same of several products, by id: every table is read once, however many they are."""
-        owners = pl.DataFrame({"owner": product_ids, "product_id": product_ids}, schema=dict.fromkeys(_OWNED, pl.String))
+        owners = pl.DataFrame(
+            {"owner": product_ids, "product_id": product_ids}, schema=dict.fromkeys(_OWNED, pl.String)
+        )
         locations = pl.DataFrame(schema={"owner": pl.String, "location_id": pl.String})
         assets = pl.DataFrame(schema={"owner": pl.String, "asset_id": pl.String})
         found: dict[str, dict[str, list[dict[str, Any]]]] = {product: {} for product in product_ids}

@@ -23,14 +23,14 @@ from m5tools.stage import Stage
 
 from .window import HOSTILE, Window
 
-CHROMIUM = "chromium"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DRIVER = "chromedriver"
 
 
 @pytest.fixture(scope="session")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
     """One browser for all tests; they are skipped where there is none, but never in CI."""
-    browser, driver = shutil.which(CHROMIUM), shutil.which(DRIVER)
+    browser, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which(DRIVER)
     if not browser or not driver:
         missing = "no Chromium with its driver: run 'make browser', or install Debian's chromium and chromium-driver"
         if os.environ.get("CI"):

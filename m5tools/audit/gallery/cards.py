@@ -206,7 +206,11 @@ def _why(example: Example) -> str:
     if example.signal is None:
         return ""
     value = "" if example.value is None else f" {example.value:.4g}"
-    limit = "" if example.threshold is None else f", {(example.comparison or 'limit').replace('_', ' ')} {example.threshold:.4g}"
+    limit = (
+        ""
+        if example.threshold is None
+        else f", {(example.comparison or 'limit').replace('_', ' ')} {example.threshold:.4g}"
+    )
     return shown(f"{example.signal.replace('_', ' ')}{value}{limit}", 120)
 
 

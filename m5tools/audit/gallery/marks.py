@@ -59,7 +59,9 @@ def description(signal: str, texts: Sequence[str], boilerplate: Collection[int])
 def boilerplate(dataset: Dataset, texts: Sequence[str]) -> frozenset[int]:
     """Hashes of the phrases of these texts that measure took for boilerplate."""
     config = dataset.manifest()["stages"].get("measure", {}).get("config", {})
-    here = wording.phrases(pl.DataFrame({"row": range(len(texts)), "text": texts}, schema_overrides={"text": pl.String}))
+    here = wording.phrases(
+        pl.DataFrame({"row": range(len(texts)), "text": texts}, schema_overrides={"text": pl.String})
+    )
     common = wording.boilerplate(
         dataset.scan("corpus_phrases").filter(pl.col("phrase").is_in(here["phrase"].unique().implode())),
         config.get("boilerplate_titles", 1),

@@ -67,8 +67,9 @@ class Pages:
             for product in shelf.products:
                 on.setdefault(product, {})[shelf.key] = None
             made = cards.of(shelf, self._known, self._previews, boilerplate)
-            yield self._names[shelf.key], self._render(
-                "shelf.html.j2", shelf=shelf, cards=made, meanings=cards.meaning(shelf), up=""
+            yield (
+                self._names[shelf.key],
+                self._render("shelf.html.j2", shelf=shelf, cards=made, meanings=cards.meaning(shelf), up=""),
             )
         for product in sorted(on):
             told = facts.of(product, self._known[product], self._previews, set(self._known))

@@ -22,7 +22,13 @@ from m5tools.media.image import encode_jpeg
 from ..conftest import product_id
 
 Make = Callable[..., Any]
-HOSTILE = ("<img src=x onerror=alert(1)>", "</script>", '"><svg onload=alert(1)>', "</style></svg>", "../../{{ 7 * 7 }}")
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script>",
+    '"><svg onload=alert(1)>',
+    "</style></svg>",
+    "../../{{ 7 * 7 }}",
+)
 MODALITIES = ("image", "text", "table", "audio", "video")
 JPEG = encode_jpeg(np.zeros((8, 8, 3), np.uint8))
 WAV = encode_ulaw(np.zeros(800, np.float32), 8_000)

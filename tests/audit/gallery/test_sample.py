@@ -95,7 +95,11 @@ def test_a_cluster_shows_its_survivor_first_and_what_joins_it(tagged: Dataset) -
 def test_equal_records_do_not_crowd_the_draw(make_dataset: Callable[..., Dataset], product: Make) -> None:
     """Equal rows without a native id share the first four digits of their ids."""
     judged = {"tag": "text.short", "modality": "text", "signal": "s", "policy": "default"}
-    ids = [f"{'00ff' if equal else f'{i:04x}'}{i * 0x9E3779B97F4A7C15 % 16**28:028x}" for i in range(200) for equal in (0, 1)]
+    ids = [
+        f"{'00ff' if equal else f'{i:04x}'}{i * 0x9E3779B97F4A7C15 % 16**28:028x}"
+        for i in range(200)
+        for equal in (0, 1)
+    ]
     dataset = make_dataset(
         {
             "products": [product(i, product_id=name) for i, name in enumerate(ids)],
