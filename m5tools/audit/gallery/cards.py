@@ -186,7 +186,7 @@ def assets_of(modality: str, product: Product) -> list[str]:
 def _locations(modality: str, product: Product) -> tuple[tuple[str, str], ...]:
     fetched = {row["location_id"]: row for row in product.get("fetched", ())}
     measured = {row["asset_id"]: row for row in product.get(f"signals_{modality}", ())}
-    found = []
+    found: list[tuple[str, str]] = []
     for row in product.get("media", ()):
         if row["modality"] != modality or len(found) == LOCATIONS:
             continue

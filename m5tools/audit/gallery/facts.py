@@ -106,7 +106,7 @@ def _told(column: str, value: Any) -> str | None:
     """A value in words; None where there is none."""
     if value is None or value == [] or value == "":
         return None
-    codes = {"state": State, "reason": Reason}.get(column)
+    codes: type[State] | type[Reason] | None = {"state": State, "reason": Reason}.get(column)  # type: ignore[assignment]
     if codes is not None and isinstance(value, int):
         return codes(value).word
     if codes is not None and isinstance(value, list):

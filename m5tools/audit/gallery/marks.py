@@ -58,7 +58,8 @@ def description(signal: str, texts: Sequence[str], boilerplate: Collection[int])
 
 def boilerplate(dataset: Dataset, texts: Sequence[str]) -> frozenset[int]:
     """Hashes of the phrases of these texts that measure took for boilerplate."""
-    config = dataset.manifest()["stages"].get("measure", {}).get("config", {})
+    stages = dataset.manifest()["stages"]
+    config = stages["measure"]["config"] if "measure" in stages else {}
     here = wording.phrases(
         pl.DataFrame({"row": range(len(texts)), "text": texts}, schema_overrides={"text": pl.String})
     )

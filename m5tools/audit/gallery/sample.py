@@ -119,7 +119,7 @@ def states(dataset: Dataset, policy: str, seed: int, most: int) -> list[Shelf]:
     drawn, totals = _draw(dataset, stated, keys, seed, most)
     shelves = []
     for (modality, state, reason), examples in drawn.group_by(keys, maintain_order=True):
-        key = state_key(str(modality), State(int(state)).word, Reason(int(reason)).word)  # type: ignore[call-overload]
+        key = state_key(str(modality), State(int(state)).word, Reason(int(reason)).word)
         found = tuple(Example(product_id) for product_id in examples["product_id"])
         shelves.append(Shelf("state", key, str(modality), totals[modality, state, reason], found))
     return shelves
