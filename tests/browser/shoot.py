@@ -22,6 +22,7 @@ def shoot(page: Path, picture: Path, size: tuple[int, int], scheme: str) -> None
         window = Window(browser, driver, Path(profile))
         try:
             window.open(page.resolve(), size, scheme)
+            window.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             picture.write_bytes(window.driver.get_screenshot_as_png())
         finally:
             window.close()

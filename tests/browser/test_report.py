@@ -87,7 +87,7 @@ def test_charts_are_drawn(window: Window, demo_report: Path, luma_report: Path, 
         assert len(charts) >= 5
         for chart in charts:
             drawn = window.picture(chart)
-            assert min(drawn.shape[:2]) > 60
+            assert min(drawn.shape[:2]) > 40
             assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > COLOURS_OF_A_CHART
             assert chart.get_attribute("aria-label")
 
@@ -101,15 +101,13 @@ def test_a_blank_chart_would_be_seen(window: Window, demo_report: Path) -> None:
 
 def test_tables_sort_by_mouse_and_keyboard(window: Window, report: Path) -> None:
     window.open(report / "audit.html")
-    table = (
-        "table[data-search='tags']" if window.all("table[data-search='tags']") else "table[data-search='categories']"
-    )
+    table = "table[data-search='categories']"
     order = f"return [...document.querySelectorAll(`{table} tbody tr`)].map((row) => row.cells[args[0]].textContent)"
-    window.all(f"{table} th button")[0].click()
-    up = window.run(order, 0)
-    window.run(f"document.querySelector(`{table} th button`).focus()")
+    window.all(f"{table} th button")[1].click()
+    up = window.run(order, 1)
+    window.run(f"document.querySelectorAll(`{table} th button`)[1].focus()")
     window.driver.switch_to.active_element.send_keys("\n")
-    down = window.run(order, 0)
+    down = window.run(order, 1)
     assert len(up) > 1
     assert up == down[::-1]
     assert up != down
@@ -215,6 +213,6 @@ def test_axe_finds_no_serious_barrier(window: Window, demo_report: Path, luma_re
 
 def test_axe_would_find_a_barrier(window: Window, demo_report: Path) -> None:
     window.open(demo_report / "gallery" / "index.html")
-    window.run("document.querySelector('a').style.color = '#ddd'; document.querySelector('input').removeAttribute('aria-label');"
+    window.run("document.querySelector('main a').style.color = '#ddd'; document.querySelector('input').removeAttribute('aria-label');"
                "document.querySelector('input').placeholder = ''")  # fmt: skip
     assert {fault.split()[0] for fault in window.faults()} >= {"color-contrast", "label"}
