@@ -19,10 +19,9 @@ def shoot(page: Path, picture: Path, size: tuple[int, int], scheme: str) -> None
     if not browser or not driver:
         sys.exit("no chromium with chromedriver; try: make browser")
     with tempfile.TemporaryDirectory() as profile:
-        window = Window(browser, driver, Path(profile))
+        window = Window(browser, driver, Path(profile), "--hide-scrollbars")
         try:
             window.open(page.resolve(), size, scheme)
-            window.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             picture.write_bytes(window.driver.get_screenshot_as_png())
         finally:
             window.close()

@@ -43,12 +43,13 @@ class Window:
     Args:
         browser, driver: Chromium and its chromedriver.
         profile: an empty folder.
+        flags: of Chromium, besides those of all tests.
     """
 
-    def __init__(self, browser: str, driver: str, profile: Path) -> None:
+    def __init__(self, browser: str, driver: str, profile: Path, *flags: str) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = browser
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(driver))
