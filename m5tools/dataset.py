@@ -283,7 +283,7 @@ class Dataset:
             else:
                 continue
             for label, choices in self._instances(table):
-                hits = _owned(self.scan(table, **choices).drop("vector", strict=False), named)
+                hits = _owned(self.scan(table, partition=None, **choices).drop("vector", strict=False), named)
                 if table == "media":
                     locations = hits.select("owner", "location_id").unique(maintain_order=True)
                 if table == "fetched":
