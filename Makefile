@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo test test-full lint format schemas units currencies wheel constraints clean help
+.PHONY: setup demo test test-full lint format schemas units currencies wheel browser constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -24,7 +24,7 @@ demo: $(READY) ## the main job end to end on a simulated crawl
 test: $(READY) ## the tests (15 minutes at most)
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
-test-full: $(READY) wheel ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
+test-full: $(READY) wheel browser ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
 	$(BIN)/pytest -m slow
 
 lint: $(READY) ## formatting, lint, types, floors
@@ -45,6 +45,17 @@ units: $(READY) ## write the table of units from pint
 
 currencies: $(READY) ## write the table of currencies from price-parser
 	$(BIN)/python -m benchmarks.currency_table
+
+# Where it cannot be had, the tests of reports are skipped, saying so (in CI they fail).
+BROWSER = chromium chromium-driver
+APT_GET = DEBIAN_FRONTEND=noninteractive apt-get -qq -y
+browser: ## Chromium and its driver, in which reports are tested
+	@if command -v chromedriver >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then as=env; elif sudo -n true 2>/dev/null; then as="sudo env"; else as=; fi; \
+	if [ -n "$$as" ] && command -v apt-get >/dev/null; then \
+	  $$as $(APT_GET) update >/dev/null; $$as $(APT_GET) install --no-install-recommends $(BROWSER) >/dev/null; \
+	fi; \
+	command -v chromedriver >/dev/null || echo "$(BROWSER) cannot be installed here: the tests of reports are skipped"
 
 wheel: $(READY) ## the wheel, in dist/
 	rm -rf dist

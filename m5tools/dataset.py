@@ -11,7 +11,7 @@ import copy
 import fcntl
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ MANIFEST = "dataset.json"
 MANIFEST_LOCK = "runs/dataset.lock"
 # Also what a path makes of it: one slash instead of two.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_OWNED = ("owner", "product_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -246,7 +247,8 @@ class Dataset:
         Args:
             product_id: as for :meth:`find`.
         """
-        return self._about(self.find(product_id))
+        found = self.find(product_id)
+        return self.about([found])[found]
 
     def find(self, product_id: str) -> str:
         """The id of one product.
@@ -266,40 +268,38 @@ class Dataset:
             raise UsageError(f"'{product_id}' is the native id of {found.height} products; use one of {ids}")
         return str(found["product_id"].item())
 
-    def _about(self, product_id: str) -> dict[str, list[dict[str, Any]]]:
-        rows: dict[str, list[dict[str, Any]]] = {}
-        locations: list[str] = []
-        assets: list[str] = []
-        order = (
-            "products",
-            "media",
-            "fetched",
-            *(t for t in schema.laws() if t not in ("products", "media", "fetched")),
+    def about(self, product_ids: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """The same of several products, by id: every table is read once, however many they are."""
+        owners = pl.DataFrame(
+            {"owner": product_ids, "product_id": product_ids}, schema=dict.fromkeys(_OWNED, pl.String)
         )
-        for table in order:
+        locations = pl.DataFrame(schema={"owner": pl.String, "location_id": pl.String})
+        assets = pl.DataFrame(schema={"owner": pl.String, "asset_id": pl.String})
+        found: dict[str, dict[str, list[dict[str, Any]]]] = {product: {} for product in product_ids}
+        first = ("products", "media", "fetched")
+        for table in (*first, *(t for t in schema.laws() if t not in first)):
             names = schema.law(table).names
             if table.startswith("previews") or (schema.law(table).stage == "compare" and table != "comparisons"):
                 continue  # bytes, and sets of hashes; nor are vectors to be read
             if "product_id" in names:
-                match = pl.col("product_id") == product_id
+                named = [owners]
             elif "product_a" in names:
-                match = (pl.col("product_a") == product_id) | (pl.col("product_b") == product_id)
+                named = [owners.rename({"product_id": side}) for side in ("product_a", "product_b")]
             elif "location_id" in names:
-                match = pl.col("location_id").is_in(locations)
+                named = [locations]
             elif "asset_id" in names:
-                match = pl.col("asset_id").is_in(assets)
+                named = [assets]
             else:
                 continue
             for label, choices in self._instances(table):
-                hits = self.scan(table, partition=None, **choices).filter(match).drop("vector", strict=False).collect()
-                if hits.is_empty():
-                    continue
-                rows[label] = hits.to_dicts()
+                hits = _owned(self.scan(table, partition=None, **choices).drop("vector", strict=False), named)
                 if table == "media":
-                    locations = hits["location_id"].to_list()
+                    locations = hits.select("owner", "location_id").unique(maintain_order=True)
                 if table == "fetched":
-                    assets = hits["asset_id"].drop_nulls().to_list()
-        return rows
+                    assets = hits.select("owner", "asset_id").drop_nulls().unique(maintain_order=True)
+                for row in hits.to_dicts():
+                    found[row.pop("owner")].setdefault(label, []).append(row)
+        return found
 
     def _instances(self, table: str) -> list[tuple[str, dict[str, str]]]:
         """The written forms of a table that exists once per policy, cut or shard folder."""
@@ -311,6 +311,18 @@ class Dataset:
         base = self.root / before
         names = sorted(p.name for p in base.iterdir() if (p / after.strip("/")).is_dir()) if base.is_dir() else []
         return [(f"{table}/{name}", {choice: name}) for name in names]
+
+
+def _owned(frame: pl.LazyFrame, named: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows that name a product, in the frame's order, with `owner`: which.
+
+    Args:
+        named: `owner` and the column that names it; several where a row names two products.
+    """
+    any_of = [pl.col(keys.columns[1]).is_in(keys[keys.columns[1]].unique().implode()) for keys in named]
+    hits = frame.filter(pl.any_horizontal(any_of)).collect().with_row_index("place")
+    each = [hits.join(keys, on=keys.columns[1]) for keys in named]
+    return pl.concat([rows.select("place", "owner", *hits.columns[1:]) for rows in each]).sort("place").drop("place")
 
 
 def part_name(partition: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m5tools import pipeline
-from m5tools.audit import audit, write
+from m5tools.audit import audit, gallery, write
 from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine
 from m5tools.stage import Stage
@@ -58,7 +58,8 @@ def curate(folder: Path, engine: LocalEngine) -> Curated:
     for step in recipe.stage_runs():
         if isinstance(step, Stage):
             engine.run(dataset, step)
-    page = write(audit(dataset, cut="default", shards="default"), dataset.root / "reports")[0]
+    reports = dataset.root / "reports"
+    page = write(audit(dataset, cut="default", shards="default"), reports, gallery.write(dataset, reports))[0]
     truth = folder / "crawl" / "truth.parquet"
     return Curated(dataset, compare(dataset, truth), page, dataset.root / "shards" / "default", truth)
 

@@ -83,6 +83,16 @@ MOJIBAKE: Final = "|".join(
 )
 """Signs that a text was read in a wrong encoding: ingest repairs by them, measure counts what is left."""
 
+BROKEN_WORD: Final = rf"\S*(?:\x{{FFFD}}|{MOJIBAKE})\S*"
+"""A word that holds a sign of a wrong encoding."""
+
+MARKUP: Final = r"(?i)</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|&(?:[a-z]{2,8}|#\d{2,5});"
+URL: Final = r"(?i)(?:https?://|\bwww\.)[^\s<>\"']+"
+EMOJI: Final = r"[\p{Emoji_Presentation}\x{2600}-\x{27BF}]"
+EMAIL: Final = r"(?i)[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"
+PHONE: Final = r"(?i)(?:\+|\b00|\b(?:tel|phone|whatsapp|mobile)[.: ]{1,3}\+?)[1-9(][\d ()/.-]{6,}\d"
+"""What measure counts in texts, and what the audit marks in them."""
+
 _NOTHING_MEASURED: Final = (
     r"^0+(?:[.,]0+)?(?:\s?[x×*]\s?0+(?:[.,]0+)?)*\s?"
     r"(?:kgs?|g|gr|grams?|mg|lbs?|pounds?|ounces?|oz|t|km|m|cm|mm|in|inch|inches|ft|l|cl|ml|w|kw|v|a|mah|gb|mb|tb)$"
@@ -92,10 +102,12 @@ _ONLY_PUNCTUATION: Final = r"^[^\p{L}\p{N}]+$"
 
 _ORNAMENT: Final = " *-–—_=~#>|★☆:,\"'()[]"
 """What a shop sets a sentence off with; it is no part of it."""
-_END_OF_PHRASE: Final = r"[.!?;]+(?:\s+|$)|[。！？✓•\n\r]+"
+END_OF_PHRASE: Final = r"[.!?;]+(?:\s+|$)|[。！？✓•\n\r]+"
 # "Please note: …", "Dear buyer, …": a greeting before a sentence makes no other sentence of it.
 _LEAD_IN: Final = r"^[^:：,，]{2,24}[:：,，]\s*"
 _SHORTEST_SENTENCE: Final = 24
+_SMALL_CORPUS: Final = 5_000
+_TITLES_IN_A_SMALL_CORPUS: Final = 3
 
 
 def category_key(category: pl.Expr) -> pl.Expr:
@@ -183,7 +195,7 @@ def phrases(texts: pl.DataFrame) -> pl.DataFrame:
     """
     text = pl.col("text")
     cut = (
-        texts.select("row", text=text.str.replace_all(_END_OF_PHRASE, "\n").str.split("\n"))
+        texts.select("row", text=text.str.replace_all(END_OF_PHRASE, "\n").str.split("\n"))
         .explode("text", empty_as_null=True, keep_nulls=True)
         .filter(text.str.len_bytes() >= SHORTEST_PHRASE)
         .select("row", text=text.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars(_ORNAMENT))
@@ -195,6 +207,22 @@ def phrases(texts: pl.DataFrame) -> pl.DataFrame:
         .with_columns(chars=text.str.len_chars().cast(pl.Int64))
     )
     return cut.select("row", hashed(cut["text"]).alias("phrase"), "chars")
+
+
+def boilerplate(counted: pl.LazyFrame, titles: int, categories: int, products: int, known: int) -> pl.LazyFrame:
+    """The phrases that are the shop's and no product's.
+
+    Args:
+        counted: rows of `corpus_phrases`.
+        titles, categories: from so many different ones on.
+        products: how many the corpus has; in a small one a shop's sentence in a rarer language stands under few titles,
+            and so would a fact by chance.
+        known: how many categories the corpus has.
+    """
+    least = [titles, min(categories, known)]
+    if products < _SMALL_CORPUS:
+        least = [min(n, _TITLES_IN_A_SMALL_CORPUS) for n in least]
+    return counted.filter(pl.col("titles") >= least[0], pl.col("categories") >= least[1])
 
 
 def hashed(texts: pl.Series) -> pl.Series:

@@ -19,6 +19,10 @@ def audit(
     policy: Annotated[str, typer.Option("--policy", help="Whose tags and states are shown.")] = "default",
     cut: Annotated[str | None, typer.Option("--cut", help="The cut whose losses are shown.")] = None,
     shards: Annotated[str | None, typer.Option("--shards", help="The shard folder whose samples are counted.")] = None,
+    examples: Annotated[
+        int, typer.Option("--examples", min=0, help="Products on each page of the gallery at most; 0 writes none.")
+    ] = 24,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw of these products.")] = 0,
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option("--compare", metavar="A B", help="Instead: what came, went and drifted from A to B."),
@@ -28,9 +32,9 @@ def audit(
         typer.Option("--out", "-o", help="With --compare: the page to write (B's reports/compare.html); .json beside."),
     ] = None,
 ) -> None:
-    """Write the report: long tail, completeness, tags, duplicates, splits.
+    """Write the report and its galleries: long tail, completeness, tags, duplicates, splits.
 
-    m5 audit -d shop  writes shop/reports/audit.html and audit.json.
+    m5 audit -d shop  writes shop/reports/audit.html, audit.json and gallery/.
 
     With --compare, A and B are each a dataset (shop), a crawl of it (shop@2026-06: what it delivered as new or changed)
     or a cut (shop#strict):
@@ -55,15 +59,19 @@ def audit(
     from m5tools.dataset import open_dataset
 
     with readable_parts(dataset):
-        typer.echo(write_audit(open_dataset(dataset), policy, cut, shards))
+        typer.echo(write_audit(open_dataset(dataset), policy, cut, shards, examples, seed))
 
 
-def write_audit(dataset: Dataset, policy: str, cut: str | None, shards: str | None) -> Path:
-    """Write `reports/audit.html` and `.json`; gives the page's path."""
+def write_audit(
+    dataset: Dataset, policy: str, cut: str | None, shards: str | None, examples: int = 24, seed: int = 0
+) -> Path:
+    """Write `reports/audit.html`, `.json` and `gallery/`; gives the page's path."""
     from m5tools.audit import audit as make
-    from m5tools.audit import write
+    from m5tools.audit import gallery, write
 
-    return write(make(dataset, policy=policy, cut=cut, shards=shards), dataset.root / "reports")[0]
+    found, reports = make(dataset, policy=policy, cut=cut, shards=shards), dataset.root / "reports"
+    links = gallery.write(dataset, reports, policy=policy, examples=examples, seed=seed)
+    return write(found, reports, links)[0]
 
 
 def write_comparison(a: str, b: str, policy: str, out: Path | None) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
 
 import polars as pl
 
@@ -12,10 +11,6 @@ from m5tools import wording
 from m5tools.dataset import Dataset
 from m5tools.measure import table
 from m5tools.measure.config import WordsConfig
-
-SMALL: Final = 5_000
-SMALL_TITLES: Final = 3
-"""In a small corpus a shop's sentence in a rarer language stands under few titles, and so would a fact by chance."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +52,14 @@ def corpus(dataset: Dataset, config: WordsConfig) -> Corpus:
 def _read(root: str, files: tuple[tuple[str, int], ...], config: WordsConfig) -> Corpus:
     dataset = Dataset(root)
     categories = dataset.read("corpus_categories").select("category", "products")
-    least = [config.boilerplate_titles, min(config.boilerplate_categories, categories.height)]
-    if dataset.scan("products").select(pl.len()).collect().item() < SMALL:
-        least = [min(n, SMALL_TITLES) for n in least]
-    common = (pl.col("titles") >= least[0]) & (pl.col("categories") >= least[1])
+    products = dataset.scan("products").select(pl.len()).collect().item()
+    phrases = dataset.scan("corpus_phrases")
+    common = wording.boilerplate(
+        phrases, config.boilerplate_titles, config.boilerplate_categories, products, categories.height
+    )
     words = dataset.read("corpus_words")
     return Corpus(
-        phrases=dataset.scan("corpus_phrases").filter(common).select("phrase").collect(),
+        phrases=common.select("phrase").collect(),
         usual=table.usual_names(
             dataset.read("corpus_attributes"), categories, config.usual_products, config.usual_share
         ),

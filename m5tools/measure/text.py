@@ -17,12 +17,6 @@ _LETTERS_FOR_LANGUAGE: Final = 20
 _CHARS_FOR_LANGUAGE: Final = 200
 _SYLLABLES: Final = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 
-_MARKUP: Final = r"(?i)</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|&(?:[a-z]{2,8}|#\d{2,5});"
-_URL: Final = r"(?i)(?:https?://|\bwww\.)[^\s<>\"']+"
-_EMOJI: Final = r"[\p{Emoji_Presentation}\x{2600}-\x{27BF}]"
-_EMAIL: Final = r"(?i)[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"
-_PHONE: Final = r"(?i)(?:\+|\b00|\b(?:tel|phone|whatsapp|mobile)[.: ]{1,3}\+?)[1-9(][\d ()/.-]{6,}\d"
-
 _LOST: Final = "\ufffd"
 # A sign that stands for an apostrophe (you�re, l�eau) harms nobody, nor does one between words (32� wide, Plano� case).
 _APOSTROPHES: Final = (
@@ -31,7 +25,6 @@ _APOSTROPHES: Final = (
 )
 _INSIDE_A_WORD: Final = r"\p{L}\x{FFFD}{1,3}\p{L}"
 _TOUCHES_A_LETTER: Final = r"\p{L}\x{FFFD}|\x{FFFD}\p{L}"
-_SIGNED_WORD: Final = rf"\S*(?:\x{{FFFD}}|{wording.MOJIBAKE})\S*"
 
 _SCRIPTS: Final = {
     "Latn": r"\p{Latin}", "Hani": r"\p{Han}", "Kana": r"[\p{Hiragana}\p{Katakana}]", "Hang": r"\p{Hangul}",
@@ -71,11 +64,11 @@ def signals(
         title_repetition_share=_repeated_words(title),
         description_chars=description.str.len_chars(),
         digit_share=whole.str.count_matches(r"\d") / chars,
-        emoji_share=_where(whole, ~_ascii(whole)).str.count_matches(_EMOJI).fill_null(0) / chars,
-        url_share=_covered(whole, _URL, whole.str.contains(r"(?i)https?://|www\.")) / chars,
-        markup_share=_covered(whole, _MARKUP, whole.str.contains("[<&]")) / chars,
-        emails=_where(whole, whole.str.contains("@", literal=True)).str.count_matches(_EMAIL).fill_null(0),
-        phones=whole.str.count_matches(_PHONE),
+        emoji_share=_where(whole, ~_ascii(whole)).str.count_matches(wording.EMOJI).fill_null(0) / chars,
+        url_share=_covered(whole, wording.URL, whole.str.contains(r"(?i)https?://|www\.")) / chars,
+        markup_share=_covered(whole, wording.MARKUP, whole.str.contains("[<&]")) / chars,
+        emails=_where(whole, whole.str.contains("@", literal=True)).str.count_matches(wording.EMAIL).fill_null(0),
+        phones=whole.str.count_matches(wording.PHONE),
         replacement_chars=whole.str.count_matches(_LOST, literal=True),
         mojibake_marks=_where(whole, ~_ascii(whole)).str.count_matches(wording.MOJIBAKE).fill_null(0),
     )
@@ -140,7 +133,7 @@ def _signed_words(rows: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
     texts = rows.with_columns(rest=pl.col("whole").str.slice(pl.col("title").str.len_chars()))
     word = pl.col("word")
     words = pl.concat(
-        texts.select("row", word=_mended(pl.col(text)).str.extract_all(_SIGNED_WORD), in_title=pl.lit(in_title))
+        texts.select("row", word=_mended(pl.col(text)).str.extract_all(wording.BROKEN_WORD), in_title=pl.lit(in_title))
         for text, in_title in parted.items()
     ).explode("word", empty_as_null=False)
     words = words.drop_nulls("word").with_row_index("number")

@@ -6,6 +6,7 @@ CSS pixels: the page holds a wide and a narrow drawing and shows the one that fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -33,17 +34,19 @@ INK, SOFT, RULE, PAPER, ACCENT = (f"var(--{name})" for name in ("ink", "soft", "
 _BANDS = alt.Scale(domain=[b.value for b in Band], range=[f"var(--{b.value})" for b in Band])
 LABELS: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": INK, "labelPadding": 8}
 _STATES = alt.Scale(domain=[s.word for s in State], range=[f"var(--{s.word})" for s in State])
+_ROLES = re.compile(r' (?:role="graphics-[a-z]+"|aria-roledescription="[^"<>]*"|aria-hidden="true")')
 
 
 def svg(chart: Chart, label: str) -> Markup:
     """A chart as an inline SVG element whose accessible name is `label`.
 
-    vl-convert escapes the text it draws, so the result may stand on a page as it is.
+    vl-convert escapes the text it draws, so the result may stand on a page as it is. The roles that Vega gives to marks
+    are taken out: a picture with a name has no parts that would need names of their own.
     """
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
     drawn = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=version)
     opening = Markup('<svg role="img" aria-label="{}" ').format(label)
-    return Markup(drawn.replace("<svg ", opening, 1))  # noqa: S704
+    return Markup(_ROLES.sub("", drawn).replace("<svg ", opening, 1))  # noqa: S704
 
 
 def rank_frequency(found: Categories, width: int) -> Chart:

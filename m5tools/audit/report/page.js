@@ -49,3 +49,33 @@ for (const table of document.querySelectorAll("table[data-search]")) {
   bar.append(field, found);
   table.closest(".scroll").before(bar);
 }
+
+// Light and dark: what the system says, until the button is pressed.
+const root = document.documentElement;
+const system = window.matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+try {
+  const chosen = localStorage.getItem("m5-theme");
+  if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
+} catch {
+  // A browser that keeps nothing for local files: the choice holds for this page.
+}
+const theme = document.createElement("button");
+theme.type = "button";
+theme.className = "theme";
+const tell = () => {
+  theme.textContent = isDark() ? "Light" : "Dark";
+  theme.setAttribute("aria-label", isDark() ? "Light colours" : "Dark colours");
+};
+theme.addEventListener("click", () => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("m5-theme", root.dataset.theme);
+  } catch {
+    // As above.
+  }
+  tell();
+});
+system.addEventListener("change", tell);
+tell();
+document.querySelector(".top").append(theme);

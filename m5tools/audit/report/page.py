@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,24 @@ from m5tools.audit.report import charts, distributions
 from m5tools.audit.whole import Audit
 
 _FOLDER = Path(__file__).parent
+STYLE, SCRIPT = _FOLDER / "page.css", _FOLDER / "page.js"
 HEAT_STEPS = 10
 
 
-def render(audit: Audit) -> str:
-    """The whole page, one self-contained HTML document."""
-    style = (_FOLDER / "page.css").read_text(encoding="utf-8")
-    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
+def render(audit: Audit, gallery: Mapping[str, str] | None = None) -> str:
+    """The whole page, one self-contained HTML document.
+
+    Args:
+        gallery: links to the galleries beside it, by what they show.
+    """
+    style, script = (path.read_text(encoding="utf-8") for path in (STYLE, SCRIPT))
     return (
         environment(_FOLDER)
         .get_template("page.html.j2")
         .render(
             audit=audit,
             charts=_charts(audit),
+            gallery=gallery or {},
             policy=security_policy(style, script),
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
@@ -40,20 +46,20 @@ def render(audit: Audit) -> str:
     )
 
 
-def environment(folder: Path) -> jinja2.Environment:
-    """Templates of a folder: everything foreign is escaped, a name that is not there is an error."""
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+def environment(templates: Path) -> jinja2.Environment:
+    """Templates of a folder, everything escaped, with the filters that all pages share."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"n": _number, "short": _short, "percent": charts.percent}
-    found.filters |= {"base64": _base64, "holes": _holes, "small_percent": _small_percent}
-    found.tests["not_yet"] = lambda section: isinstance(section, NotYet)
-    return found
+    made.filters |= {"n": _number, "short": _short, "percent": charts.percent}
+    made.filters |= {"base64": _base64, "holes": _holes, "small_percent": _small_percent}
+    made.tests["not_yet"] = lambda section: isinstance(section, NotYet)
+    return made
 
 
 def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
@@ -88,12 +94,12 @@ def _charts(audit: Audit) -> dict[str, dict[str, Markup]]:
     return found
 
 
-def security_policy(style: str, script: str) -> str:
-    """The Content-Security-Policy: nothing but this style, this script and pictures inside the page."""
+def security_policy(style: str, script: str, sources: str = "img-src data:") -> str:
+    """The Content-Security-Policy: nothing but this style, this script and, from these sources, pictures and sounds."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"{sources}; base-uri 'none'; form-action 'none'"
     )
 
 
