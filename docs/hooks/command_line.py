@@ -10,8 +10,8 @@ from m5tools.cli.main import app
 HEAD = """# Command line
 
 Made from the commands themselves; `m5 COMMAND --help` says the same. Exit codes: 0 done (rejects and failed items are
-reported, they are no errors) · 1 a stage failed, or `--max-failed-share` was passed · 2 the command or a file is wrong ·
-3 not built yet · 130 interrupted.
+reported, they are no errors) · 1 a stage failed, or `--max-failed-share` was passed · 2 the command or a file is
+wrong · 3 not built yet · 130 interrupted.
 
 """
 

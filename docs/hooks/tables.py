@@ -6,9 +6,9 @@ from m5tools import resources, schema
 
 HEAD = """# Tables
 
-Every table of a dataset folder: which stage writes it, where, and what its columns mean. Made from `schemas/tables/*.yaml`,
-the law that writers are held to: what does not fit is refused, what a writer leaves out is null. `m5.open(FOLDER).NAME` is
-a table as a Polars LazyFrame. Types are Arrow's; *required* columns are never null.
+Every table of a dataset folder: which stage writes it, where, and what its columns mean. Made from
+`schemas/tables/*.yaml`, the law that writers are held to: what does not fit is refused, what a writer leaves out is null.
+`m5.open(FOLDER).NAME` is a table as a Polars LazyFrame. Types are Arrow's; *required* columns are never null.
 
 """
 
@@ -25,7 +25,9 @@ def _table(law: schema.Law) -> str:
     ]
     key = ", ".join(f"`{name}`" for name in law.key)
     about = f"{law.meaning}\n\nWritten by `{law.stage}` to `{law.path}`; one row a {key}."
-    return "\n".join([f"## {law.table}", "", about, "", "| column | type | unit | meaning |", "|---|---|---|---|", *rows, ""])
+    return "\n".join(
+        [f"## {law.table}", "", about, "", "| column | type | unit | meaning |", "|---|---|---|---|", *rows, ""]
+    )
 
 
 def cell(text: str) -> str:

@@ -62,19 +62,19 @@ def blocks(page: str, root: Path = REPOSITORY) -> list[Block]:
     said: dict[str, str] = {}
     end = 0
     for line, region in regions:
+        # What is said holds for the fence that follows it at once; a comment's region ends before its own sign.
+        if document.text[end : region.start].strip() not in ("", "-->"):
+            said = {}
+        end = region.end
         if "directive" in region.lexemes:
-            # What is said holds for the fence that follows it at once.
-            said = said if document.text[end : region.start].strip() == "" else {}
-            said[region.lexemes["directive"]] = region.lexemes["arguments"]
-            end = region.end
+            said = {**said, region.lexemes["directive"]: region.lexemes["arguments"]}
             continue
-        near = said if document.text[end : region.start].strip() == "" else {}
         language, _, rest = region.lexemes["info"].strip().partition(" ")
         title = re.search(r'title="([^"]+)"', rest)
-        why = near.get("not run", whole)
+        why = said.get("not run", whole)
         source = str(region.lexemes["source"])
-        found.append(Block(page, line, language, title and title[1], near.get("part of"), why, source))
-        said, end = {}, region.end
+        found.append(Block(page, line, language, title and title[1], said.get("part of"), why, source))
+        said = {}
     return found
 
 

@@ -37,6 +37,7 @@ def commands(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(REPOSITORY),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
+        "M5_REAL_DATA": os.environ.get("M5_REAL_DATA", str(REPOSITORY.parent / "shared" / "data")),
         "COLUMNS": "120",
     }
 
@@ -63,7 +64,12 @@ class World:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.environment = commands(folder / "bin")
-        self._made: dict[str, Callable[[], object]] = {"crawl": self._crawl, "shop": self._shop, "run": self._run}
+        self._made: dict[str, Callable[[], object]] = {
+            "crawl": self._crawl,
+            "shop": self._shop,
+            "eval-set": self._eval_set,
+            "run": self._run,
+        }
 
     def give(self, things: tuple[str, ...], place: Path) -> None:
         """Lay copies of these things into an empty folder, and the repository's own files beside them."""
@@ -93,6 +99,10 @@ class World:
         self._have("crawl")
         settings = "--set ingest.sources.0.files=crawl/products.jsonl --set ingest.sources.0.media_root=crawl"
         run(f"m5 run demo --set dataset=shop {settings}", self.folder, self.environment)
+
+    def _eval_set(self) -> None:
+        self._have("shop")
+        shutil.copytree(self.folder / "shop", self.folder / "eval-set")
 
     def _run(self) -> None:
         self._have("shop")
