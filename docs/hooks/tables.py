@@ -7,8 +7,8 @@ from m5tools import resources, schema
 HEAD = """# Tables
 
 Every table of a dataset folder: which stage writes it, where, and what its columns mean. Made from
-`schemas/tables/*.yaml`, the law that writers are held to: what does not fit is refused, what a writer leaves out is null.
-`m5.open(FOLDER).NAME` is a table as a Polars LazyFrame. Types are Arrow's; *required* columns are never null.
+`schemas/tables/*.yaml`, the law that writers are held to: what does not fit is refused, what a writer leaves out is
+null. `m5.open(FOLDER).NAME` is a table as a Polars LazyFrame. Types are Arrow's; *required* columns are never null.
 
 """
 
