@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,12 +50,18 @@ def _script(path: Path, text: str) -> None:
 
 def run(script: str, folder: Path, environment: dict[str, str]) -> str:
     """Run lines of shell as bash runs a script that stops at the first mistake; gives what was printed."""
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900,
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
-    assert done.returncode == 0, f"exit code {done.returncode} of\n{script}\n{done.stdout[-3000:]}"
-    return done.stdout
+    try:
+        said, _ = process.communicate(timeout=1800)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert process.returncode == 0, f"exit code {process.returncode} of\n{script}\n{said[-3000:]}"
+    return said
 
 
 class World:
