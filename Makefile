@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo test test-full lint format schemas units currencies wheel browser constraints clean help
+.PHONY: setup demo docs test test-full lint format schemas units currencies wheel browser constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## the main job end to end on a simulated crawl
 	$(BIN)/m5 demo --out demo --fresh
+
+docs: $(READY) ## the documentation site, in site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: $(READY) ## the tests (15 minutes at most)
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
@@ -69,4 +72,4 @@ constraints: ## pin what a fresh environment resolves to
 	rm -rf $(VENV)-pins
 
 clean: ## remove what was built
-	rm -rf $(VENV) dist demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist demo site .mypy_cache .ruff_cache .pytest_cache

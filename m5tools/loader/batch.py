@@ -136,7 +136,8 @@ class Batch:
         """Pictures `[pictures, 3, S, S]` as networks take them; `image.row` says whose they are.
 
         Args:
-            mean, std: of each channel, for values in 0 … 1; torchvision's for ImageNet unless given.
+            mean: of each channel, for values in 0 … 1; torchvision's for ImageNet unless given.
+            std: the same.
             dtype: of the result.
         """
         return padded.normalised(self.image.data, mean, std, dtype)

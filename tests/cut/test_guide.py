@@ -14,7 +14,7 @@ GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 def example(guide: str, folder: Path) -> str:
     """The YAML of a guide, as a file."""
-    (block,) = re.findall(r"```yaml\n(.*?)```", (GUIDES / guide).read_text(), re.DOTALL)
+    (block,) = re.findall(r"```yaml[^\n]*\n(.*?)```", (GUIDES / guide).read_text(), re.DOTALL)
     file = folder / f"{guide}.yaml"
     file.write_text(block)
     return str(file)
