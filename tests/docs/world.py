@@ -74,6 +74,8 @@ class World:
         self._made: dict[str, Callable[[], object]] = {
             "crawl": self._crawl,
             "shop": self._shop,
+            "shop-may": lambda: self._again("shop-may"),
+            "shop-june": lambda: self._again("shop-june"),
             "eval-set": self._eval_set,
             "run": self._run,
         }
@@ -106,6 +108,10 @@ class World:
         self._have("crawl")
         settings = "--set ingest.sources.0.files=crawl/products.jsonl --set ingest.sources.0.media_root=crawl"
         run(f"m5 run demo --set dataset=shop {settings}", self.folder, self.environment)
+
+    def _again(self, name: str) -> None:
+        self._have("shop")
+        shutil.copytree(self.folder / "shop", self.folder / name)
 
     def _eval_set(self) -> None:
         self._have("shop")
