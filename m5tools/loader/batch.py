@@ -6,9 +6,7 @@ Only real data is stored. A product without video adds no zero frames: it adds n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -17,33 +15,11 @@ from torch import Tensor
 
 from m5tools.loader import lending, padded
 from m5tools.loader.padded import Dense
+from m5tools.loader.ragged import Ragged
 from m5tools.vocabulary import Modality
 
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Items of unequal length laid end to end.
-
-    Item `i` is `data[offsets[i]:offsets[i + 1]]` and belongs to sample `row[i]`; items are ordered by sample.
-
-    Attributes:
-        data: any dtype, first dimension is the concatenated length.
-        offsets: int64 `[items + 1]`, starts at 0.
-        row: int64 `[items]`, the sample of each item, ascending.
-    """
-
-    data: Tensor
-    offsets: Tensor
-    row: Tensor
-
-    def __len__(self) -> int:
-        return int(self.row.numel())
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self.data[a:b] for a, b in pairwise(self.offsets.tolist()))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from m5tools.loader.batch import Batch, Ragged
+from m5tools.loader.batch import Batch
 from m5tools.loader.decode import Decoder, Record
 from m5tools.loader.lending import empty
 from m5tools.loader.quarantine import BadSample
+from m5tools.loader.ragged import Ragged
 from m5tools.loader.read import Payload
 from m5tools.loader.slots import PADDING
 from m5tools.loader.view import RECORD, View

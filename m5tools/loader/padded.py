@@ -6,13 +6,11 @@ They cost no host memory and no transfer: what crosses to the device is only wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from m5tools.loader.batch import Ragged
+from m5tools.loader.ragged import Ragged
 
 
 @dataclass(frozen=True)

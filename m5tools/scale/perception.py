@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from m5tools.loader.batch import Batch, Ragged
+from m5tools.loader.batch import Batch
+from m5tools.loader.ragged import Ragged
 from m5tools.scale.config import SAMPLE_RATE, ScaleConfig
 from m5tools.scale.tokens import Part, pack
 from m5tools.vocabulary import Modality

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from m5tools.loader.batch import Batch, Ragged
+from m5tools.loader.batch import Batch
+from m5tools.loader.ragged import Ragged
 from m5tools.scale import perception
 from m5tools.scale.config import MODELS, SAMPLE_RATE
 from m5tools.vocabulary import Modality

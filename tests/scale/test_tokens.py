@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from m5tools.loader.batch import Batch, Ragged
+from m5tools.loader.batch import Batch
+from m5tools.loader.ragged import Ragged
 from m5tools.scale.config import MODELS
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.scale.tokens import Tokens, pack

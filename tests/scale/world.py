@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from m5tools.loader.batch import Batch, Ragged
+from m5tools.loader.batch import Batch
 from m5tools.loader.lane import Lane
 from m5tools.loader.plan import Plan
+from m5tools.loader.ragged import Ragged
 from m5tools.loader.slots import PADDING, Slots
 from m5tools.loader.state import State as LoaderState
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
