@@ -101,7 +101,7 @@ def test_a_blank_chart_would_be_seen(window: Window, demo_report: Path) -> None:
 
 def test_tables_sort_by_mouse_and_keyboard(window: Window, report: Path) -> None:
     window.open(report / "audit.html")
-    table = "table[data-search='categories']"
+    table = "#categories table[data-search='categories']"
     order = f"return [...document.querySelectorAll(`{table} tbody tr`)].map((row) => row.cells[args[0]].textContent)"
     window.all(f"{table} th button")[1].click()
     up = window.run(order, 1)
