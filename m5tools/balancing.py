@@ -52,7 +52,7 @@ def effective_number(sizes: Sizes, beta: float) -> Factors:
 
 
 def class_cap(sizes: Sizes, most: float) -> Factors:
-    """`min(1, most / n)`: no class gives more than `most` samples an epoch, and none is repeated."""
+    """`min(1, most / n)`: no class gives more than `most` samples an epoch on average, and none is repeated."""
     return np.asarray(np.minimum(1.0, most / np.asarray(sizes, np.float64)))
 
 

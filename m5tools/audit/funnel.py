@@ -10,6 +10,7 @@ import polars as pl
 from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
 from m5tools.dataset import Dataset, Manifest
+from m5tools.errors import UsageError
 from m5tools.vocabulary import MODALITIES, Band
 
 EXAMPLES = 3
@@ -106,6 +107,23 @@ def count(dataset: Dataset, manifest: Manifest, products: int, cut: str | NotYet
         not_written = (Loss("not written to shards", lost),) if lost > 0 else ()
         steps.append(_step("samples in shards", samples, not_written, steps[-1].items))
     return Funnel(_sum(rejects), tuple(steps), withheld, cut, shards)
+
+
+def shards_of(dataset: Dataset, manifest: Manifest, cut: str | NotYet, shards: str | None) -> str | NotYet:
+    """The shards to follow after a cut: those asked for, else the only ones there are, and only if they hold that cut.
+
+    Raises:
+        UsageError: those asked for do not exist, or hold another cut.
+    """
+    found = columns.chosen(dataset, "shard_index", shards)
+    if isinstance(found, NotYet) or isinstance(cut, NotYet):
+        return found
+    held = manifest["stages"].get(f"shard/{found}", {"config": {}})["config"].get("cut", cut)
+    if held == cut:
+        return found
+    if shards is None:
+        return NotYet(f"m5 shard --set cut={cut} --set name={cut}")
+    raise UsageError(f"the shards '{shards}' hold the cut '{held}', not '{cut}'; say --cut {held}")
 
 
 def reject_examples(dataset: Dataset) -> tuple[RejectExample, ...]:

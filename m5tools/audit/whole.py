@@ -87,10 +87,11 @@ def audit(dataset: Dataset, *, policy: str = "default", cut: str | None = None, 
         cut, shards: which to follow in the funnel; None means the only one there is.
 
     Raises:
-        UsageError: the policy, the cut or the shards asked for do not exist.
+        UsageError: the policy, the cut or the shards asked for do not exist, or the shards are of another cut.
     """
     manifest = dataset.manifest()
-    followed = columns.chosen(dataset, "cut_products", cut), columns.chosen(dataset, "shard_index", shards)
+    of_cut = columns.chosen(dataset, "cut_products", cut)
+    followed = of_cut, funnel.shards_of(dataset, manifest, of_cut, shards)
     facts = contents.facts(dataset, manifest)
     paths = levels.paths(dataset)
     sizes = categories.sizes(paths)

@@ -75,7 +75,9 @@ class OverlayConfig(StageConfig):
     beta: float = Field(
         0.999, ge=0, lt=1, description="of effective_number: 0 leaves all alike, towards 1 = class_balanced"
     )
-    class_most: int = Field(100, ge=1, description="of class_cap: samples of one category in an epoch, at most")
+    class_most: int = Field(
+        100, ge=1, description="of class_cap: samples of one category in an epoch, at most on average"
+    )
     cap: float = Field(10.0, ge=1, description="of the other rules: how often a sample comes in an epoch, at most")
 
     @model_validator(mode="after")

@@ -139,3 +139,24 @@ def test_shards_without_a_sample_are_counted(make_dataset: Callable[..., Dataset
         manifest["stages"]["shard/default"] = {**cut, "stage": "shard", "writes": ["shard_index"]}
     funnel = audit(dataset, cut="default", shards="default").funnel
     assert [step.items for step in funnel.steps] == [1, 1, 0, 0]
+
+
+def test_shards_of_another_cut_are_not_held_against_the_cut(
+    make_dataset: Callable[..., Dataset], product: Make
+) -> None:
+    rows = [product(i) for i in range(6)]
+    dataset = make_dataset(
+        {
+            "products": rows,
+            "cut_products": [kept(row) for row in rows[:2]],
+            "cut_losses": [{"product_id": row["product_id"], "rule": "split", "band": "tail"} for row in rows[2:]],
+            "shard_index": [sample(row) for row in rows],
+        }
+    )
+    with dataset.changing() as manifest:
+        manifest["stages"]["shard/default"]["config"] = {"cut": "wide"}
+    funnel = audit(dataset, cut="default").funnel
+    assert [(s.name, s.unaccounted) for s in funnel.steps][-1] == ("products in the cut", 0)
+    assert funnel.shards == NotYet("m5 shard --set cut=default --set name=default")
+    with pytest.raises(UsageError, match="the shards 'default' hold the cut 'wide', not 'default'; say --cut wide"):
+        audit(dataset, cut="default", shards="default")

@@ -121,6 +121,16 @@ def _prices(rows: pl.DataFrame) -> pl.DataFrame:
     return known.group_by("amount", "value").agg(_n())
 
 
+def tagged(side: Side, policy: str) -> bool:
+    """Whether its states are known, though it may hold no product: a cut has its own."""
+    return side.cut is not None or columns.has(side.dataset, "modalities", policy=policy)
+
+
+def fetched(side: Side) -> bool:
+    """Whether its listed files were asked for; where none is listed, that wrote no table."""
+    return "fetch" in side.dataset.manifest()["stages"]
+
+
 def states(side: Side, part: Slice, policy: str) -> pl.DataFrame:
     """Products by `modality, state, reason` (codes); empty before `m5 tag`."""
     keys = ["modality", "state", "reason"]

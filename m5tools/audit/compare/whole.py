@@ -116,6 +116,8 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
     fields = counting.fields(a), counting.fields(b)
     links = _words(counting.links(a, parts)), _words(counting.links(b, parts))
     states = _words(counts[0]["states"]), _words(counts[1]["states"])
+    tagged = all(counting.tagged(side, policy) for side in (a, b))
+    fetched = all(counting.fetched(side) for side in (a, b))
     sizes = _size(counts[0], "products"), _size(counts[1], "products")
     amounts, by_number = numbers.measure(counts[0]["amounts"], counts[1]["amounts"])
     found = pl.concat(
@@ -124,7 +126,7 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
             side_by_side("field", fields[0], fields[1], _rows(fields), "field"),
             _side_by_side("attribute", counts, "names", sizes, "name"),
             _side_by_side("value", counts, "values", sizes, "value", "column"),
-            *([_by_modality("state", *states)] if _both(states) else []),
+            *([_by_modality("state", *states)] if tagged else []),
             _by_modality("link", *links),
             by_number,
         ],
@@ -144,7 +146,7 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
         *renames.find("field", (a, b), parts, matching.sample, names[0], renames.raw_values),
         *renames.find("attribute", (a, b), parts, matching.sample, names[1], renames.attribute_values),
     )
-    by_category = rows.filter(pl.col("kind") == "category")
+    by_category = as_category.filter(pl.col("kind") == "category")
     return Comparison(
         a=_facts(a, counts[0]),
         b=_facts(b, counts[1]),
@@ -162,19 +164,20 @@ def compare(a: Side, b: Side, policy: str = "default") -> Comparison:
         came=by_category.filter(pl.col("a") == 0).height,
         vanished=by_category.filter(pl.col("b") == 0).height,
         drifts=_drifts(counts[0]["values"], counts[1]["values"], "column", "value"),
-        states=listed(rows, "state") if _both(states) else NotYet("m5 tag"),
-        state_drifts=_drifts(*states, "modality", "what") if _both(states) else (),
-        links=listed(rows, "link") if _both(links) else NotYet("m5 fetch"),
-        link_drifts=_drifts(*links, "modality", "what") if _both(links) else (),
+        states=listed(rows, "state") if tagged else NotYet("m5 tag"),
+        state_drifts=_drifts(*states, "modality", "what") if tagged else (),
+        links=listed(rows, "link") if fetched else NotYet("m5 fetch"),
+        link_drifts=_drifts(*links, "modality", "what") if fetched else (),
         numbers=amounts,
     )
 
 
 def _movers(rows: pl.DataFrame, renamed: tuple[Rename, ...]) -> tuple[Mover, ...]:
-    """The biggest movers; a rename is one of them, not two."""
-    old = {(r.kind, r.old): r for r in renamed}
-    new = {(r.kind, r.new) for r in renamed}
+    """The biggest movers; a rename of which both names moved is one of them, not two."""
     moved = rows.filter(pl.col("score") > 0)
+    names = set(moved.select("kind", "name").iter_rows())
+    old = {(r.kind, r.old): r for r in renamed}
+    new = {(r.kind, r.new) for r in renamed if (r.kind, r.old) in names}
     told = [(kind, name) in new for kind, name in moved.select("kind", "name").iter_rows()]
     kinds = ("column", "field", "attribute", "value", "category", "state", "link", "number")
     first = listed(moved.filter(~pl.Series(told, dtype=pl.Boolean)), *kinds, most=MOVERS_LISTED)
@@ -215,10 +218,6 @@ def _drifts(a: pl.DataFrame, b: pl.DataFrame, group: str, name: str) -> tuple[Dr
         n_a, n_b = counts["n"].to_numpy(), counts["n_b"].to_numpy()
         found.append(Drift(str(column), int((n_a > 0).sum()), int((n_b > 0).sum()), distance.distance(n_a, n_b)))
     return tuple(sorted(found, key=lambda d: (-d.distance.total_variation, d.name)))
-
-
-def _both(tables: tuple[pl.DataFrame, pl.DataFrame]) -> bool:
-    return all(table.height for table in tables)
 
 
 def _rows(fields: tuple[pl.DataFrame, pl.DataFrame]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -132,3 +133,26 @@ def test_what_one_side_has_not_been_asked_yet(build: Build) -> None:
     assert found.states == NotYet("m5 tag")
     assert found.links == NotYet("m5 fetch")
     assert found.movers == ()
+
+
+def test_a_side_without_products_was_asked_all_the_same(build: Build) -> None:
+    found = compare(build("none", numbers=range(0)), build("all"))
+    assert (found.a.products, found.b.products) == (0, COUNT)
+    assert (found.came, found.vanished) == (len(CATEGORIES), 0)
+    assert not isinstance(found.states, NotYet)
+    assert not isinstance(found.links, NotYet)
+
+
+def test_sides_that_list_no_file_were_fetched_all_the_same(build: Build) -> None:
+    sides = build("a"), build("b")
+    for side in sides:
+        for table in ("media", "fetched"):
+            shutil.rmtree(side.dataset.folder(table))
+    assert compare(*sides).links == ()
+
+
+def test_a_name_that_came_is_a_mover_though_a_rare_one_was_renamed_to_it(build: Build) -> None:
+    # Four hundred names of five products each become one: the rename explains five of its two thousand products.
+    found = compare(build("a"), build("b", names={f"rare {k}": "rare" for k in range(400)}))
+    assert [(r.new, r.compared) for r in found.renames] == [("rare", 5)]
+    assert ("attribute", "rare") in movers(found)
