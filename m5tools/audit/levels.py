@@ -94,7 +94,8 @@ def _level(known: pl.DataFrame, level: int, total: int) -> Level:
             pl.col("path").list.get(level, null_on_oob=True).drop_nulls().n_unique().alias("children"),
         )
         .with_columns(category=pl.col("path").list.join(" > "))
-        .sort(["products", "category"], descending=[True, False])
+        # Names may hold what joins them: "a > b", "c" and "a", "b > c" are two categories of one spelling.
+        .sort("products", "category", pl.col("path").list.join("\x1f"), descending=[True, False, False])
     )
     sizes = nodes["products"].to_numpy()
     bands = longtail.band_names(sizes)
