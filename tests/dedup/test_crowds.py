@@ -12,7 +12,7 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
-from m5tools.dedup.crowds import Crowds, crowds_among
+from m5tools.dedup.crowds import Crowds, crowds_among, of_brand
 from m5tools.dedup.laid import KEYS, hashed
 from m5tools.dedup.why import why
 from m5tools.engine.local import run_stage
@@ -186,6 +186,28 @@ def test_crowds_are_counted_by_products_and_by_titles() -> None:
     assert crowds.doubts("gtin", laid).tolist() == [False, True, False, False]
     assert crowds.doubts("part", laid).tolist() == [False] * 4
     assert crowds.without_hubs(laid)[:, KEYS.index("gtin")].tolist() == [0, keys[1], keys[2], 0]
+
+
+def test_codes_are_counted_by_brand() -> None:
+    values: list[str | None] = [None] * (CAP + TITLES + 2)
+    codes = [[1]] * (CAP + 1) + [[2, 3]] * (TITLES + 1)
+    brands = ["acme"] * len(values)
+    listed = products(values, [f"t{i}" for i in range(len(values))]).with_columns(
+        own_codes=pl.Series(codes, dtype=pl.List(pl.UInt32)), brand=pl.Series(brands)
+    )
+    other = listed.head(3).with_columns(brand=pl.lit("other"))
+    nobody = listed.head(CAP + 1).with_columns(
+        brand=pl.lit(None, pl.String), own_codes=pl.concat_list(pl.lit(4, pl.UInt32))
+    )
+    found = crowds_among(pl.concat([listed, other, nobody]), POLICY)
+    acme, other_brand = pl.DataFrame({"brand": ["acme", "other"]}).select(hashed(pl.col("brand"))).to_series()
+    asked = of_brand(np.array([acme] * 3 + [other_brand], np.uint64), np.array([1, 2, 3, 1], np.uint64))
+    assert sorted(found.select("kind", "key", "is_hub").rows()) == sorted(
+        ("code", int(key), is_hub) for key, is_hub in zip(asked[:3], (True, False, False), strict=True)
+    )
+    crowds = Crowds.told(found)
+    assert crowds.believes_codes(asked, np.ones(4, bool)).tolist() == [False, True, True, True]
+    assert crowds.believes_codes(asked, np.zeros(4, bool)).tolist() == [False, False, False, True]
 
 
 def test_nothing_is_crowded_where_nothing_is_told() -> None:
