@@ -8,6 +8,7 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.clusters import LEVELS, names_of
+from m5tools.dedup.crowds import hub_gtins
 from m5tools.dedup.products import listing_once
 from m5tools.vocabulary import Relation
 
@@ -26,7 +27,7 @@ def together(dataset: Dataset, a: str, b: str) -> Iterator[str]:
         return
 
 
-def parted(dataset: Dataset, a: str, b: str, relation: str) -> Iterator[str]:
+def parted(dataset: Dataset, a: str, b: str, relation: str, cap: int) -> Iterator[str]:
     """Why no cluster of their relation holds two products that an edge joins."""
     found = Relation(relation)
     clusters = dataset.scan("clusters").filter(pl.col("product_id").is_in([a, b]), relation=relation).collect()
@@ -39,7 +40,7 @@ def parted(dataset: Dataset, a: str, b: str, relation: str) -> Iterator[str]:
         ((pl.col("product_id") == a) & (pl.col("other_id") == b))
         | ((pl.col("product_id") == b) & (pl.col("other_id") == a))
     )  # fmt: skip
-    hindrance = _hindrance(dataset, sides, found)
+    hindrance = _hindrance(dataset, sides, found, cap)
     if hindrance is None and len(dataset.manifest()["crawls"]) > 1 and not bridges.collect().is_empty():
         yield f"{said}: a bridge, for they hang on two clusters that earlier crawls had formed"
         return
@@ -47,12 +48,15 @@ def parted(dataset: Dataset, a: str, b: str, relation: str) -> Iterator[str]:
     yield f"{said}: {hindrance or differing}"
 
 
-def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation) -> str | None:
+def _hindrance(dataset: Dataset, sides: list[list[str]], relation: Relation, cap: int) -> str | None:
     """What one cluster of both sides would have held that may not stand together; None where nothing."""
     everyone = [product for side in sides for product in side]
     products = (
         dataset.scan("compared").filter(pl.col("product_id").is_in(everyone)).collect().with_row_index("row")
-    ).with_columns(once=pl.col("source").is_in(listing_once(dataset.manifest())))
+    ).with_columns(
+        once=pl.col("source").is_in(listing_once(dataset.manifest())),
+        gtin=pl.when(~pl.col("gtin").is_in(hub_gtins(dataset, cap).implode())).then("gtin"),
+    )
     variants = dataset.scan("edges").filter(
         *(pl.col(side).is_in(everyone) for side in ("product_a", "product_b")), relation=Relation.VARIANT.value
     )

@@ -16,7 +16,7 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dedup.abreast import Met, Sides
-from m5tools.dedup.crowds import Crowds
+from m5tools.dedup.crowds import Crowds, of_brand
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.likeness import Vocabularies, wordings
 from m5tools.dedup.evidence.shingles import F64, U32, U64
@@ -32,7 +32,7 @@ from m5tools.dedup.evidence.tokens import (
     TITLE_WORDS,
     WHOLE_WORDS,
 )
-from m5tools.dedup.laid import FIGURES, KEYS, of_kind
+from m5tools.dedup.laid import FIGURES, KEYS, numbers_of, of_kind
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.sides import facts_of
 
@@ -88,7 +88,7 @@ def _compared(met: Met, crowds: Crowds, vocabularies: Vocabularies, policy: Comp
     for kind in ("gtin", "part", "group"):
         flags[f"same_{kind}"] &= alike | ~crowds.doubts(kind, one)
     told = flags | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
-    told["same_family"] &= told["same_brand"]
+    told["same_family"] = told["same_brand"] & _in_family(met.shared["marks"], one[:, _KEY["brand"]], alike, crowds)
     return told
 
 
@@ -167,9 +167,15 @@ def _marked(marks: Shared, one: F64, other: F64) -> dict[str, Any]:
         "shares_code": shares_code,
         "differs_code": beyond(TITLE_CODES, there, back) & ~shares_code,
         "differs_number": beyond(NUMBERS, numbers, numbers),
-        # A code that one side gives as its model or part number is the other's too.
-        "same_family": common("family", FIRST, SECOND) + common("family", SECOND, FIRST) > 0,
     }
+
+
+def _in_family(marks: Shared, brands: U64, alike: Any, crowds: Crowds) -> Any:
+    """Whether a code that one side gives as its model or part number is the other's too, and tells something."""
+    which = of_kind(marks, "family", FIRST, SECOND) | of_kind(marks, "family", SECOND, FIRST)
+    pair = np.repeat(np.arange(len(marks.each)), marks.each)[which]
+    which[which] = crowds.believes_codes(of_brand(brands[pair], numbers_of(marks.columns[which])), alike[pair])
+    return marks.count(which) > 0
 
 
 def _figures(met: Met, policy: ComparePolicy) -> dict[str, Any]:

@@ -2,17 +2,20 @@
 
 A GTIN, or brand and part number, above the cap of joins proves nothing. Under more titles than offers of one product
 have among them, it is believed of two products only where their titles are alike; so is an item group above the cap.
-Titles are counted less their colour and measures, for one GTIN stands on all sizes of a shirt.
+Brand and the code of a model are borne likewise: a part number that stands on everything is a code, too, and so is what
+a counter puts before its numbers. Titles are counted less their colour and measures, for all sizes of a shirt may have
+one GTIN.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
+from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.evidence.shingles import U64
 from m5tools.dedup.gathered import Gathered
@@ -21,7 +24,9 @@ from m5tools.dedup.policy import ComparePolicy
 
 CROWDS: Final = "crowds"
 IDENTIFIERS: Final = ("gtin", "part")
+CODE: Final = "code"
 _NOTHING: Final = np.empty(0, np.uint64)
+_SPREADING: Final = np.uint64(0x9E3779B97F4A7C15)
 _COUNTED: Final = {"kind": pl.String, "key": pl.UInt64, "is_hub": pl.Boolean}
 
 
@@ -29,25 +34,45 @@ def crowds_among(products: pl.LazyFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The crowded values of all products.
 
     Args:
-        products: columns row, gtin, brand, mpn, group and stem.
+        products: columns row, gtin, brand, mpn, own_codes, group and stem.
         policy: how many products and titles are too many.
 
     Returns:
-        kind (gtin, part, group), key (as :data:`m5tools.dedup.laid.KEYS`), is_hub (above the cap, so that an identifier
-        proves nothing); sorted.
+        kind (gtin, part, group, code), key (as :data:`m5tools.dedup.laid.KEYS`, of a code as :func:`of_brand`), is_hub
+        (above the cap, so that an identifier proves nothing); sorted.
     """
     values = {"gtin": pl.col("gtin"), "part": branded("mpn", policy), "group": pl.col("group")}
-    found = [_of_kind(products, kind, value, policy) for kind, value in values.items()]
+    keyed = {kind: products.select("row", key=hashed(value)).collect() for kind, value in values.items()}
+    keyed[CODE] = _coded(products)
+    found = [_of_kind(products, kind, keys.filter(pl.col("key") != 0), policy) for kind, keys in keyed.items()]
     return pl.concat(found).sort("kind", "key")
 
 
-def _of_kind(products: pl.LazyFrame, kind: str, value: pl.Expr, policy: ComparePolicy) -> pl.DataFrame:
-    keyed = products.select("row", key=hashed(value)).filter(pl.col("key") != 0).collect()
+def of_brand(brands: U64, codes: U64) -> U64:
+    """The keys of codes of brands: uint64 [n], of keys of brands and numbers of codes."""
+    return brands ^ (codes * _SPREADING)
+
+
+def hub_gtins(dataset: Dataset, cap: int) -> pl.Series:
+    """GTINs of compared products that more of them bear, sorted."""
+    borne = pl.concat(dataset.read("compared", partition=i, columns=["gtin"]) for i in range(dataset.partitions))
+    return borne.drop_nulls().group_by("gtin").len().filter(pl.col("len") > cap)["gtin"].sort()
+
+
+def _coded(products: pl.LazyFrame) -> pl.DataFrame:
+    branded_codes = products.select("row", "own_codes", brand=hashed(pl.col("brand"))).filter(pl.col("brand") != 0)
+    coded = branded_codes.explode("own_codes", empty_as_null=False).drop_nulls("own_codes").collect()
+    keys = of_brand(coded["brand"].to_numpy(), coded["own_codes"].to_numpy().astype(np.uint64))
+    return coded.select("row", key=pl.Series(keys, dtype=pl.UInt64))
+
+
+def _of_kind(products: pl.LazyFrame, kind: str, keyed: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     sizes = keyed.group_by("key").agg(size=pl.len())
     is_hub = pl.col("size") > policy.join.cap
-    least = policy.identifier.hub_titles if kind in IDENTIFIERS else policy.join.cap
+    identifies = kind in (*IDENTIFIERS, CODE)
+    least = policy.identifier.hub_titles if identifies else policy.join.cap
     crowds = sizes.filter(pl.col("size") > least)
-    if kind in IDENTIFIERS and crowds.height:
+    if identifies and crowds.height:
         rows = keyed.join(crowds, on="key").sort("row")
         stems = products.select("row", "stem").filter(pl.col("row").is_in(rows["row"].implode())).collect()
         titles = rows.join(stems, on="row").group_by("key").agg(titles=pl.col("stem").n_unique())
@@ -75,19 +100,30 @@ class Crowds:
     @classmethod
     def told(cls, crowds: pl.DataFrame) -> Crowds:
         """From what :func:`crowds_among` found."""
-        proves_nothing = pl.col("is_hub") & pl.col("kind").is_in(IDENTIFIERS)
+        proves_nothing = pl.col("is_hub") & pl.col("kind").is_in([*IDENTIFIERS, CODE])
         return cls(*(_by_kind(crowds.filter(which)) for which in (proves_nothing, ~proves_nothing)))
 
     def without_hubs(self, keys: U64) -> U64:
         """uint64 [n, KEYS]: identifiers that prove nothing are none. The array given is changed."""
-        for kind, hubs in self.hubs.items():
+        for kind in IDENTIFIERS:
             column = keys[:, KEYS.index(kind)]
-            column[_among(column, hubs)] = 0
+            column[_among(column, self.hubs.get(kind, _NOTHING))] = 0
         return keys
 
     def doubts(self, kind: str, keys: U64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """bool [n]: which values are believed of products with like titles only."""
         return _among(keys[:, KEYS.index(kind)], self.doubted.get(kind, _NOTHING))
+
+    def believes_codes(self, keys: U64, alike: Any) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """bool [n]: which codes of brands tell of a family.
+
+        Args:
+            keys: as :func:`of_brand`.
+            alike: bool [n]: whether the titles of those two are alike that share the code.
+        """
+        hubs, doubted = (_among(keys, crowds.get(CODE, _NOTHING)) for crowds in (self.hubs, self.doubted))
+        believed: np.ndarray[tuple[int], np.dtype[np.bool_]] = ~hubs & (alike | ~doubted)
+        return believed
 
 
 def _by_kind(crowds: pl.DataFrame) -> dict[str, U64]:

@@ -124,6 +124,12 @@ def of_kind(shared: Shared, kind: str, one: int = FIRST, other: int = FIRST) -> 
     return (shared.columns // _KIND == list(MARKS).index(kind)) & shared.held(one, other)
 
 
+def numbers_of(columns: Any) -> U64:
+    """The numbers of tokens among `MARKS` by their columns: of codes as the table `sought` lists them."""
+    found: U64 = (columns % _KIND).astype(np.uint64)
+    return found
+
+
 def joined(parts: Iterable[pa.Table]) -> pa.Table:
     """Several layouts as one, in order of rows."""
     every = pa.concat_tables(parts)

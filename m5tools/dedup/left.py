@@ -20,6 +20,7 @@ import polars as pl
 
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name
+from m5tools.dedup.crowds import hub_gtins
 from m5tools.dedup.numbers import Numbers
 from m5tools.dedup.places import Places
 from m5tools.dedup.products import listing_once, origins
@@ -60,14 +61,18 @@ class Left:
     scratch: Path
     partitions: int
 
-    def begin(self, dataset: Dataset, grown: Generations, base: str | None) -> None:
-        """Number the products, and note the generation that this run goes on from."""
+    def begin(self, dataset: Dataset, grown: Generations, base: str | None, cap: int) -> None:
+        """Number the products, and note the generation that this run goes on from; a GTIN that more than `cap` of them
+        bear keeps none of them apart."""
+        hubs = hub_gtins(dataset, cap)
         once, ids, new, first = listing_once(dataset.manifest()), [], [], [0]
         for partition in range(self.partitions):
             products = dataset.read("compared", partition=partition).sort("product_id")
             known = grown.known(base, partition)
             products = products.with_row_index("row", offset=first[-1]).with_columns(
-                is_new=~pl.col("product_id").is_in(known.implode()), once=pl.col("source").is_in(once)
+                is_new=~pl.col("product_id").is_in(known.implode()),
+                once=pl.col("source").is_in(once),
+                gtin=pl.when(~pl.col("gtin").is_in(hubs.implode())).then("gtin"),
             )
             self.keep(_PRODUCTS, partition, products)
             ids.append(products["product_id"])

@@ -10,9 +10,10 @@ import unicodedata
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from m5tools import documents
+from m5tools.errors import UsageError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Factors = dict[str, dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]]
@@ -285,7 +286,15 @@ def load_policy(name: str) -> DuplicatePolicy:
     Raises:
         UsageError: there is no such file, or it does not hold a policy.
     """
-    return documents.load(documents.locate("policy", "pipelines/policies", name), DuplicatePolicy)
+    path, shipped = (documents.locate("policy", "pipelines/policies", each) for each in (name, "duplicates"))
+    try:
+        return documents.load(path, DuplicatePolicy)
+    except UsageError as error:
+        invalid = error.__cause__
+        if not isinstance(invalid, ValidationError) or all(one["type"] != "missing" for one in invalid.errors()):
+            raise
+        # A copy that was made before the entry was added.
+        raise UsageError(f"{error}\ncopy what is missing from {shipped}, where it is explained") from invalid
 
 
 def _plain(word: str) -> str:

@@ -73,7 +73,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
 
     config: DedupConfig
@@ -126,7 +126,7 @@ class Dedup(Stage):
     def _begin(self, work: Work) -> Counts:
         grown = self._grown(work.dataset, "clusters")
         base = None if work.terms.refresh else grown.base()
-        _left(work).begin(work.dataset, grown, base)
+        _left(work).begin(work.dataset, grown, base, self.policy.join.cap)
         return {}
 
     def _judge(self, work: Work, partition: int) -> Counts:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.dataset import Dataset, partition_of
+from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.evidence.shingles import jaccard
 from m5tools.dedup.evidence.tokens import DESCRIPTION, STEM, sets_of, tokens_of
 from m5tools.dedup.evidence.vectors import similarity, vectors_of
@@ -27,13 +28,19 @@ def why_not_compared(dataset: Dataset, a: str, b: str, policy: DuplicatePolicy) 
         asked = numbered(dataset, home).filter(pl.col("product_id").is_in([a, b]))
         gathered.append(gather(dataset, home, asked, policy.comparing)[0])
     both = with_sources(pl.concat(gathered).sort("product_id"), dataset.manifest())
-    return [*_shared(both), *_near(both, policy)]
+    return [*_shared(both.with_columns(part=branded("mpn", policy))), *_near(both, policy)]
 
 
 def _shared(both: pl.DataFrame) -> Iterator[str]:
     if both["once"].all() and both["origin"].n_unique() == 1:
         yield f"'{both['source'][0]}' lists each product once, so its titles are not compared by rare words"
-    keys = {"group": "item group", "gtin": "GTIN", "title": "title", "table_key": "attribute table"}
+    keys = {
+        "group": "item group",
+        "gtin": "GTIN",
+        "part": "part number",
+        "title": "title",
+        "table_key": "attribute table",
+    }
     equal = [words for key, words in keys.items() if both[key].null_count() == 0 and both[key].n_unique() == 1]
     if equal:
         yield f"one {' and one '.join(equal)}, but so many products share it that it is not followed"

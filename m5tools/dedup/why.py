@@ -12,6 +12,7 @@ import polars as pl
 from m5tools.dataset import Dataset
 from m5tools.dedup.apart import parted, together
 from m5tools.dedup.decide import decided
+from m5tools.dedup.disbelieved import disbelieved
 from m5tools.dedup.edges import evidence
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once
@@ -69,7 +70,7 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
     policy = _policy(dataset)
     edges = dataset.scan("edges").filter(product_a=a, product_b=b).sort("evidence").collect()
     relation = edges["relation"][0] if edges.height else None
-    clusters = [*(parted(dataset, a, b, relation) if relation else ()), *together(dataset, a, b)]
+    clusters = [*(parted(dataset, a, b, relation, policy.join.cap) if relation else ()), *together(dataset, a, b)]
     rows = _compared(dataset, a, b)
     if rows.is_empty():
         return Why(
@@ -78,7 +79,7 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
             relation,
             "never compared: too little in common",
             [],
-            [],
+            list(disbelieved(dataset, a, b, {}, policy)),
             why_not_compared(dataset, a, b, policy),
             clusters,
         )
@@ -86,7 +87,7 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
     told = judged(rows, listing_once(dataset.manifest()), policy)
     told = decided(told, worded, _lessons(dataset, a, b, policy), policy.taught)
     row = told.row(0, named=True)
-    against = [in_units(words, policy) for words in _against(row)]
+    against = [in_units(words, policy) for words in _against(row)] + list(disbelieved(dataset, a, b, row, policy))
     if relation is not None:
         return Why(a, b, relation, row["rule"], _shown(edges, policy), against, [], clusters)
     seen = evidence(told.with_columns(relation=pl.lit("")))

@@ -12,8 +12,9 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
-from m5tools.dedup.crowds import Crowds, crowds_among
+from m5tools.dedup.crowds import Crowds, crowds_among, of_brand
 from m5tools.dedup.laid import KEYS, hashed
+from m5tools.dedup.why import why
 from m5tools.engine.local import run_stage
 
 from .shop import POLICY, Found, Listing, tables_of
@@ -93,11 +94,82 @@ def test_a_group_above_the_cap_is_believed_of_like_titles(make_dataset: Callable
     assert frozenset({"g"}) in both
 
 
+def zeta(number: int, mpn: str, gtin: Callable[[int], str | None] = lambda _: None) -> list[Listing]:
+    """Products of one brand whose titles are somewhat alike; `{}` in the part number counts them."""
+    draw = random.Random(5)
+    return [
+        Listing(
+            f"z{i}",
+            f"Zeta steel {' '.join(draw.sample(WORDS, 3))} {draw.choice(['kettle', 'pot', 'pan'])}",
+            seller=("Ann", "Bob")[i % 2],
+            brand="zeta",
+            mpn=mpn.format(i),
+            gtin=gtin(i),
+        )
+        for i in range(number)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mpn", "gtin"),
+    [("ZZ-1000", lambda i: f"40{i:011d}"), ("SKU1-{:04d}", lambda _: None)],
+    ids=["placeholder beside GTINs", "counter"],
+)
+def test_a_part_number_above_the_cap_makes_no_family(
+    make_dataset: Callable[..., Dataset], mpn: str, gtin: Callable[[int], str | None]
+) -> None:
+    listings = zeta(CAP + 100, mpn, gtin)
+    found = run(make_dataset(tables_of(listings), 2), listings)
+    assert found.edges.is_empty()
+
+
+def test_a_code_below_the_cap_makes_a_family_of_like_titles(make_dataset: Callable[..., Dataset]) -> None:
+    unlike_titles = [e.title for e in unlike(2 * TITLES)]
+    family = [
+        Listing(
+            f"k{i}", f"Zeta steel kettle {WORDS[i]} with a hinged lid", seller="Ann", brand="zeta", mpn=f"KD240-{i}"
+        )
+        for i in range(TITLES + 5)
+    ]
+    strange = [
+        Listing(f"x{i}", title, seller="Ann", brand="zeta", mpn=f"KD240-x{i}") for i, title in enumerate(unlike_titles)
+    ]
+    listings = [*family, *strange]
+    found = run(make_dataset(tables_of(listings), 2), listings)
+    assert frozenset(e.name for e in family) in found.groups("variant")
+    assert not any("x" in {name[0] for name in pair} and "k" in {name[0] for name in pair} for pair in found.relations)
+
+
+def test_a_gtin_above_the_cap_keeps_no_cluster_apart(make_dataset: Callable[..., Dataset]) -> None:
+    gtin = VALUES["gtin"]["gtin"]
+    drill = {"title": "Bosch cordless drill GSR 18V-55 with case", "brand": "bosch", "mpn": "06019H5202"}
+    both = [Listing("a", **drill, seller="Ann", gtin=gtin), Listing("b", **drill, seller="Bob", gtin="4012345678901")]
+    listings = [*unlike(CAP + 20, gtin=gtin), *both]
+    found = run(make_dataset(tables_of(listings), 2), listings)
+    assert found.relation("a", "b") == "same_product"
+    assert frozenset({"a", "b"}) in found.groups("same_product")
+    assert why(found.dataset, *(e.product_id for e in both)).clusters[0].startswith("both are in")
+
+
+@pytest.mark.parametrize(("number", "proves"), [(CAP + 20, "proves nothing"), (2 * TITLES, "believed of like titles")])
+@pytest.mark.parametrize("kind", VALUES)
+def test_it_is_told_why_an_identifier_is_not_believed(
+    make_dataset: Callable[..., Dataset], kind: str, number: int, proves: str
+) -> None:
+    listings = unlike(number, **VALUES[kind])
+    found = run(make_dataset(tables_of(listings), 2), listings)
+    for other in (3, 4):
+        told = why(found.dataset, listings[0].product_id, listings[other].product_id)
+        assert told.relation is None
+        assert any(f"{number} products" in words and proves in words for words in told.against), told
+        assert not any("no item group" in words for words in told.missing)
+
+
 def products(values: list[str | None], stems: list[str]) -> pl.LazyFrame:
     rows = pl.Series(range(len(values)), dtype=pl.UInt32)
     none = pl.lit(None, pl.String)
     frame = pl.DataFrame({"row": rows, "gtin": values, "stem": stems}, schema_overrides={"gtin": pl.String})
-    return frame.lazy().with_columns(brand=none, mpn=none, group=none)
+    return frame.lazy().with_columns(brand=none, mpn=none, group=none, own_codes=pl.lit([], pl.List(pl.UInt32)))
 
 
 def test_crowds_are_counted_by_products_and_by_titles() -> None:
@@ -114,6 +186,28 @@ def test_crowds_are_counted_by_products_and_by_titles() -> None:
     assert crowds.doubts("gtin", laid).tolist() == [False, True, False, False]
     assert crowds.doubts("part", laid).tolist() == [False] * 4
     assert crowds.without_hubs(laid)[:, KEYS.index("gtin")].tolist() == [0, keys[1], keys[2], 0]
+
+
+def test_codes_are_counted_by_brand() -> None:
+    values: list[str | None] = [None] * (CAP + TITLES + 2)
+    codes = [[1]] * (CAP + 1) + [[2, 3]] * (TITLES + 1)
+    brands = ["acme"] * len(values)
+    listed = products(values, [f"t{i}" for i in range(len(values))]).with_columns(
+        own_codes=pl.Series(codes, dtype=pl.List(pl.UInt32)), brand=pl.Series(brands)
+    )
+    other = listed.head(3).with_columns(brand=pl.lit("other"))
+    nobody = listed.head(CAP + 1).with_columns(
+        brand=pl.lit(None, pl.String), own_codes=pl.concat_list(pl.lit(4, pl.UInt32))
+    )
+    found = crowds_among(pl.concat([listed, other, nobody]), POLICY)
+    acme, other_brand = pl.DataFrame({"brand": ["acme", "other"]}).select(hashed(pl.col("brand"))).to_series()
+    asked = of_brand(np.array([acme] * 3 + [other_brand], np.uint64), np.array([1, 2, 3, 1], np.uint64))
+    assert sorted(found.select("kind", "key", "is_hub").rows()) == sorted(
+        ("code", int(key), is_hub) for key, is_hub in zip(asked[:3], (True, False, False), strict=True)
+    )
+    crowds = Crowds.told(found)
+    assert crowds.believes_codes(asked, np.ones(4, bool)).tolist() == [False, True, True, True]
+    assert crowds.believes_codes(asked, np.zeros(4, bool)).tolist() == [False, False, False, True]
 
 
 def test_nothing_is_crowded_where_nothing_is_told() -> None:

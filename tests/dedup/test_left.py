@@ -40,7 +40,7 @@ def left(make_dataset: Callable[..., Dataset], tmp_path: Path) -> Left:
         for i in range(3):
             dataset.write(table, f"c2/{part_name(i)}", came.filter(homes == i))
     found = Left(tmp_path / "left", dataset.partitions)
-    found.begin(dataset, decisions_of(dataset, POLICY), "c1")
+    found.begin(dataset, decisions_of(dataset, POLICY), "c1", POLICY.join.cap)
     return found
 
 

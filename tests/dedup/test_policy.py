@@ -27,3 +27,9 @@ from .test_decide import changed
 def test_values_that_no_run_could_follow_are_refused(tmp_path: Path, entry: str, silly: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         load_policy(changed(tmp_path, (entry, silly)))
+
+
+def test_an_entry_that_an_older_copy_lacks_is_to_be_copied(tmp_path: Path) -> None:
+    older = changed(tmp_path, ("hub_titles: 20      # one that", "# one that"))
+    with pytest.raises(UsageError, match=r"identifier\.hub_titles: .*\n.*copy what is missing from .*duplicates\.yaml"):
+        load_policy(older)
