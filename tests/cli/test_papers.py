@@ -116,7 +116,7 @@ def test_what_people_wrote_is_not_lost_where_it_cannot_be_read(m5: M5, dataset: 
     assert "DATASHEET.md is not UTF-8" in said.err
     assert papers_of(folder) == before
     if command == "papers":
-        assert "DATASHEET.md is not UTF-8" in m5("check", folder).out
+        assert "DATASHEET.md is not UTF-8" in m5("check", folder).err
 
 
 def test_no_shard_folder(m5: M5, dataset: Path, tmp_path: Path) -> None:
