@@ -47,4 +47,11 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module, attribute = _HOMES[name]
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        home = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        told = f"m5tools.{name} needs torch; install it with: pip install 'm5tools[train]'"
+        raise ModuleNotFoundError(told, name="torch") from error
+    return getattr(home, attribute)

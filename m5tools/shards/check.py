@@ -208,7 +208,12 @@ def _papers(root: Path, manifest: ShardManifest, report: Report) -> None:
         report.faults.append(Fault(LINEAGE, str(error)))
         return
     checksums = _checksums(root, manifest, report)
-    for name, text in papers.texts(root, manifest, facts, lineage, checksums).items():
+    try:
+        texts = papers.texts(root, manifest, facts, lineage, checksums)
+    except UsageError as error:
+        report.faults.append(Fault("papers", str(error)))
+        return
+    for name, text in texts.items():
         file = root / name
         if file.is_file() and not _says(file, text):
             report.faults.append(Fault(name, "does not say what these shards are; run 'm5 papers' again"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from m5tools import licences
+from m5tools.errors import UsageError
 from m5tools.shards.card import TITLE
 from m5tools.shards.facts import Facts
 from m5tools.shards.lineage import Lineage, SourceFacts
@@ -117,13 +118,23 @@ def text(
 
 
 def set_by_hand(folder: Path) -> dict[str, Any]:
-    """What a publisher has set in the file that stands; nothing where there is none, or none that can be read."""
+    """What a publisher has set in the file that stands; nothing where there is none.
+
+    Raises:
+        UsageError: it is no JSON object, so what they set would be lost.
+    """
+    path = folder / CROISSANT
     try:
-        body = json.loads((folder / CROISSANT).read_bytes())
-    except (OSError, ValueError):
+        body = json.loads(path.read_bytes())
+    except FileNotFoundError:
         return {}
+    except (ValueError, RecursionError) as error:
+        told = str(error).splitlines()[0]
+        raise UsageError(
+            f"{path} cannot be read ({told}), so what you set in it cannot be kept; mend it, or delete it"
+        ) from error
     if not isinstance(body, dict):
-        return {}
+        raise UsageError(f"{path} is no JSON object, so what you set in it cannot be kept; mend it, or delete it")
     kept = {key: body[key] for key in PUBLISHERS if key in body}
     ours = {"name": TITLE, "keywords": _KEYWORDS}
     if str(kept.get("version", "")).startswith(_VERSION):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from m5tools.errors import UsageError
 from m5tools.shards import passages
 from m5tools.shards.facts import Facts
 from m5tools.shards.inert import Row, code, shown, table
@@ -114,11 +115,18 @@ def text(manifest: ShardManifest, facts: Facts, lineage: Lineage | None, answers
 
 
 def answers_in(folder: Path) -> dict[str, str]:
-    """What people wrote into the datasheet that stands, by question; nothing where there is none."""
+    """What people wrote into the datasheet that stands, by question; nothing where there is none.
+
+    Raises:
+        UsageError: it is not UTF-8, so their answers would be lost.
+    """
+    path = folder / DATASHEET
     try:
-        lines = (folder / DATASHEET).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
         return {}
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8, so your answers in it cannot be kept; save it as UTF-8") from error
     written: dict[str, list[str]] = {}
     question, inside = "", False
     for line in lines:

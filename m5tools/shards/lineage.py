@@ -162,7 +162,10 @@ class Lineage(_Model):
         try:
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise UsageError(f"{path} is damaged ({str(error).splitlines()[0]}); run 'm5 papers' again") from error
+            raise UsageError(
+                f"{path} is damaged ({str(error).splitlines()[0]}); "
+                "put back the one that came with the shards, or delete it and run 'm5 papers'"
+            ) from error
 
     def write(self, folder: Path) -> Path:
         """Write it; returns the path."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow.parquet as pq
 
@@ -34,24 +34,38 @@ def write(
         lineage: where they come from; None where nobody has recorded it.
         checksums: sha256 of every tar by its name.
     """
+    written = texts(folder, manifest, facts, lineage, checksums)
     if lineage is not None:
         lineage.write(folder)
     atomic.write_bytes(folder / CHECKSUMS, _sums(manifest, checksums))
-    for name, text in texts(folder, manifest, facts, lineage, checksums).items():
+    for name, text in written.items():
         atomic.write_bytes(folder / name, text.encode())
 
 
 def texts(
     folder: Path, manifest: ShardManifest, facts: Facts, lineage: Lineage | None, checksums: Mapping[str, str]
 ) -> dict[str, str]:
-    """What card, Croissant and datasheet should say, by file name."""
+    """What card, Croissant and datasheet should say, by file name.
+
+    Raises:
+        UsageError: what people wrote into those that stand cannot be read.
+    """
+    by_hand, answers = by_people(folder)
     sizes = {file.index: (folder / file.index).stat().st_size for file in _files(manifest)}
-    by_hand = croissant.set_by_hand(folder)
     return {
         CARD: card.text(manifest, facts, lineage),
         CROISSANT: croissant.text(manifest, facts, lineage, checksums, sizes, by_hand),
-        DATASHEET: datasheet.text(manifest, facts, lineage, datasheet.answers_in(folder)),
+        DATASHEET: datasheet.text(manifest, facts, lineage, answers),
     }
+
+
+def by_people(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """What people set in the Croissant file that stands, and their answers in the datasheet.
+
+    Raises:
+        UsageError: one of them cannot be read, so what they wrote would be lost.
+    """
+    return croissant.set_by_hand(folder), datasheet.answers_in(folder)
 
 
 def counted(folder: Path, manifest: ShardManifest) -> Facts:

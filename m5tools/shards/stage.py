@@ -82,6 +82,8 @@ class Shard(Stage):
                 return self._card(work)
 
     def _order(self, work: Work) -> Counts:
+        # Told before hours of writing, not after them.
+        papers.by_people(self._folder(work.dataset))
         products = work.dataset.read("cut_products", columns=("product_id", "split"), cut=self.config.cut)
         plan = gather.order(products, self.config.seed, self.config.samples_per_shard)
         gather.save(work.scratch / PLAN, plan)

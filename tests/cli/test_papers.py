@@ -104,6 +104,21 @@ def test_shards_of_an_older_state_keep_theirs_too(m5: M5, dataset: Path) -> None
     assert "run: m5 shard" in said.err
 
 
+@pytest.mark.parametrize("command", ["papers", "shard"])
+def test_what_people_wrote_is_not_lost_where_it_cannot_be_read(m5: M5, dataset: Path, command: str) -> None:
+    folder = dataset / "shards" / "default"
+    mine = (folder / "DATASHEET.md").read_text().replace("### Who paid for it?\n", "### Who paid for it?\n\nCafé.\n")
+    (folder / "DATASHEET.md").write_bytes(mine.encode("cp1252", "replace"))
+    before = papers_of(folder)
+    again = ("shard", "--dataset", dataset, "--set", "samples_per_shard=7")
+    said = m5("papers", folder) if command == "papers" else m5(*again)
+    assert said.code != 0
+    assert "DATASHEET.md is not UTF-8" in said.err
+    assert papers_of(folder) == before
+    if command == "papers":
+        assert "DATASHEET.md is not UTF-8" in m5("check", folder).err
+
+
 def test_no_shard_folder(m5: M5, dataset: Path, tmp_path: Path) -> None:
     assert m5("papers", tmp_path / "nothing").code == 2
     assert "its shard folders are" in m5("papers", dataset).err

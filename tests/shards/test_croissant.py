@@ -14,6 +14,7 @@ import pytest
 from m5tools.atomic import sha256_of
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.errors import UsageError
 from m5tools.shards import croissant
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.facts import Facts
@@ -144,8 +145,15 @@ def test_what_a_publisher_set_is_kept(tmp_path: Path) -> None:
     assert renewed["isBasedOn"] == body["isBasedOn"]
     assert written(tmp_path, lineage())[0] == again != first
     assert not mlcroissant.Dataset(str(tmp_path / CROISSANT)).metadata.ctx.issues.warnings
-    (tmp_path / CROISSANT).write_text("[")
-    assert written(tmp_path, lineage())[0] == first
+
+
+@pytest.mark.parametrize("text", ['{"creator": "me",}', "[", "[" * 100_000, "[1]"])
+def test_a_file_that_cannot_be_read_is_not_written_over(text: str, tmp_path: Path) -> None:
+    written(tmp_path, lineage())
+    (tmp_path / CROISSANT).write_text(text)
+    with pytest.raises(UsageError, match="cannot be kept; mend it"):
+        written(tmp_path, lineage())
+    assert (tmp_path / CROISSANT).read_text() == text
 
 
 def test_shards_without_samples_or_lineage(tmp_path: Path) -> None:

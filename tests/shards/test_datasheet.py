@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from m5tools.errors import UsageError
 from m5tools.shards import datasheet
 from m5tools.shards.datasheet import OPEN, QUESTIONS
 from m5tools.shards.facts import Facts
@@ -59,8 +62,18 @@ def test_nothing_to_keep(tmp_path: Path) -> None:
     assert datasheet.answers_in(tmp_path) == {}
     (tmp_path / DATASHEET).write_text(sheet())
     assert datasheet.answers_in(tmp_path) == {}
-    (tmp_path / DATASHEET).write_bytes(b"\xff\xfe")
-    assert datasheet.answers_in(tmp_path) == {}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_answers_that_cannot_be_read_are_not_written_over(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / DATASHEET).write_bytes("### Who paid for it?\n\nCafé Müller.\n".encode(encoding))
+    with pytest.raises(UsageError, match="save it as UTF-8"):
+        datasheet.answers_in(tmp_path)
+
+
+def test_an_editors_byte_order_mark_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / DATASHEET).write_text("### Who paid for it?\n\nWe.\n", encoding="utf-8-sig")
+    assert datasheet.answers_in(tmp_path) == {"Who paid for it?": "We."}
 
 
 def test_a_hostile_name_cannot_end_what_is_known(tmp_path: Path) -> None:

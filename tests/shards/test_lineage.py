@@ -135,5 +135,5 @@ def test_declared_anew(make_dataset: Make, tmp_path: Path) -> None:
 def test_damaged_and_missing(tmp_path: Path) -> None:
     assert Lineage.read(tmp_path) is None
     (tmp_path / LINEAGE).write_text(json.dumps({"m5tools": 1}))
-    with pytest.raises(UsageError, match="run 'm5 papers' again"):
+    with pytest.raises(UsageError, match=r"put back the one .*, or delete it and run 'm5 papers'"):
         Lineage.read(tmp_path)

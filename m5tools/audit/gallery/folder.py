@@ -45,7 +45,7 @@ def write(dataset: Dataset, folder: Path, *, policy: str = "default", seed: int 
         finished.rename(old)
     if shelves:
         unfinished.rename(finished)
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
     return {"": f"{NAME}/index.html"} | {s.key: f"{NAME}/{page_name(s)}" for s in shelves} if shelves else {}
 
 
@@ -85,4 +85,12 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(f".{NAME}-*"):
         writer = _UNFINISHED.match(path.name)
         if writer and (int(writer[1]) == os.getpid() or not atomic.is_running(int(writer[1]))):
-            shutil.rmtree(path)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder; of a link to one the link alone, for what it leads to is not ours."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,19 @@ def test_a_new_gallery_takes_the_place_of_the_old_when_it_is_whole(
     monkeypatch.undo()
     gallery.write(finished, reports)
     assert bytes_of(reports) == before, "and what was left half done is gone"
+
+
+def test_a_linked_gallery_gives_way_and_what_it_leads_to_stays(finished: Dataset, tmp_path: Path) -> None:
+    reports, elsewhere = tmp_path / "reports", tmp_path / "elsewhere"
+    for folder_ in (reports, elsewhere):
+        folder_.mkdir()
+    (elsewhere / "kept").write_text("mine")
+    for link in ("gallery", f".gallery-{os.getpid()}-old"):
+        (reports / link).symlink_to(elsewhere)
+    gallery.write(finished, reports)
+    assert [path.name for path in reports.iterdir()] == ["gallery"]
+    assert not (reports / "gallery").is_symlink()
+    assert [path.name for path in elsewhere.iterdir()] == ["kept"]
 
 
 def test_no_examples_and_nothing_measured_leave_no_gallery(
