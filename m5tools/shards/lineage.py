@@ -31,8 +31,9 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _PLACE: Final = re.compile(r"[/\\~.]|[A-Za-z]:\\|[a-z0-9+.-]+://|.*\.ya?ml$")
 _COUNTED: Final = ("rows", "new", "updated", "unchanged", "rejects", "left_out")
 _ORDER: Final = ("ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut")
-_BEFORE_CONTENT: Final = ("ingest", "fetch")
-"""Stages whose checksums also tell how the input was cut into files and packs; the others' tell the content alone."""
+_BEFORE_CONTENT: Final = ("ingest", "fetch", "compare", "dedup", "split")
+"""Stages whose checksums also tell how the input was cut into files and packs: of the latter three the note under which
+terms a generation was made is among the files. The others' tell the content alone."""
 
 
 class _Model(BaseModel):
