@@ -27,7 +27,7 @@ from m5tools.joins.bands import Joined, Words, follow, met, union, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _KEYS: Final = {
-    "identifiers": ("row", "group", "gtin", "brand", "mpn", "own_codes", "table_key", "stem"),
+    "identifiers": ("row", "source", "group", "gtin", "url", "brand", "mpn", "own_codes", "table_key", "stem"),
     "equal_texts": ("row", "offerer", "title", "description", "table_key", "media_key"),
     "tables": ("row", "table_key", "stem", "table_pairs"),
 }

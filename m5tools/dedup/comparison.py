@@ -85,7 +85,7 @@ def _compared(met: Met, crowds: Crowds, vocabularies: Vocabularies, policy: Comp
     alike = said["word_score"] + said["letter_score"] >= policy.identifier.titles_alike
     one, other = (crowds.without_hubs(keys) for keys in met.keys)
     flags = _flags(one, other)
-    for kind in ("gtin", "part", "group"):
+    for kind in ("gtin", "part", "url", "group"):
         flags[f"same_{kind}"] &= alike | ~crowds.doubts(kind, one)
     told = flags | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
     told["same_family"] = told["same_brand"] & _in_family(met.shared["marks"], one[:, _KEY["brand"]], alike, crowds)
@@ -96,7 +96,7 @@ def _speaks(policy: ComparePolicy) -> pl.Expr:
     """Whether anything at all speaks for a pair. Many are candidates by a rare word that means nothing: how near their
     texts are is asked of the others only."""
     worded = pl.col("word_score") + pl.col("letter_score") >= policy.rare_words.titles_alike
-    named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_named", "same_family")
+    named = pl.any_horizontal("same_group", "same_gtin", "same_part", "same_url", "same_named", "same_family")
     near = pl.col("embedding_score") >= (policy.embedding.similarity if policy.embedding else 1)
     agreeing = pl.col("agreeing") + pl.col("options_agreeing") + pl.col("values_agreeing").fill_null(0) > 0
     return (
@@ -130,6 +130,8 @@ def _flags(one: U64, other: U64) -> dict[str, Any]:
     group, other_group = both("group")
     told = {f"same_{key}": same(key) for key in ("group", "gtin", "part", "named", "model", "brand")}
     return told | {
+        # One source lists variants on one page.
+        "same_url": same("url") & ~same("source"),
         "other_gtin": differs("gtin"),
         "other_part": differs("part") & told["same_brand"],
         "other_model": differs("named") & told["same_brand"],
@@ -246,12 +248,15 @@ def _named(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:
     """Adds what is told in words: ids, sources, the identifier that both sides have; and whether brands differ."""
     a, b = _rows(seen)
     one, other = sides.at_home(a, ("product_id", "source")), sides.anywhere(b, ("product_id", "source"))
-    identified = (seen["same_gtin"] | seen["same_part"]).to_numpy()
-    shared = seen.select("same_gtin").filter(identified).hstack(sides.at_home(a[identified], ("gtin", "mpn", "brand")))
+    identified = (seen["same_gtin"] | seen["same_part"] | seen["same_url"]).to_numpy()
+    borne = sides.at_home(a[identified], ("gtin", "mpn", "brand", "url"))
+    shared = seen.select("same_gtin", "same_part").filter(identified).hstack(borne)
     words = shared.select(
         pl.when("same_gtin")
         .then(pl.lit("gtin ") + pl.col("gtin"))
-        .otherwise(pl.lit("part number ") + pl.col("mpn") + pl.lit(" of ") + pl.col("brand"))
+        .when("same_part")
+        .then(pl.lit("part number ") + pl.col("mpn") + pl.lit(" of ") + pl.col("brand"))
+        .otherwise(pl.lit("address ") + pl.col("url"))
     )
     brands = seen["other_brand"].to_numpy()
     mine, theirs = sides.at_home(a[brands], ("brand", "title")), sides.anywhere(b[brands], ("brand", "title"))

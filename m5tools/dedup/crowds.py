@@ -1,10 +1,11 @@
 """Values that more products bear than an identifier is borne by: a placeholder, a number that a shop's system repeats.
 
-A GTIN, or brand and part number, above the cap of joins proves nothing. Under more titles than offers of one product
-have among them, it is believed of two products only where their titles are alike; so is an item group above the cap.
-Brand and the code of a model are borne likewise: a part number that stands on everything is a code, too, and so is what
-a counter puts before its numbers. Titles are counted less their colour and measures, for all sizes of a shirt may have
-one GTIN.
+A GTIN, brand and part number, or address of a page above the cap of joins proves nothing. Under more titles than
+offers of one product have among them, it is believed of two products only where their titles are alike; so is an item
+group above the cap. Brand and the code of a model are borne likewise: a part number that stands on everything is a
+code, too, and so is what a counter puts before its numbers. Titles are counted less their colour and measures, for all
+sizes of a shirt may have one GTIN. A page on which one source lists several titles is the page of none of them: a
+front page, a list, a page of all variants.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import numpy as np
 import polars as pl
 
 from m5tools.dataset import Dataset
-from m5tools.dedup.evidence.identifiers import branded
+from m5tools.dedup.evidence.identifiers import branded, listed_twice
 from m5tools.dedup.evidence.shingles import U64
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import KEYS, hashed
 from m5tools.dedup.policy import ComparePolicy
 
 CROWDS: Final = "crowds"
-IDENTIFIERS: Final = ("gtin", "part")
+PAGE: Final = "url"
+IDENTIFIERS: Final = ("gtin", "part", PAGE)
 CODE: Final = "code"
 _NOTHING: Final = np.empty(0, np.uint64)
 _SPREADING: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -34,14 +36,14 @@ def crowds_among(products: pl.LazyFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The crowded values of all products.
 
     Args:
-        products: columns row, gtin, brand, mpn, own_codes, group and stem.
+        products: columns row, source, gtin, url, brand, mpn, own_codes, group and stem.
         policy: how many products and titles are too many.
 
     Returns:
-        kind (gtin, part, group, code), key (as :data:`m5tools.dedup.laid.KEYS`, of a code as :func:`of_brand`), is_hub
-        (above the cap, so that an identifier proves nothing); sorted.
+        kind (gtin, part, url, group, code), key (as :data:`m5tools.dedup.laid.KEYS`, of a code as :func:`of_brand`),
+        is_hub (an identifier that proves nothing); sorted.
     """
-    values = {"gtin": pl.col("gtin"), "part": branded("mpn", policy), "group": pl.col("group")}
+    values = {"gtin": pl.col("gtin"), "part": branded("mpn", policy), PAGE: listed_twice(), "group": pl.col("group")}
     keyed = {kind: products.select("row", key=hashed(value)).collect() for kind, value in values.items()}
     keyed[CODE] = _coded(products)
     found = [_of_kind(products, kind, keys.filter(pl.col("key") != 0), policy) for kind, keys in keyed.items()]
@@ -59,6 +61,12 @@ def hub_gtins(dataset: Dataset, cap: int) -> pl.Series:
     return borne.drop_nulls().group_by("gtin").len().filter(pl.col("len") > cap)["gtin"].sort()
 
 
+def _of_several_titles(borne: pl.DataFrame) -> pl.Series:
+    """Keys that one source gives to products under several titles."""
+    titles = borne.select("key", "source", "stem").unique().group_by("key", "source").len()
+    return titles.filter(pl.col("len") > 1)["key"].unique()
+
+
 def _coded(products: pl.LazyFrame) -> pl.DataFrame:
     branded_codes = products.select("row", "own_codes", brand=hashed(pl.col("brand"))).filter(pl.col("brand") != 0)
     coded = branded_codes.explode("own_codes", empty_as_null=False).drop_nulls("own_codes").collect()
@@ -70,13 +78,16 @@ def _of_kind(products: pl.LazyFrame, kind: str, keyed: pl.DataFrame, policy: Com
     sizes = keyed.group_by("key").agg(size=pl.len())
     is_hub = pl.col("size") > policy.join.cap
     identifies = kind in (*IDENTIFIERS, CODE)
-    least = policy.identifier.hub_titles if identifies else policy.join.cap
+    least = 1 if kind == PAGE else policy.identifier.hub_titles if identifies else policy.join.cap
     crowds = sizes.filter(pl.col("size") > least)
     if identifies and crowds.height:
         rows = keyed.join(crowds, on="key").sort("row")
-        stems = products.select("row", "stem").filter(pl.col("row").is_in(rows["row"].implode())).collect()
-        titles = rows.join(stems, on="row").group_by("key").agg(titles=pl.col("stem").n_unique())
-        crowds = crowds.join(titles, on="key").filter(is_hub | (pl.col("titles") > policy.identifier.hub_titles))
+        named = products.select("row", "source", "stem").filter(pl.col("row").is_in(rows["row"].implode())).collect()
+        rows = rows.join(named, on="row")
+        crowds = crowds.join(rows.group_by("key").agg(titles=pl.col("stem").n_unique()), on="key")
+        if kind == PAGE:
+            is_hub |= pl.col("key").is_in(_of_several_titles(rows).implode())
+        crowds = crowds.filter(is_hub | (pl.col("titles") > policy.identifier.hub_titles))
     return crowds.select(pl.lit(kind).alias("kind"), "key", is_hub.alias("is_hub")).cast(_COUNTED)  # type: ignore[arg-type]
 
 

@@ -8,10 +8,11 @@ from typing import Any, Final
 import polars as pl
 
 from m5tools.dataset import Dataset
+from m5tools.dedup.crowds import PAGE
 from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.policy import ComparePolicy
 
-_CALLED: Final = {"gtin": "GTIN", "part": "brand and part number", "group": "item group"}
+_CALLED: Final = {"gtin": "GTIN", "part": "brand and part number", PAGE: "address", "group": "item group"}
 
 
 def disbelieved(dataset: Dataset, a: str, b: str, seen: Mapping[str, Any], policy: ComparePolicy) -> Iterator[str]:
@@ -23,15 +24,20 @@ def disbelieved(dataset: Dataset, a: str, b: str, seen: Mapping[str, Any], polic
         seen: their row of `comparisons`; empty where they were not compared.
         policy: how many bearers are too many.
     """
-    bearers = dataset.scan("sought").select("product_id", "gtin", "group", "stem", part=branded("mpn", policy))
+    kept = ("product_id", "source", "gtin", PAGE, "group", "stem")
+    bearers = dataset.scan("sought").select(*kept, part=branded("mpn", policy))
     both = bearers.filter(pl.col("product_id").is_in([a, b])).collect()
     for kind, called in _CALLED.items():
+        if kind == PAGE and both["source"].n_unique() == 1:
+            continue
         values = both[kind]
         if values.null_count() or values.n_unique() > 1 or seen.get(f"same_{kind}"):
             continue
-        bearing = bearers.filter(pl.col(kind) == values[0]).select(pl.len(), titles=pl.col("stem").n_unique())
-        products, titles = bearing.collect().row(0)
-        if products > policy.join.cap and kind != "group":
+        bearing = bearers.filter(pl.col(kind) == values[0]).select("source", "stem").collect()
+        products, titles = bearing.height, bearing["stem"].n_unique()
+        if kind == PAGE and bearing.unique()["source"].is_duplicated().any():
+            proves = "proves nothing: one source lists several of these on it"
+        elif products > policy.join.cap and kind != "group":
             proves = "proves nothing"
         elif products > policy.join.cap or titles > policy.identifier.hub_titles:
             proves = "is believed of like titles only"

@@ -25,7 +25,7 @@ def evidence(related: pl.DataFrame) -> pl.DataFrame:
         "content": (whole, pl.lit(1.0), pl.lit("title, description, table and media are equal")),
         "group": (pl.col("same_group"), pl.lit(1.0), pl.lit("same item group")),
         "identifier": (
-            pl.col("same_gtin") | pl.col("same_part"),
+            pl.col("same_gtin") | pl.col("same_part") | pl.col("same_url"),
             pl.when("same_gtin").then(1.0).otherwise(0.95),
             pl.col("identifier"),
         ),

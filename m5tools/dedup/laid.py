@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 KEYS: Final = (
-    "source", "offerer", "title", "description", "brand", "gtin", "model", "part", "named", "group", "category",
-    "content_hash", "table_key", "media_key", "currency",
+    "source", "offerer", "title", "description", "brand", "gtin", "url", "model", "part", "named", "group",
+    "category", "content_hash", "table_key", "media_key", "currency",
 )  # fmt: skip
 """What two products may share, as numbers; 0 for nothing."""
 SIZES: Final = (TITLE_WORDS, WHOLE_WORDS, STEM, DESCRIPTION, TITLE_CODES, NUMBERS, STEM_WORDS, STEM_NUMBERED)
 FIGURES: Final = ("price", "stem_chars", "facts", "options", *SIZES)
 """Numbers of a product, and how many tokens of each kind it has."""
-SAID: Final = ("row", "product_id", "source", "title", "brand", "gtin", "mpn", "group", "facts")
+SAID: Final = ("row", "product_id", "source", "title", "brand", "gtin", "url", "mpn", "group", "facts")
 """What is read of a product as text, for the few pairs of which it is asked."""
 
 MARKS: Final = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from m5tools import wording
+from m5tools.addresses import product_page
 from m5tools.dataset import Dataset, Manifest
 from m5tools.dedup.evidence.identifiers import declared_codes
 from m5tools.dedup.evidence.table import product_facts
@@ -72,8 +73,8 @@ def _products(
     media: pl.DataFrame,
     policy: ComparePolicy,
 ) -> pl.DataFrame:
-    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, mpn,
-    model, declared, own_codes, group, category, price, currency, content_hash, table_key, media_key, table_pairs,
+    """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, url,
+    mpn, model, declared, own_codes, group, category, price, currency, content_hash, table_key, media_key, table_pairs,
     modalities, files, description_chars, whole. `whole` is everything said in words, `declared` the codes that it gives
     as its model or part number, `own_codes` these and those of its title, `category` its place in the tree of its
     source."""
@@ -108,6 +109,7 @@ def _products(
         description=plain(pl.col("description")),
         brand=plain(_told(pl.col("brand"))),
         gtin=plain(pl.col("gtin")).str.strip_chars_start("0"),
+        url=product_page(pl.col("url")),
         mpn=_compact(pl.col("mpn")),
         part=plain(pl.col("mpn")),
         group=pl.concat_str("source", plain(pl.col("group_id")), separator=_JOINT),

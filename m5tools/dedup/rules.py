@@ -4,7 +4,8 @@ In this order, the first that holds:
 
 1. one item group and a differing option            → variant, before any identifier is believed
 2. one offerer and equal content                     → same_offer
-3. equal GTIN, or brand and part number              → same_product; variant when an option differs
+3. equal GTIN, brand and part number, or address of a page that two sources list
+                                                     → same_product; variant when an option differs
 4. one brand and model code, other option or identifier, wording alike → variant
 5. a weighted score of title, description, table and pictures that passes the threshold; where texts are all there is,
    the titles hold the same words as well
@@ -147,6 +148,8 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     same_offer = pl.col("same_content") & (rich | (pl.col("same_delivery") & pl.col("says_something")))
     same_offer &= ~pl.col("other_gtin") & ~pl.col("other_part")
     identified = pl.col("same_gtin") | (pl.col("same_part") & ~pl.col("other_gtin"))
+    one_page = pl.col("same_url") & ~pl.col("other_gtin") & ~pl.col("other_part")
+    one_thing = (identified | one_page) & ~pl.col("other_brand")
     # Team shirts differ in a word ("ladies", "long sleeve"), their descriptions in none.
     supported = (pl.col("agreement") >= rules.support).fill_null(False) | pl.col("shared_code")
     # One seller who puts a word in the place of another ("S410 hunter", "S410 traditional") means another product.
@@ -177,8 +180,8 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         [
             (Rule.GROUP_AND_OPTION, Relation.VARIANT, pl.col("same_group") & option_differs),
             (Rule.CONTENT, Relation.SAME_OFFER, same_offer),
-            (Rule.IDENTIFIER_AND_OPTION, Relation.VARIANT, identified & ~pl.col("other_brand") & option_differs),
-            (Rule.IDENTIFIER, Relation.SAME_PRODUCT, identified & ~pl.col("other_brand")),
+            (Rule.IDENTIFIER_AND_OPTION, Relation.VARIANT, one_thing & option_differs),
+            (Rule.IDENTIFIER, Relation.SAME_PRODUCT, one_thing),
             (Rule.FAMILY_AND_OPTION, Relation.VARIANT, in_family & (pl.col("likeness") >= policy.wording.threshold)),
             (
                 Rule.SCORE_AND_OPTION,
@@ -215,7 +218,8 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     ).with_columns(
         relation=pl.when(~pl.col("inside") | (pl.col("relation") == Relation.VARIANT.value)).then("relation"),
         open=pl.col("open").fill_null(False),
-        alike=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer),
+        # One page told twice is alike in all, which teaches nothing of two shops, and needs no teaching.
+        alike=~(option_differs | pl.col("other_brand") | pl.col("inside") | same_offer | one_page),
         optioned=option_differs & ~pl.col("other_brand") & ~pl.col("inside"),
         one_product=pl.when(identified).then(True).when(other_identifier).then(False),
         # Groups alone teach: models and part numbers say of some pairs that they are of one family, of few that they

@@ -30,8 +30,8 @@ from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import listing_once, origins
 
 KEYS: Final = (
-    "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "category", "gtin", "brand",
-    "mpn", "model", "own_codes", "table_key", "media_key", "table_pairs",
+    "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "category", "gtin", "url",
+    "brand", "mpn", "model", "own_codes", "table_key", "media_key", "table_pairs",
 )  # fmt: skip
 """What is sought by, but bands."""
 VOCABULARIES: Final = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everything": WHOLE_WORDS, "values": VALUES}

@@ -73,7 +73,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 11
+    version: ClassVar[int] = 12
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
 
     config: DedupConfig

@@ -38,6 +38,7 @@ class Listing:
     brand: str | None = None
     gtin: str | None = None
     mpn: str | None = None
+    url: str | None = None
     group_id: str | None = None
     price: float | None = None
     category: tuple[str, ...] = ("Things",)
@@ -76,7 +77,7 @@ def tables_of(listings: Iterable[Listing], hubs: dict[bytes, int] | None = None)
     assets: dict[str, bytes] = {}
     for place, listing in enumerate(listings):
         delivered = {k: v for k, v in vars(listing).items() if k not in ("name",)}
-        fields = ("source", "title", "description", "seller", "brand", "gtin", "mpn", "group_id", "price")
+        fields = ("source", "title", "description", "seller", "brand", "gtin", "mpn", "url", "group_id", "price")
         own = {"product_id": listing.product_id, "crawl_id": "c1"}
         tables["products"].append(
             {

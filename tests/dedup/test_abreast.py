@@ -19,7 +19,20 @@ from tests.dedup.shop import POLICY
 
 HELD = [[{1, 2, 3}, {2, 3, 4}, {3, 4, 9}], [{2, 9}, {1, 2, 3, 4}], [{9}, {3}, {2, 3}]]
 """By partition the words of each product."""
-TEXTS = ("product_id", "source", "offerer", "title", "stem", "brand", "gtin", "mpn", "model", "group", "category")
+TEXTS = (
+    "product_id",
+    "source",
+    "offerer",
+    "title",
+    "stem",
+    "brand",
+    "gtin",
+    "url",
+    "mpn",
+    "model",
+    "group",
+    "category",
+)
 
 
 def _sides(words: list[set[int]], first: int) -> pl.DataFrame:

@@ -169,7 +169,9 @@ def products(values: list[str | None], stems: list[str]) -> pl.LazyFrame:
     rows = pl.Series(range(len(values)), dtype=pl.UInt32)
     none = pl.lit(None, pl.String)
     frame = pl.DataFrame({"row": rows, "gtin": values, "stem": stems}, schema_overrides={"gtin": pl.String})
-    return frame.lazy().with_columns(brand=none, mpn=none, group=none, own_codes=pl.lit([], pl.List(pl.UInt32)))
+    return frame.lazy().with_columns(
+        source=pl.lit("shop"), url=none, brand=none, mpn=none, group=none, own_codes=pl.lit([], pl.List(pl.UInt32))
+    )
 
 
 def test_crowds_are_counted_by_products_and_by_titles() -> None:

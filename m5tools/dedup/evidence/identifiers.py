@@ -1,4 +1,4 @@
-"""Identifier evidence: item groups, GTINs, brand with part number.
+"""Identifier evidence: item groups, GTINs, brand with part number, addresses of pages.
 
 These joins give candidates; what an equal identifier proves is decided together with the rest, for sellers print one
 GTIN on all sizes of a shirt.
@@ -15,19 +15,26 @@ _OF = "\x1f"
 
 
 def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
-    """Products that share a group, a GTIN, or a brand with part number or the code of a model.
+    """Products that share a group, a GTIN, the address of a page that two sources list, or a brand with part number or
+    the code of a model.
 
     Args:
-        products: columns row, group, gtin, brand, mpn, own_codes, table_key, stem.
+        products: columns row, source, group, gtin, url, brand, mpn, own_codes, table_key, stem.
         policy: window and cap of the joins.
         asked: rows of which each pair holds one; None: all.
     """
     alike = products.sort("table_key", "stem", "row", nulls_last=True)
     window, cap = policy.join.window, policy.join.cap
     coded = alike.select("row", "brand", code="own_codes").explode("code", empty_as_null=False)
-    keyed = [alike.select("row", key=key) for key in (pl.col("group"), pl.col("gtin"), branded("mpn", policy))]
+    keys = (pl.col("group"), pl.col("gtin"), listed_twice(), branded("mpn", policy))
+    keyed = [alike.select("row", key=key) for key in keys]
     keyed.append(coded.select("row", key=pl.concat_str("brand", "code", separator=_OF)))
     return joined(neighbours(keys, window, cap, asked) for keys in keyed)
+
+
+def listed_twice() -> pl.Expr:
+    """The address of a page that more than one source lists; null for all others."""
+    return pl.when(pl.col("source").n_unique().over("url") > 1).then("url")
 
 
 def branded(number: str, policy: ComparePolicy) -> pl.Expr:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from m5tools import wording
-from m5tools.ingest.normalize.locations import canonical_url
+from m5tools.addresses import canonical_url
 
 # What shops and spreadsheets put around a code: its kind, Excel's guards for text, the decimal of a column of floats.
 _KIND: Final = (
@@ -115,11 +115,12 @@ def product_ids(source: str, native: pl.Series, url: pl.Series, content: list[st
     """The id of each product, named by the source's id, else by the page address, else by what was delivered."""
     if not native.null_count():
         return [product_id(source, "id", one) for one in native.to_list()]
+    pages = url.cast(pl.String).rename("url").to_frame().select(canonical_url(pl.col("url"))).to_series()
     return [
         product_id(source, "id", one) if one is not None
-        else product_id(source, "url", canonical_url(page)) if page is not None
+        else product_id(source, "url", page) if page is not None
         else product_id(source, "content", whole)
-        for one, page, whole in zip(native.to_list(), url.to_list(), content, strict=True)
+        for one, page, whole in zip(native.to_list(), pages.to_list(), content, strict=True)
     ]  # fmt: skip
 
 

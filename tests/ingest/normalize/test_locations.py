@@ -24,21 +24,3 @@ def test_equal_names_in_different_folders_are_different_files() -> None:
     assert locations.location_ids(paths, "shop").n_unique() == 4
     assert locations.location_ids(paths, "shop")[0] == locations.location_ids(paths, "other")[0]
     assert locations.location_ids(paths, "shop")[2] != locations.location_ids(paths, "other")[2]
-
-
-def test_addresses_lose_what_does_not_name_the_page() -> None:
-    url = "HTTPS://Shop.com/P/1/?b=2&utm_source=x&a=1#reviews"
-    assert locations.canonical_url(url) == "https://shop.com/P/1?a=1&b=2"
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("https://shop.com/#/item/1", "https://shop.com/#/item/2"),
-        ("https://shop.com/#!/item/1", "https://shop.com/#!/item/2"),
-        ("https://web.org/a/http://shop.com/1", "https://web.org/A/http://shop.com/1"),
-        ("shop.com/1", "shop.com/2"),
-    ],
-)
-def test_addresses_of_two_pages_stay_two(one: str, other: str) -> None:
-    assert locations.canonical_url(one) != locations.canonical_url(other)
