@@ -61,6 +61,15 @@ def test_one_page_of_one_source_proves_nothing(find: Find) -> None:
     assert find(two(other_source="shop")).edges.is_empty()
 
 
+def test_one_page_of_one_source_proves_nothing_beside_other_candidates(find: Find) -> None:
+    mine = [Listing(f"c{i}", "USB cable", source="shop", seller=f"s{i}", url=PAGE) for i in range(2)]
+    found = find([*mine, Listing("d", "USB cable", source="feed", seller="t", url=PAGE)])
+    assert found.relation("c0", "d") == "same_product", "the page joins what two sources list"
+    assert found.edges.filter(evidence="identifier").height == 2, (
+        "and not the two of one source, which equal titles led to"
+    )
+
+
 def test_a_differing_option_makes_variants(find: Find) -> None:
     one, other = two()
     one.attributes, other.attributes = {"colour": Option("red")}, {"colour": Option("blue")}
