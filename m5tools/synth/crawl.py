@@ -59,11 +59,12 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Done:
-    """A finished block. Its text waits in a file: through the pool's pipe it would be copied by the process that has
-    to keep up with all the others."""
+    """A finished block. Its text and truth wait in files: through the pool's pipe they would be copied by the process
+    that has to keep up with all the others, and a worker killed within a message longer than a page leaves a half one
+    that is waited for without end."""
 
     text: Path
-    truth: pl.DataFrame
+    truth: Path
     written: Written
     products: int
 
@@ -103,12 +104,14 @@ def synthesize(
         delivery = stack.enter_context(_Delivery(root, config.layout))
         for piece, done in zip(work, _each(work, workers), strict=True):
             delivery.add(piece.file, done.text)
-            truth.write_table(done.truth.with_columns(pl.col("row") + rows).to_arrow().cast(schema))
-            rows += done.truth.height
+            told = pl.read_ipc(done.truth.read_bytes())
+            done.truth.unlink()
+            truth.write_table(told.with_columns(pl.col("row") + rows).to_arrow().cast(schema))
+            rows += told.height
             products += done.products
             written += done.written
-            rejects.update(done.truth["reject_reason"].drop_nulls().to_list())
-            tags.update(done.truth.filter(outcome="product")["tags"].explode().drop_nulls().to_list())
+            rejects.update(told["reject_reason"].drop_nulls().to_list())
+            tags.update(told.filter(outcome="product")["tags"].explode().drop_nulls().to_list())
             if progress is not None:
                 progress(products, config.products)
     (out / _SCRATCH).rmdir()
@@ -177,7 +180,9 @@ def _make(work: _Work) -> _Done:
     written = write_media(world, made, work.out / "crawl") if work.config.media else Written()
     text = work.out / _SCRATCH / str(work.start)
     text.write_bytes(made.text.str.join(_SEPARATOR[work.config.layout]).cast(pl.Binary).item())
-    return _Done(text, made.truth, written, work.stop - work.start)
+    truth = text.with_suffix(".truth")
+    made.truth.write_ipc(truth)
+    return _Done(text, truth, written, work.stop - work.start)
 
 
 def _each(work: list[_Work], workers: int) -> Iterator[_Done]:
