@@ -73,6 +73,8 @@ class Window:
         wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
         features = [{"name": name, "value": value} for name, value in wishes.items()]
         self._cdp("Emulation.setEmulatedMedia", {"features": features})
+        # A page that is left still asks for its pictures until the next one stands.
+        self.driver.get("about:blank")
         self._listen()
         self._did, self._said = [], []
         self.driver.get(page.as_uri())
