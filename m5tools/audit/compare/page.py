@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from m5tools import atomic
+from m5tools.audit import places
 from m5tools.audit.compare.distance import ERROR
 from m5tools.audit.compare.numbers import Amount, Spread
 from m5tools.audit.compare.whole import Comparison
@@ -26,15 +27,26 @@ def write(comparison: Comparison, html: Path) -> tuple[Path, Path]:
     """Write the page, and the numbers beside it under the suffix `.json`. Returns both paths.
 
     Raises:
-        UsageError: the path does not end in `.html`, or its folder is a file.
+        UsageError: as of :func:`files`.
+    """
+    html, numbers = files(html)
+    atomic.write_bytes(html, render(comparison).encode())
+    atomic.write_json(numbers, comparison.as_json())
+    return html, numbers
+
+
+def files(html: Path) -> tuple[Path, Path]:
+    """The page and the file of numbers beside it.
+
+    Raises:
+        UsageError: the path does not end in `.html`, its folder is a file, or a folder stands in the place of a file.
     """
     if html.suffix != ".html":
         raise UsageError(f"{html}: the page needs a name that ends in .html; the numbers stand beside it in .json")
-    if html.is_dir() or html.parent.is_file():
-        raise UsageError(f"{html} cannot be written: {html if html.is_dir() else html.parent} is in its place")
+    if html.parent.is_file():
+        raise UsageError(f"{html} cannot be written: {html.parent} is a file; name a folder")
     numbers = html.with_suffix(".json")
-    atomic.write_bytes(html, render(comparison).encode())
-    atomic.write_json(numbers, comparison.as_json())
+    places.refuse_folders(html, numbers)
     return html, numbers
 
 
