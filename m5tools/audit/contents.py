@@ -99,7 +99,7 @@ def facts(dataset: Dataset, manifest: Manifest) -> Facts:
         **{m.value: media.get(m.value, 0) for m in MEDIA},
     }
     stages = tuple(Finished(name, e["version"], dict(e["counts"])) for name, e in sorted(manifest["stages"].items()))
-    name = dataset.root.resolve().name
+    name = columns.folder_name(dataset)
     return Facts(name, manifest["format"], sum(s.products for s in sources), sources, listed, stages)
 
 

@@ -56,7 +56,8 @@ def audit(
                 "--examples and --seed draw the gallery, which a comparison has not; leave them out, "
                 "or give them to m5 audit --dataset FOLDER of either side"
             )
-        typer.echo(write_comparison(*compare, policy, out))
+        page = write_comparison(*compare, policy, out)
+        typer.echo(str(page).encode(errors="replace").decode())  # a name that is not UTF-8 cannot be printed
         return
     if out is not None:
         raise UsageError("--out goes with --compare; the report of one dataset is its reports/audit.html")

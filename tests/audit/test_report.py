@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import altair as alt
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit import audit, write
+from m5tools.audit import audit, gallery, write
 from m5tools.audit.report import charts
 from m5tools.audit.report.page import render
 from m5tools.dataset import Dataset
@@ -181,6 +182,18 @@ def test_after_ingest_alone_the_rest_says_what_to_run(
     assert needs == {
         "m5 cut", "m5 shard", "m5 measure, then m5 tag", "m5 tag", "m5 compare", "m5 dedup", "m5 split", "m5 measure",
     }  # fmt: skip
+
+
+def test_a_folder_whose_name_is_not_utf8_has_a_page_too(
+    finished: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.root.rename(tmp_path / os.fsdecode(b"caf\xe9 \xff")))
+    here = Dataset(".")
+    html, numbers = write(audit(here), Path("reports"), gallery.write(here, Path("reports")))
+    assert "<title>Audit of caf\ufffd \ufffd</title>" in html.read_text(encoding="utf-8")
+    assert json.loads(numbers.read_text(encoding="utf-8"))["facts"]["name"] == "caf\ufffd \ufffd"
+    (overview,) = Path("reports").glob("gallery/*/index.html")
+    assert "Audit of caf\ufffd" in overview.read_text(encoding="utf-8")
 
 
 def test_an_empty_dataset_has_a_page(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
