@@ -201,6 +201,45 @@ def test_an_empty_dataset_has_a_page(make_dataset: Callable[..., Dataset], tmp_p
     assert "No product has a category." in html.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_6500_categories_with_hostile_names_stay_below_5_mb(
+    make_dataset: Callable[..., Dataset], product: Make, states: Make, tmp_path: Path
+) -> None:
+    names = [f"{HOSTILE[i % 5]} {i} " + "<&\u202e長" * 100 for i in range(6_500)]
+    rows = [
+        product(k, [names[i % 9], names[i]], title=names[i], source=names[i], currency=names[i], price=float(k))
+        for k, i in enumerate([*range(6_500), *range(0, 6_500, 2)])
+    ]
+    ids = [row["product_id"] for row in rows]
+    tag = {"signal": names[0], "value": 1.0, "threshold": 0.5, "policy": "default"}
+    attribute = {"crawl_id": "c1", "position": 0, "is_option": False, "name_raw": "x", "value_raw": "x", "value": "x"}
+    dataset = make_dataset(
+        {
+            "products": rows,
+            "attributes": [{"product_id": i, "name": names[k % 6_500], **attribute} for k, i in enumerate(ids)],
+            "modalities": [row for k in range(len(ids)) for row in states(k, k % 32)],
+            "tags": [
+                {"product_id": i, "asset_id": names[0], "tag": names[k % 60], "modality": "text", **tag}
+                for k, i in enumerate(ids)
+            ],
+            "splits": [{"product_id": i, "split": names[k % 30], "bridge": False} for k, i in enumerate(ids)],
+            "cut_products": [
+                {"product_id": i, "split": "train", "present": 31, "state": [0] * 5, "reason": [0] * 5,
+                 "withheld_by": [names[k % 50], "", "", "", ""], "category": names[k % 6_500]}
+                for k, i in enumerate(ids[:5_000])
+            ],
+            "cut_losses": [{"product_id": i, "rule": names[k % 50], "band": "tail"} for k, i in enumerate(ids[5_000:])],
+        }
+    )  # fmt: skip
+    found = audit(dataset)
+    assert found.categories.tail.classes == 6_500
+    page = write(found, tmp_path)[0]
+    assert page.stat().st_size < 5_000_000
+    tree = LexborHTMLParser(page.read_text(encoding="utf-8"))
+    assert len(tree.css("script")) == len(tree.css("style")) == 1
+    assert not tree.css("img, [onerror], [onload]")
+
+
 def test_the_page_stays_below_5_mb(make_dataset: Callable[..., Dataset], product: Make, tmp_path: Path) -> None:
     long = "<&\u202e長" * 500
     rows = [product(i, [long, str(i)], title=long, description=long) for i in range(600)]

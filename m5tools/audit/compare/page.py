@@ -60,11 +60,18 @@ def render(comparison: Comparison) -> str:
         found=comparison,
         movers_shown=MOVERS_SHOWN,
         rows_shown=ROWS_SHOWN,
+        numbers=_most_products(comparison.numbers),
         error=ERROR,
         policy=page.security_policy(style, script),
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
     )
+
+
+def _most_products(numbers: tuple[Amount, ...]) -> list[Amount]:
+    """The numbers that the page has room for, in their order: each currency is one, and there may be many."""
+    ranked = sorted(range(len(numbers)), key=lambda i: -(numbers[i].a.products + numbers[i].b.products))
+    return [numbers[i] for i in sorted(ranked[:ROWS_SHOWN])]
 
 
 def _signed(value: float) -> str:

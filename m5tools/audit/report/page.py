@@ -23,6 +23,8 @@ from m5tools.audit.whole import Audit
 _FOLDER = Path(__file__).parent
 STYLE, SCRIPT = _FOLDER / "page.css", _FOLDER / "page.js"
 HEAT_STEPS = 10
+SOURCES_SHOWN = 250
+"""Rows of the table of sources; the file of numbers has all."""
 
 
 def render(audit: Audit, gallery: Mapping[str, str] | None = None) -> str:
@@ -39,6 +41,7 @@ def render(audit: Audit, gallery: Mapping[str, str] | None = None) -> str:
             audit=audit,
             charts=_charts(audit),
             gallery=gallery or {},
+            sources_shown=SOURCES_SHOWN,
             policy=security_policy(style, script),
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704

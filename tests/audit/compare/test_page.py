@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit.compare import Comparison, compare, write
+from m5tools.audit.compare import Comparison, Side, compare, write
 from m5tools.audit.compare.page import render
 from m5tools.errors import UsageError
 
@@ -89,6 +89,26 @@ def test_page_and_numbers_say_the_same_and_are_the_same_bytes(build: Build, tmp_
     row = next(r for r in LexborHTMLParser(first[0].decode()).css("#states tr") if "dead link" in r.text())
     assert "40" in row.text()
     assert "× 5" in row.text()
+
+
+@pytest.mark.slow
+def test_6500_categories_with_hostile_names_stay_below_5_mb(build: Build, tmp_path: Path) -> None:
+    def hostile(i: int) -> str:
+        return f"{HOSTILE[i % 4]} {i} " + "<&\u202e長" * 100
+
+    def side(name: str, start: int) -> Side:
+        return build(
+            name, numbers=range(start, start + 6_500), category=lambda i: [hostile(i + start)], brand=hostile,
+            currency=hostile, fields={"colour_name": hostile(start)}, names={"capacity": hostile(start)},
+        )  # fmt: skip
+
+    a, b = side("a", 0), side("b", 1_000)
+    found = compare(a, b)
+    assert len(found.numbers) > 7_500, "each currency has prices of its own"
+    assert found.came == found.vanished == 2_000
+    page = write(found, tmp_path / "drift.html")[0]
+    assert page.stat().st_size < 5_000_000
+    assert not LexborHTMLParser(page.read_text(encoding="utf-8")).css("img, [onerror], [onload]")
 
 
 def test_nothing_to_compare_is_a_page_too(build: Build) -> None:
