@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from m5tools.audit import audit, gallery, write
 from m5tools.audit.report import charts
-from m5tools.audit.report.page import render
+from m5tools.audit.report.page import environment, render
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import RejectReason
 
@@ -120,6 +120,13 @@ def test_svg_text_is_escaped() -> None:
     assert not tree.css("img, script, [onload], [onerror]")
     assert HOSTILE[0] in tree.body.text()
     assert tree.css_first("svg").attributes["aria-label"] == HOSTILE[2]
+
+
+def test_names_break_at_their_joints_and_stay_text() -> None:
+    template = environment(Path()).from_string("<th>{{ name | joints }}</th>")
+    for name, joints in (("image.shared_by_many", 3), ("a.<b>_c", 1), ("1.", 0), ("_ &amp; .x", 1)):
+        (cell,) = LexborHTMLParser(f"<table><tr>{template.render(name=name)}").css("th")
+        assert (cell.text(), len(cell.css("wbr")), len(cell.css("*"))) == (name, joints, joints + 1)
 
 
 def test_the_policy_names_exactly_this_style_and_script(page: str) -> None:
