@@ -55,7 +55,7 @@ def render(comparison: Comparison) -> str:
     style = (_LOOK / "page.css").read_text(encoding="utf-8") + (_FOLDER / "compare.css").read_text(encoding="utf-8")
     script = (_LOOK / "page.js").read_text(encoding="utf-8")
     templates = page.environment(_FOLDER)
-    templates.filters |= {"signed": _signed, "ratio": _ratio, "steps": _steps, "p": _chance}
+    templates.filters |= {"signed": _signed, "ratio": _ratio, "steps": _steps, "small": _small, "p": _chance}
     return templates.get_template("compare.html.j2").render(
         found=comparison,
         movers_shown=MOVERS_SHOWN,
@@ -80,6 +80,11 @@ def _signed(value: float) -> str:
 
 def _ratio(value: float | None) -> str:
     return "new" if value is None else "gone" if value == 0 else f"× {value:.3g}"
+
+
+def _small(value: float) -> str:
+    """A distance with at most four significant digits, one that is hardly any without an exponent."""
+    return "< 0.0001" if 0 < value < 1e-4 else f"{value:.4g}"
 
 
 def _chance(value: float) -> str:

@@ -115,6 +115,9 @@ def test_nothing_to_compare_is_a_page_too(build: Build) -> None:
     html = render(compare(build("a", numbers=(), tagged=False), build("b", numbers=(), tagged=False)))
     assert "Nothing moved" in html
     assert "m5 tag" in html
+    tree = LexborHTMLParser(html)
+    assert "Neither side has any." in tree.css_first("#attributes").text()  # type: ignore[union-attr]
+    assert all(table.css("tbody tr") for table in tree.css("table[data-search]")), "nothing to search is not offered"
 
 
 def test_the_page_needs_the_name_of_a_page(build: Build, tmp_path: Path) -> None:
