@@ -30,6 +30,7 @@ def write(comparison: Comparison, html: Path) -> tuple[Path, Path]:
         UsageError: as of :func:`files`.
     """
     html, numbers = files(html)
+    atomic.sweep(html.parent)
     atomic.write_bytes(html, render(comparison).encode())
     atomic.write_json(numbers, comparison.as_json())
     return html, numbers
