@@ -84,18 +84,18 @@ def test_both_sides_are_drawn_apart(window: Window, page: Path, size: tuple[int,
 
 def test_tables_sort_and_are_searched(window: Window, page: Path) -> None:
     window.open(page)
-    order = "return [...document.querySelectorAll('#fields table[data-search] tbody tr')].map((r) => r.cells[0].textContent)"
-    button = window.all("#fields table[data-search] th button")[0]
+    order = "return [...document.querySelectorAll('#categories table[data-search] tbody tr')].map((r) => r.cells[0].textContent)"
+    button = window.all("#categories table[data-search] th button")[0]
     button.click()
     up = window.run(order)
     button.send_keys("\n")
     down = window.run(order)
     assert len(up) > 1
     assert up == down[::-1] != down
-    field = window.all("#fields input[type=search]")[0]
+    field = window.all("#categories input[type=search]")[0]
     assert field.accessible_name.startswith("Search ")
     field.send_keys(" nowhere to be found")
-    rows = window.all("#fields table[data-search] tbody tr")
+    rows = window.all("#categories table[data-search] tbody tr")
     assert not [row for row in rows if row.is_displayed()]
 
 
