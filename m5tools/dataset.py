@@ -107,6 +107,14 @@ class Dataset:
     def __init__(self, root: str | Path) -> None:
         if _URI.match(str(root)):
             raise NotBuiltYet(f"datasets on object storage ({root}) come with a later release; use a local folder")
+        try:
+            str(root).encode()
+        except UnicodeEncodeError as error:
+            told = str(root).encode(errors="replace").decode()
+            raise UsageError(
+                f"{told} is not named in UTF-8, and Parquet files are opened by UTF-8 names alone; "
+                "rename it, or go into the dataset and name it '.'"
+            ) from error
         self.root = Path(root)
         if self.root.is_file():
             raise UsageError(f"{root} is a file; a dataset is a folder (with {MANIFEST} in it, once it is built)")

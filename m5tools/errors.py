@@ -46,4 +46,6 @@ def told_by_the_system(error: OSError) -> str | None:
     if error.errno not in _NOT_OUR_BUG or error.filename is None:
         return None
     remedy = "free some space" if full else "name another place or change it"
-    return f"{error.filename}: {(error.strerror or '').lower()}; {remedy}"
+    # Of a renaming the place it leads to: what is renamed is a temporary file.
+    place = error.filename if error.filename2 is None else error.filename2
+    return f"{place}: {(error.strerror or '').lower()}; {remedy}"

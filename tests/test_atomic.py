@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from m5tools import atomic
+from m5tools.errors import told_by_the_system
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -24,6 +25,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"part": b"old"}
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    with pytest.raises(IsADirectoryError) as refused:
+        atomic.write_bytes(tmp_path / "part", b"new")
+    told = told_by_the_system(refused.value)
+    assert told == f"{tmp_path / 'part'}: is a directory; name another place or change it"
 
 
 def test_what_a_dead_writer_left_is_swept_and_a_living_one_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,11 @@ def test_what_is_no_dataset_is_said(tmp_path: Path) -> None:
         m5.open(tmp_path)
     with pytest.raises(NotBuiltYet, match="object storage"):
         m5.open("s3://bucket/ds")
+
+
+def test_a_name_that_is_not_utf8_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"caf\? is not named in UTF-8, .* go into the dataset and name it '\.'"):
+        Dataset(tmp_path / os.fsdecode(b"caf\xe9"))
 
 
 def test_changes_of_the_manifest_at_the_same_moment_are_all_kept(tmp_path: Path) -> None:

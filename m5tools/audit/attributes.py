@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from m5tools.audit import columns, longtail
+from m5tools.concentration import gini
 from m5tools.dataset import Dataset
 
 LISTED = 40
@@ -148,5 +149,5 @@ def _category(category: str, products: int, rows: pl.DataFrame) -> CategoryAttri
         common=common.height,
         common_names=tuple(CommonName(columns.shown(name, 40), n / products) for name, n in top.iter_rows()),
         once=int((names["products"] == 1).sum()),
-        gini=longtail.gini(names["products"].to_numpy()),
+        gini=gini(names["products"].to_numpy()),
     )

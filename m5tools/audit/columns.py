@@ -6,6 +6,7 @@ another: the counts of the partitions simply add up, and memory is that of one p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,6 +109,11 @@ def categories(dataset: Dataset, partition: int) -> pl.LazyFrame:
 def filled(column: str) -> pl.Expr:
     """Whether a text column holds more than white space."""
     return pl.col(column).str.strip_chars().str.len_bytes().fill_null(0) > 0
+
+
+def folder_name(dataset: Dataset) -> str:
+    """What a page calls a dataset: the name of its folder; bytes of it that are no UTF-8 are told as such."""
+    return shown(os.fsencode(dataset.root.resolve().name), 255)
 
 
 def rows(frame: pl.LazyFrame) -> int:

@@ -8,7 +8,7 @@ import polars as pl
 
 from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Crawl, Dataset, Manifest
 from m5tools.vocabulary import MEDIA
 
 LANGUAGES_LISTED = 30
@@ -16,10 +16,18 @@ LANGUAGES_LISTED = 30
 
 @dataclass(frozen=True)
 class Source:
-    """One source: its crawls in the order they came, its products, and when they were crawled (ISO dates, UTC)."""
+    """One source.
+
+    Attributes:
+        crawls: in the order they came.
+        licences: SPDX ids that its crawls were declared under, in their order; None is one that was not declared.
+        products: latest versions.
+        first, last: when they were crawled (ISO dates, UTC).
+    """
 
     source: str
     crawls: tuple[str, ...]
+    licences: tuple[str | None, ...]
     products: int
     first: str | None
     last: str | None
@@ -80,11 +88,11 @@ def facts(dataset: Dataset, manifest: Manifest) -> Facts:
         ["source"],
         {"first": pl.col("first").min(), "last": pl.col("last").max()},
     )
-    crawls: dict[str, list[str]] = {}
+    crawls: dict[str, list[Crawl]] = {}
     for crawl in manifest["crawls"]:
-        crawls.setdefault(crawl["source"], []).append(crawl["crawl_id"])
+        crawls.setdefault(crawl["source"], []).append(crawl)
     sources = tuple(
-        Source(columns.shown(source, 80), tuple(crawls.get(source, ())), n, columns.day(first), columns.day(last))
+        _source(source, crawls.get(source, []), n, columns.day(first), columns.day(last))
         for source, n, first, last in by_source.select("source", "items", "first", "last").iter_rows()
     )
     files = columns.summed(
@@ -99,8 +107,16 @@ def facts(dataset: Dataset, manifest: Manifest) -> Facts:
         **{m.value: media.get(m.value, 0) for m in MEDIA},
     }
     stages = tuple(Finished(name, e["version"], dict(e["counts"])) for name, e in sorted(manifest["stages"].items()))
-    name = dataset.root.resolve().name
+    name = columns.folder_name(dataset)
     return Facts(name, manifest["format"], sum(s.products for s in sources), sources, listed, stages)
+
+
+def _source(name: str, crawls: list[Crawl], products: int, first: str | None, last: str | None) -> Source:
+    declared = dict.fromkeys(crawl.get("license") for crawl in crawls)
+    licences = tuple(licence and columns.shown(licence, 80) for licence in declared)
+    return Source(
+        columns.shown(name, 80), tuple(c["crawl_id"] for c in crawls), licences or (None,), products, first, last
+    )
 
 
 def languages(dataset: Dataset) -> Languages:

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from m5tools.audit import columns, longtail
+from m5tools.concentration import effective_classes, gini
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import Band
 
@@ -94,7 +95,7 @@ def shape(sizes: Sizes) -> Shape:
     """What categories of these sizes are like; those of size 0 are none."""
     held = sizes[sizes > 0]
     few = int((held < FEW).sum())
-    return Shape(int(held.size), few, longtail.gini(held), longtail.effective_classes(held))
+    return Shape(int(held.size), few, gini(held), effective_classes(held))
 
 
 def cost(what: str, products: int, sizes: Sizes, left_out: Sizes) -> Cost:

@@ -54,6 +54,23 @@ class Withheld:
 
 
 @dataclass(frozen=True)
+class Written:
+    """One shard folder against the cut that it holds.
+
+    Attributes:
+        products: of the cut; None where the cut is there no more.
+        samples: of the shards.
+        lost: products of the cut that are no samples; None where the cut is there no more.
+    """
+
+    shards: str
+    cut: str
+    products: int | None
+    samples: int
+    lost: int | None
+
+
+@dataclass(frozen=True)
 class Funnel:
     """The funnel section.
 
@@ -61,12 +78,14 @@ class Funnel:
         rejected: rows that became no product.
         steps: rows, products, and as far as they exist the cut's products and the samples in shards.
         withheld: modalities that the cut withholds.
-        cut, shards: their names, or what to run.
+        written: every shard folder, by name.
+        cut, shards: names of those that the steps follow, or what to run.
     """
 
     rejected: int
     steps: tuple[Step, ...]
     withheld: tuple[Withheld, ...]
+    written: tuple[Written, ...]
     cut: str | NotYet
     shards: str | NotYet
 
@@ -106,24 +125,52 @@ def count(dataset: Dataset, manifest: Manifest, products: int, cut: str | NotYet
         lost = steps[-1].items - samples
         not_written = (Loss("not written to shards", lost),) if lost > 0 else ()
         steps.append(_step("samples in shards", samples, not_written, steps[-1].items))
-    return Funnel(_sum(rejects), tuple(steps), withheld, cut, shards)
+    return Funnel(_sum(rejects), tuple(steps), withheld, _written(dataset, manifest), cut, shards)
 
 
-def shards_of(dataset: Dataset, manifest: Manifest, cut: str | NotYet, shards: str | None) -> str | NotYet:
-    """The shards to follow after a cut: those asked for, else the only ones there are, and only if they hold that cut.
+def followed(
+    dataset: Dataset, manifest: Manifest, cut: str | None, shards: str | None
+) -> tuple[str | NotYet, str | NotYet]:
+    """The cut and the shards to follow: those asked for, else the only ones there are; shards only after their own cut.
 
     Raises:
-        UsageError: those asked for do not exist, or hold another cut.
+        UsageError: those asked for do not exist, or the shards hold another cut.
     """
-    found = columns.chosen(dataset, "shard_index", shards)
-    if isinstance(found, NotYet) or isinstance(cut, NotYet):
-        return found
-    held = manifest["stages"].get(f"shard/{found}", {"config": {}})["config"].get("cut", cut)
-    if held == cut:
-        return found
-    if shards is None:
-        return NotYet(f"m5 shard --set cut={cut} --set name={cut}")
-    raise UsageError(f"the shards '{shards}' hold the cut '{held}', not '{cut}'; say --cut {held}")
+    of_cut, found = columns.chosen(dataset, "cut_products", cut), columns.chosen(dataset, "shard_index", shards)
+    held = _held(dataset, manifest)
+    if isinstance(of_cut, NotYet):
+        # Which of several cuts is meant the shards say, where it is clear which shards are.
+        own = None if isinstance(found, NotYet) else held[found]
+        if own is None or own not in columns.names(dataset, "cut_products"):
+            return of_cut, found if isinstance(found, NotYet) else NotYet("m5 shard")
+        return own, found
+    mine = [name for name, own in held.items() if own in (of_cut, None)]
+    if shards is not None:
+        if shards not in mine:
+            own = held[shards]
+            raise UsageError(f"the shards '{shards}' hold the cut '{own}', not '{of_cut}'; say --cut {own}")
+        return of_cut, shards
+    if held and not mine:
+        return of_cut, NotYet(f"m5 shard --set cut={of_cut} --set name={of_cut}")
+    if len(mine) > 1:
+        return of_cut, NotYet(f"m5 audit --cut {of_cut} --shards {'|'.join(mine)}")
+    return of_cut, mine[0] if mine else found
+
+
+def _held(dataset: Dataset, manifest: Manifest) -> dict[str, str | None]:
+    """The cut that each shard folder holds, by its name; None where no run of `shard` says."""
+    entries = {name: manifest["stages"].get(f"shard/{name}") for name in columns.names(dataset, "shard_index")}
+    return {name: entry["config"].get("cut") if entry else None for name, entry in entries.items()}
+
+
+def _written(dataset: Dataset, manifest: Manifest) -> tuple[Written, ...]:
+    cuts = columns.names(dataset, "cut_products")
+    found = []
+    for shards, cut in _held(dataset, manifest).items():
+        samples = columns.rows(dataset.scan("shard_index", shards=shards))
+        products = columns.rows(dataset.scan("cut_products", cut=cut)) if cut in cuts else None
+        found.append(Written(shards, cut or "", products, samples, None if products is None else products - samples))
+    return tuple(found)
 
 
 def reject_examples(dataset: Dataset) -> tuple[RejectExample, ...]:

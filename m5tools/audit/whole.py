@@ -90,8 +90,7 @@ def audit(dataset: Dataset, *, policy: str = "default", cut: str | None = None, 
         UsageError: the policy, the cut or the shards asked for do not exist, or the shards are of another cut.
     """
     manifest = dataset.manifest()
-    of_cut = columns.chosen(dataset, "cut_products", cut)
-    followed = of_cut, funnel.shards_of(dataset, manifest, of_cut, shards)
+    followed = funnel.followed(dataset, manifest, cut, shards)
     facts = contents.facts(dataset, manifest)
     paths = levels.paths(dataset)
     sizes = categories.sizes(paths)

@@ -20,9 +20,10 @@ def audit(
     cut: Annotated[str | None, typer.Option("--cut", help="The cut whose losses are shown.")] = None,
     shards: Annotated[str | None, typer.Option("--shards", help="The shard folder whose samples are counted.")] = None,
     examples: Annotated[
-        int, typer.Option("--examples", min=0, help="Products on each page of the gallery at most; 0 writes none.")
-    ] = 24,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw of these products.")] = 0,
+        int | None,
+        typer.Option("--examples", min=0, help="Products on each page of the gallery at most (24); 0 writes none."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the draw of these products (0).")] = None,
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option("--compare", metavar="A B", help="Instead: what came, went and drifted from A to B."),
@@ -50,7 +51,13 @@ def audit(
             raise UsageError(
                 "--compare names both sides itself: FOLDER, FOLDER@CRAWL or FOLDER#CUT; leave the rest out"
             )
-        typer.echo(write_comparison(*compare, policy, out))
+        if examples is not None or seed is not None:
+            raise UsageError(
+                "--examples and --seed draw the gallery, which a comparison has not; leave them out, "
+                "or give them to m5 audit --dataset FOLDER of either side"
+            )
+        page = write_comparison(*compare, policy, out)
+        typer.echo(str(page).encode(errors="replace").decode())  # a name that is not UTF-8 cannot be printed
         return
     if out is not None:
         raise UsageError("--out goes with --compare; the report of one dataset is its reports/audit.html")
@@ -59,7 +66,8 @@ def audit(
     from m5tools.dataset import open_dataset
 
     with readable_parts(dataset):
-        typer.echo(write_audit(open_dataset(dataset), policy, cut, shards, examples, seed))
+        drawn = 24 if examples is None else examples
+        typer.echo(write_audit(open_dataset(dataset), policy, cut, shards, drawn, seed or 0))
 
 
 def write_audit(
@@ -67,9 +75,11 @@ def write_audit(
 ) -> Path:
     """Write `reports/audit.html`, `.json` and `gallery/`; gives the page's path."""
     from m5tools.audit import audit as make
-    from m5tools.audit import gallery, write
+    from m5tools.audit import gallery, places, write
 
-    found, reports = make(dataset, policy=policy, cut=cut, shards=shards), dataset.root / "reports"
+    reports = dataset.root / "reports"
+    places.report(reports)  # refuses before anything is counted
+    found = make(dataset, policy=policy, cut=cut, shards=shards)
     links = gallery.write(dataset, reports, policy=policy, examples=examples, seed=seed)
     return write(found, reports, links)[0]
 
@@ -77,12 +87,13 @@ def write_audit(
 def write_comparison(a: str, b: str, policy: str, out: Path | None) -> Path:
     """Write the comparison of two datasets, crawls or cuts; gives the page's path."""
     from m5tools.audit.columns import chosen
-    from m5tools.audit.compare import compare, side_of, write
+    from m5tools.audit.compare import compare, files, side_of, write
 
     sides = side_of(a), side_of(b)
+    page, _ = files(sides[1].dataset.root / "reports" / "compare.html" if out is None else out)
     if policy != "default":
         for side in sides:
             chosen(side.dataset, "modalities", policy)
     with readable_parts(sides[0].dataset.root), readable_parts(sides[1].dataset.root):
         found = compare(*sides, policy=policy)
-    return write(found, sides[1].dataset.root / "reports" / "compare.html" if out is None else out)[0]
+    return write(found, page)[0]

@@ -45,7 +45,7 @@ def balance_of(index: pl.DataFrame, column: str) -> Balance:
         index: `category`, `band` and the column, one row a sample of a split.
         column: holds the factors.
     """
-    from m5tools.audit.longtail import effective_classes
+    from m5tools.concentration import effective_classes
 
     drawn = pl.col(column)
     length = float(index[column].sum())

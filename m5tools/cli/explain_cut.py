@@ -9,8 +9,8 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from m5tools.audit import longtail
 from m5tools.cli.sniff import plain
+from m5tools.concentration import gini
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.vocabulary import MODALITIES, Band, Modality, Reason, State
@@ -146,7 +146,7 @@ def _told(kept: pl.DataFrame, lost: pl.DataFrame) -> list[str]:
     now = kept.drop_nulls("category").group_by("category").len()
     if sizes.is_empty():
         return ["no product has a category, so there is no tail to speak of"]
-    ginis = (longtail.gini(counted["len"].to_numpy()) for counted in (sizes, now))
+    ginis = (gini(counted["len"].to_numpy()) for counted in (sizes, now))
     told = ["Gini of the category sizes (0 = all equal): {:.3f} before, {:.3f} after".format(*ginis)]
     gone = sizes.join(now, on="category", how="anti", maintain_order="left")
     if gone.is_empty():

@@ -33,7 +33,8 @@ _TASKS: Final[dict[str, Modality | None]] = {
     "text-classification": Modality.TEXT,
     "text-retrieval": Modality.TEXT,
 }
-"""Tasks of the Hub's list that the index has roles for, and the modality that each needs."""
+"""Tasks of the Hub's list that the index has roles for, and the modality that each needs; to classify asks for
+categories as well."""
 
 _TEXT: Final = """\
 # {title}
@@ -134,7 +135,11 @@ def _head(splits: dict[str, tuple[ShardFile, ...]], facts: Facts, lineage: Linea
         head["language"] = languages
     head |= _license(lineage)
     head["size_categories"] = [next((name for power, name in _SIZES if facts.total < 10**power), "100M<n<1B")]
-    head["task_categories"] = [task for task, needs in _TASKS.items() if needs is None or facts.has(needs)]
+    head["task_categories"] = [
+        task
+        for task, needs in _TASKS.items()
+        if (needs is None or facts.has(needs)) and (facts.categories or not task.endswith("-classification"))
+    ]
     head["tags"] = ["e-commerce", "webdataset", *("tabular" if m is Modality.TABLE else m.value for m in _had(facts))]
     if splits:
         files = [{"split": split, "path": f"{split}-*.tar"} for split in splits]

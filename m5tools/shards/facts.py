@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from m5tools.concentration import gini, top_share
 from m5tools.shards.index import codes, present_counts
 from m5tools.vocabulary import MODALITIES, Band, Modality, Reason, State
 
@@ -126,16 +127,15 @@ class Facts:
 
     def tail(self) -> LongTail:
         """The numbers of the long tail; zeros where no category is known."""
-        sizes = np.sort(np.array([*self.categories.values()], np.int64))
-        number, samples = len(sizes), int(sizes.sum())
-        weights = 2 * np.arange(1, number + 1) - number - 1
+        sizes = np.array([*self.categories.values()], np.int64)
+        samples = int(sizes.sum())
         return LongTail(
-            categories=number,
+            categories=len(sizes),
             samples=samples,
             without=self.total - samples,
-            largest=int(sizes[-1]) if number else 0,
+            largest=int(sizes.max(initial=0)),
             singletons=int((sizes == 1).sum()),
-            gini=float((weights * sizes).sum() / (number * samples)) if number else 0.0,
-            top_10=float(sizes[-max(1, round(0.1 * number)) :].sum() / samples) if number else 0.0,
+            gini=gini(sizes),
+            top_10=top_share(sizes, 0.1),
             bands=tuple(self.bands[band.value] for band in Band),
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from m5tools.audit import NotYet, audit
+from selectolax.lexbor import LexborHTMLParser
+
+from m5tools.audit import NotYet, audit, write
 from m5tools.dataset import Dataset
 
 Make = Callable[..., Any]
@@ -22,6 +25,41 @@ def test_facts(make_dataset: Callable[..., Dataset], product: Make) -> None:
     ]
     assert facts.listed == {"texts": 0, "attributes": 0, "image": 0, "video": 0, "audio": 0}
     assert [s.entry for s in facts.stages] == ["ingest/c1"]
+
+
+def test_sources_are_told_with_all_their_licences(
+    make_dataset: Callable[..., Dataset], product: Make, tmp_path: Path
+) -> None:
+    sources = ["a", "a", "b", "<b>"]
+    dataset = make_dataset({"products": [product(i, source=source) for i, source in enumerate(sources)]})
+    declared = (
+        ("a", "GPL-3.0-only"),
+        ("a", "CC-BY-NC-4.0"),
+        ("a", "GPL-3.0-only"),
+        ("b", "MIT"),
+        ("b", None),
+        ("<b>", None),
+    )
+    with dataset.changing() as manifest:
+        manifest["crawls"] = [
+            {"source": source, "crawl_id": f"c{i}", "media_root": None, **({"license": licence} if licence else {})}
+            for i, (source, licence) in enumerate(declared, start=1)
+        ]
+    found = audit(dataset)
+    assert [(s.source, s.licences, s.products) for s in found.facts.sources] == [
+        ("<b>", (None,), 1),
+        ("a", ("GPL-3.0-only", "CC-BY-NC-4.0"), 2),
+        ("b", ("MIT", None), 1),
+    ]
+    page = LexborHTMLParser(write(found, tmp_path)[0].read_text(encoding="utf-8"))
+    table, *_ = page.css("#origin table")
+    assert [cell.text() for cell in table.css("thead th")][:3] == ["source", "licence", "products"]
+    assert [[cell.text() for cell in row.css("th, td")][:3] for row in table.css("tbody tr")] == [
+        ["a", "GPL-3.0-only, CC-BY-NC-4.0", "2"],
+        ["<b>", "unknown", "1"],
+        ["b", "MIT, unknown", "1"],
+    ]
+    assert "no permission" in page.css_first("#origin").text()
 
 
 def test_languages(make_dataset: Callable[..., Dataset], product: Make, text_signals: Make) -> None:

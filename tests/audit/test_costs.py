@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from m5tools.audit import NotYet, audit, costs, longtail
+from m5tools.audit import NotYet, audit, costs
 from m5tools.audit.costs import Cost
+from m5tools.concentration import effective_classes, gini
 from m5tools.dataset import Dataset
 
 Make = Callable[..., Any]
@@ -28,7 +29,7 @@ def test_lost_thinned_and_what_is_left() -> None:
     found = costs.cost("x", 50, sizes, left_out)
     assert (found.lost, found.thinned) == (2, 1)
     assert found.after == costs.Shape(
-        4, 2, pytest.approx(longtail.gini([100, 9, 10, 8])), pytest.approx(longtail.effective_classes([100, 9, 10, 8]))
+        4, 2, pytest.approx(gini([100, 9, 10, 8])), pytest.approx(effective_classes([100, 9, 10, 8]))
     )
     assert [(b.band, b.products, b.share) for b in found.bands] == [
         ("head", 0, 0.0),
@@ -67,7 +68,7 @@ def test_tags_cost_the_products_that_have_them(
     assert (by_name["table.sparse"].lost, by_name["table.sparse"].thinned) == (0, 1)
     whole = by_name[costs.ANY_TAG]
     assert (whole.products, whole.lost, whole.after.categories) == (21, 1, 2)
-    assert whole.after.gini == pytest.approx(longtail.gini([45, 35]))
+    assert whole.after.gini == pytest.approx(gini([45, 35]))
     assert found.shape == costs.shape(np.array([50, 40, 10]))
     assert found.cut_costs == NotYet("m5 cut")
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit import NotYet, audit
+from m5tools.audit import NotYet, audit, write
+from m5tools.audit.funnel import Written
 from m5tools.dataset import Dataset, part_name, partition_of
 from m5tools.errors import UsageError
 from m5tools.vocabulary import RejectReason
@@ -121,6 +125,60 @@ def test_of_several_cuts_one_must_be_named(make_dataset: Callable[..., Dataset],
     assert audit(dataset, cut="other").funnel.cut == "other"
     with pytest.raises(UsageError, match="there is default, other"):
         audit(dataset, cut="best")
+
+
+@pytest.fixture
+def two_cuts(make_dataset: Callable[..., Dataset], product: Make) -> Dataset:
+    """Ten products; the cut `default` keeps eight, `strict` three; shards of each have lost one product."""
+    rows = [product(i) for i in range(10)]
+
+    def with_cut(name: str, keeps: int) -> Dataset:
+        lost = [{"product_id": row["product_id"], "rule": "needs image", "band": "tail"} for row in rows[keeps:]]
+        cut = {"cut_products": [kept(row) for row in rows[:keeps]], "cut_losses": lost}
+        return make_dataset({"products": rows, **cut, "shard_index": [sample(row) for row in rows[1:keeps]]}, name=name)
+
+    strict, dataset = with_cut("strict", 3), with_cut("wide", 8)
+    for folder in ("cuts", "shards"):
+        (strict.root / folder / "default").rename(dataset.root / folder / "strict")
+    with dataset.changing() as manifest:
+        stages = manifest["stages"]
+        stages["shard/default"]["config"] = {"cut": "default"}
+        for stage in ("cut", "shard"):
+            stages[f"{stage}/strict"] = {**stages[f"{stage}/default"], "config": {"cut": "strict"}}
+    return dataset
+
+
+def test_shards_are_held_against_their_own_cut(two_cuts: Dataset) -> None:
+    shutil.rmtree(two_cuts.root / "shards" / "default")
+    with two_cuts.changing() as manifest:
+        del manifest["stages"]["shard/default"]
+    funnel = audit(two_cuts).funnel
+    assert (funnel.cut, funnel.shards) == ("strict", "strict")
+    assert [(s.name, s.items, [(x.reason, x.items) for x in s.losses], s.unaccounted) for s in funnel.steps[2:]] == [
+        ("products in the cut", 3, [("needs image", 7)], 0),
+        ("samples in shards", 2, [("not written to shards", 1)], 0),
+    ]
+    shutil.rmtree(two_cuts.root / "cuts" / "strict")
+    with two_cuts.changing() as manifest:
+        del manifest["stages"]["cut/strict"]
+    funnel = audit(two_cuts).funnel
+    assert (funnel.cut, funnel.shards) == ("default", NotYet("m5 shard --set cut=default --set name=default"))
+    assert funnel.written == (Written("strict", "strict", None, 2, None),)
+
+
+def test_of_several_shards_each_is_held_against_its_own_cut(two_cuts: Dataset, tmp_path: Path) -> None:
+    found = audit(two_cuts)
+    assert found.funnel.cut == NotYet("m5 audit --cut default|strict")
+    assert [step.name for step in found.funnel.steps] == ["rows delivered", "products"]
+    assert found.funnel.written == (Written("default", "default", 8, 7, 1), Written("strict", "strict", 3, 2, 1))
+    page = LexborHTMLParser(write(found, tmp_path)[0].read_text(encoding="utf-8"))
+    (table,) = (t for t in page.css("#funnel table") if "samples" in t.css_first("thead").text())
+    assert [[cell.text() for cell in row.css("th, td")] for row in table.css("tbody tr")] == [
+        ["default", "default", "8", "7", "1"],
+        ["strict", "strict", "3", "2", "1"],
+    ]
+    assert audit(two_cuts, cut="strict").funnel.shards == "strict", "the only ones that hold it"
+    assert audit(two_cuts, shards="strict").funnel.cut == "strict"
 
 
 def test_reject_examples_are_few_short_and_plain(make_dataset: Callable[..., Dataset], product: Make) -> None:

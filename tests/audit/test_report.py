@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,9 +16,9 @@ import altair as alt
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit import audit, write
+from m5tools.audit import audit, gallery, write
 from m5tools.audit.report import charts
-from m5tools.audit.report.page import render
+from m5tools.audit.report.page import environment, render
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import RejectReason
 
@@ -121,6 +122,13 @@ def test_svg_text_is_escaped() -> None:
     assert tree.css_first("svg").attributes["aria-label"] == HOSTILE[2]
 
 
+def test_names_break_at_their_joints_and_stay_text() -> None:
+    template = environment(Path()).from_string("<th>{{ name | joints }}</th>")
+    for name, joints in (("image.shared_by_many", 3), ("a.<b>_c", 1), ("1.", 0), ("_ &amp; .x", 1)):
+        (cell,) = LexborHTMLParser(f"<table><tr>{template.render(name=name)}").css("th")
+        assert (cell.text(), len(cell.css("wbr")), len(cell.css("*"))) == (name, joints, joints + 1)
+
+
 def test_the_policy_names_exactly_this_style_and_script(page: str) -> None:
     tree = LexborHTMLParser(page)
     policy = tree.css_first("meta[http-equiv=Content-Security-Policy]").attributes["content"]
@@ -183,9 +191,60 @@ def test_after_ingest_alone_the_rest_says_what_to_run(
     }  # fmt: skip
 
 
+def test_a_folder_whose_name_is_not_utf8_has_a_page_too(
+    finished: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.root.rename(tmp_path / os.fsdecode(b"caf\xe9 \xff")))
+    here = Dataset(".")
+    html, numbers = write(audit(here), Path("reports"), gallery.write(here, Path("reports")))
+    assert "<title>Audit of caf\ufffd \ufffd</title>" in html.read_text(encoding="utf-8")
+    assert json.loads(numbers.read_text(encoding="utf-8"))["facts"]["name"] == "caf\ufffd \ufffd"
+    (overview,) = Path("reports").glob("gallery/*/index.html")
+    assert "Audit of caf\ufffd" in overview.read_text(encoding="utf-8")
+
+
 def test_an_empty_dataset_has_a_page(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
     html, _ = write(audit(make_dataset({"products": [], "modalities": [], "tags": [], "splits": []})), tmp_path)
     assert "No product has a category." in html.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_6500_categories_with_hostile_names_stay_below_5_mb(
+    make_dataset: Callable[..., Dataset], product: Make, states: Make, tmp_path: Path
+) -> None:
+    names = [f"{HOSTILE[i % 5]} {i} " + "<&\u202e長" * 100 for i in range(6_500)]
+    rows = [
+        product(k, [names[i % 9], names[i]], title=names[i], source=names[i], currency=names[i], price=float(k))
+        for k, i in enumerate([*range(6_500), *range(0, 6_500, 2)])
+    ]
+    ids = [row["product_id"] for row in rows]
+    tag = {"signal": names[0], "value": 1.0, "threshold": 0.5, "policy": "default"}
+    attribute = {"crawl_id": "c1", "position": 0, "is_option": False, "name_raw": "x", "value_raw": "x", "value": "x"}
+    dataset = make_dataset(
+        {
+            "products": rows,
+            "attributes": [{"product_id": i, "name": names[k % 6_500], **attribute} for k, i in enumerate(ids)],
+            "modalities": [row for k in range(len(ids)) for row in states(k, k % 32)],
+            "tags": [
+                {"product_id": i, "asset_id": names[0], "tag": names[k % 60], "modality": "text", **tag}
+                for k, i in enumerate(ids)
+            ],
+            "splits": [{"product_id": i, "split": names[k % 30], "bridge": False} for k, i in enumerate(ids)],
+            "cut_products": [
+                {"product_id": i, "split": "train", "present": 31, "state": [0] * 5, "reason": [0] * 5,
+                 "withheld_by": [names[k % 50], "", "", "", ""], "category": names[k % 6_500]}
+                for k, i in enumerate(ids[:5_000])
+            ],
+            "cut_losses": [{"product_id": i, "rule": names[k % 50], "band": "tail"} for k, i in enumerate(ids[5_000:])],
+        }
+    )  # fmt: skip
+    found = audit(dataset)
+    assert found.categories.tail.classes == 6_500
+    page = write(found, tmp_path)[0]
+    assert page.stat().st_size < 5_000_000
+    tree = LexborHTMLParser(page.read_text(encoding="utf-8"))
+    assert len(tree.css("script")) == len(tree.css("style")) == 1
+    assert not tree.css("img, [onerror], [onload]")
 
 
 def test_the_page_stays_below_5_mb(make_dataset: Callable[..., Dataset], product: Make, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def test_audit_draws_a_gallery_by_seed_and_leaves_it_out_if_told(m5: M5, shop: P
     for seed in (1, 2):
         said = m5("audit", "-d", copy, "--examples", 3, "--seed", seed)
         assert said.code == 0, said.err
-        shelf = (gallery / "state-text-present-cbf2effb.html").read_text(encoding="utf-8")
+        (page,) = gallery.glob("*/state-text-present-cbf2effb.html")
+        shelf = page.read_text(encoding="utf-8")
         drawn.append(set(re.findall(r'href="products/([0-9a-f]{32})\.html"', shelf)))
     assert [len(products) for products in drawn] == [3, 3]
     assert drawn[0] != drawn[1]
@@ -73,6 +74,8 @@ def test_what_a_comparison_refuses(m5: M5, shop: Path) -> None:
         (("--compare", "nosuch", whole), "nosuch is not a dataset"),
         (("--compare", whole, whole, "-d", whole), "names both sides itself"),
         (("--compare", whole, whole, "--out", "page.txt"), "ends in .html"),
+        (("--compare", whole, whole, "--seed", 0), "leave them out, or give them to m5 audit --dataset"),
+        (("--compare", whole, whole, "--examples", 24), "leave them out, or give them to m5 audit --dataset"),
         (("--compare", whole, whole, "--policy", "nosuch"), "no policy 'nosuch'"),
         (("-d", whole, "--out", "page.html"), "--out goes with --compare"),
         ((), "give --dataset FOLDER, or --compare A B"),
@@ -80,6 +83,18 @@ def test_what_a_comparison_refuses(m5: M5, shop: Path) -> None:
         said = m5("audit", *arguments)
         assert (said.code, said.err.count("\n")) == (2, 1), said.err
         assert message in said.err
+
+
+@pytest.mark.parametrize("name", ["audit.html", "audit.json", "compare.html", "compare.json"])
+def test_a_folder_in_the_place_of_a_report_is_named(m5: M5, shop: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(shop / "dataset", tmp_path / "dataset"))
+    shutil.rmtree(copy / "reports")
+    (copy / "reports" / name).mkdir(parents=True)
+    said = m5("audit", "-d", copy) if name.startswith("audit") else m5("audit", "--compare", copy, copy)
+    assert (said.code, said.err.count("\n")) == (2, 1), said.err
+    assert f"{copy / 'reports' / name} cannot be written" in said.err
+    assert "rename or remove it" in said.err
+    assert [path.name for path in (copy / "reports").iterdir()] == [name], "nothing was begun"
 
 
 def test_weights_say_what_they_do(m5: M5, shop: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ file of numbers.
 
 from __future__ import annotations
 
-from m5tools.audit.compare.page import write
+from m5tools.audit.compare.page import files, write
 from m5tools.audit.compare.sides import Side, side_of
 from m5tools.audit.compare.whole import Comparison, compare
 
-__all__ = ["Comparison", "Side", "compare", "side_of", "write"]
+__all__ = ["Comparison", "Side", "compare", "files", "side_of", "write"]

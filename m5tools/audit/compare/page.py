@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from m5tools import atomic
+from m5tools.audit import places
 from m5tools.audit.compare.distance import ERROR
 from m5tools.audit.compare.numbers import Amount, Spread
 from m5tools.audit.compare.whole import Comparison
@@ -26,15 +27,27 @@ def write(comparison: Comparison, html: Path) -> tuple[Path, Path]:
     """Write the page, and the numbers beside it under the suffix `.json`. Returns both paths.
 
     Raises:
-        UsageError: the path does not end in `.html`, or its folder is a file.
+        UsageError: as of :func:`files`.
+    """
+    html, numbers = files(html)
+    atomic.sweep(html.parent)
+    atomic.write_bytes(html, render(comparison).encode())
+    atomic.write_json(numbers, comparison.as_json())
+    return html, numbers
+
+
+def files(html: Path) -> tuple[Path, Path]:
+    """The page and the file of numbers beside it.
+
+    Raises:
+        UsageError: the path does not end in `.html`, its folder is a file, or a folder stands in the place of a file.
     """
     if html.suffix != ".html":
         raise UsageError(f"{html}: the page needs a name that ends in .html; the numbers stand beside it in .json")
-    if html.is_dir() or html.parent.is_file():
-        raise UsageError(f"{html} cannot be written: {html if html.is_dir() else html.parent} is in its place")
+    if html.parent.is_file():
+        raise UsageError(f"{html} cannot be written: {html.parent} is a file; name a folder")
     numbers = html.with_suffix(".json")
-    atomic.write_bytes(html, render(comparison).encode())
-    atomic.write_json(numbers, comparison.as_json())
+    places.refuse_folders(html, numbers)
     return html, numbers
 
 
@@ -43,16 +56,23 @@ def render(comparison: Comparison) -> str:
     style = (_LOOK / "page.css").read_text(encoding="utf-8") + (_FOLDER / "compare.css").read_text(encoding="utf-8")
     script = (_LOOK / "page.js").read_text(encoding="utf-8")
     templates = page.environment(_FOLDER)
-    templates.filters |= {"signed": _signed, "ratio": _ratio, "steps": _steps, "p": _chance}
+    templates.filters |= {"signed": _signed, "ratio": _ratio, "steps": _steps, "small": _small, "p": _chance}
     return templates.get_template("compare.html.j2").render(
         found=comparison,
         movers_shown=MOVERS_SHOWN,
         rows_shown=ROWS_SHOWN,
+        numbers=_most_products(comparison.numbers),
         error=ERROR,
         policy=page.security_policy(style, script),
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
     )
+
+
+def _most_products(numbers: tuple[Amount, ...]) -> list[Amount]:
+    """The numbers that the page has room for, in their order: each currency is one, and there may be many."""
+    ranked = sorted(range(len(numbers)), key=lambda i: -(numbers[i].a.products + numbers[i].b.products))
+    return [numbers[i] for i in sorted(ranked[:ROWS_SHOWN])]
 
 
 def _signed(value: float) -> str:
@@ -61,6 +81,11 @@ def _signed(value: float) -> str:
 
 def _ratio(value: float | None) -> str:
     return "new" if value is None else "gone" if value == 0 else f"× {value:.3g}"
+
+
+def _small(value: float) -> str:
+    """A distance with at most four significant digits, one that is hardly any without an exponent."""
+    return "< 0.0001" if 0 < value < 1e-4 else f"{value:.4g}"
 
 
 def _chance(value: float) -> str:

@@ -1,6 +1,6 @@
 """The galleries beside the report: real examples of every tag, state and relation, and all that is known of each.
 
-`write(dataset, folder)` makes `gallery/` in the reports' folder and gives the links to its pages. The pages load
+`write(dataset, folder)` adds one to `gallery/` in the reports' folder and gives the links to its pages. The pages load
 nothing but pictures and sounds that lie beside them.
 """
 

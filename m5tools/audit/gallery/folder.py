@@ -1,25 +1,20 @@
-"""The folder of a gallery: drawn, looked up, written; it takes the old one's place when it is whole."""
+"""The folder of a gallery: drawn, looked up, written; it stands under the name of its bytes when it is whole."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from pathlib import Path
 
 from m5tools import atomic
-from m5tools.audit import columns
+from m5tools.audit import columns, places
 from m5tools.audit.gallery import pages, previews, sample
 from m5tools.audit.gallery.sample import Shelf
 from m5tools.dataset import Dataset
 
-NAME = "gallery"
 EXAMPLES = 24
 Links = dict[str, str]
 """Pages relative to the reports' folder, by the key of their shelf; the overview is ""."""
-
-_UNFINISHED = re.compile(r"\.gallery-(\d+)")
 
 
 def write(dataset: Dataset, folder: Path, *, policy: str = "default", seed: int = 0, examples: int = EXAMPLES) -> Links:
@@ -27,7 +22,8 @@ def write(dataset: Dataset, folder: Path, *, policy: str = "default", seed: int 
 
     Args:
         dataset: an ingested dataset.
-        folder: the reports' folder; `gallery/` in it is replaced.
+        folder: the reports' folder. The gallery is added to `gallery/` in it: those that stand are what an earlier page
+            links to, and go when the new page is written (:func:`m5tools.audit.write`).
         policy: whose tags and states.
         seed: of the draw.
         examples: products (clusters) a page at most.
@@ -36,17 +32,14 @@ def write(dataset: Dataset, folder: Path, *, policy: str = "default", seed: int 
         Links for the report; none, and no folder, where there is nothing to show yet.
     """
     shelves = _shelves(dataset, policy, seed, examples)
-    finished, old = folder / NAME, folder / f".{NAME}-{os.getpid()}-old"
-    unfinished = folder / f".{NAME}-{os.getpid()}"
-    _sweep(folder)
-    if shelves:
-        _fill(dataset, shelves, seed, unfinished)
-    if finished.is_dir():
-        finished.rename(old)
-    if shelves:
-        unfinished.rename(finished)
-    _remove(old)
-    return {"": f"{NAME}/index.html"} | {s.key: f"{NAME}/{page_name(s)}" for s in shelves} if shelves else {}
+    unfinished = places.unfinished(folder)
+    if not shelves:
+        return {}
+    _fill(dataset, shelves, seed, unfinished)
+    name = _digest(unfinished)
+    places.finish(unfinished, folder, name)
+    below = f"{places.GALLERY}/{name}"
+    return {"": f"{below}/index.html"} | {s.key: f"{below}/{page_name(s)}" for s in shelves}
 
 
 def page_name(shelf: Shelf) -> str:
@@ -80,17 +73,8 @@ def _fill(dataset: Dataset, shelves: list[Shelf], seed: int, gallery: Path) -> N
         path.write_text(html, encoding="utf-8")
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a run that was killed left unfinished."""
-    for path in folder.glob(f".{NAME}-*"):
-        writer = _UNFINISHED.match(path.name)
-        if writer and (int(writer[1]) == os.getpid() or not atomic.is_running(int(writer[1]))):
-            _remove(path)
-
-
-def _remove(path: Path) -> None:
-    """Remove a folder; of a link to one the link alone, for what it leads to is not ours."""
-    if path.is_symlink():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+def _digest(gallery: Path) -> str:
+    """The name of a gallery: a hash of the names and bytes of its files."""
+    files = sorted(path for path in gallery.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(gallery).as_posix()} {atomic.sha256_of(path)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]

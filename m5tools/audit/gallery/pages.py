@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from m5tools.audit.columns import shown
+from m5tools.audit.columns import folder_name
 from m5tools.audit.gallery import cards, facts
 from m5tools.audit.gallery.previews import Preview
 from m5tools.audit.gallery.sample import Shelf
@@ -52,7 +52,7 @@ class Pages:
             "style": Markup(style),  # noqa: S704
             "script": Markup(script),  # noqa: S704
             "policy": page.security_policy(style, script, "img-src 'self'; media-src 'self'"),
-            "dataset": shown(dataset.root.resolve().name, 80),
+            "dataset": folder_name(dataset),
             "seed": seed,
             "names": names,
         }

@@ -165,7 +165,7 @@ def tag_rates(tags: Sequence[Tag], width: int) -> Chart:
     spans = [
         {"tag": t.tag, "share": min(b.share for b in t.bands), "most": max(b.share for b in t.bands)} for t in shown
     ]
-    left = min(width // 2 - 20, 20 + 6 * max(len(t.tag) for t in shown))
+    left = min(width // 2 + 10, 24 + 7 * max(len(t.tag) for t in shown))
     names = alt.Axis(grid=True, labelLimit=left - 20, **LABELS)
     y = alt.Y("tag:N", sort=[t.tag for t in shown], title=None, axis=names)
     x = alt.X("share:Q", title=None, axis=alt.Axis(format=".1~%", tickCount=width // 100, grid=False, orient="top"))

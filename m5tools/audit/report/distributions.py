@@ -100,9 +100,8 @@ def months(found: Sequence[Month], width: int) -> Chart:
         sums["last crawled"] += m.last_crawled
     rows = [{"month": month, "what": what, "products": n} for month, sums in total.items() for what, n in sums.items()]
     every = max(1, -(-len(total) * 62 // max(1, width - 80)))
-    x = alt.X(
-        "month:N", title=None, axis=alt.Axis(values=list(total)[::every], labelAngle=0, ticks=False, domainColor=RULE)
-    )
+    axis = alt.Axis(values=list(total)[::every], labelAngle=0, labelPadding=8, ticks=False, domainColor=RULE)
+    x = alt.X("month:N", title=None, axis=axis)
     y = alt.Y("products:Q", title="products", axis=alt.Axis(format="~s", tickCount=4, minExtent=34, maxExtent=34))
     colour = alt.Color(
         "what:N",

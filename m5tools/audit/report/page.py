@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from m5tools.audit.columns import NotYet
 from m5tools.audit.report import charts, distributions
@@ -23,6 +24,9 @@ from m5tools.audit.whole import Audit
 _FOLDER = Path(__file__).parent
 STYLE, SCRIPT = _FOLDER / "page.css", _FOLDER / "page.js"
 HEAT_STEPS = 10
+SOURCES_SHOWN = 250
+"""Rows of the table of sources; the file of numbers has all."""
+_JOINT = re.compile(r"[._]+(?=\w)")
 
 
 def render(audit: Audit, gallery: Mapping[str, str] | None = None) -> str:
@@ -39,6 +43,7 @@ def render(audit: Audit, gallery: Mapping[str, str] | None = None) -> str:
             audit=audit,
             charts=_charts(audit),
             gallery=gallery or {},
+            sources_shown=SOURCES_SHOWN,
             policy=security_policy(style, script),
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
@@ -57,7 +62,7 @@ def environment(templates: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"n": _number, "short": _short, "percent": charts.percent}
-    made.filters |= {"base64": _base64, "holes": _holes, "small_percent": _small_percent}
+    made.filters |= {"joints": _joints, "base64": _base64, "holes": _holes, "small_percent": _small_percent}
     made.tests["not_yet"] = lambda section: isinstance(section, NotYet)
     return made
 
@@ -116,6 +121,11 @@ def _short(value: float) -> str:
 def _small_percent(share: float) -> str:
     """A share as a percentage with four significant digits: for those that are telling where they are small."""
     return f"{100 * share:.4g} %"
+
+
+def _joints(name: str) -> Markup:
+    """A name that may be broken behind its dots and underscores rather than anywhere."""
+    return Markup(_JOINT.sub(r"\g<0><wbr>", str(escape(name))))  # noqa: S704
 
 
 def _base64(data: bytes) -> str:

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit.compare import compare, write
+from m5tools.audit.compare import Comparison, Side, compare, write
 from m5tools.audit.compare.page import render
 from m5tools.errors import UsageError
 
@@ -20,23 +21,45 @@ from .conftest import Build
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", '"><svg onload=alert(1)>', "{{ 7*7 }}")
 
 
-def test_foreign_text_stays_text(build: Build) -> None:
-    found = compare(
-        build("a", numbers=range(200), fields={"colour_name": HOSTILE[1]}),
-        build(
-            "b", numbers=range(200), category=lambda i: [HOSTILE[i % 4]], brand=lambda i: HOSTILE[i % 4],
-            fields={"colour_name": HOSTILE[0]}, names={"capacity": HOSTILE[2]}, currency=lambda i: HOSTILE[0],
-            source=lambda i: HOSTILE[3],
-        ),
+@pytest.fixture
+def hostile(build: Build) -> Comparison:
+    """Two sides that differ in everything, hostile text wherever text can be, also in the name of a side."""
+    a = build("a", numbers=range(200), fields={"colour_name": HOSTILE[1]})
+    b = build(
+        "b", numbers=range(10, 210), category=lambda i: [HOSTILE[i % 4], HOSTILE[(i + 1) % 4]], brand=lambda i: HOSTILE[i % 4],
+        fields={"colour_name": HOSTILE[0]}, names={"capacity": HOSTILE[2]}, currency=lambda i: HOSTILE[0],
+        source=lambda i: HOSTILE[3], dead=3,
     )  # fmt: skip
-    html = render(found)
-    tree = LexborHTMLParser(html)
-    assert not tree.css("img")
-    assert len(tree.css("script")) == 1
-    assert not tree.css("[onerror], [onload]")
+    return compare(replace(a, name=HOSTILE[1]), replace(b, name=f"{HOSTILE[2]}#{HOSTILE[0]}"))
+
+
+def test_foreign_text_stays_text(hostile: Comparison) -> None:
+    tree = LexborHTMLParser(render(hostile))
+    assert not tree.css("img, link, iframe, object, embed, base, form")
+    assert len(tree.css("script")) == len(tree.css("style")) == 1
+    for node in tree.css("*"):
+        assert not [name for name in node.attributes if name.startswith("on")], node.html
+        assert "style" not in node.attributes
     for words in HOSTILE:
         assert words in tree.body.text()  # type: ignore[union-attr]
-    assert [r.new for r in found.renames] == [HOSTILE[0], HOSTILE[2]]
+    assert "49" not in [node.text() for node in tree.css("th")]
+    assert tree.css_first("title").text() == f"{HOSTILE[1]} and {HOSTILE[2]}#{HOSTILE[0]} compared"  # type: ignore[union-attr]
+    assert [r.new for r in hostile.renames] == [HOSTILE[0], HOSTILE[2]]
+
+
+def test_the_page_is_well_formed(hostile: Comparison) -> None:
+    page = render(hostile)
+    tree = LexborHTMLParser(page)
+    sections = [node.attributes["id"] for node in tree.css("section")]
+    assert [(node.attributes["href"] or "")[1:] for node in tree.css("nav a")] == sections
+    for table in tree.css("table"):
+        columns = len(table.css("thead th"))
+        for row in table.css("tbody tr"):
+            assert sum(int(cell.attributes.get("colspan") or 1) for cell in row.css("td, th")) == columns
+    for tag in ("section", "table", "tbody", "tr", "td", "div", "p", "span", "svg", "dl", "dd", "main"):
+        assert len(re.findall(rf"<{tag}[ >]", page)) == page.count(f"</{tag}>"), tag
+    assert len(tree.css("h1")) == 1
+    assert tree.css("#content section")
 
 
 def test_only_its_own_style_and_script_may_run(build: Build) -> None:
@@ -68,10 +91,33 @@ def test_page_and_numbers_say_the_same_and_are_the_same_bytes(build: Build, tmp_
     assert "× 5" in row.text()
 
 
+@pytest.mark.slow
+def test_6500_categories_with_hostile_names_stay_below_5_mb(build: Build, tmp_path: Path) -> None:
+    def hostile(i: int) -> str:
+        return f"{HOSTILE[i % 4]} {i} " + "<&\u202e長" * 100
+
+    def side(name: str, start: int) -> Side:
+        return build(
+            name, numbers=range(start, start + 6_500), category=lambda i: [hostile(i + start)], brand=hostile,
+            currency=hostile, fields={"colour_name": hostile(start)}, names={"capacity": hostile(start)},
+        )  # fmt: skip
+
+    a, b = side("a", 0), side("b", 1_000)
+    found = compare(a, b)
+    assert len(found.numbers) > 7_500, "each currency has prices of its own"
+    assert found.came == found.vanished == 2_000
+    page = write(found, tmp_path / "drift.html")[0]
+    assert page.stat().st_size < 5_000_000
+    assert not LexborHTMLParser(page.read_text(encoding="utf-8")).css("img, [onerror], [onload]")
+
+
 def test_nothing_to_compare_is_a_page_too(build: Build) -> None:
     html = render(compare(build("a", numbers=(), tagged=False), build("b", numbers=(), tagged=False)))
     assert "Nothing moved" in html
     assert "m5 tag" in html
+    tree = LexborHTMLParser(html)
+    assert "Neither side has any." in tree.css_first("#attributes").text()  # type: ignore[union-attr]
+    assert all(table.css("tbody tr") for table in tree.css("table[data-search]")), "nothing to search is not offered"
 
 
 def test_the_page_needs_the_name_of_a_page(build: Build, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit import audit, gallery, write
+from m5tools.audit import Audit, audit, gallery, write
 from m5tools.audit.gallery import folder, pages
 from m5tools.dataset import Dataset
 from m5tools.media.audio import encode_ulaw
@@ -108,8 +110,7 @@ def test_foreign_text_stays_text_on_every_page(finished: Dataset, tmp_path: Path
 
 
 def test_the_policy_names_exactly_this_style_and_script(finished: Dataset, tmp_path: Path) -> None:
-    gallery.write(finished, tmp_path)
-    page = (tmp_path / "gallery" / "index.html").read_text(encoding="utf-8")
+    page = (tmp_path / gallery.write(finished, tmp_path)[""]).read_text(encoding="utf-8")
     policy = LexborHTMLParser(page).css_first("meta[http-equiv=Content-Security-Policy]").attributes["content"]
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
@@ -125,15 +126,15 @@ def test_the_same_dataset_gives_the_same_bytes(finished: Dataset, tmp_path: Path
 
 
 def test_equal_previews_lie_there_once(finished: Dataset, tmp_path: Path) -> None:
-    gallery.write(finished, tmp_path)
-    files = {path.suffix: path.read_bytes() for path in (tmp_path / "gallery" / "media").iterdir()}
+    made = (tmp_path / gallery.write(finished, tmp_path)[""]).parent
+    files = {path.suffix: path.read_bytes() for path in (made / "media").iterdir()}
     assert files == {".jpg": JPEG, ".wav": WAV}
 
 
 def test_a_products_page_tells_what_show_tells(finished: Dataset, tmp_path: Path) -> None:
-    gallery.write(finished, tmp_path)
+    made = (tmp_path / gallery.write(finished, tmp_path)[""]).parent
     known = finished.show(product_id(3))
-    page = (tmp_path / "gallery" / "products" / f"{product_id(3)}.html").read_text(encoding="utf-8")
+    page = (made / "products" / f"{product_id(3)}.html").read_text(encoding="utf-8")
     tree = LexborHTMLParser(page)
     assert {node.attributes["id"] for node in tree.css("section")} >= set(known)
     for label, rows in known.items():
@@ -143,7 +144,7 @@ def test_a_products_page_tells_what_show_tells(finished: Dataset, tmp_path: Path
     assert len(tree.css(".frame img")) == 2
 
 
-def test_a_new_gallery_takes_the_place_of_the_old_when_it_is_whole(
+def test_a_gallery_that_is_not_finished_is_not_seen(
     finished: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports = tmp_path / "reports"
@@ -156,10 +157,90 @@ def test_a_new_gallery_takes_the_place_of_the_old_when_it_is_whole(
     monkeypatch.setattr(pages.Pages, "all", fails)
     with pytest.raises(RuntimeError, match="full"):
         gallery.write(finished, reports, seed=1)
-    assert bytes_of(reports / "gallery") == {k.removeprefix("gallery/"): v for k, v in before.items()}
+    assert {k: v for k, v in bytes_of(reports).items() if not k.startswith(".")} == before
     monkeypatch.undo()
     gallery.write(finished, reports)
     assert bytes_of(reports) == before, "and what was left half done is gone"
+
+
+class Killed(BaseException):
+    """The end of the process, where a test wants it."""
+
+
+STEPS = ((Path, "rename"), (Path, "replace"), (shutil, "rmtree"), (Path, "unlink"))
+"""Every call by which something appears in the reports' folder or goes from it."""
+
+
+def written(found: Audit, dataset: Dataset, reports: Path, seed: int, killed_at: int = -1) -> int:
+    """Write report and gallery, killed before that step (none if -1); gives how many steps there were."""
+    steps = itertools.count()
+
+    def guarded(step: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **more: Any) -> Any:
+            if next(steps) >= killed_at >= 0:
+                raise Killed
+            return step(*arguments, **more)
+
+        return called
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in STEPS:
+            patch.setattr(owner, name, guarded(getattr(owner, name)))
+        write(found, reports, gallery.write(dataset, reports, seed=seed, examples=3))
+    return next(steps)
+
+
+def linked_from(page: Path) -> set[Path]:
+    """All files that a reader can reach from a page, which must be there."""
+    seen, ahead = {page}, [page]
+    while ahead:
+        here = ahead.pop()
+        for target in re.findall(r'(?:href|src)="([^"#:]+)"', here.read_text(encoding="utf-8")):
+            there = (here.parent / target).resolve()
+            assert there.is_file(), f"{here.name} links to {target}"
+            if there not in seen:
+                seen.add(there)
+                ahead += [there] if there.suffix == ".html" else []
+    return seen
+
+
+@pytest.mark.slow
+def test_wherever_it_is_killed_the_page_has_its_whole_gallery(finished: Dataset, tmp_path: Path) -> None:
+    reports, before, after = (tmp_path / name for name in ("reports", "before", "after"))
+    found = audit(finished)
+    written(found, finished, before, seed=0)
+    written(found, finished, after, seed=1)
+    whole = [{path.relative_to(root) for path in linked_from(root / "audit.html")} for root in (before, after)]
+    assert min(map(len, whole)) > 10
+    steps = itertools.takewhile(lambda step: killed(found, finished, before, reports, step), itertools.count())
+    seen = []
+    for _ in steps:
+        seen.append({path.relative_to(reports) for path in linked_from(reports / "audit.html")})
+        assert seen[-1] in whole
+        written(found, finished, reports, seed=1)
+        assert bytes_of(reports) == bytes_of(after), "and what a killed run left goes with the next"
+    assert len(seen) >= 3
+    assert (seen[0], seen[-1]) == tuple(whole)
+
+
+def killed(found: Audit, dataset: Dataset, before: Path, reports: Path, step: int) -> bool:
+    """Whether the report of seed 1 was killed at a step, on its way to take the place of the one before."""
+    shutil.rmtree(reports, ignore_errors=True)
+    shutil.copytree(before, reports)
+    try:
+        written(found, dataset, reports, seed=1, killed_at=step)
+    except Killed:
+        return True
+    return False
+
+
+def test_a_gallery_that_stands_is_mended(finished: Dataset, tmp_path: Path) -> None:
+    links = gallery.write(finished, tmp_path)
+    before = bytes_of(tmp_path)
+    (tmp_path / links[""]).write_text("changed")
+    next((tmp_path / links[""]).parent.glob("media/*")).unlink()
+    assert gallery.write(finished, tmp_path) == links
+    assert bytes_of(tmp_path) == before
 
 
 def test_a_linked_gallery_gives_way_and_what_it_leads_to_stays(finished: Dataset, tmp_path: Path) -> None:
@@ -167,7 +248,7 @@ def test_a_linked_gallery_gives_way_and_what_it_leads_to_stays(finished: Dataset
     for folder_ in (reports, elsewhere):
         folder_.mkdir()
     (elsewhere / "kept").write_text("mine")
-    for link in ("gallery", f".gallery-{os.getpid()}-old"):
+    for link in ("gallery", f".gallery-{os.getpid()}"):
         (reports / link).symlink_to(elsewhere)
     gallery.write(finished, reports)
     assert [path.name for path in reports.iterdir()] == ["gallery"]
@@ -180,6 +261,7 @@ def test_no_examples_and_nothing_measured_leave_no_gallery(
 ) -> None:
     gallery.write(finished, tmp_path)
     assert gallery.write(finished, tmp_path, examples=0) == {}
+    write(audit(finished), tmp_path, {})
     assert not (tmp_path / "gallery").exists()
     assert gallery.write(make_dataset({"products": [product(0)]}, name="fresh"), tmp_path) == {}
 
