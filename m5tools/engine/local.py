@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 
-from m5tools import atomic
 from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.lock import held
 from m5tools.engine.markers import Markers
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
+from m5tools.engine.ranks import STOPPED, Ranks, in_words
+from m5tools.engine.room import discard, make_room
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
@@ -30,9 +27,9 @@ from m5tools.freshness import fresh_inputs
 from m5tools.stage import Counts, Stage, Terms, Unit
 
 POLL_S = 0.5
-DISCARDED = ".gone-"
 # What other ranks are given after the deadline to end the units they are at, where those stop by themselves.
 PATIENCE_S = 300.0
+NOTE_EVERY_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -88,37 +85,39 @@ class LocalEngine:
             StageFailed: a unit failed, or too many items did.
         """
         started = time.monotonic()
-        inputs = fresh_inputs(stage, dataset)
-        stage.examine(dataset)
-        run = stage.run_name(inputs, stage.noted(dataset.manifest()))
-        for upstream in inputs:
-            fault = lost(dataset, upstream)
-            if fault is not None:
-                raise StaleError(f"'{stage.name}' reads {dataset.root / fault.path}: {fault.what}; run: {fault.remedy}")
+        ranks = Ranks(dataset.root / "runs" / stage.name, stage.entry, self.rank, self.world_size)
+        with ranks.telling(begun=False):
+            inputs = fresh_inputs(stage, dataset)
+            stage.examine(dataset)
+            ranks.run = run = stage.run_name(inputs, stage.noted(dataset.manifest()))
+            for upstream in inputs:
+                fault = lost(dataset, upstream)
+                if fault is not None:
+                    what = f"{dataset.root / fault.path}: {fault.what}"
+                    raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}")
+            if done := self._done_before(dataset, stage, run):
+                return done
         home = dataset.root / "runs" / stage.entry
-        if done := self._done_before(dataset, stage, run):
-            return done
-        # The run's name alone does not tell two entries apart that share the lock of their stage.
-        with held(dataset.root / "runs" / stage.name, f"{stage.entry} {run}", self.rank):
+        with held(ranks):
             # Until the lock was ours another run may have been at work.
             if fresh_inputs(stage, dataset) != inputs:
                 raise UsageError(f"what '{stage.entry}' reads changed just now; run the same command again")
             if done := self._done_before(dataset, stage, run):
                 return done
-            home.mkdir(parents=True, exist_ok=True)
-            self._make_room(dataset, stage, home, run)
+            make_room(dataset, stage, run, refresh=self.refresh, first=self.rank == 0)
             markers = Markers(dataset, home / run)
             for round_name in stage.rounds():
                 units = stage.units(dataset, round_name)
-                if not self._run_round(dataset, stage, round_name, units, markers):
-                    return self._stopped(stage, markers)
+                if not self._run_round(dataset, stage, round_name, units, markers, ranks):
+                    return self._stopped(stage, markers, ranks)
             counts = markers.counts()
             stage.check(counts)
             self._check_failures(stage, counts)
             if self.rank == 0:
                 self._commit(dataset, stage, run, inputs, markers, counts)
-            elif not self._wait(stage, lambda: self._committed(dataset, stage, run)):
-                return self._stopped(stage, markers)
+                ranks.committed()
+            elif not self._wait(stage, lambda: self._committed(dataset, stage, run), ranks, lambda: {0}):
+                return self._stopped(stage, markers, ranks)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         advice = stage.advice(counts)
         remarks = stage.remarks(dataset) if self.rank == 0 else ()
@@ -154,23 +153,6 @@ class LocalEngine:
         self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
         return True
 
-    def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
-        """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs."""
-        with dataset.changing() as manifest:
-            entry = manifest["stages"].get(stage.entry)
-            if entry is not None and (entry["run"] != run or self.refresh):
-                del manifest["stages"][stage.entry]
-        for other in filter(_is_run, home.iterdir()):
-            # With markers but no scratch folder a run was committed before; its markers no longer help.
-            outlived = self.refresh or (any(other.iterdir()) and not (other / "scratch").is_dir())
-            if other.name != run or (outlived and self.rank == 0):
-                _discard(other, home)
-        if self.rank == 0:
-            for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
-                atomic.sweep(folder)
-            for left in home.glob(f"{DISCARDED}*"):
-                shutil.rmtree(left, ignore_errors=True)
-
     def _run_round(
         self,
         dataset: Dataset,
@@ -178,6 +160,7 @@ class LocalEngine:
         round_name: str,
         units: list[Unit],
         markers: Markers,
+        ranks: Ranks,
     ) -> bool:
         """Do the open units of a round; False when the deadline cut it short."""
         markers.load(round_name, units)
@@ -194,29 +177,56 @@ class LocalEngine:
         def beat() -> None:
             self.listener.under_way(stage.entry, round_name, *self.pool.under_way())
 
-        for task, done in self.pool.run(tasks, lambda: self._late(stage), beat):
+        def stop() -> bool:
+            ranks.heed()
+            return self._late(stage)
+
+        for task, done in self.pool.run(tasks, stop, beat):
+            ranks.place = f"unit '{task.unit.key}' of round '{round_name}'"
             _raise_failure(stage, task.unit, done)
+            ranks.place = ""
             markers.add(round_name, task.unit, done)
             self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)
         if any(not markers.has(round_name, u) for u in mine):
             return False
-        return self._wait(stage, lambda: markers.load(round_name, units))
+
+        def owing() -> set[int]:
+            return {i % self.world_size for i, unit in enumerate(units) if not markers.has(round_name, unit)}
+
+        return self._wait(stage, lambda: markers.load(round_name, units), ranks, owing)
 
     def _late(self, stage: Stage) -> bool:
         return Terms(self.deadline).late and not stage.stops_by_itself
 
-    def _stopped(self, stage: Stage, markers: Markers) -> Result:
+    def _stopped(self, stage: Stage, markers: Markers, ranks: Ranks) -> Result:
+        ranks.stopped()
         self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
         return Result(stage.entry, markers.counts(), False, False)
 
-    def _wait(self, stage: Stage, ready: Callable[[], bool]) -> bool:
-        """Wait for what other ranks are doing; False when the deadline came first, as it did for them."""
+    def _wait(
+        self, stage: Stage, ready: Callable[[], bool], ranks: Ranks, owing: Callable[[], Collection[int]]
+    ) -> bool:
+        """Wait for what other ranks are doing; False when the deadline came first, for this one or for one of them.
+
+        Args:
+            ready: whether it is done.
+            owing: the ranks that have not done their part yet.
+
+        Raises:
+            StageFailed: one of them has failed or fell silent.
+        """
         given_up = self.deadline
         if given_up is not None and stage.stops_by_itself:
             given_up += PATIENCE_S
+        noted = time.monotonic()
         while not ready():
-            if Terms(given_up).late:
-                return False
+            stands = ranks.stands(owing())
+            if Terms(given_up).late or (stands is not None and STOPPED in stands.values()):
+                # What the one that stopped did last may have become visible just now.
+                return ready()
+            if stands and time.monotonic() - noted >= NOTE_EVERY_S:
+                noted = time.monotonic()
+                self.listener.note(f"{stage.entry}: waiting for {in_words(stands)}")
             time.sleep(POLL_S)
         return True
 
@@ -257,7 +267,7 @@ class LocalEngine:
             )
         scratch = markers.folder / "scratch"
         if scratch.is_dir():
-            _discard(scratch, markers.folder.parent)
+            discard(scratch, markers.folder.parent)
 
     @staticmethod
     def _committed(dataset: Dataset, stage: Stage, run: str) -> bool:
@@ -269,19 +279,6 @@ def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:
     """Bring one stage up to date, quietly; 0 workers = in this process."""
     with Pool(workers) as pool:
         return LocalEngine(pool, Silent()).run(dataset, stage)
-
-
-def _is_run(folder: Path) -> bool:
-    """A run's folder, as opposed to that of an entry below this one (`ingest/<crawl>`)."""
-    return folder.is_dir() and len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
-
-
-def _discard(folder: Path, home: Path) -> None:
-    """Remove a folder in one stroke: a kill in the middle must not leave markers without what they vouch for."""
-    gone = home / f"{DISCARDED}{os.getpid()}-{time.time_ns()}"
-    with suppress(FileNotFoundError):  # another rank was faster
-        folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _raise_failure(stage: Stage, unit: Unit, done: Done) -> None:
