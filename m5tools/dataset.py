@@ -52,6 +52,15 @@ class Crawl(Declared):
     """Whether its mapping says that the source lists each product once."""
 
 
+class Document(TypedDict):
+    """What a stage took from a YAML file that one of its settings names by path."""
+
+    content: str
+    """Hash of what the file said, apart from how it was written."""
+    unread: list[str]
+    """Its keys that the stage does not read, and that are no part of the hash."""
+
+
 class StageEntry(TypedDict):
     """A finished stage: its config, what of that is not the default, what it read, what came out."""
 
@@ -64,6 +73,8 @@ class StageEntry(TypedDict):
     fingerprint: str
     counts: dict[str, int]
     writes: list[str]
+    documents: NotRequired[dict[str, Document]]
+    """By setting; where no file is named, or the run is of before these were noted, there is none."""
 
 
 class Manifest(TypedDict):

@@ -41,22 +41,22 @@ def status(dataset: DatasetOption) -> None:
 
     from m5tools.dataset import open_dataset
     from m5tools.engine.progress import words
-    from m5tools.freshness import remake, stale_upstream
+    from m5tools.freshness import changed, remake
 
     found = open_dataset(dataset)
     stages = found.manifest()["stages"]
     table = Table("stage", "state", "counts", box=None)
     order = list(ABOUT)
     for name, entry in sorted(stages.items(), key=lambda item: order.index(item[1]["stage"])):
-        upstream = stale_upstream(name, stages)
-        state = f"out of date ({upstream} changed)" if upstream else "deleted" if _deleted(found, name) else "done"
+        what = changed(name, stages)
+        state = f"out of date ({what} changed)" if what else "deleted" if _deleted(found, name) else "done"
         table.add_row(name, state, words(entry["counts"]))
     console = Console()
     crawls = len(found.manifest()["crawls"])
     about = f"{found.root}: {crawls} {'crawl' if crawls == 1 else 'crawls'}, {found.partitions} partitions"
     console.print(about, markup=False, soft_wrap=True)
     console.print(table)
-    stale = [name for name in stages if stale_upstream(name, stages)]
+    stale = [name for name in stages if changed(name, stages)]
     for name in sorted(stale, key=lambda name: order.index(stages[name]["stage"])):
         console.print(f"next: {remake(found.root, stages[name])}", markup=False, soft_wrap=True, highlight=False)
     for remark in _remarks(found):

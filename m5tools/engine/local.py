@@ -7,23 +7,23 @@ version and inputs, so markers of other circumstances are never mistaken for our
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from m5tools.dataset import Dataset, StageEntry
+from m5tools.dataset import Dataset, Document, StageEntry
+from m5tools.engine.commit import commit, committed
 from m5tools.engine.lock import held
 from m5tools.engine.markers import Markers
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
-from m5tools.engine.room import discard, make_room
+from m5tools.engine.room import make_room
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.freshness import fresh_inputs
+from m5tools.freshness import documents_of, fresh_inputs, gone
 from m5tools.stage import Counts, Stage, Terms, Unit
 
 POLL_S = 0.5
@@ -70,6 +70,7 @@ class LocalEngine:
     deadline: float | None = None
     refresh: bool = False
     max_failed_share: float = 1.0
+    _missed: set[Path] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         if self.refresh and self.world_size > 1:
@@ -88,21 +89,23 @@ class LocalEngine:
         ranks = Ranks(dataset.root / "runs" / stage.name, stage.entry, self.rank, self.world_size)
         with ranks.telling(begun=False):
             inputs = fresh_inputs(stage, dataset)
+            self._miss(dataset, inputs)
             stage.examine(dataset)
+            documents = documents_of(stage)
             ranks.run = run = stage.run_name(inputs, stage.noted(dataset.manifest()))
             for upstream in inputs:
                 fault = lost(dataset, upstream)
                 if fault is not None:
                     what = f"{dataset.root / fault.path}: {fault.what}"
                     raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}")
-            if done := self._done_before(dataset, stage, run):
+            if done := self._done_before(dataset, stage, run, documents):
                 return done
         home = dataset.root / "runs" / stage.entry
         with held(ranks):
             # Until the lock was ours another run may have been at work.
             if fresh_inputs(stage, dataset) != inputs:
                 raise UsageError(f"what '{stage.entry}' reads changed just now; run the same command again")
-            if done := self._done_before(dataset, stage, run):
+            if done := self._done_before(dataset, stage, run, documents):
                 return done
             make_room(dataset, stage, run, refresh=self.refresh, first=self.rank == 0)
             markers = Markers(dataset, home / run)
@@ -114,9 +117,9 @@ class LocalEngine:
             stage.check(counts)
             self._check_failures(stage, counts)
             if self.rank == 0:
-                self._commit(dataset, stage, run, inputs, markers, counts)
+                commit(dataset, stage, run, inputs, documents, markers, counts)
                 ranks.committed()
-            elif not self._wait(stage, lambda: self._committed(dataset, stage, run), ranks, lambda: {0}):
+            elif not self._wait(stage, lambda: committed(dataset, stage, run), ranks, lambda: {0}):
                 return self._stopped(stage, markers, ranks)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         advice = stage.advice(counts)
@@ -127,10 +130,23 @@ class LocalEngine:
             self.listener.note(f"{stage.entry}: some is left for a later run; run the same command to go on")
         return Result(stage.entry, counts, False, True)
 
-    def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
+    def _miss(self, dataset: Dataset, inputs: Collection[str]) -> None:
+        """Say once of each file that cannot be looked at whether it still says what a stage was made by."""
+        for path, entry in gone(inputs, dataset.manifest()["stages"]).items():
+            if path not in self._missed:
+                self._missed.add(path)
+                self.listener.note(
+                    f"{entry} was made by {path}, which is not there now; what it made is taken as it is"
+                )
+
+    def _done_before(self, dataset: Dataset, stage: Stage, run: str, documents: dict[str, Document]) -> Result | None:
         entry = dataset.manifest()["stages"].get(stage.entry)
         if entry is None or entry["run"] != run or self._goes_on(stage, entry) or self._must_mend(dataset, stage):
             return None
+        if entry.get("documents", {}) != documents:
+            # They say the same to this stage in other words, or the run is of before they were noted.
+            with dataset.changing() as manifest:
+                manifest["stages"][stage.entry]["documents"] = documents
         self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
         if not stage.settled(entry["counts"]):
             self.listener.note(f"{stage.entry}: some is left to do; run it without --world-size to go on")
@@ -237,42 +253,6 @@ class LocalEngine:
                 f"'{stage.name}': {failed:,} of {items:,} items failed, more than --max-failed-share "
                 f"{self.max_failed_share:g} allows"
             )
-
-    def _commit(
-        self,
-        dataset: Dataset,
-        stage: Stage,
-        run: str,
-        inputs: dict[str, str],
-        markers: Markers,
-        counts: Counts,
-    ) -> None:
-        """Drop files that this run did not write, then say in the manifest that it is done."""
-        written = markers.outputs()
-        for folder in stage.owned(dataset):
-            for file in sorted(folder.rglob("*")) if folder.is_dir() else (folder,):
-                if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
-                    file.unlink()
-        with dataset.changing() as manifest:
-            manifest["stages"][stage.entry] = StageEntry(
-                stage=stage.name,
-                version=stage.version,
-                config=stage.config.model_dump(mode="json"),
-                settings=stage.config.model_dump(mode="json", exclude_defaults=True),
-                run=run,
-                inputs=inputs,
-                fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
-                counts=counts,
-                writes=list(stage.writes),
-            )
-        scratch = markers.folder / "scratch"
-        if scratch.is_dir():
-            discard(scratch, markers.folder.parent)
-
-    @staticmethod
-    def _committed(dataset: Dataset, stage: Stage, run: str) -> bool:
-        entry = dataset.manifest()["stages"].get(stage.entry)
-        return entry is not None and entry["run"] == run
 
 
 def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:

@@ -67,6 +67,7 @@ class Ingest(Stage):
     name: ClassVar[str] = "ingest"
     version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects", "fields")
+    documents: ClassVar[dict[str, tuple[str, ...]]] = {"mapping": mappings.DECLARED}
 
     config: IngestConfig
 
