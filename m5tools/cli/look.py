@@ -149,9 +149,18 @@ def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard
         raise typer.Exit(1)
 
 
-def compact() -> None:
-    """Merge the part files of many crawls (later release)."""
-    raise NotBuiltYet("'m5 compact' comes with a later release")
+def compact(dataset: DatasetOption) -> None:
+    """Merge the small part files of many crawls into few; nothing that is read from them changes."""
+    from m5tools.dataset import open_dataset
+    from m5tools.engine.compaction import compact as compact_dataset
+
+    found = open_dataset(dataset)
+    with readable_parts(dataset):
+        done = compact_dataset(found, ABOUT)
+    if not done.bundles:
+        typer.echo(f"{dataset}: no crawls with parts so small that several fill one")
+        return
+    typer.echo(f"{dataset}: {done.crawls:,} crawls merged, {done.before:,} part files became {done.after:,}")
 
 
 @explain.command("cut")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.engine.compaction import leave
 from m5tools.stage import Stage
 
 DISCARDED = ".gone-"
@@ -27,6 +28,7 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
     """
     home = dataset.root / "runs" / stage.entry
     home.mkdir(parents=True, exist_ok=True)
+    leave(dataset, stage.owned(dataset))
     with dataset.changing() as manifest:
         entry = manifest["stages"].get(stage.entry)
         if entry is not None and (entry["run"] != run or refresh):
