@@ -211,7 +211,7 @@ class Dataset:
         parts = self.parts(table, partition=partition)
         return self._in_order(table, parts, crawls)
 
-    def _in_order(self, table: str, parts: Sequence[Path], crawls: Collection[str] | None = None) -> pl.LazyFrame:
+    def _in_order(self, table: str, parts: list[Path], crawls: Collection[str] | None = None) -> pl.LazyFrame:
         known = bundles.read(self.root) if table in bundles.TABLES else {}
         if not known and crawls is None:
             return pl.scan_parquet(parts, glob=False)
