@@ -11,14 +11,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from m5tools.dataset import Dataset
-from m5tools.engine import local, ranks
+from m5tools.engine import local, lock, ranks
 from m5tools.engine.local import LocalEngine
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.errors import M5Error
 from m5tools.stage import Stage
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+SILENT_AFTER_S = 10.0
 
 
 class _Heard(Silent):
@@ -31,7 +32,7 @@ class _Heard(Silent):
 
 
 def _serve(root: Path, stages: Sequence[Stage], rank: int, world_size: int, log: Path, until_s: float | None) -> None:
-    local.NOTE_EVERY_S, ranks.LOOK_EVERY_S, ranks.SILENT_AFTER_S = 0.3, 0.1, 6.0
+    local.NOTE_EVERY_S, ranks.LOOK_EVERY_S, ranks.SILENT_AFTER_S, lock.BEAT_S = 0.3, 0.1, SILENT_AFTER_S, 0.2
     heard = _Heard(log)
     deadline = None if until_s is None else time.monotonic() + until_s
     with Pool(0) as pool:

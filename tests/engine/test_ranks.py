@@ -21,7 +21,7 @@ from m5tools.engine.ranks import AT_WORK, NOT_BEGUN, Followed, Ranks, in_words
 from m5tools.errors import StaleError, UsageError
 from m5tools.stage import Counts, Unit, Work
 
-from .array import start
+from .array import SILENT_AFTER_S, start
 from .toy import Toy, ToyConfig, files
 
 
@@ -141,7 +141,7 @@ def test_a_killed_rank_is_found_silent_and_the_next_try_goes_through(tmp_path: P
     assert "split: waiting for rank 1 (at work)" in ranks[0].said
     early = start(root, stage, 0)
     early.wait_until_said("split: waiting for rank 1 (not begun yet)")
-    time.sleep(7)  # longer than a rank may be silent
+    time.sleep(SILENT_AFTER_S + 1)
     other = start(root, stage, 1)
     assert (early.last, other.last) == ("finished", "finished")
     run_stage(Dataset(tmp_path / "one"), Toy(ToyConfig()))
