@@ -31,9 +31,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools import schema
-from m5tools.dataset import FORMAT, Dataset, StageEntry, part_name, partition_of
+from m5tools.dataset import FORMAT, ROWS_A_PARTITION, Dataset, StageEntry, part_name, partition_of
 from m5tools.documents import read_object
-from m5tools.ingest.stage import ROWS_A_PARTITION
 from m5tools.measure.stage import MOST_SLICES
 from m5tools.resources import folder
 from m5tools.tag.policy import Condition, load

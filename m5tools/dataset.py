@@ -11,7 +11,7 @@ import copy
 import fcntl
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools import atomic, schema
+from m5tools import atomic, bundles, schema
 from m5tools.errors import NotBuiltYet, UsageError
 
 FORMAT = 1
+ROWS_A_PARTITION = 25_000
+"""Products that a part holds about, where a crawl is ingested whole or many are compacted."""
 MANIFEST = "dataset.json"
 MANIFEST_LOCK = "runs/dataset.lock"
 # Also what a path makes of it: one slash instead of two.
@@ -52,6 +54,15 @@ class Crawl(Declared):
     """Whether its mapping says that the source lists each product once."""
 
 
+class Document(TypedDict):
+    """What a stage took from a YAML file that one of its settings names by path."""
+
+    content: str
+    """Hash of what the file said, apart from how it was written."""
+    unread: list[str]
+    """Its keys that the stage does not read, and that are no part of the hash."""
+
+
 class StageEntry(TypedDict):
     """A finished stage: its config, what of that is not the default, what it read, what came out."""
 
@@ -64,6 +75,8 @@ class StageEntry(TypedDict):
     fingerprint: str
     counts: dict[str, int]
     writes: list[str]
+    documents: NotRequired[dict[str, Document]]
+    """By setting; where no file is named, or the run is of before these were noted, there is none."""
 
 
 class Manifest(TypedDict):
@@ -182,7 +195,8 @@ class Dataset:
         """A table's part files in a fixed order, of one partition or of all."""
         pattern = "[!.]*.parquet" if partition is None else f"{part_name(partition)}.parquet"
         folder = self.folder(table, **choices)
-        return sorted((*folder.glob(pattern), *folder.glob(f"*/{pattern}")))
+        parts = sorted((*folder.glob(pattern), *folder.glob(f"*/{pattern}")))
+        return bundles.read_parts(parts, bundles.read(self.root)) if table in bundles.TABLES else parts
 
     def scan(self, table: str, *, partition: int | None = None, **choices: str) -> pl.LazyFrame:
         """A table as a LazyFrame; of products listed in several crawls only the latest version.
@@ -195,10 +209,30 @@ class Dataset:
         parts = self.parts(table, partition=partition, **choices)
         if not parts:
             return pl.from_arrow(schema.empty(table)).lazy()  # type: ignore[union-attr]
-        frame = pl.scan_parquet(parts, glob=False)
+        frame = self._in_order(table, parts)
         if {"product_id", "crawl_id"} <= set(schema.law(table).key):
             frame = self._latest(frame, partition)
         return frame
+
+    def of_crawls(self, table: str, crawls: Collection[str], partition: int | None = None) -> pl.LazyFrame:
+        """What some crawls delivered, all versions: rows of a table that has a folder for each crawl, in its order."""
+        parts = self.parts(table, partition=partition)
+        return self._in_order(table, parts, crawls)
+
+    def _in_order(self, table: str, parts: list[Path], crawls: Collection[str] | None = None) -> pl.LazyFrame:
+        known = bundles.read(self.root) if table in bundles.TABLES else {}
+        if not known and crawls is None:
+            return pl.scan_parquet(parts, glob=False)
+        runs = bundles.in_order(parts, known, crawls)
+        if not runs:
+            return pl.from_arrow(schema.empty(table)).lazy()  # type: ignore[union-attr]
+        if all(taken is None for _, taken in runs):
+            return pl.scan_parquet([part for part, _ in runs], glob=False)
+        frames = []
+        for part, taken in runs:
+            frame = pl.scan_parquet(part, glob=False)
+            frames.append(frame if taken is None else frame.filter(pl.col("crawl_id").is_in(list(taken))))
+        return pl.concat(frames)
 
     def read(
         self, table: str, *, partition: int | None = None, columns: Iterable[str] = (), **choices: str

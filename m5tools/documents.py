@@ -34,6 +34,11 @@ MOST_NODES = 100_000
 _NEAR_NAMES = 3
 
 
+def is_path(name: str) -> bool:
+    """Whether a setting names a file of the user's, not a shipped one."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def locate(kind: str, folder: str, name: str) -> Path:
     """The file of a document: a path when it ends in .yaml, else a shipped one by name.
 
@@ -45,7 +50,7 @@ def locate(kind: str, folder: str, name: str) -> Path:
     Raises:
         UsageError: there is no such file.
     """
-    if name.endswith((".yaml", ".yml")):
+    if is_path(name):
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"no {kind} file {path}")

@@ -106,13 +106,8 @@ class Generations:
         if base is None:
             return pl.Series("product_id", [], dtype=pl.String)
         crawls = self._crawls()
-        home = self.dataset.folder("products")
-        parts = [home / crawl / f"{part_name(partition)}.parquet" for crawl in crawls[: crawls.index(base) + 1]]
-        rows = (
-            pl.scan_parquet([part for part in parts if part.is_file()], glob=False)
-            .select(pl.col("product_id").unique().sort())
-            .collect()
-        )
+        delivered = self.dataset.of_crawls("products", crawls[: crawls.index(base) + 1], partition)
+        rows = delivered.select(pl.col("product_id").unique().sort()).collect()
         return rows["product_id"]
 
     def _holds(self, note: Mapping[str, Any]) -> bool:

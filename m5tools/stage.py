@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,12 +184,14 @@ class Stage(ABC):
         writes: tables it owns; files below their folders that a finished run did not write are removed.
         stops_by_itself: its units watch the deadline and leave the rest for later, so that it commits though it is
             late; of other stages no unit is begun after the deadline, and nothing is committed.
+        documents: its settings that name a YAML file, each with the keys of the file that it does not read.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     writes: ClassVar[tuple[str, ...]]
     stops_by_itself: ClassVar[bool] = False
+    documents: ClassVar[Mapping[str, Collection[str]]] = {}
 
     config: StageConfig
 

@@ -41,22 +41,22 @@ def status(dataset: DatasetOption) -> None:
 
     from m5tools.dataset import open_dataset
     from m5tools.engine.progress import words
-    from m5tools.freshness import remake, stale_upstream
+    from m5tools.freshness import changed, remake
 
     found = open_dataset(dataset)
     stages = found.manifest()["stages"]
     table = Table("stage", "state", "counts", box=None)
     order = list(ABOUT)
     for name, entry in sorted(stages.items(), key=lambda item: order.index(item[1]["stage"])):
-        upstream = stale_upstream(name, stages)
-        state = f"out of date ({upstream} changed)" if upstream else "deleted" if _deleted(found, name) else "done"
+        what = changed(name, stages)
+        state = f"out of date ({what} changed)" if what else "deleted" if _deleted(found, name) else "done"
         table.add_row(name, state, words(entry["counts"]))
     console = Console()
     crawls = len(found.manifest()["crawls"])
     about = f"{found.root}: {crawls} {'crawl' if crawls == 1 else 'crawls'}, {found.partitions} partitions"
     console.print(about, markup=False, soft_wrap=True)
     console.print(table)
-    stale = [name for name in stages if stale_upstream(name, stages)]
+    stale = [name for name in stages if changed(name, stages)]
     for name in sorted(stale, key=lambda name: order.index(stages[name]["stage"])):
         console.print(f"next: {remake(found.root, stages[name])}", markup=False, soft_wrap=True, highlight=False)
     for remark in _remarks(found):
@@ -149,9 +149,18 @@ def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard
         raise typer.Exit(1)
 
 
-def compact() -> None:
-    """Merge the part files of many crawls (later release)."""
-    raise NotBuiltYet("'m5 compact' comes with a later release")
+def compact(dataset: DatasetOption) -> None:
+    """Merge the small part files of many crawls into few; nothing that is read from them changes."""
+    from m5tools.dataset import open_dataset
+    from m5tools.engine.compaction import compact as compact_dataset
+
+    found = open_dataset(dataset)
+    with readable_parts(dataset):
+        done = compact_dataset(found, ABOUT)
+    if not done.bundles:
+        typer.echo(f"{dataset}: no crawls with parts so small that several fill one")
+        return
+    typer.echo(f"{dataset}: {done.crawls:,} crawls merged, {done.before:,} part files became {done.after:,}")
 
 
 @explain.command("cut")

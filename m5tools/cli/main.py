@@ -16,8 +16,6 @@ from m5tools.cli.run import run_pipeline
 from m5tools.errors import M5Error, UsageError, told_by_the_system
 
 INTERRUPTED = 130
-# A command that is not built yet says so, whatever it is asked.
-_ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="m5",
@@ -38,7 +36,7 @@ app.command("status", rich_help_panel="Look")(look.status)
 app.command("show", rich_help_panel="Look")(look.show)
 app.command("check", rich_help_panel="Look")(look.check)
 app.add_typer(look.explain, name="explain", rich_help_panel="Look")
-app.command("compact", rich_help_panel="Look", context_settings=_ANY_ARGUMENTS)(look.compact)
+app.command("compact", rich_help_panel="Look")(look.compact)
 app.command("train", rich_help_panel="Learn")(learn.train)
 app.command("evaluate", rich_help_panel="Learn")(learn.evaluate)
 app.command("embed", rich_help_panel="Learn")(learn.embed)

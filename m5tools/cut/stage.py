@@ -51,6 +51,7 @@ class Cut(Stage):
     name: ClassVar[str] = "cut"
     version: ClassVar[int] = 5
     writes: ClassVar[tuple[str, ...]] = ("cut_products", "cut_losses", "cut_attributes", "cut_media")
+    documents: ClassVar[dict[str, tuple[str, ...]]] = {"cut": ()}
 
     config: CutConfig
 

@@ -41,7 +41,7 @@ from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
-from m5tools.dedup.policy import ComparePolicy, load_policy
+from m5tools.dedup.policy import ComparePolicy, DecisionPolicy, load_policy
 from m5tools.dedup.products import listing_once
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
@@ -73,6 +73,7 @@ class Compare(Stage):
     name: ClassVar[str] = "compare"
     version: ClassVar[int] = 8
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
+    documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": tuple(DecisionPolicy.model_fields)}
 
     config: CompareConfig
 

@@ -56,9 +56,7 @@ class Ground:
 
 def list_files(dataset: Dataset, crawls: Sequence[str]) -> bool:
     """Whether some product of these crawls lists a file."""
-    folders = (dataset.folder("media") / crawl for crawl in crawls)
-    parts = [part for folder in folders for part in folder.glob("[!.]*.parquet")]
-    return any(pl.scan_parquet(part, glob=False).select(pl.len()).collect().item() for part in parts)
+    return bool(dataset.of_crawls("media", crawls).select(pl.len()).collect().item())
 
 
 def gather_partition(

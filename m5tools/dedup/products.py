@@ -50,9 +50,7 @@ def gather(
 
 def _delivered(dataset: Dataset, table: str, partition: int, asked: pl.DataFrame) -> pl.LazyFrame:
     """What a table says about products, read from the parts of the crawls that delivered them."""
-    crawls = set(asked["crawl_id"])
-    parts = [part for part in dataset.parts(table, partition=partition) if part.parent.name in crawls]
-    rows = pl.scan_parquet(parts, glob=False) if parts else dataset.scan(table, partition=partition).clear()
+    rows = dataset.of_crawls(table, set(asked["crawl_id"]), partition)
     names = asked.lazy().select("product_id", "crawl_id")
     return rows.join(names, on=["product_id", "crawl_id"], how="semi", maintain_order="left")
 

@@ -75,6 +75,7 @@ class Dedup(Stage):
     name: ClassVar[str] = "dedup"
     version: ClassVar[int] = 12
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
+    documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": ()}
 
     config: DedupConfig
 

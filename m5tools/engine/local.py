@@ -7,32 +7,29 @@ version and inputs, so markers of other circumstances are never mistaken for our
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from m5tools import atomic
-from m5tools.dataset import Dataset, StageEntry
+from m5tools.dataset import Dataset, Document, StageEntry
+from m5tools.engine.commit import commit, committed
 from m5tools.engine.lock import held
 from m5tools.engine.markers import Markers
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Listener, Silent
+from m5tools.engine.ranks import STOPPED, Ranks, in_words
+from m5tools.engine.room import make_room
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
-from m5tools.freshness import fresh_inputs
+from m5tools.freshness import documents_of, fresh_inputs, gone
 from m5tools.stage import Counts, Stage, Terms, Unit
 
 POLL_S = 0.5
-DISCARDED = ".gone-"
 # What other ranks are given after the deadline to end the units they are at, where those stop by themselves.
 PATIENCE_S = 300.0
+NOTE_EVERY_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,7 @@ class LocalEngine:
     deadline: float | None = None
     refresh: bool = False
     max_failed_share: float = 1.0
+    _missed: set[Path] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         if self.refresh and self.world_size > 1:
@@ -88,37 +86,41 @@ class LocalEngine:
             StageFailed: a unit failed, or too many items did.
         """
         started = time.monotonic()
-        inputs = fresh_inputs(stage, dataset)
-        stage.examine(dataset)
-        run = stage.run_name(inputs, stage.noted(dataset.manifest()))
-        for upstream in inputs:
-            fault = lost(dataset, upstream)
-            if fault is not None:
-                raise StaleError(f"'{stage.name}' reads {dataset.root / fault.path}: {fault.what}; run: {fault.remedy}")
+        ranks = Ranks(dataset.root / "runs" / stage.name, stage.entry, self.rank, self.world_size)
+        with ranks.telling(begun=False):
+            inputs = fresh_inputs(stage, dataset)
+            self._miss(dataset, inputs)
+            stage.examine(dataset)
+            documents = documents_of(stage)
+            ranks.run = run = stage.run_name(inputs, stage.noted(dataset.manifest()))
+            for upstream in inputs:
+                fault = lost(dataset, upstream)
+                if fault is not None:
+                    what = f"{dataset.root / fault.path}: {fault.what}"
+                    raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}")
+            if done := self._done_before(dataset, stage, run, documents):
+                return done
         home = dataset.root / "runs" / stage.entry
-        if done := self._done_before(dataset, stage, run):
-            return done
-        # The run's name alone does not tell two entries apart that share the lock of their stage.
-        with held(dataset.root / "runs" / stage.name, f"{stage.entry} {run}", self.rank):
+        with held(ranks):
             # Until the lock was ours another run may have been at work.
             if fresh_inputs(stage, dataset) != inputs:
                 raise UsageError(f"what '{stage.entry}' reads changed just now; run the same command again")
-            if done := self._done_before(dataset, stage, run):
+            if done := self._done_before(dataset, stage, run, documents):
                 return done
-            home.mkdir(parents=True, exist_ok=True)
-            self._make_room(dataset, stage, home, run)
+            make_room(dataset, stage, run, refresh=self.refresh, first=self.rank == 0)
             markers = Markers(dataset, home / run)
             for round_name in stage.rounds():
                 units = stage.units(dataset, round_name)
-                if not self._run_round(dataset, stage, round_name, units, markers):
-                    return self._stopped(stage, markers)
+                if not self._run_round(dataset, stage, round_name, units, markers, ranks):
+                    return self._stopped(stage, markers, ranks)
             counts = markers.counts()
             stage.check(counts)
             self._check_failures(stage, counts)
             if self.rank == 0:
-                self._commit(dataset, stage, run, inputs, markers, counts)
-            elif not self._wait(stage, lambda: self._committed(dataset, stage, run)):
-                return self._stopped(stage, markers)
+                commit(dataset, stage, run, inputs, documents, markers, counts)
+                ranks.committed()
+            elif not self._wait(stage, lambda: committed(dataset, stage, run), ranks, lambda: {0}):
+                return self._stopped(stage, markers, ranks)
         self.listener.stage_done(stage.entry, counts, time.monotonic() - started, False)
         advice = stage.advice(counts)
         remarks = stage.remarks(dataset) if self.rank == 0 else ()
@@ -128,10 +130,23 @@ class LocalEngine:
             self.listener.note(f"{stage.entry}: some is left for a later run; run the same command to go on")
         return Result(stage.entry, counts, False, True)
 
-    def _done_before(self, dataset: Dataset, stage: Stage, run: str) -> Result | None:
+    def _miss(self, dataset: Dataset, inputs: Collection[str]) -> None:
+        """Say once of each file that cannot be looked at whether it still says what a stage was made by."""
+        for path, entry in gone(inputs, dataset.manifest()["stages"]).items():
+            if path not in self._missed:
+                self._missed.add(path)
+                self.listener.note(
+                    f"{entry} was made by {path}, which is not there now; what it made is taken as it is"
+                )
+
+    def _done_before(self, dataset: Dataset, stage: Stage, run: str, documents: dict[str, Document]) -> Result | None:
         entry = dataset.manifest()["stages"].get(stage.entry)
         if entry is None or entry["run"] != run or self._goes_on(stage, entry) or self._must_mend(dataset, stage):
             return None
+        if entry.get("documents", {}) != documents:
+            # They say the same to this stage in other words, or the run is of before they were noted.
+            with dataset.changing() as manifest:
+                manifest["stages"][stage.entry]["documents"] = documents
         self.listener.stage_done(stage.entry, entry["counts"], 0.0, True)
         if not stage.settled(entry["counts"]):
             self.listener.note(f"{stage.entry}: some is left to do; run it without --world-size to go on")
@@ -154,23 +169,6 @@ class LocalEngine:
         self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
         return True
 
-    def _make_room(self, dataset: Dataset, stage: Stage, home: Path, run: str) -> None:
-        """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs."""
-        with dataset.changing() as manifest:
-            entry = manifest["stages"].get(stage.entry)
-            if entry is not None and (entry["run"] != run or self.refresh):
-                del manifest["stages"][stage.entry]
-        for other in filter(_is_run, home.iterdir()):
-            # With markers but no scratch folder a run was committed before; its markers no longer help.
-            outlived = self.refresh or (any(other.iterdir()) and not (other / "scratch").is_dir())
-            if other.name != run or (outlived and self.rank == 0):
-                _discard(other, home)
-        if self.rank == 0:
-            for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
-                atomic.sweep(folder)
-            for left in home.glob(f"{DISCARDED}*"):
-                shutil.rmtree(left, ignore_errors=True)
-
     def _run_round(
         self,
         dataset: Dataset,
@@ -178,6 +176,7 @@ class LocalEngine:
         round_name: str,
         units: list[Unit],
         markers: Markers,
+        ranks: Ranks,
     ) -> bool:
         """Do the open units of a round; False when the deadline cut it short."""
         markers.load(round_name, units)
@@ -194,29 +193,56 @@ class LocalEngine:
         def beat() -> None:
             self.listener.under_way(stage.entry, round_name, *self.pool.under_way())
 
-        for task, done in self.pool.run(tasks, lambda: self._late(stage), beat):
+        def stop() -> bool:
+            ranks.heed()
+            return self._late(stage)
+
+        for task, done in self.pool.run(tasks, stop, beat):
+            ranks.place = f"unit '{task.unit.key}' of round '{round_name}'"
             _raise_failure(stage, task.unit, done)
+            ranks.place = ""
             markers.add(round_name, task.unit, done)
             self.listener.unit_done(stage.entry, round_name, task.unit.key, done.counts, done.seconds)
         if any(not markers.has(round_name, u) for u in mine):
             return False
-        return self._wait(stage, lambda: markers.load(round_name, units))
+
+        def owing() -> set[int]:
+            return {i % self.world_size for i, unit in enumerate(units) if not markers.has(round_name, unit)}
+
+        return self._wait(stage, lambda: markers.load(round_name, units), ranks, owing)
 
     def _late(self, stage: Stage) -> bool:
         return Terms(self.deadline).late and not stage.stops_by_itself
 
-    def _stopped(self, stage: Stage, markers: Markers) -> Result:
+    def _stopped(self, stage: Stage, markers: Markers, ranks: Ranks) -> Result:
+        ranks.stopped()
         self.listener.note(f"{stage.entry}: stopped at the time limit; run the same command to go on")
         return Result(stage.entry, markers.counts(), False, False)
 
-    def _wait(self, stage: Stage, ready: Callable[[], bool]) -> bool:
-        """Wait for what other ranks are doing; False when the deadline came first, as it did for them."""
+    def _wait(
+        self, stage: Stage, ready: Callable[[], bool], ranks: Ranks, owing: Callable[[], Collection[int]]
+    ) -> bool:
+        """Wait for what other ranks are doing; False when the deadline came first, for this one or for one of them.
+
+        Args:
+            ready: whether it is done.
+            owing: the ranks that have not done their part yet.
+
+        Raises:
+            StageFailed: one of them has failed or fell silent.
+        """
         given_up = self.deadline
         if given_up is not None and stage.stops_by_itself:
             given_up += PATIENCE_S
+        noted = time.monotonic()
         while not ready():
-            if Terms(given_up).late:
-                return False
+            stands = ranks.stands(owing())
+            if Terms(given_up).late or (stands is not None and STOPPED in stands.values()):
+                # What the one that stopped did last may have become visible just now.
+                return ready()
+            if stands and time.monotonic() - noted >= NOTE_EVERY_S:
+                noted = time.monotonic()
+                self.listener.note(f"{stage.entry}: waiting for {in_words(stands)}")
             time.sleep(POLL_S)
         return True
 
@@ -228,60 +254,11 @@ class LocalEngine:
                 f"{self.max_failed_share:g} allows"
             )
 
-    def _commit(
-        self,
-        dataset: Dataset,
-        stage: Stage,
-        run: str,
-        inputs: dict[str, str],
-        markers: Markers,
-        counts: Counts,
-    ) -> None:
-        """Drop files that this run did not write, then say in the manifest that it is done."""
-        written = markers.outputs()
-        for folder in stage.owned(dataset):
-            for file in sorted(folder.rglob("*")) if folder.is_dir() else (folder,):
-                if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
-                    file.unlink()
-        with dataset.changing() as manifest:
-            manifest["stages"][stage.entry] = StageEntry(
-                stage=stage.name,
-                version=stage.version,
-                config=stage.config.model_dump(mode="json"),
-                settings=stage.config.model_dump(mode="json", exclude_defaults=True),
-                run=run,
-                inputs=inputs,
-                fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
-                counts=counts,
-                writes=list(stage.writes),
-            )
-        scratch = markers.folder / "scratch"
-        if scratch.is_dir():
-            _discard(scratch, markers.folder.parent)
-
-    @staticmethod
-    def _committed(dataset: Dataset, stage: Stage, run: str) -> bool:
-        entry = dataset.manifest()["stages"].get(stage.entry)
-        return entry is not None and entry["run"] == run
-
 
 def run_stage(dataset: Dataset, stage: Stage, workers: int = 0) -> Result:
     """Bring one stage up to date, quietly; 0 workers = in this process."""
     with Pool(workers) as pool:
         return LocalEngine(pool, Silent()).run(dataset, stage)
-
-
-def _is_run(folder: Path) -> bool:
-    """A run's folder, as opposed to that of an entry below this one (`ingest/<crawl>`)."""
-    return folder.is_dir() and len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
-
-
-def _discard(folder: Path, home: Path) -> None:
-    """Remove a folder in one stroke: a kill in the middle must not leave markers without what they vouch for."""
-    gone = home / f"{DISCARDED}{os.getpid()}-{time.time_ns()}"
-    with suppress(FileNotFoundError):  # another rank was faster
-        folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _raise_failure(stage: Stage, unit: Unit, done: Done) -> None:

@@ -1,6 +1,7 @@
 """One run of a stage at a time on a dataset: a lock file kept alive by its holder's heartbeat.
 
-The ranks of one array share a lock (each has its own file under the same run); two different runs exclude each other,
+The ranks of one array share a lock (each has its own file under the same run, and sees from the others' how it stands
+with them: :mod:`m5tools.engine.ranks`); two different runs exclude each other,
 also where they are of two entries of one stage: a crawl that settles must not see another one half written.
 """
 
@@ -18,60 +19,74 @@ from pathlib import Path
 from typing import Any
 
 from m5tools import atomic
+from m5tools.engine.ranks import Ranks
 from m5tools.errors import UsageError
 
 BEAT_S = 2.0
 DEAD_AFTER_S = 30.0
+# Ranks go from one entry of a stage to the next; the first to see that one is done must let the others see it too.
+RELEASED_AFTER_S = 30.0
 
 
 @contextmanager
-def held(folder: Path, run: str, rank: int) -> Iterator[None]:
-    """Hold the lock of one stage for one rank of one run.
+def held(ranks: Ranks) -> Iterator[None]:
+    """Hold the lock of one stage for one rank of one run; an error inside ends the other ranks too.
 
     Args:
-        folder: where the stage's locks lie.
-        run: name of the run; ranks of the same run do not exclude each other.
-        rank: this process's rank.
+        ranks: the run, this process's rank and the others; ranks of the same run do not exclude each other.
 
     Raises:
         UsageError: another living run holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    # A dot in front: no entry's folder, which lies beside it, can have such a name.
-    mine = folder / f".lock-{rank}"
-    with (folder / ".guard").open("w") as guard:
-        # Of two that start at the same moment the second must see the lock of the first.
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        atomic.sweep(folder)
-        _refuse_others(folder, mine, run)
-        atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), "run": run})
+    ranks.folder.mkdir(parents=True, exist_ok=True)
+    mine = ranks.lock(ranks.rank)
+    patience = time.monotonic() + (RELEASED_AFTER_S if ranks.world_size > 1 else 0.0)
+    while (refusal := _take(ranks, mine)) is not None:
+        if time.monotonic() >= patience:
+            raise UsageError(refusal)
+        time.sleep(BEAT_S / 10)
     over = threading.Event()
     beating = threading.Thread(target=_beat, args=(mine, over), daemon=True)
     beating.start()
     try:
-        yield
+        with ranks.telling(begun=True):
+            yield
     finally:
         over.set()
         beating.join()
-        mine.unlink(missing_ok=True)
+        if not ranks.mute:
+            mine.unlink(missing_ok=True)
 
 
-def _refuse_others(folder: Path, mine: Path, run: str) -> None:
+def _take(ranks: Ranks, mine: Path) -> str | None:
+    """Write this rank's lock; where another living run holds one, say so instead."""
+    with (ranks.folder / ".guard").open("w") as guard:
+        # Of two that start at the same moment the second must see the lock of the first.
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        atomic.sweep(ranks.folder)
+        refusal = _refusal(ranks.folder, mine, ranks.holder)
+        if refusal is None:
+            atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), **ranks.begin()})
+    return refusal
+
+
+def _refusal(folder: Path, mine: Path, run: str) -> str | None:
     for other in sorted(folder.glob(".lock-*")):
         owner = _owner(other)
         if owner is None or (owner["run"] == run and other != mine):
             continue
         if _alive(other, owner):
-            raise UsageError(
+            return (
                 f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
                 f"wait for it, or remove {other} if you are sure it is gone"
             )
+    return None
 
 
 def _beat(file: Path, over: threading.Event) -> None:
     """Touch the lock every few seconds, however long the holder is busy with one thing."""
     while not over.wait(BEAT_S):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # a file server that fails once must not make this rank look dead
             os.utime(file)
 
 

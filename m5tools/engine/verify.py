@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.engine import bundled
 from m5tools.freshness import remake
+
+MISSING: Final = "missing"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
     return compared, faults
 
 
+def faults_of(dataset: Dataset, entry: str) -> list[Fault]:
+    """What is wrong with the files of one finished stage; contents are read."""
+    return [fault for fault in _compare(dataset, entry, contents=True)[1] if not fault.path.startswith("runs/")]
+
+
 def lost(dataset: Dataset, entry: str) -> Fault | None:
     """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
     faults = _compare(dataset, entry, contents=False)[1]
@@ -66,18 +75,42 @@ def _compare(dataset: Dataset, name: str, *, contents: bool) -> tuple[int, list[
             continue
         for output in outputs:
             compared += 1
-            path = dataset.root / output["path"]
-            if not path.is_file():
-                faults.append(Fault(output["path"], "missing", remedy))
-            elif path.stat().st_size != output["bytes"]:
-                faults.append(Fault(output["path"], "of another size", remedy))
-            elif contents and not _same(path, output):
-                faults.append(Fault(output["path"], "of other content", remedy))
+            if (fault := _fault(dataset, name, output, remedy, contents=contents)) is not None:
+                faults.append(fault)
     return compared, faults
 
 
-def _same(path: Path, output: dict[str, Any]) -> bool:
-    """Whether a file has the checksum that was recorded of it."""
-    if output["sha256"]:
-        return bool(atomic.sha256_of(path) == output["sha256"])
-    return bool(atomic.xxh3_of(path) == output["xxh3"])
+def _fault(dataset: Dataset, name: str, output: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:
+    """What is wrong with a recorded file, or with the part of a bundle that took its place."""
+    what = damaged(dataset, output, contents=contents)
+    if what == MISSING and (stands := bundled.stands_for(dataset, name.partition("/")[2], output)) is not None:
+        output, what = stands, damaged(dataset, stands, contents=contents)
+    return None if what is None else Fault(output["path"], what, remedy)
+
+
+def damaged(dataset: Dataset, output: dict[str, Any], *, contents: bool) -> str | None:
+    """What is wrong with a recorded file; None where it is whole.
+
+    Args:
+        dataset: the dataset.
+        output: an :class:`m5tools.dataset.Output` as JSON.
+        contents: whether to read it.
+    """
+    path = dataset.root / output["path"]
+    try:
+        state = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return MISSING
+    if not path.is_file():
+        return MISSING
+    if state.st_size != output["bytes"]:
+        return "of another size"
+    if contents and not _same(path, output["sha256"], output["xxh3"], (state.st_mtime_ns, state.st_size)):
+        return "of other content"
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _same(path: Path, sha256: str, xxh3: str, _: tuple[int, int]) -> bool:
+    """Whether a file has the checksum that was recorded of it; once for all crawls of a bundle."""
+    return atomic.sha256_of(path) == sha256 if sha256 else atomic.xxh3_of(path) == xxh3

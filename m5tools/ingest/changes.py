@@ -6,13 +6,12 @@ are a hint as well, unless those products speak against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from m5tools.dataset import Dataset
 from m5tools.ingest.fields import FieldCounts
@@ -141,22 +140,31 @@ def known_pairs(dataset: Dataset, crawl_id: str, earlier: list[str]) -> Pairs:
     """
     pairs: Pairs = []
     for part in range(dataset.partitions):
-        now = dict(_raw(dataset, crawl_id, part))
-        for crawl in earlier:
-            for product, fields in _raw(dataset, crawl, part) if now else ():
-                if product in now:
-                    pairs.append((fields, now.pop(product)))
+        now = dict(_raw(dataset, [crawl_id], part))
+        for product, fields in _raw(dataset, earlier, part, now) if now else ():
+            if product in now:
+                pairs.append((fields, now.pop(product)))
         if len(pairs) >= PRODUCTS_COMPARED:
             break
     return pairs[:PRODUCTS_COMPARED]
 
 
-def _raw(dataset: Dataset, crawl_id: str, partition: int) -> Iterator[tuple[str, Fields]]:
-    file = dataset.folder("products") / crawl_id / f"part-{partition:05d}.parquet"
-    if file.is_file():
-        for batch in pq.ParquetFile(file).iter_batches(PRODUCTS_COMPARED, columns=["product_id", "raw"]):
-            for row in batch.to_pylist():
-                yield row["product_id"], dict(row["raw"] or ())
+def _raw(
+    dataset: Dataset, crawls: Sequence[str], partition: int, products: Collection[str] | None = None
+) -> Iterator[tuple[str, Fields]]:
+    """Products of a partition with their fields as the first of these crawls that lists them has them, crawl by crawl.
+
+    Args:
+        crawls: in the order in which they are asked.
+        products: only these.
+    """
+    rows = dataset.of_crawls("products", crawls, partition).select("product_id", "crawl_id", "raw")
+    if products is not None:
+        rows = rows.filter(pl.col("product_id").is_in(list(products)))
+    found = rows.collect().sort(pl.col("crawl_id").cast(pl.Enum(crawls)), maintain_order=True)
+    found = found.unique("product_id", keep="first", maintain_order=True)
+    for product, fields in found.select("product_id", "raw").iter_rows():
+        yield product, dict(fields or {})
 
 
 def remarks(fields: pl.DataFrame) -> list[str]:

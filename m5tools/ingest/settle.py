@@ -72,14 +72,10 @@ def known_versions(dataset: Dataset, crawl_id: str, partition: int) -> pl.DataFr
         if crawl["crawl_id"] == crawl_id:
             break
         earlier.append(crawl["crawl_id"])
-    empty = pl.DataFrame(schema={"product_id": pl.String, "content_hash": pl.String})
-    frames = []
-    for name in earlier:
-        file = dataset.folder("products") / name / f"part-{partition:05d}.parquet"
-        if file.is_file():
-            frames.append(pl.read_parquet(file, columns=["product_id", "content_hash"], glob=False))
+    delivered = dataset.of_crawls("products", earlier, partition).select("product_id", "content_hash", "crawl_id")
     # Later crawls come later in the list, so `last` is the newest version.
-    return pl.concat([empty, *frames]).unique("product_id", keep="last", maintain_order=True)
+    versions = delivered.collect().sort(pl.col("crawl_id").cast(pl.Enum(earlier)), maintain_order=True)
+    return versions.drop("crawl_id").unique("product_id", keep="last", maintain_order=True)
 
 
 def _in_order(rows: pa.Table, delivered: Delivered) -> pl.DataFrame:

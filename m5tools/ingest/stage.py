@@ -20,7 +20,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from m5tools import atomic
-from m5tools.dataset import Crawl, Dataset, Manifest, checked_name, part_name
+from m5tools.dataset import ROWS_A_PARTITION, Crawl, Dataset, Manifest, checked_name, part_name
 from m5tools.errors import StageFailed, UsageError
 from m5tools.ingest import changes, deliveries, fields, staged
 from m5tools.ingest import mapping as mappings
@@ -33,7 +33,6 @@ from m5tools.ingest.sample import Sample, drawn, draws
 from m5tools.ingest.settle import known_versions, settle
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
-ROWS_A_PARTITION = 25_000
 FEWEST_PARTITIONS = 4
 SAMPLE = "sample.json"
 STAGED = "staged"
@@ -67,6 +66,7 @@ class Ingest(Stage):
     name: ClassVar[str] = "ingest"
     version: ClassVar[int] = 3
     writes: ClassVar[tuple[str, ...]] = ("products", "texts", "attributes", "media", "rejects", "fields")
+    documents: ClassVar[dict[str, tuple[str, ...]]] = {"mapping": mappings.DECLARED}
 
     config: IngestConfig
 

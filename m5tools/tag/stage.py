@@ -50,6 +50,7 @@ class Tag(Stage):
     name: ClassVar[str] = "tag"
     version: ClassVar[int] = 7
     writes: ClassVar[tuple[str, ...]] = ("tags", "modalities")
+    documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": ()}
 
     config: TagConfig
 

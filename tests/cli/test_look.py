@@ -356,3 +356,18 @@ def test_a_dataset_where_shards_are_wanted_names_its_shards(m5: M5, shop: Path) 
     said = m5("explain", "shards", shop / "dataset")
     assert said.code == 2
     assert str(shop / "dataset" / "shards" / "default") in said.err
+
+
+def test_compact_says_how_many_part_files_became_how_few(m5: M5, tmp_path: Path) -> None:
+    for number in (1, 2):
+        delivered = tmp_path / f"{number}.jsonl"
+        delivered.write_text(f'{{"id": "{number}", "title": "Lamp {number}"}}\n')
+        sets = ("source=shop", "mapping=synth", f"files=['{delivered}']", f"crawl_id=shop-{number}")
+        told = [word for one in sets for word in ("--set", one)]
+        assert m5("ingest", "-d", tmp_path / "ds", "-w", 0, *told).code == 0
+    said = m5("compact", "-d", tmp_path / "ds")
+    assert (said.code, said.out) == (0, f"{tmp_path / 'ds'}: 2 crawls merged, 32 part files became 16\n")
+    again = m5("compact", "-d", tmp_path / "ds")
+    assert again.out == f"{tmp_path / 'ds'}: no crawls with parts so small that several fill one\n"
+    assert m5("check", tmp_path / "ds").code == 0
+    assert m5("compact", "-d", tmp_path / "nowhere").code == 2

@@ -20,7 +20,6 @@ COMMANDS = (
     *("train", "evaluate", "embed", "study", "bench-loader"),
 )
 LATER = (
-    ("compact", "--dataset", "x"),
     ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),
     ("run", "demo", "--engine", "ray"),
@@ -109,7 +108,7 @@ def test_what_is_not_built_yet_says_so_and_exits_3(m5: M5, command: tuple[str, .
 
 def test_the_console_script_keeps_exit_code_and_message(tmp_path: Path) -> None:
     """The same as the calls in this process, through the real thing."""
-    later = console("compact", cwd=tmp_path)
+    later = console("explain", "run", cwd=tmp_path)
     assert (later.returncode, later.stderr.count("\n"), later.stdout) == (3, 1, "")
     mistake = console("show", "nobody", "--dataset", "nowhere", cwd=tmp_path)
     assert mistake.returncode == 2

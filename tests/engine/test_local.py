@@ -165,7 +165,15 @@ def test_missing_and_stale_inputs_name_the_command(tmp_path: Path) -> None:
 def test_a_hundred_crawls_are_checked_at_once() -> None:
     names = [f"ingest/{i}" for i in range(100)]
     entry = StageEntry(
-        stage="ingest", version=1, config={}, run="0" * 16, inputs={}, fingerprint="f", counts={}, writes=[]
+        stage="ingest",
+        version=1,
+        config={},
+        settings={},
+        run="0" * 16,
+        inputs={},
+        fingerprint="f",
+        counts={},
+        writes=[],
     )
     stages = {name: {**entry, "inputs": dict.fromkeys(names[:i], "f")} for i, name in enumerate(names)}
     assert stale_upstream(names[-1], stages) is None  # type: ignore[arg-type]
@@ -191,7 +199,7 @@ def test_a_kill_while_an_old_run_is_removed_loses_nothing(tmp_path: Path, monkey
     with Pool(0) as pool:
         LocalEngine(pool, Silent(), deadline=time.monotonic() - 1).run(dataset, stage)
     monkeypatch.setattr(Toy, "rounds", lambda self: ("first", "last", "more"))
-    monkeypatch.setattr(LocalEngine, "_commit", _killed)
+    monkeypatch.setattr("m5tools.engine.local.commit", _killed)
     with pytest.raises(_Killed):
         run_stage(dataset, stage)
 

@@ -15,21 +15,26 @@ import pytest
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.engine.lock import held
+from m5tools.engine.ranks import Ranks
 from m5tools.errors import UsageError
 
 from .toy import Toy, ToyConfig
+
+
+def _alone(folder: Path) -> Ranks:
+    return Ranks(folder, "split", 0, 1, "run")
 
 
 def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
     other = tmp_path / ".lock-0"
     # The parent of this process certainly lives and is not this one.
     other.write_text(f'{{"pid": {os.getppid()}, "host": "{os.uname().nodename}", "run": "x"}}')
-    with pytest.raises(UsageError, match="another run"), held(tmp_path, "y", 0):
+    with pytest.raises(UsageError, match="another run"), held(_alone(tmp_path)):
         pass
     other.write_text(f'{{"pid": 4194305, "host": "{os.uname().nodename}", "run": "x"}}')
     left = tmp_path / f".tmp-4194305@{os.uname().nodename}@.lock-0"
     left.touch()
-    with held(tmp_path, "y", 0):
+    with held(_alone(tmp_path)):
         assert other.exists()
         assert not left.exists()
     assert not other.exists()
@@ -37,7 +42,7 @@ def test_a_second_run_of_a_stage_is_refused(tmp_path: Path) -> None:
 
 def test_a_holder_busy_with_one_thing_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
-    with held(tmp_path, "run", 0):
+    with held(_alone(tmp_path)):
         lock = tmp_path / ".lock-0"
         os.utime(lock, (0, 0))
         deadline = time.monotonic() + 30
@@ -50,7 +55,7 @@ def test_a_holder_busy_with_one_thing_keeps_its_lock(tmp_path: Path, monkeypatch
 def _hold(folder: Path, begin: float, results: multiprocessing.SimpleQueue[str]) -> None:
     time.sleep(max(0.0, begin - time.time()))
     try:
-        with held(folder, "run", 0):
+        with held(_alone(folder)):
             results.put("held")
             time.sleep(1)
     except UsageError:

@@ -78,6 +78,11 @@ class Toy(Stage):
             if not once.exists():
                 once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if self.config.act == "mistake once":
+            once = work.scratch / "mistaken"
+            if not once.exists():
+                once.touch()
+                raise UsageError("the file is odd; straighten it")
         if self.config.act == "hang":
             time.sleep(3600)
         if self.config.act.startswith("seize "):

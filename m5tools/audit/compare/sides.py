@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from m5tools import schema
-from m5tools.dataset import Dataset, Manifest, open_dataset, part_name, partition_of
+from m5tools.dataset import Dataset, Manifest, open_dataset, partition_of
 from m5tools.errors import UsageError
 
 HOMES = 65_536
@@ -78,8 +78,7 @@ class Side:
         """Of a table that has a version of every crawl that one; of others the products that no later crawl changed."""
         assert self.crawl is not None
         if "crawl_id" in schema.law(table).key:
-            file = self.dataset.folder(table) / self.crawl / f"{part_name(partition)}.parquet"
-            return pl.scan_parquet(file, glob=False) if file.is_file() else latest.head(0)
+            return self.dataset.of_crawls(table, (self.crawl,), partition)
         known = self.dataset.scan("products", partition=partition).filter(pl.col("crawl_id") == self.crawl)
         return latest.join(known.select("product_id"), on="product_id", how="semi")
 

@@ -1,0 +1,61 @@
+"""The end of a run: what it did not write is removed, and `dataset.json` says that the stage is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from m5tools.dataset import Dataset, Document, StageEntry
+from m5tools.engine.markers import Markers
+from m5tools.engine.room import discard
+from m5tools.stage import Counts, Stage
+
+
+def commit(
+    dataset: Dataset,
+    stage: Stage,
+    run: str,
+    inputs: dict[str, str],
+    documents: dict[str, Document],
+    markers: Markers,
+    counts: Counts,
+) -> None:
+    """Drop files that this run did not write, then say in the manifest that it is done.
+
+    Args:
+        dataset: the dataset.
+        stage: the stage.
+        run: the run's name.
+        inputs: fingerprints of the entries that it read.
+        documents: what its mapping, policy or cut said when it began.
+        markers: the completion markers of all its units.
+        counts: summed over its units.
+    """
+    written = markers.outputs()
+    for folder in stage.owned(dataset):
+        for file in sorted(folder.rglob("*")) if folder.is_dir() else (folder,):
+            if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
+                file.unlink()
+    entry = StageEntry(
+        stage=stage.name,
+        version=stage.version,
+        config=stage.config.model_dump(mode="json"),
+        settings=stage.config.model_dump(mode="json", exclude_defaults=True),
+        run=run,
+        inputs=inputs,
+        fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
+        counts=counts,
+        writes=list(stage.writes),
+    )
+    if documents:
+        entry["documents"] = documents
+    with dataset.changing() as manifest:
+        manifest["stages"][stage.entry] = entry
+    scratch = markers.folder / "scratch"
+    if scratch.is_dir():
+        discard(scratch, markers.folder.parent)
+
+
+def committed(dataset: Dataset, stage: Stage, run: str) -> bool:
+    entry = dataset.manifest()["stages"].get(stage.entry)
+    return entry is not None and entry["run"] == run
