@@ -21,7 +21,7 @@ from m5tools import atomic
 from m5tools.dataset import Dataset, StageEntry
 from m5tools.engine.lock import held
 from m5tools.engine.markers import Markers
-from m5tools.engine.pool import Pool
+from m5tools.engine.pool import Pool, Workers
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
@@ -57,7 +57,7 @@ class LocalEngine:
     """Runs stages on this machine.
 
     Args:
-        pool: the worker processes, shared by all stages of a pipeline.
+        pool: who does the units, here or on a cluster; shared by all stages of a pipeline.
         listener: told about the run.
         rank: this process among `world_size` that share the dataset folder and the work.
         world_size: how many there are.
@@ -66,7 +66,7 @@ class LocalEngine:
         max_failed_share: a stage fails when more than this share of its items failed.
     """
 
-    pool: Pool
+    pool: Workers
     listener: Listener
     rank: int = 0
     world_size: int = 1
