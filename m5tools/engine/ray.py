@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 STORE_BYTES = 100 << 20  # of a Ray that is started here: nothing is kept in it, and Ray takes no less than 75 MB
 NO_NODE_S = 600.0
 ENDING_S = 10.0
+ANSWER_S = 10.0
 _LOST = (WorkerCrashedError, NodeDiedError, ObjectLostError, OutOfMemoryError)
 
 
@@ -159,15 +160,34 @@ def _connect(address: str, workers: int | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         cpus = workers or os.cpu_count() or 1
-        ray.init(address, num_cpus=cpus, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
+        try:
+            ray.init(address, num_cpus=cpus, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"Ray cannot be started here: {_line(error)}; RAY_TMPDIR names another folder") from error
         return
     if "://" in address:
         raise UsageError(f"Ray at {address}: name a cluster by HOST:PORT or 'auto', on a machine that is a node of it")
     try:
+        _answers(address)
         ray.init(address, **quiet)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        said = " ".join(str(error).split())
-        raise UsageError(f"no Ray cluster at {address} of which this machine is a node: {said}") from error
+        raise UsageError(f"no Ray cluster at {address} of which this machine is a node: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _answers(address: str) -> None:
+    """Find out in seconds what Ray finds out in minutes.
+
+    Raises:
+        OSError, ValueError: nobody is there.
+    """
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # tries, of 40 s, where it is no Ray that answers
+    host, colon, port = address.rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
 
 
 def _by_value() -> Callable[..., Done | M5Error | str]:
