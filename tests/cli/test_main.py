@@ -23,7 +23,6 @@ LATER = (
     ("compact", "--dataset", "x"),
     ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),
-    ("run", "demo", "--engine", "ray"),
 )
 
 
