@@ -28,7 +28,14 @@ os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
     import ray
-    from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayError, WorkerCrashedError
+    from ray.exceptions import (
+        NodeDiedError,
+        ObjectLostError,
+        OutOfMemoryError,
+        RayError,
+        RayTaskError,
+        WorkerCrashedError,
+    )
 except ImportError as error:
     raise UsageError("--engine ray needs Ray; install it with: pip install 'm5tools[ray]'") from error
 
@@ -91,32 +98,49 @@ class RayPool:
             return
         first = waiting[0]
         losses: Counter[str] = Counter()
-        with _token(Path(first.root)) as token:
-            while True:
-                width = self._width()
-                while waiting and len(self._flying) < width and not stop():
-                    task = waiting.popleft()
-                    self._flying[self._send(task, token)] = task
-                if not self._flying:
-                    break
-                ready, _ = ray.wait([*self._flying], timeout=1.0)
-                beat()
-                for ref in ready:
-                    task = self._flying.pop(ref)
-                    try:
-                        answer = ray.get(ref)
-                    except _LOST as error:
-                        _count(losses, task, error)
-                        waiting.appendleft(task)
-                        continue
-                    if isinstance(answer, str):
-                        raise UsageError(answer)
-                    if isinstance(answer, M5Error):
-                        raise answer
-                    yield task, answer
+        try:
+            with _token(Path(first.root)) as token:
+                yield from self._run(waiting, losses, token, stop, beat)
+        except RayTaskError:  # a bug
+            raise
+        except RayError as error:
+            raise StageFailed(
+                f"Ray is lost: {_line(error)}; the same command goes on where this one stopped"
+            ) from error
         if lost := losses.total():
             what = f"{first.stage.entry}: {first.round_name}"
             self.tell(f"{what} lost {lost:,} of its Ray workers; their units were done again")
+
+    def _run(
+        self,
+        waiting: deque[Task],
+        losses: Counter[str],
+        token: Path,
+        stop: Callable[[], bool],
+        beat: Callable[[], None],
+    ) -> Iterator[tuple[Task, Done]]:
+        while True:
+            width = self._width()
+            while waiting and len(self._flying) < width and not stop():
+                task = waiting.popleft()
+                self._flying[self._send(task, token)] = task
+            if not self._flying:
+                return
+            ready, _ = ray.wait([*self._flying], timeout=1.0)
+            beat()
+            for ref in ready:
+                task = self._flying.pop(ref)
+                try:
+                    answer = ray.get(ref)
+                except _LOST as error:
+                    _count(losses, task, error)
+                    waiting.appendleft(task)
+                    continue
+                if isinstance(answer, str):
+                    raise UsageError(answer)
+                if isinstance(answer, M5Error):
+                    raise answer
+                yield task, answer
 
     def under_way(self) -> tuple[int, int]:
         """Of units under way nothing is told: what they say stays on their nodes."""
@@ -150,10 +174,8 @@ class RayPool:
         until = task.terms.deadline
         if until is not None:
             until += time.time() - time.monotonic()
-        name = f"{task.stage.name} {task.round_name} {task.unit.key}"
-        body = pickle.dumps(task)
-        remote = self._perform.options(name=name)
-        return remote.remote(self._packages, _folder(), str(token), until, self._item_limit_s, body)
+        named = self._perform.options(name=f"{task.stage.name} {task.round_name} {task.unit.key}")
+        return named.remote(self._packages, _folder(), str(token), until, self._item_limit_s, pickle.dumps(task))
 
 
 def _connect(address: str, workers: int | None) -> None:
@@ -162,7 +184,7 @@ def _connect(address: str, workers: int | None) -> None:
         cpus = workers or os.cpu_count() or 1
         try:
             ray.init(address, num_cpus=cpus, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # what Ray raises has often no class of its own
             raise UsageError(f"Ray cannot be started here: {_line(error)}; RAY_TMPDIR names another folder") from error
         return
     if "://" in address:
@@ -170,7 +192,7 @@ def _connect(address: str, workers: int | None) -> None:
     try:
         _answers(address)
         ray.init(address, **quiet)
-    except (OSError, RuntimeError, ValueError, RayError) as error:
+    except Exception as error:
         raise UsageError(f"no Ray cluster at {address} of which this machine is a node: {_line(error)}") from error
 
 

@@ -19,7 +19,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import m5tools
 from m5tools.engine.pool import Pool
 from m5tools.errors import UsageError
 from m5tools.stage import Terms
@@ -34,7 +33,7 @@ def packages() -> dict[str, str]:
         wanted = [re.split(r"[^\w.-]", need)[0] for need in metadata.requires("m5tools") or () if "extra" not in need]
     except metadata.PackageNotFoundError:  # run from a folder
         wanted = []
-    return {"m5tools": m5tools.__version__, **{name: _version(name) for name in wanted}}
+    return {name: _version(name) for name in ("m5tools", *wanted)}
 
 
 def perform(wanted: dict[str, str], folder: str, token: str, until: float | None, limit_s: float, body: bytes) -> Done:

@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,10 @@ REPOSITORY = Path(__file__).parents[2]
 def cluster() -> Iterator[Cluster]:
     """A head that does no units, and two nodes of one CPU each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(4):
+        with suppress(Exception):  # Ray gives a node thirty seconds to start, which a busy machine may need
+            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+            break
     for _ in range(2):
         cluster.add_node(num_cpus=1)
     yield cluster
