@@ -163,7 +163,7 @@ class RayPool:
 
     def _width(self) -> int:
         """How many units may be under way: more would only wait in Ray, begun without need when time is over."""
-        cpus = int(ray.cluster_resources().get("CPU", 0))
+        cpus = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if cpus:
             self._cpus_seen = time.monotonic()
         elif time.monotonic() - self._cpus_seen > NO_NODE_S:
@@ -175,7 +175,9 @@ class RayPool:
         if until is not None:
             until += time.time() - time.monotonic()
         named = self._perform.options(name=f"{task.stage.name} {task.round_name} {task.unit.key}")
-        return named.remote(self._packages, _folder(), str(token), until, self._item_limit_s, pickle.dumps(task))
+        body = pickle.dumps(task)
+        sent: ray.ObjectRef[Any] = named.remote(self._packages, _folder(), str(token), until, self._item_limit_s, body)
+        return sent
 
 
 def _connect(address: str, workers: int | None) -> None:

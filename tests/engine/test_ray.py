@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -31,21 +32,29 @@ from ..acceptance import line
 from .test_local import Patient
 from .toy import Toy, ToyConfig, files
 
+Started = TypeVar("Started")
 slow = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
 """Ray lets its workers import what stands in the folder a driver is started from."""
+
+
+def patiently(start: Callable[[], Started]) -> Started:
+    """Ray gives a node thirty seconds to start, which on a busy machine may be too few: up to four times."""
+    for _ in range(3):
+        with suppress(Exception):
+            return start()
+    return start()
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head that does no units, and two nodes of one CPU each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    for _ in range(4):
-        with suppress(Exception):  # Ray gives a node thirty seconds to start, which a busy machine may need
-            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-            break
+    cluster = patiently(
+        lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    )
     for _ in range(2):
-        cluster.add_node(num_cpus=1)
+        patiently(lambda: cluster.add_node(num_cpus=1))
     yield cluster
     cluster.shutdown()
 
@@ -55,7 +64,7 @@ def two_nodes(cluster: Cluster) -> Iterator[Cluster]:
     """The same cluster, given back the node that a test kills."""
     yield cluster
     while len(cluster.worker_nodes) < 2:
-        cluster.add_node(num_cpus=1)
+        patiently(lambda: cluster.add_node(num_cpus=1))
 
 
 @pytest.fixture
