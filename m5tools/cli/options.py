@@ -18,7 +18,7 @@ SetOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", "-w", min=0, help="Worker processes (default: one a core; 0 = in this one).")
 ]
-EngineOption = Annotated[str, typer.Option("--engine", help="Where units of work run: local.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="Where units of work run: local, or ray (a cluster).")]
 RankOption = Annotated[int, typer.Option("--rank", min=0, help="This process among those that share the work.")]
 WorldOption = Annotated[int, typer.Option("--world-size", min=1, help="How many processes share the work.")]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="Do it again though it is up to date.")]

@@ -39,25 +39,26 @@ def run_pipeline(
     log_json: LogJsonOption = False,
 ) -> None:
     """Run a pipeline: every stage that is not up to date, in order."""
+    from m5tools.cli import session
+
+    address, settings = session.ray_address(changes or ())
     if dry_run:
         from m5tools import pipeline as pipelines
         from m5tools.cli.estimate import print_estimate
 
-        recipe, _ = pipelines.load(pipeline, tuple(changes or ()))
+        recipe, _ = pipelines.load(pipeline, settings)
         print_estimate(recipe, pipelines.dataset_of(recipe, limit), workers)
         return
-    from m5tools.cli import session
-
     # Entered first: workers load while the recipe is read.
     with session.engine(
-        workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
-        max_failed_share=max_failed_share, log_json=log_json,
+        workers=workers, engine=engine, address=address, rank=rank, world_size=world_size, refresh=refresh,
+        until=until, max_failed_share=max_failed_share, log_json=log_json,
     ) as running:  # fmt: skip
         from m5tools import pipeline as pipelines
         from m5tools.cli.audit import write_audit
         from m5tools.stage import Stage
 
-        recipe, _ = pipelines.load(pipeline, tuple(changes or ()))
+        recipe, _ = pipelines.load(pipeline, settings)
         dataset = pipelines.dataset_of(recipe, limit)
         for step in recipe.stage_runs(limit, seed):
             if isinstance(step, Stage):

@@ -65,7 +65,7 @@ def _command(name: str, about: str) -> Callable[..., None]:
     ) -> None:
         from m5tools.cli import session
 
-        settings = tuple(changes or ())
+        address, settings = session.ray_address(changes or ())
         if name == "tag":
             from m5tools.cli.what_if import asked, print_what_if
 
@@ -77,8 +77,8 @@ def _command(name: str, about: str) -> Callable[..., None]:
                 return
         # Entered first: workers load while the settings are read.
         with session.engine(
-            workers=workers, engine=engine, rank=rank, world_size=world_size, refresh=refresh, until=until,
-            max_failed_share=max_failed_share, log_json=log_json,
+            workers=workers, engine=engine, address=address, rank=rank, world_size=world_size, refresh=refresh,
+            until=until, max_failed_share=max_failed_share, log_json=log_json,
         ) as running:  # fmt: skip
             from m5tools.cli.settings import stage_runs
             from m5tools.dataset import Dataset

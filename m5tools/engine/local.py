@@ -16,7 +16,7 @@ from m5tools.dataset import Dataset, Document, StageEntry
 from m5tools.engine.commit import commit, committed
 from m5tools.engine.lock import held
 from m5tools.engine.markers import Markers
-from m5tools.engine.pool import Pool
+from m5tools.engine.pool import Pool, Workers
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
 from m5tools.engine.room import make_room
@@ -54,7 +54,7 @@ class LocalEngine:
     """Runs stages on this machine.
 
     Args:
-        pool: the worker processes, shared by all stages of a pipeline.
+        pool: who does the units, here or on a cluster; shared by all stages of a pipeline.
         listener: told about the run.
         rank: this process among `world_size` that share the dataset folder and the work.
         world_size: how many there are.
@@ -63,7 +63,7 @@ class LocalEngine:
         max_failed_share: a stage fails when more than this share of its items failed.
     """
 
-    pool: Pool
+    pool: Workers
     listener: Listener
     rank: int = 0
     world_size: int = 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import multiprocessing.connection
 import os
-import tempfile
+import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,11 +19,12 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from m5tools.engine.begin import begin
 from m5tools.errors import StageFailed
 from m5tools.journal import Journal
+from m5tools.shared_folder import shared_folder
 from m5tools.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ MOST_DEATHS = 4
 # batch, page by page and cleared. Between kinds of work the worker gives it back itself.
 MEMORY_KEPT_MS = 10_000
 ITEM_LIMIT_S = 60.0
+
+
+class Workers(Protocol):
+    """What an engine asks of those who do its units, wherever they are."""
+
+    def run(
+        self, tasks: Iterable[Task], stop: Callable[[], bool], beat: Callable[[], None] = ...
+    ) -> Iterator[tuple[Task, Done]]: ...
+    def under_way(self) -> tuple[int, int]: ...
 
 
 @dataclass
@@ -55,16 +65,17 @@ class Pool:
     Args:
         workers: number of processes.
         item_limit_s: seconds one item may take before its worker is replaced.
+        threads: for the libraries in each process; by default the processes share this machine's cores.
     """
 
-    def __init__(self, workers: int, item_limit_s: float = ITEM_LIMIT_S) -> None:
+    def __init__(self, workers: int, item_limit_s: float = ITEM_LIMIT_S, threads: int | None = None) -> None:
         self._count = workers
         self._item_limit_s = item_limit_s
         self._workers: list[_Worker] = []
         # Polars starts threads when it is loaded, and a process forked while one of them holds a lock waits for ever.
         self._context = mp.get_context("spawn")
-        self._threads = max(1, (os.cpu_count() or 1) // max(1, workers))
-        self._journals = tempfile.TemporaryDirectory(prefix="m5-journal-", ignore_cleanup_errors=True)
+        self._threads = threads or max(1, (os.cpu_count() or 1) // max(1, workers))
+        self._journals = shared_folder(self, "m5-journal-")
         self._born = 0
         for _ in range(min(workers, EARLY)):
             self._workers.append(self._start())
@@ -136,7 +147,7 @@ class Pool:
         for worker in self._workers:
             worker.process.join()
         self._workers.clear()
-        self._journals.cleanup()
+        shutil.rmtree(self._journals, ignore_errors=True)
 
     def under_way(self) -> tuple[int, int]:
         """Parts done of the units that workers are at and that tell of their parts, and how many these have in all."""
@@ -162,7 +173,7 @@ class Pool:
 
     def _start(self) -> _Worker:
         self._born += 1
-        journal = Path(self._journals.name) / f"worker-{self._born}"
+        journal = self._journals / f"worker-{self._born}"
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=begin, args=(theirs, str(journal), self._threads, os.getpid()), daemon=True

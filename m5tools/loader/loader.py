@@ -35,9 +35,9 @@ from m5tools.loader.pool import Condition, Part, Pool
 from m5tools.loader.quarantine import BadSample, Ledger
 from m5tools.loader.rules import rules_of
 from m5tools.loader.samples import Limits, Samples, as_it_is
-from m5tools.loader.shared_folder import shared_folder
 from m5tools.loader.state import State
 from m5tools.loader.weights import LongTail
+from m5tools.shared_folder import shared_folder
 from m5tools.vocabulary import MODALITIES, Modality
 
 STAND_INS: Final = 3
@@ -147,7 +147,7 @@ class Loader:
         )
         dealer = functools.cache(lambda: Dealer(view.present, samples.cost())) if world_size > 1 else None
         if workers:  # they map one copy of it, which is removed with the loader
-            view = samples.view = view.lay_down(shared_folder(self))
+            view = samples.view = view.lay_down(shared_folder(self, "m5-view-"))
         self.plan = Plan(view.fingerprint, len(view), seed, global_batch_size, shuffle, drop_last, rules, dealer)
         self._lane = Lane(self.plan, rank, world_size)
         if len(self) == 0:

@@ -22,7 +22,6 @@ COMMANDS = (
 LATER = (
     ("status", "--dataset", "s3://bucket/x"),
     ("explain", "run"),
-    ("run", "demo", "--engine", "ray"),
 )
 
 

@@ -16,15 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_PREFIX: Final = "m5-view-"
 _LOCK: Final = ".lock"
 
 
-def shared_folder(owner: object) -> Path:
-    """A new folder, removed with the owner, or by a later call where this process is killed."""
-    _reap(Path(tempfile.gettempdir()))
+def shared_folder(owner: object, prefix: str) -> Path:
+    """A new folder, removed with the owner, or by a later call with this prefix where this process is killed."""
+    _reap(Path(tempfile.gettempdir()), prefix)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
         try:
             held = _held(folder / _LOCK, os.O_CREAT)
         except OSError:
@@ -38,9 +37,9 @@ def shared_folder(owner: object) -> Path:
             os.close(held)
 
 
-def _reap(place: Path) -> None:
+def _reap(place: Path, prefix: str) -> None:
     """Remove the folders of this user that were left by processes that are no more."""
-    for folder in place.glob(f"{_PREFIX}*"):
+    for folder in place.glob(f"{prefix}*"):
         with suppress(OSError):
             if folder.is_symlink() or folder.lstat().st_uid != os.geteuid():
                 continue

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from m5tools.loader.shared_folder import shared_folder
+from m5tools.shared_folder import shared_folder
 
-from ..conftest import REPOSITORY
+from .conftest import REPOSITORY
 
 KILLED = """
 import os, signal
-from m5tools.loader.shared_folder import shared_folder
+from m5tools.shared_folder import shared_folder
 class Owner: pass
 owner = Owner()
-folder = shared_folder(owner)
+folder = shared_folder(owner, "m5-view-")
 (folder / "column.npy").write_bytes(b"0" * 100)
 print(folder, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -52,7 +52,7 @@ def left(place: Path) -> Path:
 
 
 def test_what_a_killed_process_left_goes_with_the_next(left: Path) -> None:
-    mine = shared_folder(owner := Owner())
+    mine = shared_folder(owner := Owner(), "m5-view-")
     assert not left.exists()
     assert mine.is_dir()
     del owner
@@ -60,7 +60,7 @@ def test_what_a_killed_process_left_goes_with_the_next(left: Path) -> None:
 
 def test_what_living_processes_hold_stays(place: Path) -> None:
     owners = [Owner() for _ in range(3)]
-    folders = [shared_folder(owner) for owner in owners]
+    folders = [shared_folder(owner, "m5-view-") for owner in owners]
     assert sorted(place.iterdir()) == sorted(folders)
     del owners[1]
     gc.collect()
@@ -69,7 +69,7 @@ def test_what_living_processes_hold_stays(place: Path) -> None:
 
 def test_what_is_another_users_stays(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    shared_folder(Owner())
+    shared_folder(Owner(), "m5-view-")
     assert (left / "column.npy").is_file()
 
 
@@ -78,7 +78,7 @@ def test_what_only_looks_like_ours_stays(place: Path, left: Path) -> None:
     unlocked.mkdir()
     linked = place / "m5-view-linked"
     linked.symlink_to(left.rename(place / "elsewhere"))
-    shared_folder(Owner())
+    shared_folder(Owner(), "m5-view-")
     assert unlocked.is_dir()
     assert (linked / "column.npy").is_file()
 
@@ -94,9 +94,9 @@ def test_where_nothing_can_be_locked_the_folder_goes_with_its_owner_and_no_one_t
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", refused)
         owner = Owner()
-        mine = shared_folder(owner)
+        mine = shared_folder(owner, "m5-view-")
     assert len(list(descriptors.iterdir())) == before
-    other = shared_folder(second := Owner())
+    other = shared_folder(second := Owner(), "m5-view-")
     assert sorted(place.iterdir()) == sorted([mine, other])
     del owner, second
     gc.collect()
