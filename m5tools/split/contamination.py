@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from m5tools.addresses import product_page
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import MEDIA, Modality, State
 from m5tools.wording import words
@@ -89,7 +90,7 @@ def _identifiers(products: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     gtin = pl.col("gtin").str.strip_chars_start("0")
     number = words(pl.col("mpn")).str.replace_all(" ", "")
     part = pl.concat_str(words(pl.col("brand")), pl.when(number.str.contains(r"\d")).then(number), separator="\x1f")
-    keys = (pl.when(gtin != "").then(gtin), part, pl.col("url"))
+    keys = (pl.when(gtin != "").then(gtin), part, product_page(pl.col("url")))
     return [(IDENTIFIER, products.select("product_id", key=key).drop_nulls()) for key in keys]
 
 

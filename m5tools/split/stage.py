@@ -32,6 +32,9 @@ from m5tools.wording import category_key
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
+_PLACING: Final = 3
+"""Raised when a product may go to another split than before; what else changes leaves appended sets as they are."""
+
 _TRACED: Final = ("products", "attributes", "media", "fetched")
 _MEASURED: Final = ("signals_image", "signals_video")
 
@@ -65,7 +68,7 @@ class SplitStage(Stage):
     """Assigns every product to train, val or test."""
 
     name: ClassVar[str] = "split"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("splits", "roles")
 
     config: SplitConfig
@@ -192,7 +195,7 @@ class SplitStage(Stage):
     def _terms(self) -> dict[str, Any]:
         """What decides where a product goes."""
         fields = {"val", "test", "hold_out", "seed"}
-        return {"version": self.version, **self.config.model_dump(mode="json", include=fields)}
+        return {"version": _PLACING, **self.config.model_dump(mode="json", include=fields)}
 
     def _barred(self, met: pl.DataFrame | None) -> pl.Expr:
         """Why a product may not stand in its split: over columns product_id, split, category, group, bridge.

@@ -107,6 +107,18 @@ def test_an_evaluation_set_is_kept_out(make_dataset: Callable[..., Dataset]) -> 
     assert by == {f"contaminated_by_{by}": n for by, n in {"identifier": 1, "image": 1, "table": 1, "text": 2}.items()}
 
 
+def test_a_page_is_known_by_its_address_however_it_is_written(make_dataset: Callable[..., Dataset]) -> None:
+    mine = [_product(i, url=f"https://shop.com/{i}") for i in range(40)]
+    for place, url in enumerate(("HTTPS://Shop.com/p/A/?utm_source=mail#reviews", "p/2.html", "https://shop.com/")):
+        mine[place] |= {"url": url}
+    theirs = [_product(f"e{url}", url=url) for url in ("https://shop.com/p/A", "p/2.html", "https://shop.com/")]
+    dataset, other = make_dataset(_tables(mine), 2, "mine"), make_dataset(_tables(theirs), 1, "other")
+    counts = run_stage(dataset, SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))).counts
+    assert counts["contaminated"] == counts["contaminated_by_identifier"] == 1
+    barred = dataset.read("roles").drop_nulls("barred")
+    assert barred.select("product_id", "barred").rows() == [(_id(0), "contaminated")]
+
+
 def test_what_many_share_is_nobodys_trace(make_dataset: Callable[..., Dataset]) -> None:
     mine = _tables([_product(i, description=_LONG) for i in range(30)])
     theirs = _tables([_product("e", description=_LONG)])
