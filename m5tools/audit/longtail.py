@@ -111,11 +111,11 @@ def band_names(ordered: Sizes) -> NDArray[np.str_]:
 
 
 def curve(ordered: Sizes, points: int) -> NDArray[np.int64]:
-    """At most `points` ranks (from 1), evenly spread over a logarithmic axis, the first and the last among them."""
+    """All ranks (from 1), or `points` at most, evenly spread over a logarithmic axis, both ends among them."""
     n = len(ordered)
-    if n == 0:
-        return np.empty(0, dtype=np.int64)
-    return np.unique(np.geomspace(1, n, min(points, n)).round().astype(np.int64))
+    if n <= points:
+        return np.arange(1, n + 1, dtype=np.int64)
+    return np.unique(np.geomspace(1, n, points).round().astype(np.int64))
 
 
 def _band_sizes(ordered: Sizes) -> tuple[BandSize, ...]:

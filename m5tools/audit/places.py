@@ -7,10 +7,12 @@ it the new page has its own; what no page links to any more is removed last.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from m5tools import atomic
@@ -42,6 +44,15 @@ def refuse_folders(*files: Path) -> None:
     for file in files:
         if file.is_dir():
             raise UsageError(f"{file} cannot be written: a folder of this name is in its place; rename or remove it")
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other run writes a report here: each would remove the gallery of the other's page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".guard").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
 
 
 def unfinished(folder: Path) -> Path:

@@ -80,8 +80,9 @@ def write_audit(
     reports = dataset.root / "reports"
     places.report(reports)  # refuses before anything is counted
     found = make(dataset, policy=policy, cut=cut, shards=shards)
-    links = gallery.write(dataset, reports, policy=policy, examples=examples, seed=seed)
-    return write(found, reports, links)[0]
+    with places.one_at_a_time(reports):
+        links = gallery.write(dataset, reports, policy=policy, examples=examples, seed=seed)
+        return write(found, reports, links)[0]
 
 
 def write_comparison(a: str, b: str, policy: str, out: Path | None) -> Path:

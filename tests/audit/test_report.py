@@ -122,6 +122,10 @@ def test_svg_text_is_escaped() -> None:
     assert tree.css_first("svg").attributes["aria-label"] == HOSTILE[2]
 
 
+def test_a_logarithmic_axis_has_two_places_where_there_are_two() -> None:
+    assert [charts.powers(most) for most in (0, 1, 9, 10, 1234)] == [[1], [1], [1, 9], [1, 10], [1, 10, 100, 1000]]
+
+
 def test_names_break_at_their_joints_and_stay_text() -> None:
     template = environment(Path()).from_string("<th>{{ name | joints }}</th>")
     for name, joints in (("image.shared_by_many", 3), ("a.<b>_c", 1), ("1.", 0), ("_ &amp; .x", 1)):

@@ -184,8 +184,8 @@ def percent(share: float) -> str:
 
 
 def powers(most: int) -> list[int]:
-    """1, 10, 100 … up to `most`: the labelled places of a logarithmic axis."""
-    return [10**i for i in range(len(str(most)))]
+    """1, 10, 100 … up to `most`, or 1 and that: the labelled places of a logarithmic axis."""
+    return [10**i for i in range(len(str(most)))] if most >= 10 else sorted({1, max(1, most)})
 
 
 def data_of(rows: list[dict[str, Any]]) -> alt.InlineData:

@@ -47,6 +47,13 @@ def test_foreign_text_stays_text(hostile: Comparison) -> None:
     assert [r.new for r in hostile.renames] == [HOSTILE[0], HOSTILE[2]]
 
 
+def test_the_names_of_a_rename_break_at_their_joints(build: Build) -> None:
+    found = compare(build("a"), build("b", fields={"colour_name": "colour_shade"}))
+    rows = LexborHTMLParser(render(found)).css("tr")
+    told = [row for row in rows if "colour_name" in row.text() and "colour_shade" in row.text()]
+    assert [len(row.css("wbr")) for row in told] == [2, 2], "as a mover and as a rename"
+
+
 def test_the_page_is_well_formed(hostile: Comparison) -> None:
     page = render(hostile)
     tree = LexborHTMLParser(page)

@@ -10,14 +10,16 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from m5tools.audit import Audit, audit, gallery, write
+from m5tools.audit import Audit, audit, gallery, places, write
 from m5tools.audit.gallery import folder, pages
+from m5tools.cli.audit import write_audit
 from m5tools.dataset import Dataset
 from m5tools.media.audio import encode_ulaw
 from m5tools.media.image import encode_jpeg
@@ -232,6 +234,33 @@ def killed(found: Audit, dataset: Dataset, before: Path, reports: Path, step: in
     except Killed:
         return True
     return False
+
+
+def test_two_runs_at_once_do_not_remove_each_others_gallery(finished: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports, found, draw = finished.root / "reports", audit(finished), gallery.write
+    counted, drawn = Event(), Event()
+
+    def counts(*_: object, **__: object) -> Audit:
+        counted.set()
+        return found
+
+    def draws(*arguments: Any, **more: Any) -> dict[str, str]:
+        drawn.set()
+        return draw(*arguments, **more)
+
+    monkeypatch.setattr("m5tools.audit.audit", counts)
+    monkeypatch.setattr(gallery, "write", draws)
+    other = Thread(target=write_audit, args=(finished, "default", None, None, 3, 1), daemon=True)
+    with places.one_at_a_time(reports):
+        links = draw(finished, reports, examples=3)
+        other.start()
+        assert counted.wait(60)
+        assert not drawn.wait(1), "it waits for this one, which is between gallery and page"
+        write(found, reports, links)
+        assert len(linked_from(reports / "audit.html")) > 10
+    other.join(60)
+    assert drawn.is_set()
+    assert len(linked_from(reports / "audit.html")) > 10
 
 
 def test_a_gallery_that_stands_is_mended(finished: Dataset, tmp_path: Path) -> None:
