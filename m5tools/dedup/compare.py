@@ -39,10 +39,10 @@ from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
 from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
 from m5tools.dedup.gathered import Gathered
-from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
+from m5tools.dedup.gathering import HAD, Ground, gather_partition, list_files, options_of_groups, recall_partition
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, load_policy
-from m5tools.dedup.products import listing_once
+from m5tools.dedup.products import keep_files_had, listing_once
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
@@ -150,6 +150,7 @@ class Compare(Stage):
         if self._index(work.dataset).base() != base:
             base = None
         Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
+        keep_files_had(work.dataset, work.scratch / HAD)
         return {}
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
