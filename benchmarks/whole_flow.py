@@ -134,8 +134,8 @@ class Watched:
                 self._used[process.pid] = process.processor
             if now - sized > SIZED_EVERY_S:
                 whole.most, sized = max(whole.most, held(self.folder)), now
-        for this, after in zip(self.rounds, [*self.rounds[1:], Spent("", wall=time.perf_counter())], strict=True):
-            this.wall = after.wall - this.wall
+        for this, ended_at in zip(self.rounds, [*(r.wall for r in self.rounds[1:]), time.perf_counter()], strict=False):
+            this.wall = ended_at - this.wall
 
 
 @dataclass(frozen=True)

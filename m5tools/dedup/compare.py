@@ -7,9 +7,9 @@ partition: texts of products that came or changed, cut; keys of all products, th
 the products of an item group differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit
 per kind of evidence, per five bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per
 partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per partition: what is
-stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per partition: all
-evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of a few bands over all products
-with the pairs they lead to, or of the candidates of one partition.
+stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per run of
+neighbouring partitions: all evidence about their pairs) → `close` (one unit: the generation is whole). Memory is that
+of a few bands over all products with the pairs they lead to, or of the candidates of one run.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -20,8 +20,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -54,6 +56,8 @@ _BANDS_AT_ONCE = 5
 _PAIRS_AT_ONCE = 2**18
 """Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
 is known of their products is a kilobyte or two each."""
+_RUNS = 64
+"""Units of the round `compare`, at most: each opens all partitions, whatever their number, for a run of neighbours."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 _NEAREST = "nearest-"
@@ -110,6 +114,11 @@ class Compare(Stage):
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
             case "ground" | "vocabulary" | "close":
                 return [Unit("all")]
+            case "compare":
+                length = -(-dataset.partitions // _RUNS)
+                starts = range(0, dataset.partitions, length)
+                ends = [min(i + length, dataset.partitions) for i in starts]
+                return [Unit(part_name(i), {"first": i, "beyond": end}) for i, end in zip(starts, ends, strict=True)]
             case _:
                 return [Unit(f"part-{i:05d}", {"partition": i}) for i in range(dataset.partitions)]
 
@@ -130,17 +139,18 @@ class Compare(Stage):
             case "evidence":
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
-                proven = _proven(gathered, unit.args["partition"])
-                pairs, offered = nearest(gathered, unit.args["partition"], proven, self.policy)
+                home = unit.args["partition"]
+                proven = _proven(gathered, range(home, home + 1))
+                pairs, offered = nearest(gathered, home, proven, self.policy)
                 gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
-                gathered.keep(_OFFERED, unit.args["partition"], pl.DataFrame({"pairs": [offered]}))
+                gathered.keep(_OFFERED, home, pl.DataFrame({"pairs": [offered]}))
                 return {}
             case "recall":
                 vocabularies = vocabularies_of(gathered)
                 recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
                 return {}
             case "compare":
-                return self._compare(work, gathered, unit.args["partition"])
+                return self._compare(work, gathered, range(unit.args["first"], unit.args["beyond"]))
             case _:
                 return self._close(work)
 
@@ -205,25 +215,28 @@ class Compare(Stage):
         gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        first, beyond = gathered.offsets()[partition : partition + 2]
-        near = {f"{_NEAREST}{part_name(i)}" for i in range(partition)}
+    def _compare(self, work: Work, gathered: Gathered, homes: range) -> Counts:
+        offsets = gathered.offsets()
+        first, beyond = offsets[homes.start], offsets[homes.stop]
+        near = {f"{_NEAREST}{part_name(i)}" for i in range(homes.start)}
         # The first row of a pair that was found for a product is this one's or an earlier one's.
         nearest = [name for name in gathered.names("pairs") if name.startswith(_NEAREST) and name not in near]
-        proven = union(_proven(gathered, partition))
+        proven = union(_proven(gathered, homes))
         pairs = union([proven, *gathered.between("pairs", "a", first, beyond, nearest)]).sort("b", "a")
-        left = gathered.kept(_OFFERED, partition)["pairs"].item() - (pairs.height - proven.height)
+        offered = sum(gathered.kept(_OFFERED, home)["pairs"].item() for home in homes)
         shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
-        sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
+        sides = Sides(gathered, homes, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
         crowds = Crowds.of(gathered)
         blocks = [
             self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying, crowds)
             for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
         ]
-        told = pl.concat(blocks).sort("a", "b").drop("a", "b")
-        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), told)
-        return {"pairs": pairs.height, "pairs_not_followed": left}
+        told, grown = pl.concat(blocks).sort("a", "b"), comparisons_of(work.dataset, self.policy)
+        ends = np.searchsorted(told["a"].to_numpy(), np.array(offsets[homes.start : homes.stop + 1], np.uint32))
+        for home, (begin, end) in zip(homes, pairwise(ends.tolist()), strict=True):
+            work.write("comparisons", grown.part(home), told[begin:end].drop("a", "b"))
+        return {"pairs": pairs.height, "pairs_not_followed": offered - (pairs.height - proven.height)}
 
     def _compared(
         self,
@@ -264,9 +277,9 @@ class Compare(Stage):
         return titles + [f"description_{i}" for i in range(description_bands(text).count)]
 
 
-def _proven(gathered: Gathered, partition: int) -> list[pl.DataFrame]:
-    """Pairs of one identifier, text, table, file or vector whose first row is in a partition."""
-    first, beyond = gathered.offsets()[partition : partition + 2]
+def _proven(gathered: Gathered, homes: range) -> list[pl.DataFrame]:
+    """Pairs of one identifier, text, table, file or vector whose first row is in some partitions."""
+    first, beyond = (gathered.offsets()[i] for i in (homes.start, homes.stop))
     names = [name for name in gathered.names("pairs") if not name.startswith(_NEAREST)]
     return gathered.between("pairs", "a", first, beyond, names)
 

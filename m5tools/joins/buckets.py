@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -47,21 +47,27 @@ def write(path: Path, rows: pl.DataFrame, bucket: pl.Series, buckets: int) -> No
         writer.write_table(table)
 
 
-def opened(paths: Iterable[Path]) -> list[pa.Table]:
-    """Files that :func:`write` wrote, mapped."""
-    tables = []
+class Opened(NamedTuple):
+    """One file, mapped; the rows of bucket i lie from `ends[i]` up to `ends[i + 1]`."""
+
+    rows: pa.Table
+    ends: list[int]
+
+
+def opened(paths: Iterable[Path]) -> list[Opened]:
+    """Files that :func:`write` wrote."""
+    files = []
     for path in paths:
         with pa.memory_map(str(path)) as file:
-            tables.append(pa.ipc.open_file(file).read_all())
-    return tables
+            table = pa.ipc.open_file(file).read_all()
+        files.append(Opened(table.replace_schema_metadata(), json.loads(table.schema.metadata[_ENDS])))
+    return files
 
 
-def read(files: Sequence[pa.Table], bucket: int) -> pl.DataFrame:
+def read(files: Sequence[Opened], bucket: int) -> pl.DataFrame:
     """One bucket of several files, in their order."""
-    parts = []
-    for table in files:
-        first, beyond = json.loads(table.schema.metadata[_ENDS])[bucket : bucket + 2]
-        parts.append(table.slice(first, beyond - first).replace_schema_metadata())
-    frame = pl.from_arrow(pa.concat_tables(parts))
+    parts = [file.rows.slice(file.ends[bucket], file.ends[bucket + 1] - file.ends[bucket]) for file in files]
+    filled = [part for part in parts if part.num_rows] or parts[:1]
+    frame = pl.from_arrow(pa.concat_tables(filled).combine_chunks())
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 import polars as pl
-import pyarrow as pa
 from pydantic import Field
 
 from m5tools import atomic
@@ -167,6 +166,6 @@ def _bucketed(work: Work, kind: str, part: str) -> Path:
     return work.scratch / kind / f"{part}.arrow"
 
 
-def _opened(work: Work, kind: str) -> list[pa.Table]:
+def _opened(work: Work, kind: str) -> list[buckets.Opened]:
     """What all partitions, or all buckets, left of a kind that is cut into buckets."""
     return buckets.opened(_bucketed(work, kind, part_name(i)) for i in range(work.dataset.partitions))
