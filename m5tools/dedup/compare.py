@@ -1,8 +1,9 @@
 """The stage `compare`: candidate pairs from every kind of evidence, each laid side by side.
 
-Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
-partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
-:mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
+Rounds: `ground` (which generation to go on from, :mod:`m5tools.generations`; units for files that were had and files
+that tell products apart, kept to be looked up) → `gather` (a unit per partition: texts of products that came or
+changed, cut; keys of all products, those of old ones from the index, see :mod:`m5tools.dedup.sought`) → `vectors` (a
+unit per partition, where the policy names a model: of all titles) →
 `vocabulary` (one unit: in how many titles each word stands, which identifiers too many products bear, in which options
 the products of an item group differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit
 per kind of evidence, per five bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per
@@ -35,13 +36,21 @@ from m5tools.dedup.crowds import CROWDS, Crowds, crowds_among
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
-from m5tools.dedup.evidence.shown import FILES, in_common
+from m5tools.dedup.evidence.shown import FILES, in_common, keep_telling
 from m5tools.dedup.evidence.table import varying_options
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
 from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
 from m5tools.dedup.gathered import Gathered
-from m5tools.dedup.gathering import HAD, Ground, gather_partition, list_files, options_of_groups, recall_partition
+from m5tools.dedup.gathering import (
+    HAD,
+    TELLING,
+    Ground,
+    gather_partition,
+    list_files,
+    options_of_groups,
+    recall_partition,
+)
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, load_policy
 from m5tools.dedup.products import keep_files_had, listing_once
@@ -112,7 +121,9 @@ class Compare(Stage):
                 whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(slices)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
-            case "ground" | "vocabulary" | "close":
+            case "ground":
+                return [Unit("all"), Unit(HAD), *(Unit(kind, {"kind": kind}) for kind in FILES)]
+            case "vocabulary" | "close":
                 return [Unit("all")]
             case "compare":
                 length = -(-dataset.partitions // _RUNS)
@@ -126,7 +137,7 @@ class Compare(Stage):
         gathered = Gathered(work.scratch, work.dataset.partitions)
         match round_name:
             case "ground":
-                return self._begin(work)
+                return self._begin(unit, work)
             case "gather":
                 grown = comparisons_of(work.dataset, self.policy)
                 return gather_partition(work, gathered, unit.args["partition"], grown, self._bands(), self.policy)
@@ -154,13 +165,19 @@ class Compare(Stage):
             case _:
                 return self._close(work)
 
-    def _begin(self, work: Work) -> Counts:
+    def _begin(self, unit: Unit, work: Work) -> Counts:
+        if unit.key == HAD:
+            keep_files_had(work.dataset, work.scratch / HAD)
+            return {}
+        if unit.args:
+            kind = unit.args["kind"]
+            keep_telling(work.dataset, work.scratch / TELLING / kind, kind, self.policy)
+            return {}
         grown = comparisons_of(work.dataset, self.policy)
         base = None if work.terms.refresh else grown.base()
         if self._index(work.dataset).base() != base:
             base = None
         Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
-        keep_files_had(work.dataset, work.scratch / HAD)
         return {}
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:

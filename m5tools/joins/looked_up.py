@@ -16,23 +16,24 @@ import pyarrow as pa
 from m5tools import atomic
 
 ROWS_A_FILE: Final = 1 << 20
-"""Rows, nearly, that are sorted at once."""
+"""Rows, nearly, that are sorted at once, where they are narrow."""
 _HASH: Final = "hash"
 
 
-def keep(folder: Path, rows: pl.LazyFrame, key: str) -> None:
+def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_FILE) -> None:
     """Keep rows for :func:`rows_of`.
 
     Args:
         folder: where to.
-        rows: read once to count them, and once for each million; a key may be of several rows.
+        rows: read once to count them, and once for each file; a key may be of several rows.
         key: a column of texts.
+        rows_a_file: rows, nearly, that are sorted at once.
     """
     count = rows.select(pl.len()).collect().item()
-    several = -(-max(count, 1) // ROWS_A_FILE)
+    several = -(-max(count, 1) // rows_a_file)
     hashed = rows.with_columns(pl.col(key).hash().alias(_HASH))
     for number in range(several):
-        mine = hashed.filter(_file(pl.col(_HASH), several) == number).sort(_HASH, key).collect(engine="streaming")
+        mine = hashed.filter(_file(pl.col(_HASH), several) == number).sort(_HASH, key).collect()
         table = mine.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
         with (
             atomic.whole_file(folder / f"{number:05d}-{several:05d}.arrow") as temporary,

@@ -11,10 +11,9 @@ from m5tools.joins import looked_up
 
 
 @pytest.mark.parametrize("rows_a_file", [1 << 20, 100])
-def test_the_rows_of_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_a_file: int) -> None:
-    monkeypatch.setattr(looked_up, "ROWS_A_FILE", rows_a_file)
+def test_the_rows_of_keys(tmp_path: Path, rows_a_file: int) -> None:
     rows = pl.DataFrame({"key": [f"k{n // 2}" for n in range(1000)], "n": range(1000)})
-    looked_up.keep(tmp_path, rows.lazy(), "key")
+    looked_up.keep(tmp_path, rows.lazy(), "key", rows_a_file)
     assert len(list(tmp_path.iterdir())) == -(-1000 // rows_a_file)
     wanted = pl.Series("key", ["k7", "nobody", "k499", "k7", "k0"])
     found = looked_up.rows_of(tmp_path, wanted).sort("n")
