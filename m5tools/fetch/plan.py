@@ -129,7 +129,7 @@ def _is_open(config: FetchConfig, order: pl.Enum) -> pl.Expr:
 
 def _several(dataset: Dataset, at_once: int) -> int:
     """Ranges of location ids of which each holds so many listings."""
-    listings = sum(pq.read_metadata(part).num_rows for part in dataset.parts("media"))
+    listings = sum(int(pq.read_metadata(part).num_rows) for part in dataset.parts("media"))
     return min(1 << 16, max(1, -(-listings // at_once)))
 
 
@@ -150,9 +150,9 @@ def _ranges(dataset: Dataset, folder: Path) -> Iterator[tuple[pl.DataFrame, pl.E
     files = []
     for partition in range(dataset.partitions):
         rows = dataset.read("media", partition=partition, columns=_LISTED)
-        place = pl.Series(bounds, dtype=pl.String).search_sorted(rows["location_id"], side="right")
+        homes = pl.Series(bounds, dtype=pl.String).search_sorted(rows["location_id"], side="right")
         files.append(folder / f"{partition:05d}.arrow")
-        buckets.write(files[-1], rows, place, several)
+        buckets.write(files[-1], rows, homes, several)
     listed, location = buckets.opened(files), pl.col("location_id")
     for place in range(several):
         begins = location >= bounds[place - 1] if place else pl.lit(True)

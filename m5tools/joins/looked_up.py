@@ -73,4 +73,5 @@ def _file(hashes: pl.Expr, several: int) -> pl.Expr:
 
 
 def _as_it_lies(column: pa.ChunkedArray) -> np.ndarray:
-    return (column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()).to_numpy()
+    found: np.ndarray = (column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()).to_numpy()
+    return found
