@@ -14,9 +14,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -375,6 +377,13 @@ def part_name(partition: int) -> str:
 def partition_of(product_id: pl.Expr, partitions: int) -> pl.Expr:
     """The partition of each product id: its first 16 bits scaled to the number of partitions."""
     return (product_id.str.slice(0, 4).str.to_integer(base=16) * partitions) // 65_536
+
+
+def by_partition(rows: pl.DataFrame, partitions: int) -> Iterator[pl.DataFrame]:
+    """The rows of each partition in turn, of rows that are in the order of their `product_id`."""
+    home = rows.select(partition_of(pl.col("product_id"), partitions)).to_series().to_numpy()
+    ends = np.searchsorted(home, np.arange(partitions + 1)).tolist()
+    return (rows[first:beyond] for first, beyond in pairwise(ends))
 
 
 def open_dataset(root: str | Path) -> Dataset:

@@ -27,13 +27,14 @@ from m5tools.cut import choose, merge, quarantine
 from m5tools.cut.masks import facts, masks
 from m5tools.cut.rules import ChoiceRule, RowRule, choice_rules, row_rules
 from m5tools.cut.selection import Selection, load
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset, by_partition, part_name, partition_of
 from m5tools.errors import UsageError
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _MASKS: Final = ("present", "state", "reason", "withheld_by", "merged_from")
 _KEPT: Final = ("product_id", "split", "category", "band", "cluster", *_MASKS)
-_CHOSEN: Final = "chosen.parquet"
+_JUDGED: Final = "judged"
+_CHOSEN: Final = "chosen"
 _ALONE: Final = "alone.json"
 _CANDIDATES: Final = ("product_id", "split", "category", "band")
 
@@ -117,6 +118,8 @@ class Cut(Stage):
 
     def remarks(self, dataset: Dataset) -> list[str]:
         named = quarantine.read(self.selection.quarantine).select("product_id").unique()
+        if named.is_empty():
+            return []
         known = dataset.scan("products").select("product_id")
         strangers = named.lazy().join(known, on="product_id", how="anti").select(pl.len()).collect().item()
         return [f"quarantine: {strangers:,} products of the ledgers are not in this dataset"] if strangers else []
@@ -140,14 +143,13 @@ class Cut(Stage):
             masked = masked.with_columns(merged_from=pl.lit(None, pl.List(pl.String)))
         loses = [rule.loses.fill_null(False).alias(_loses(i)) for i, rule in enumerate(self._row_rules)]
         details = [rule.detail.alias(_detail(i)) for i, rule in enumerate(self._row_rules)]
-        with atomic.whole_file(_judged(work, partition)) as temporary:
-            masked.select(*_KEPT, *loses, *details).write_parquet(temporary)
+        _save(work, _JUDGED, partition, masked.select(*_KEPT, *loses, *details))
         return {}
 
     def _choose(self, work: Work) -> Counts:
         """Apply the rules one after another, and each of them alone."""
         rows = [_loses(i) for i in range(len(self._row_rules))]
-        parts = [_judged(work, i) for i in range(work.dataset.partitions)]
+        parts = [_saved(work, _JUDGED, i) for i in range(work.dataset.partitions)]
         everyone = pl.scan_parquet(parts, glob=False).select(*_CANDIDATES, *rows).collect()
         everyone = everyone.with_columns(choose.draws(everyone["product_id"], self.selection.seed))
         left = everyone.filter(~pl.any_horizontal(rows))
@@ -158,8 +160,8 @@ class Cut(Stage):
             others = rule.loses(left)
             lost.append(others.with_columns(rule=pl.lit(rule.name)))
             left = left.join(others, on="product_id", how="anti", maintain_order="left")
-        with atomic.whole_file(work.scratch / _CHOSEN) as temporary:
-            pl.concat(lost).sort("product_id").write_parquet(temporary)
+        for partition, mine in enumerate(by_partition(pl.concat(lost).sort("product_id"), work.dataset.partitions)):
+            _save(work, _CHOSEN, partition, mine)
         atomic.write_json(work.scratch / _ALONE, alone)
         return {}
 
@@ -169,8 +171,8 @@ class Cut(Stage):
             row = pl.when(_loses(i)).then(pl.lit(rule.name)).otherwise(row)
             detail = pl.when(_loses(i)).then(_detail(i)).otherwise(detail)
         judged = (
-            pl.read_parquet(_judged(work, partition), glob=False)
-            .join(pl.read_parquet(work.scratch / _CHOSEN, glob=False), on="product_id", how="left")
+            pl.read_parquet(_saved(work, _JUDGED, partition), glob=False)
+            .join(pl.read_parquet(_saved(work, _CHOSEN, partition), glob=False), on="product_id", how="left")
             .with_columns(rule=pl.coalesce(row, "rule"), detail=pl.coalesce(detail, "detail"))
             .sort("product_id")
         )
@@ -227,19 +229,19 @@ class Cut(Stage):
 
 
 def _save(work: Work, kind: str, partition: int, rows: pl.DataFrame) -> None:
-    with atomic.whole_file(work.scratch / kind / f"{part_name(partition)}.parquet") as temporary:
+    with atomic.whole_file(_saved(work, kind, partition)) as temporary:
         rows.write_parquet(temporary)
+
+
+def _saved(work: Work, kind: str, partition: int) -> Path:
+    return work.scratch / kind / f"{part_name(partition)}.parquet"
 
 
 def _load(work: Work, kind: str, wanted: pl.Expr | None = None) -> pl.DataFrame:
     """All parts of one kind, or the rows of them that are wanted."""
-    parts = [work.scratch / kind / f"{part_name(i)}.parquet" for i in range(work.dataset.partitions)]
+    parts = [_saved(work, kind, i) for i in range(work.dataset.partitions)]
     rows = pl.scan_parquet(parts, glob=False)
     return (rows if wanted is None else rows.filter(wanted)).collect()
-
-
-def _judged(work: Work, partition: int) -> Path:
-    return work.scratch / "judged" / f"{part_name(partition)}.parquet"
 
 
 def _loses(rule: int) -> str:

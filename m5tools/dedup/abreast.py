@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from m5tools.dedup.evidence.common import Shared, shared, spread
 from m5tools.dedup.evidence.shingles import F64, U32, U64
@@ -47,17 +48,17 @@ class Met:
 
 
 class Sides:
-    """The products that the pairs of one partition are of.
+    """The products that the pairs of a run of partitions are of.
 
     Args:
         gathered: where they lie.
-        home: the partition, which holds the first product of each pair.
+        homes: the partitions, which hold the first product of each pair.
         recalled: whether parts hold old products as well.
     """
 
-    def __init__(self, gathered: Gathered, home: int, recalled: bool) -> None:
+    def __init__(self, gathered: Gathered, homes: range, recalled: bool) -> None:
         self._gathered = gathered
-        self._home = home
+        self._homes = homes
         self._before = RECALLED if recalled else ""
         self._first = np.array(gathered.offsets())
         self._spread: dict[str, csr_array] = {}
@@ -67,13 +68,13 @@ class Sides:
         something of no pairs at all.
 
         Args:
-            a: rows of the home partition.
+            a: rows of the home partitions.
             b: rows, ascending.
             sets: names of sets.
         """
-        here = self._own.places(a - self._first[self._home])
-        for piece, number in [*self._pieces(b)] or [(slice(0), self._home)]:
-            part = self._laid(number)
+        here = self._own.places(a - self._first[self._homes.start])
+        for piece, number in [*self._pieces(b)] or [(slice(0), self._homes.start)]:
+            part = self._laid(range(number, number + 1))
             there = part.places(b[piece] - self._first[number])
             mine, others = here[piece], {name: part.sets(name) for name in sets}
             for i in range(0, max(len(there), 1), _PAIRS_AT_ONCE):
@@ -94,13 +95,13 @@ class Sides:
         return self._spread[name]
 
     def at_home(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
-        """What products of the home partition say: some of :data:`m5tools.dedup.laid.SAID`."""
-        return self._taken(self._home, rows, columns)
+        """What products of the home partitions say: some of :data:`m5tools.dedup.laid.SAID`."""
+        return _taken(self._said, rows, columns)
 
     def anywhere(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
         """What products say whose rows ascend."""
-        found = [self._taken(self._home, rows[:0], columns)]
-        found += (self._taken(number, rows[piece], columns) for piece, number in self._pieces(rows))
+        found = [_taken(self._said, rows[:0], columns)]
+        found += (_taken(self._told(number), rows[piece], columns) for piece, number in self._pieces(rows))
         return pl.concat(found)
 
     def _pieces(self, rows: U32) -> Iterator[tuple[slice, int]]:
@@ -109,19 +110,36 @@ class Sides:
         for number in np.flatnonzero(np.diff(bounds)):
             yield slice(bounds[number], bounds[number + 1]), int(number)
 
-    def _taken(self, number: int, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
+    def _told(self, number: int) -> pl.DataFrame:
         part = self._gathered.kept(self._before + TOLD, number)
-        places = np.searchsorted(part["row"].to_numpy(), rows - self._first[number])
-        return part.select(pl.col(columns).gather(places)).with_columns(pl.Series("row", rows))
+        return part.with_columns(pl.col("row") + pl.lit(self._first[number], pl.UInt32))
+
+    @cached_property
+    def _said(self) -> pl.DataFrame:
+        return pl.concat([self._told(home) for home in self._homes])
 
     @cached_property
     def _own(self) -> Laid:
-        return self._laid(self._home)
+        return self._laid(self._homes)
 
-    def _laid(self, number: int) -> Laid:
-        tables = (self._gathered.mapped(name, number) for name in (self._before + LAID, WEIGHED))
-        return Laid(*tables)
+    def _laid(self, numbers: range) -> Laid:
+        """Products of neighbouring partitions, their rows counted from the first of these."""
+        laid, weighed = (
+            [self._gathered.mapped(name, number) for number in numbers] for name in (self._before + LAID, WEIGHED)
+        )
+        if len(numbers) == 1:
+            return Laid(laid[0], weighed[0])
+        starts = self._first[numbers.start : numbers.stop] - self._first[numbers.start]
+        rows = (part["row"].to_numpy() + start for part, start in zip(laid, starts.astype(np.uint32), strict=True))
+        numbered = [part.set_column(0, "row", pa.array(own)) for part, own in zip(laid, rows, strict=True)]
+        return Laid(pa.concat_tables(numbered).combine_chunks(), pa.concat_tables(weighed).combine_chunks())
 
     @staticmethod
     def _tables(part: Laid) -> tuple[Any, Any, Any]:
         return part.keys, part.figures, part.lengths
+
+
+def _taken(part: pl.DataFrame, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
+    """What some rows of a part say, each of which is there."""
+    places = np.searchsorted(part["row"].to_numpy(), rows)
+    return part.select(pl.col(columns).gather(places)).with_columns(pl.Series("row", rows))

@@ -1,15 +1,16 @@
 """The stage `compare`: candidate pairs from every kind of evidence, each laid side by side.
 
-Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`) → `gather` (a unit per
-partition: texts of products that came or changed, cut; keys of all products, those of old ones from the index, see
-:mod:`m5tools.dedup.sought`) → `vectors` (a unit per partition, where the policy names a model: of all titles) →
+Rounds: `ground` (which generation to go on from, :mod:`m5tools.generations`; units for files that were had and files
+that tell products apart, kept to be looked up) → `gather` (a unit per partition: texts of products that came or
+changed, cut; keys of all products, those of old ones from the index, see :mod:`m5tools.dedup.sought`) → `vectors` (a
+unit per partition, where the policy names a model: of all titles) →
 `vocabulary` (one unit: in how many titles each word stands, which identifiers too many products bear, in which options
 the products of an item group differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit
 per kind of evidence, per five bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per
 partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per partition: what is
-stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per partition: all
-evidence about its pairs) → `close` (one unit: the generation is whole). Memory is that of a few bands over all products
-with the pairs they lead to, or of the candidates of one partition.
+stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per run of
+neighbouring partitions: all evidence about their pairs) → `close` (one unit: the generation is whole). Memory is that
+of a few bands over all products with the pairs they lead to, or of the candidates of one run.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -20,8 +21,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -33,16 +36,24 @@ from m5tools.dedup.crowds import CROWDS, Crowds, crowds_among
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
-from m5tools.dedup.evidence.shown import FILES, in_common
+from m5tools.dedup.evidence.shown import FILES, in_common, keep_telling
 from m5tools.dedup.evidence.table import varying_options
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
 from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
 from m5tools.dedup.gathered import Gathered
-from m5tools.dedup.gathering import Ground, gather_partition, list_files, options_of_groups, recall_partition
+from m5tools.dedup.gathering import (
+    HAD,
+    TELLING,
+    Ground,
+    gather_partition,
+    list_files,
+    options_of_groups,
+    recall_partition,
+)
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, DecisionPolicy, load_policy
-from m5tools.dedup.products import listing_once
+from m5tools.dedup.products import keep_files_had, listing_once
 from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
@@ -54,6 +65,8 @@ _BANDS_AT_ONCE = 5
 _PAIRS_AT_ONCE = 2**18
 """Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
 is known of their products is a kilobyte or two each."""
+_RUNS = 64
+"""Units of the round `compare`, at most: each opens all partitions, whatever their number, for a run of neighbours."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 _VARYING = "varying"
 _NEAREST = "nearest-"
@@ -109,8 +122,15 @@ class Compare(Stage):
                 whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(slices)]
                 return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
-            case "ground" | "vocabulary" | "close":
+            case "ground":
+                return [Unit("all"), Unit(HAD), *(Unit(kind, {"kind": kind}) for kind in FILES)]
+            case "vocabulary" | "close":
                 return [Unit("all")]
+            case "compare":
+                length = -(-dataset.partitions // _RUNS)
+                starts = range(0, dataset.partitions, length)
+                ends = [min(i + length, dataset.partitions) for i in starts]
+                return [Unit(part_name(i), {"first": i, "beyond": end}) for i, end in zip(starts, ends, strict=True)]
             case _:
                 return [Unit(f"part-{i:05d}", {"partition": i}) for i in range(dataset.partitions)]
 
@@ -118,7 +138,7 @@ class Compare(Stage):
         gathered = Gathered(work.scratch, work.dataset.partitions)
         match round_name:
             case "ground":
-                return self._begin(work)
+                return self._begin(unit, work)
             case "gather":
                 grown = comparisons_of(work.dataset, self.policy)
                 return gather_partition(work, gathered, unit.args["partition"], grown, self._bands(), self.policy)
@@ -131,21 +151,29 @@ class Compare(Stage):
             case "evidence":
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
-                proven = _proven(gathered, unit.args["partition"])
-                pairs, offered = nearest(gathered, unit.args["partition"], proven, self.policy)
+                home = unit.args["partition"]
+                proven = _proven(gathered, range(home, home + 1))
+                pairs, offered = nearest(gathered, home, proven, self.policy)
                 gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
-                gathered.keep(_OFFERED, unit.args["partition"], pl.DataFrame({"pairs": [offered]}))
+                gathered.keep(_OFFERED, home, pl.DataFrame({"pairs": [offered]}))
                 return {}
             case "recall":
                 vocabularies = vocabularies_of(gathered)
                 recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
                 return {}
             case "compare":
-                return self._compare(work, gathered, unit.args["partition"])
+                return self._compare(work, gathered, range(unit.args["first"], unit.args["beyond"]))
             case _:
                 return self._close(work)
 
-    def _begin(self, work: Work) -> Counts:
+    def _begin(self, unit: Unit, work: Work) -> Counts:
+        if unit.key == HAD:
+            keep_files_had(work.dataset, work.scratch / HAD)
+            return {}
+        if unit.args:
+            kind = unit.args["kind"]
+            keep_telling(work.dataset, work.scratch / TELLING / kind, kind, self.policy)
+            return {}
         grown = comparisons_of(work.dataset, self.policy)
         base = None if work.terms.refresh else grown.base()
         if self._index(work.dataset).base() != base:
@@ -205,25 +233,28 @@ class Compare(Stage):
         gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _compare(self, work: Work, gathered: Gathered, partition: int) -> Counts:
-        first, beyond = gathered.offsets()[partition : partition + 2]
-        near = {f"{_NEAREST}{part_name(i)}" for i in range(partition)}
+    def _compare(self, work: Work, gathered: Gathered, homes: range) -> Counts:
+        offsets = gathered.offsets()
+        first, beyond = offsets[homes.start], offsets[homes.stop]
+        near = {f"{_NEAREST}{part_name(i)}" for i in range(homes.start)}
         # The first row of a pair that was found for a product is this one's or an earlier one's.
         nearest = [name for name in gathered.names("pairs") if name.startswith(_NEAREST) and name not in near]
-        proven = union(_proven(gathered, partition))
+        proven = union(_proven(gathered, homes))
         pairs = union([proven, *gathered.between("pairs", "a", first, beyond, nearest)]).sort("b", "a")
-        left = gathered.kept(_OFFERED, partition)["pairs"].item() - (pairs.height - proven.height)
+        offered = sum(gathered.kept(_OFFERED, home)["pairs"].item() for home in homes)
         shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
-        sides = Sides(gathered, partition, Ground.of(work.scratch).base is not None)
+        sides = Sides(gathered, homes, Ground.of(work.scratch).base is not None)
         varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
         crowds = Crowds.of(gathered)
         blocks = [
             self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying, crowds)
             for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
         ]
-        told = pl.concat(blocks).sort("a", "b").drop("a", "b")
-        work.write("comparisons", comparisons_of(work.dataset, self.policy).part(partition), told)
-        return {"pairs": pairs.height, "pairs_not_followed": left}
+        told, grown = pl.concat(blocks).sort("a", "b"), comparisons_of(work.dataset, self.policy)
+        ends = np.searchsorted(told["a"].to_numpy(), np.array(offsets[homes.start : homes.stop + 1], np.uint32))
+        for home, (begin, end) in zip(homes, pairwise(ends.tolist()), strict=True):
+            work.write("comparisons", grown.part(home), told[begin:end].drop("a", "b"))
+        return {"pairs": pairs.height, "pairs_not_followed": offered - (pairs.height - proven.height)}
 
     def _compared(
         self,
@@ -264,9 +295,9 @@ class Compare(Stage):
         return titles + [f"description_{i}" for i in range(description_bands(text).count)]
 
 
-def _proven(gathered: Gathered, partition: int) -> list[pl.DataFrame]:
-    """Pairs of one identifier, text, table, file or vector whose first row is in a partition."""
-    first, beyond = gathered.offsets()[partition : partition + 2]
+def _proven(gathered: Gathered, homes: range) -> list[pl.DataFrame]:
+    """Pairs of one identifier, text, table, file or vector whose first row is in some partitions."""
+    first, beyond = (gathered.offsets()[i] for i in (homes.start, homes.stop))
     names = [name for name in gathered.names("pairs") if not name.startswith(_NEAREST)]
     return gathered.between("pairs", "a", first, beyond, names)
 

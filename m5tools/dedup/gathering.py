@@ -33,6 +33,9 @@ _COMPARED: Final = (
     "product_id", "crawl_id", "source", "gtin", "group", "modalities", "table_pairs", "files", "description_chars",
 )  # fmt: skip
 
+HAD, TELLING = "had", "telling"
+"""Scratch tables: the files that were had, by location; of each kind those that tell products apart, by content."""
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -77,7 +80,7 @@ def gather_partition(
     listed = numbered(dataset, partition).with_columns(
         is_new=~pl.col("product_id").is_in(known.implode()), is_read=pl.col("crawl_id").is_in(since)
     )
-    products, facts = gather(dataset, partition, listed.filter("is_read"), policy)
+    products, facts = gather(dataset, partition, listed.filter("is_read"), policy, work.scratch / HAD)
     tokens = tokens_of(products, policy).with_columns(values_of(products, facts))
     keys, sides = keys_of(products, tokens, policy), sides_of(products, tokens, facts)
     came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
@@ -98,7 +101,7 @@ def gather_partition(
     gathered.write("bands", partition, band_columns(every, bands))
     words = pl.concat([known_words(dataset, partition, old), tokens.select("row", TITLE_WORDS, VALUES)]).sort("row")
     gathered.write("rare_sets", partition, words)
-    files = _files(dataset, partition, every, policy) if ground.shows else {}
+    files = _files(work, partition, every) if ground.shows else {}
     for kind, rows in files.items():
         gathered.write(kind, partition, rows)
     if files:
@@ -106,11 +109,11 @@ def gather_partition(
     return {"products": products.height, **{kind: files[kind].height if kind in files else 0 for kind in FILES}}
 
 
-def _files(dataset: Dataset, partition: int, products: pl.DataFrame, policy: ComparePolicy) -> dict[str, pl.DataFrame]:
+def _files(work: Work, partition: int, products: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Files that can tell products apart, by their kind, see :func:`files_of`."""
-    media = listed_media(dataset, dataset.scan("media", partition=partition))
+    media = listed_media(work.dataset, work.dataset.scan("media", partition=partition), work.scratch / HAD)
     shown = media.join(products.select("product_id", "row", "stem"), on="product_id")
-    return {kind: files_of(dataset, shown, kind, policy) for kind in FILES}
+    return {kind: files_of(work.scratch / TELLING / kind, shown, kind) for kind in FILES}
 
 
 def recall_partition(

@@ -6,6 +6,8 @@ a < b is a pair of ids product_a < product_b, whatever files or partitions the p
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 from m5tools import wording
@@ -15,6 +17,7 @@ from m5tools.dedup.evidence.identifiers import declared_codes
 from m5tools.dedup.evidence.table import product_facts
 from m5tools.dedup.evidence.titles import model_codes, plain, stem, words_of
 from m5tools.dedup.policy import ComparePolicy
+from m5tools.joins import looked_up
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
@@ -28,7 +31,7 @@ def numbered(dataset: Dataset, partition: int) -> pl.DataFrame:
 
 
 def gather(
-    dataset: Dataset, partition: int, asked: pl.DataFrame, policy: ComparePolicy
+    dataset: Dataset, partition: int, asked: pl.DataFrame, policy: ComparePolicy, had: Path | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Products and facts of a partition.
 
@@ -37,12 +40,13 @@ def gather(
         partition: which.
         asked: the products that are wanted, rows of :func:`numbered`.
         policy: how values are read.
+        had: what :func:`keep_files_had` kept; without, the table `fetched` is read, which is for a few products.
 
     Returns:
         `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`.
     """
     attributes = _delivered(dataset, "attributes", partition, asked).collect()
-    media = listed_media(dataset, _delivered(dataset, "media", partition, asked))
+    media = listed_media(dataset, _delivered(dataset, "media", partition, asked), had)
     products = _products(dataset, partition, asked, attributes, media, policy)
     facts = product_facts(products, attributes.join(asked.select("product_id", "row"), on="product_id"), policy)
     return products, facts
@@ -55,12 +59,31 @@ def _delivered(dataset: Dataset, table: str, partition: int, asked: pl.DataFrame
     return rows.join(names, on=["product_id", "crawl_id"], how="semi", maintain_order="left")
 
 
-def listed_media(dataset: Dataset, media: pl.LazyFrame) -> pl.DataFrame:
-    """Listed files with what became of them: product_id, modality, location_id, asset_id, state."""
+def keep_files_had(dataset: Dataset, folder: Path) -> None:
+    """Keep which files were had, for :func:`listed_media` of every partition; of the others nothing is asked."""
+    looked_up.keep(folder, _fetched(dataset).filter(pl.col("asset_id").is_not_null()), "location_id")
+
+
+def listed_media(dataset: Dataset, media: pl.LazyFrame, had: Path | None = None) -> pl.DataFrame:
+    """Listed files with what became of them: product_id, modality, location_id, asset_id, state (null as well where it
+    was not had).
+
+    Args:
+        dataset: the dataset.
+        media: rows of `media`.
+        had: what :func:`keep_files_had` kept.
+    """
     listed = media.select("product_id", "modality", "location_id").collect()
-    fetched = dataset.scan("fetched").select("location_id", "asset_id", "state")
-    known = fetched.join(listed.lazy().select("location_id").unique(), on="location_id", how="semi").collect()
+    if had is not None:
+        known = looked_up.rows_of(had, listed["location_id"])
+    else:
+        asked = listed.lazy().select("location_id").unique()
+        known = _fetched(dataset).join(asked, on="location_id", how="semi").collect()
     return listed.join(known, on="location_id", how="left")
+
+
+def _fetched(dataset: Dataset) -> pl.LazyFrame:
+    return dataset.scan("fetched").select("location_id", "asset_id", "state")
 
 
 def _products(

@@ -45,7 +45,9 @@ class FetchConfig(StageConfig):
     retry_wait_s: float = Field(1.0, ge=0, description="seconds before the second try; doubles with each further one")
     longest_wait_s: float = Field(60.0, ge=0, description="longest Retry-After and crawl delay that is waited for")
     seed: int = Field(0, description="seed of the jitter of waits")
-    locations_a_unit: int = Field(4_096, ge=1, description="locations looked at by one unit of work")
+    locations_a_unit: int = Field(
+        4_096, ge=1, description="locations looked at by one unit of work; of URLs that download=false leaves, 16 times"
+    )
     locations_a_pack: int = Field(256, ge=1, description="URLs asked, at most, before what came is made durable")
 
     @field_validator("allow_networks")

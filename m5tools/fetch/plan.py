@@ -5,14 +5,15 @@ in one unit. Only a host of very many locations that is allowed very many connec
 with its share of the connections. Inside a unit a host of many locations has a *lane* of its own, so that a slow one
 keeps nobody waiting; the small ones share lane 0. Order and packs are settled lane by lane.
 
-The plan is made by ranges of location ids, so that memory does not grow with what is listed: first each range is put
-together and counted, host by host; then, with all counts known, each is given its units.
+The plan is made by ranges of location ids, so that memory does not grow with what is listed: listings are cut into them
+once, each range is put together and counted, host by host; then, with all counts known, each is given its units.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from m5tools.compact import compact
 from m5tools.dataset import Dataset
 from m5tools.fetch import packs
 from m5tools.fetch.config import FetchConfig
+from m5tools.joins import buckets
 from m5tools.vocabulary import MEDIA, State
 
 RUNS_FOR_PASSING_FAILURES: Final = 3
@@ -32,17 +34,34 @@ RUNS_FOR_PASSING_FAILURES: Final = 3
 LISTINGS_AT_ONCE: Final = 131_072
 """Rows of `media` that are in memory at once, nearly: location ids are hashes, so equal ranges hold about as many."""
 
+IDS_AT_ONCE: Final = 2_097_152
+"""The same where only ids are counted."""
+
+LEFT_A_LOOK: Final = 16
+"""Addresses that are left pending in the time that one location is looked at in."""
+
+_LISTED: Final = ("location_id", "source", "location", "modality", "crawl_id")
+
 _HOST: Final = r"^[^:]+://(?:[^/?#]*@)?(\[[^\]/]*\]|[^/?#:]*)"
 
 
-def units(locations: int, config: FetchConfig) -> int:
+def count(dataset: Dataset, config: FetchConfig) -> int:
+    """Number of units."""
+    at_once, columns = _several(dataset, IDS_AT_ONCE), ("location_id", "location")
+    bounds, paths, urls = [pl.lit(False), *(pl.col("location_id") < b for b in _bounds(at_once)), pl.lit(True)], 0, 0
+    for begins, ends in pairwise(bounds):
+        within = ends & ~begins
+        parts = (dataset.scan("media", partition=i).filter(within).select(columns) for i in range(dataset.partitions))
+        found = pl.concat(compact(rows.select("location_id", url=is_url()).collect()) for rows in parts).unique()
+        urls += int(found["url"].sum())
+        paths += found.height - int(found["url"].sum())
+    return units(paths, urls, config)
+
+
+def units(paths: int, urls: int, config: FetchConfig) -> int:
     """Number of units for so many locations."""
-    return -(-locations // config.locations_a_unit)
-
-
-def count(dataset: Dataset) -> int:
-    """Number of different locations."""
-    return sum(_media(dataset, within, "location_id")["location_id"].n_unique() for within in _ranges(dataset))
+    looked_at = paths + (urls if config.download else -(-urls // LEFT_A_LOOK))
+    return -(-looked_at // config.locations_a_unit)
 
 
 def made(dataset: Dataset, config: FetchConfig, refresh: bool, scratch: Path) -> Iterator[pl.DataFrame]:
@@ -59,16 +78,17 @@ def made(dataset: Dataset, config: FetchConfig, refresh: bool, scratch: Path) ->
         pieces, and the columns of :func:`packs.known`, null where a location was never asked; ordered by unit, lane,
         location_id.
     """
-    staged, hosts, idle = [], [], 0
-    for number, within in enumerate(_ranges(dataset)):
-        rows = _known(dataset, config, refresh, within)
+    staged, hosts, idle, urls = [], [], 0, 0
+    for number, (listings, within) in enumerate(_ranges(dataset, scratch / "listings")):
+        rows = _known(dataset, config, refresh, listings, within)
         hosts.append(rows.filter("is_open").group_by("host").len())
         idle += rows.height - int(hosts[-1]["len"].sum())
+        urls += rows.select(is_url().sum()).item()
         staged.append(scratch / f"{number:05d}.parquet")
         with atomic.whole_file(staged[-1]) as temporary:
             rows.write_parquet(temporary, compression="lz4")
     sizes = pl.concat(hosts).group_by("host").agg(pl.col("len").cast(pl.Int64).sum())
-    several = units(idle + int(sizes["len"].sum()), config)
+    several = units(idle + int(sizes["len"].sum()) - urls, urls, config)
     places = _places(sizes, several, config)
     idle_before, asked_before = 0, sizes.with_columns(before=pl.lit(0, pl.Int64))
     for file in staged:
@@ -107,27 +127,45 @@ def _is_open(config: FetchConfig, order: pl.Enum) -> pl.Expr:
     )
 
 
-def _ranges(dataset: Dataset) -> list[pl.Expr]:
-    """Conditions on `location_id`, in order, that divide all of them evenly."""
-    listings = sum(pq.read_metadata(part).num_rows for part in dataset.parts("media"))
-    several = min(1 << 16, max(1, -(-listings // LISTINGS_AT_ONCE)))
-    location = pl.col("location_id")
-    bounds = [f"{(place << 16) // several:04x}" for place in range(1, several)]
-    begins = [pl.lit(True), *(location >= bound for bound in bounds)]
-    ends = [*(location < bound for bound in bounds), pl.lit(True)]
-    return [begin & end for begin, end in zip(begins, ends, strict=True)]
+def _several(dataset: Dataset, at_once: int) -> int:
+    """Ranges of location ids of which each holds so many listings."""
+    listings = sum(int(pq.read_metadata(part).num_rows) for part in dataset.parts("media"))
+    return min(1 << 16, max(1, -(-listings // at_once)))
 
 
-def _media(dataset: Dataset, within: pl.Expr, *columns: str) -> pl.DataFrame:
-    """Columns of the listings of a range."""
-    parts = (dataset.scan("media", partition=i).filter(within).select(columns) for i in range(dataset.partitions))
-    return pl.concat([compact(rows.collect()) for rows in parts])
+def _bounds(several: int) -> list[str]:
+    """Where all ranges but the first begin."""
+    return [f"{(place << 16) // several:04x}" for place in range(1, several)]
 
 
-def _known(dataset: Dataset, config: FetchConfig, refresh: bool, within: pl.Expr) -> pl.DataFrame:
+def _ranges(dataset: Dataset, folder: Path) -> Iterator[tuple[pl.DataFrame, pl.Expr]]:
+    """The listings of each range of location ids, in order, and the condition that an id is of the range.
+
+    Args:
+        dataset: the dataset.
+        folder: where the listings of each partition are kept, cut into ranges.
+    """
+    several = _several(dataset, LISTINGS_AT_ONCE)
+    bounds = _bounds(several)
+    files = []
+    for partition in range(dataset.partitions):
+        rows = dataset.read("media", partition=partition, columns=_LISTED)
+        homes = pl.Series(bounds, dtype=pl.String).search_sorted(rows["location_id"], side="right")
+        files.append(folder / f"{partition:05d}.arrow")
+        buckets.write(files[-1], rows, homes, several)
+    listed, location = buckets.opened(files), pl.col("location_id")
+    for place in range(several):
+        begins = location >= bounds[place - 1] if place else pl.lit(True)
+        ends = location < bounds[place] if place + 1 < several else pl.lit(True)
+        yield buckets.read(listed, place), begins & ends
+
+
+def _known(
+    dataset: Dataset, config: FetchConfig, refresh: bool, listings: pl.DataFrame, within: pl.Expr
+) -> pl.DataFrame:
     """The locations of a range by id, with what is known of them and whether they are to be asked (`is_open`)."""
     known = packs.known(dataset, config.deciding, within)
-    rows = _listed(dataset, within).join(known, on="location_id", how="left", suffix="_known")
+    rows = _listed(dataset, listings).join(known, on="location_id", how="left", suffix="_known")
     order = pl.Enum([c["crawl_id"] for c in dataset.manifest()["crawls"]])
     return rows.with_columns(
         host=pl.col("location").str.extract(_HOST).str.to_lowercase(),
@@ -135,10 +173,10 @@ def _known(dataset: Dataset, config: FetchConfig, refresh: bool, within: pl.Expr
     ).sort("location_id")
 
 
-def _listed(dataset: Dataset, within: pl.Expr) -> pl.DataFrame:
-    """Every listed location of a range once, with the latest crawl that lists it and all that it is listed as."""
+def _listed(dataset: Dataset, listings: pl.DataFrame) -> pl.DataFrame:
+    """Every listed location once, with the latest crawl that lists it and all that it is listed as."""
     order = pl.Enum([c["crawl_id"] for c in dataset.manifest()["crawls"]])
-    media = _media(dataset, within, "location_id", "source", "location", "modality", "crawl_id").lazy()
+    media = listings.lazy()
     latest = media.group_by("location_id").agg(pl.col("crawl_id").cast(order).max().cast(pl.String))
     kinds = pl.Enum([m.value for m in MEDIA])
     one = media.drop("crawl_id").unique().with_columns(pl.col("modality").cast(kinds))

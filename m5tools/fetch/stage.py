@@ -37,7 +37,7 @@ class Fetch(Stage):
     """See the module."""
 
     name: ClassVar[str] = "fetch"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     writes: ClassVar[tuple[str, ...]] = ("fetched", "assets")
     stops_by_itself: ClassVar[bool] = True
 
@@ -79,8 +79,7 @@ class Fetch(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name != "look":
             return [Unit("part-00000")]
-        several = plan.units(plan.count(dataset), self.config)
-        return [Unit(f"part-{i:05d}", {"unit": i}) for i in range(several)]
+        return [Unit(f"part-{i:05d}", {"unit": i}) for i in range(plan.count(dataset, self.config))]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name == "list":

@@ -8,6 +8,7 @@ are asked for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from m5tools import atomic, schema
 CHILDREN: Final = ("texts", "attributes", "media")
 HOMES: Final = 65_536
 _ROW_BITS: Final = 40
+_FILES_AT_ONCE: Final = 32
 OF_THE_OWNER: Final = ("product_id", "crawl_id", "source")
 
 
@@ -63,20 +65,29 @@ def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
         The columns of :func:`layout`; instead of `delivered`, which few rows are asked for, `place` (int64), by which
         :func:`delivered` finds it.
     """
-    nothing = _beside_delivered().empty_table()
-    found = [nothing]
-    for number, file in enumerate(_files(folder)):
+    files = _files(folder)
+    found = [_beside_delivered().empty_table()]
+    for start in range(0, len(files), _FILES_AT_ONCE):
+        numbered = enumerate(files[start : start + _FILES_AT_ONCE], start)
+        # Copied once for many files, for a copy costs by its columns; then none of them need stay mapped.
+        found.append(_slices(numbered, first, beyond).combine_chunks())
+    return pa.concat_tables(found)
+
+
+def _slices(files: Iterable[tuple[int, Path]], first: int, beyond: int) -> pa.Table:
+    """The rows of some homes in some files, with their places; beside none even a single slice is copied."""
+    fields = [field for field in layout() if field.name != "delivered"]
+    nothing = pa.record_batch([pa.array([], field.type) for field in fields], schema=pa.schema(fields))
+    slices, places = [nothing], [np.empty(0, np.int64)]
+    for number, file in files:
         place = number << _ROW_BITS
-        parts = [nothing]
         for batch in _mapped(file).to_batches():
             begin, end = np.searchsorted(batch.column("home").to_numpy(), (first, beyond)).tolist()
-            places = pa.array(np.arange(place + begin, place + end))
-            rows = batch.drop_columns(["delivered"]).slice(begin, end - begin).append_column("place", places)
-            parts.append(pa.Table.from_batches([rows]))
+            slices.append(batch.slice(begin, end - begin).drop_columns(["delivered"]))
+            places.append(np.arange(place + begin, place + end))
             place += batch.num_rows
-        # Beside nothing even a single part is copied, so that the file need not stay mapped.
-        found.append(pa.concat_tables(parts).combine_chunks())
-    return pa.concat_tables(found)
+    rows = pa.Table.from_batches(slices)
+    return rows.append_column(_beside_delivered().field("place"), pa.array(np.concatenate(places)))
 
 
 def delivered(folder: Path, places: pl.Series) -> pl.Series:

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from m5tools import atomic, wording
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset, by_partition, part_name
 from m5tools.measure import facts, pair, similarity, table, text
 from m5tools.measure.config import WordsConfig
 from m5tools.measure.corpus import corpus
@@ -92,10 +92,10 @@ def _listed(dataset: Dataset, assets: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_partition(work: Work, kind: str, rows: pl.DataFrame) -> None:
-    place = rows.select(partition_of(pl.col("product_id"), work.dataset.partitions)).to_series()
-    for partition in range(work.dataset.partitions):
+    """Keep rows that are in the order of their products by partition."""
+    for partition, mine in enumerate(by_partition(rows, work.dataset.partitions)):
         with atomic.whole_file(_partial(work, kind, partition)) as temporary:
-            rows.filter(place == partition).write_parquet(temporary)
+            mine.write_parquet(temporary)
 
 
 def relate(partition: int, config: WordsConfig, shown: pl.DataFrame, work: Work) -> Counts:

@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset, by_partition, part_name
 from m5tools.errors import UsageError
 from m5tools.generations import Generations
 from m5tools.split import assign
@@ -158,9 +158,7 @@ class SplitStage(Stage):
             least_of_class=config.least_of_class,
             seed=config.seed,
         )
-        home = parts.select(partition_of(pl.col("product_id"), dataset.partitions)).to_series()
-        for i in range(dataset.partitions):
-            here = parts.filter(home == i)
+        for i, here in enumerate(by_partition(parts, dataset.partitions)):
             work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split", "bridge"))
             work.write("roles", i, here.select("product_id", "barred", *ROLES))
         work.write_note(*grown.note())

@@ -8,7 +8,7 @@ only `fetched` knows: listings and places meet in a bucket by location first ("p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -18,8 +18,9 @@ from pydantic import Field
 
 from m5tools import atomic
 from m5tools.dataset import Dataset, part_name
+from m5tools.joins import buckets
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-from m5tools.survey import buckets, merge
+from m5tools.survey import merge
 from m5tools.survey.count import Partition
 
 _COUNT: Final = "count"
@@ -31,6 +32,8 @@ _WHOLE: Final[Mapping[str, tuple[Callable[[Partition], pl.DataFrame], Callable[[
     "corpus_names": (Partition.names, merge.names),
     "corpus_brands": (Partition.brands, merge.brands),
 }
+_RUNS: Final = 64
+"""Units of a round that goes through buckets: each opens all files, whatever the number of buckets."""
 _LISTINGS: Final = "listings"
 _FETCHED: Final = "fetched"
 _FOUND: Final = "found"
@@ -66,22 +69,24 @@ class Survey(Stage):
         return (_COUNT, _PLACE, _MERGE)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        each = [Unit(part_name(i), {"bucket": i}) for i in range(dataset.partitions)]
+        several = dataset.partitions
         if round_name == _COUNT:
-            partitions = [Unit(unit.key, {"partition": unit.args["bucket"]}) for unit in each]
+            partitions = [Unit(part_name(i), {"partition": i}) for i in range(several)]
             return partitions + [Unit(f"{_FETCHED}-{p.stem}", {_FETCHED: p.stem}) for p in dataset.parts(_FETCHED)]
-        return each if round_name == _PLACE else [*each, Unit(_MERGE, {})]
+        length = -(-several // _RUNS)
+        starts = range(0, several, length)
+        runs = [Unit(part_name(i), {"first": i, "beyond": min(i + length, several)}) for i in starts]
+        return runs if round_name == _PLACE else [*runs, Unit(_MERGE, {})]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if _FETCHED in unit.args:
             return self._spread(unit.args[_FETCHED], work)
         if round_name == _COUNT:
             return self._count(int(unit.args["partition"]), work)
-        if round_name == _PLACE:
-            return self._place(int(unit.args["bucket"]), work)
-        if "bucket" in unit.args:
-            return self._merge_bucket(int(unit.args["bucket"]), work)
-        return self._merge_whole(work)
+        if unit.key == _MERGE:
+            return self._merge_whole(work)
+        run = range(unit.args["first"], unit.args["beyond"])
+        return self._place(run, work) if round_name == _PLACE else self._merge_buckets(run, work)
 
     def _count(self, number: int, work: Work) -> Counts:
         partition, several = Partition(work.dataset, number), work.dataset.partitions
@@ -98,7 +103,7 @@ class Survey(Stage):
             "corpus_values": (values, buckets.of_text(values["name"] + " " + values["value"], several)),
         }
         for table, (rows, bucket) in homes.items():
-            buckets.write(_partial(work, table, number), rows, bucket, several)
+            buckets.write(_bucketed(work, table, part_name(number)), rows, bucket, several)
         return {"products": partition.products.height}
 
     def _spread(self, part: str, work: Work) -> Counts:
@@ -108,29 +113,35 @@ class Survey(Stage):
         rows = rows.drop_nulls("asset_id").sort("location_id")
         several = work.dataset.partitions
         bucket = buckets.of_text(rows["location_id"], several)
-        buckets.write(work.scratch / _FETCHED / f"{part}.parquet", rows, bucket, several)
+        buckets.write(_bucketed(work, _FETCHED, part), rows, bucket, several)
         return {}
 
-    def _place(self, bucket: int, work: Work) -> Counts:
-        listings = buckets.read(_partials(work, _LISTINGS), bucket)
-        places = [work.scratch / _FETCHED / f"{p.stem}.parquet" for p in work.dataset.parts(_FETCHED)]
-        fetched = buckets.read(places, bucket) if places else _NOWHERE
-        rows, several = merge.found(listings, fetched), work.dataset.partitions
-        buckets.write(_partial(work, _FOUND, bucket), rows, buckets.of_text(rows["asset_id"], several), several)
+    def _place(self, run: Iterable[int], work: Work) -> Counts:
+        listed, several = _opened(work, _LISTINGS), work.dataset.partitions
+        places = buckets.opened(_bucketed(work, _FETCHED, p.stem) for p in work.dataset.parts(_FETCHED))
+        for bucket in run:
+            fetched = buckets.read(places, bucket) if places else _NOWHERE
+            rows = merge.found(buckets.read(listed, bucket), fetched)
+            home = buckets.of_text(rows["asset_id"], several)
+            buckets.write(_bucketed(work, _FOUND, part_name(bucket)), rows, home, several)
         return {}
 
-    def _merge_bucket(self, bucket: int, work: Work) -> Counts:
-        def parts(table: str) -> pl.DataFrame:
-            return buckets.read(_partials(work, table), bucket)
-
+    def _merge_buckets(self, run: Iterable[int], work: Work) -> Counts:
         config = self.config
-        merged = {
-            "phrases": merge.phrases(parts("corpus_phrases"), config.phrase_products, config.phrase_titles),
-            "assets": merge.assets(parts(_FOUND)),
-            "values": merge.values(parts("corpus_values")),
-            "words": merge.words(parts("corpus_words")),
-        }
-        return {name: work.write(f"corpus_{name}", bucket, rows) for name, rows in merged.items()}
+        merged: Mapping[str, tuple[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
+            "corpus_phrases": (
+                "corpus_phrases", lambda parts: merge.phrases(parts, config.phrase_products, config.phrase_titles)
+            ),
+            "corpus_assets": (_FOUND, merge.assets),
+            "corpus_values": ("corpus_values", merge.values),
+            "corpus_words": ("corpus_words", merge.words),
+        }  # fmt: skip
+        counts: Counts = {}
+        for table, (kind, rows_of) in merged.items():
+            files = _opened(work, kind)
+            written = (work.write(table, bucket, rows_of(buckets.read(files, bucket))) for bucket in run)
+            counts[table.removeprefix("corpus_")] = sum(written)
+        return counts
 
     def _merge_whole(self, work: Work) -> Counts:
         counts: Counts = {}
@@ -149,3 +160,12 @@ def _partial(work: Work, table: str, number: int) -> Path:
 
 def _partials(work: Work, table: str) -> list[Path]:
     return [_partial(work, table, i) for i in range(work.dataset.partitions)]
+
+
+def _bucketed(work: Work, kind: str, part: str) -> Path:
+    return work.scratch / kind / f"{part}.arrow"
+
+
+def _opened(work: Work, kind: str) -> list[buckets.Opened]:
+    """What all partitions, or all buckets, left of a kind that is cut into buckets."""
+    return buckets.opened(_bucketed(work, kind, part_name(i)) for i in range(work.dataset.partitions))

@@ -65,7 +65,7 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
         gathered.keep(WEIGHED, i, weigh(spelt, Vocabularies(*vocabulary)))
     held = [words for part in HELD for words in part]
     a, b = np.array([4, 3, 3, 4, 3], np.uint32), np.array([4, 5, 6, 7, 7], np.uint32)
-    sides = Sides(gathered, 1, recalled)
+    sides = Sides(gathered, range(1, 2), recalled)
     met = list(sides.met(a, b, ("words", "letters", "stems", "descriptions", "marks")))
     common = [len(held[i] & held[j]) for i, j in zip(a, b, strict=True)]
     for name in ("words", "letters", "stems", "descriptions"):
@@ -75,3 +75,9 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
     assert brands.tolist() == [min(held[i]) == min(held[j]) for i, j in zip(a, b, strict=True)]
     assert sides.anywhere(b, ("title",))["title"].to_list() == [f"title {min(held[j])}" for j in b]
     assert sides.at_home(a, ("title",))["title"].to_list() == [f"title {min(held[i])}" for i in a]
+    # A run of partitions is one home.
+    a, b = np.array([0, 2, 4, 3], np.uint32), np.array([4, 4, 4, 7], np.uint32)
+    run = Sides(gathered, range(2), recalled)
+    shared = [part.shared["words"].each for part in run.met(a, b, ("words", "marks"))]
+    assert np.concatenate(shared).tolist() == [len(held[i] & held[j]) for i, j in zip(a, b, strict=True)]
+    assert run.at_home(a, ("title", "row")).rows() == [(f"title {min(held[i])}", i) for i in a]

@@ -492,6 +492,23 @@ def test_workers_change_nothing(make_dataset: Callable[..., Dataset]) -> None:
     assert _bytes(alone) == _bytes(helped)
 
 
+def test_partitions_compared_by_the_run_change_nothing(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = tables_of(_mixed_shop())
+    single, runs = make_dataset(tables, 5, "single"), make_dataset(tables, 5, "runs")
+    run_stage(single, Compare(CompareConfig()))
+    monkeypatch.setattr("m5tools.dedup.compare._RUNS", 2)
+    assert [unit.args for unit in Compare(CompareConfig()).units(runs, "compare")] == [
+        {"first": 0, "beyond": 3},
+        {"first": 3, "beyond": 5},
+    ]
+    run_stage(runs, Compare(CompareConfig()))
+    for dataset in (single, runs):
+        run_stage(dataset, Dedup(DedupConfig()))
+    assert _bytes(single) == _bytes(runs)
+
+
 def test_policy_is_part_of_the_run(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
     shipped = Dedup(DedupConfig())
     text = (Path(__file__).parents[2] / "pipelines" / "policies" / "duplicates.yaml").read_text()

@@ -425,10 +425,13 @@ def test_the_plan_is_the_same_however_much_of_it_is_in_memory(
     plans = []
     for at_once in (plan.LISTINGS_AT_ONCE, 100, 7):
         monkeypatch.setattr(plan, "LISTINGS_AT_ONCE", at_once)
+        monkeypatch.setattr(plan, "IDS_AT_ONCE", 2 * at_once)
         ranges = list(plan.made(dataset, config, refresh=False, scratch=tmp_path / "scratch"))
         assert len(ranges) == -(-len(urls) // at_once)
-        assert plan.count(dataset) == len(urls)
         plans.append(pl.concat(ranges).sort("unit", "lane", "location_id", nulls_last=True))
+        looked_at = len(urls) if download else 150 + -(-len(_many_hosts()) // plan.LEFT_A_LOOK)
+        assert plan.count(dataset, config) == -(-looked_at // 100)
+        assert plans[-1]["unit"].unique().sort().to_list() == list(range(-(-looked_at // 100)))
     assert_frame_equal(plans[0], plans[1])
     assert_frame_equal(plans[0], plans[2])
 

@@ -154,6 +154,18 @@ def test_workers_and_repetition_change_no_byte(
         assert [p.read_bytes() for p in other.parts(table)] == [p.read_bytes() for p in surveyed.parts(table)], table
 
 
+def test_buckets_by_the_run_change_no_byte(
+    make_dataset: Callable[..., Dataset], tables: dict[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (make_dataset(tables, partitions=5, name=name) for name in ("one", "other"))
+    run_stage(one, Survey(SurveyConfig()))
+    monkeypatch.setattr("m5tools.survey.stage._RUNS", 2)
+    assert [unit.key for unit in Survey(SurveyConfig()).units(other, "place")] == ["part-00000", "part-00003"]
+    run_stage(other, Survey(SurveyConfig()))
+    for table in Survey.writes:
+        assert [p.read_bytes() for p in one.parts(table)] == [p.read_bytes() for p in other.parts(table)], table
+
+
 def test_words_of_titles_by_category(surveyed: Dataset) -> None:
     # "red" and "mug" count once a product; of cables and lamps there is one product each.
     found = surveyed.read("corpus_words").sort("products")

@@ -13,6 +13,7 @@ from m5tools.dataset import Dataset
 from m5tools.dedup.evidence import audio, image, video
 from m5tools.dedup.evidence.files import listed, recorded_pairs
 from m5tools.dedup.policy import ComparePolicy
+from m5tools.joins import looked_up
 from m5tools.joins.bands import Joined
 from m5tools.vocabulary import Modality, State
 
@@ -22,25 +23,23 @@ FILES: Final = {
     "sounds": (Modality.AUDIO, audio.COLUMNS),
 }
 """Kinds of files: their modality, and what of its signals tells copies."""
+_ROWS_A_FILE: Final = 1 << 19
+"""Files, nearly, that are sorted at once: hashes of one take half a kilobyte."""
 _SHARE: Final = {"clips": "clip", "sounds": "sound"}
 """Kinds of recordings → the column that says how much of one the other is."""
 
 
-def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: ComparePolicy) -> pl.DataFrame:
-    """Decoded files of one kind that show something and are no hub.
+def keep_telling(dataset: Dataset, folder: Path, kind: str, policy: ComparePolicy) -> None:
+    """Keep the decoded files of one kind that show something and are no hub, for :func:`files_of` of every partition.
 
     Args:
         dataset: where they were measured.
-        media: listed files: row, stem (of the product), modality, asset_id.
+        folder: where to.
         kind: of `FILES`.
         policy: its `picture` part.
-
-    Returns:
-        Columns row, stem, asset_id and what tells copies.
     """
     rules = policy.picture
     modality, columns = FILES[kind]
-    own = media.filter(pl.col("modality") == modality).drop_nulls("asset_id").select("row", "stem", "asset_id").unique()
     hubs = dataset.scan("corpus_assets").filter(
         (pl.col("titles") > rules.hub_titles) | (pl.col("categories") > rules.hub_categories)
     )
@@ -51,13 +50,24 @@ def files_of(dataset: Dataset, media: pl.DataFrame, kind: str, policy: ComparePo
         present = present.filter(
             pl.col("pdq_quality") >= rules.min_quality, pl.col("luma_deviation") >= rules.min_deviation
         )
-    telling = (
-        present.select("asset_id", *columns)
-        .join(hubs.select("asset_id"), on="asset_id", how="anti")
-        .join(own.lazy().select("asset_id").unique(), on="asset_id", how="semi")
-        .collect()
-    )
-    return own.join(telling, on="asset_id").sort("row", "asset_id")
+    telling = present.select("asset_id", *columns).join(hubs.select("asset_id"), on="asset_id", how="anti")
+    looked_up.keep(folder, telling, "asset_id", _ROWS_A_FILE)
+
+
+def files_of(folder: Path, media: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Files of one kind that tell products apart.
+
+    Args:
+        folder: what :func:`keep_telling` kept of the kind.
+        media: listed files: row, stem (of the product), modality, asset_id.
+        kind: of `FILES`.
+
+    Returns:
+        Columns row, stem, asset_id and what tells copies.
+    """
+    modality, _ = FILES[kind]
+    own = media.filter(pl.col("modality") == modality).drop_nulls("asset_id").select("row", "stem", "asset_id").unique()
+    return own.join(looked_up.rows_of(folder, own["asset_id"]), on="asset_id").sort("row", "asset_id")
 
 
 def file_pairs(kind: str, assets: Sequence[pl.LazyFrame], policy: ComparePolicy, scratch: Path) -> Joined:

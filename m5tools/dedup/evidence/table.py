@@ -8,7 +8,11 @@ a difference in another measure only speaks against identity.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from m5tools import wording
 from m5tools.dedup.evidence.titles import (
@@ -158,75 +162,147 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
         (one side lists some, the other none); `difference` (text: "colour: red / blue").
     """
-    both = (
-        pairs.select("a", "b")
-        .join(facts, left_on="a", right_on="row")
-        .join(facts, left_on=["b", "name"], right_on=["row", "name"], suffix="_b")
-        .with_columns(option=pl.col("option") | pl.col("option_b"))
+    facts = facts.sort("row", maintain_order=True)
+    a, b, products = _places(pairs, facts)
+    names, option, measured = _names(facts), facts["option"].to_numpy(), facts["measured"].to_numpy()
+    met = _met(a, b, products, names)
+    several, first = _held(facts)
+    sides = (met.one, met.other)
+    options, measures, single = (np.array([of[side] for side in sides]) for of in (option, measured, ~several))
+    differs = first[met.one] != first[met.other]
+    unsure = np.flatnonzero(~single.all(axis=0))
+    differs[unsure] = _values(facts, met, unsure).select(_each_has_its_own()).to_series().to_numpy()
+    worded = np.flatnonzero(differs & single.all(axis=0) & ~options.any(axis=0) & ~measures.any(axis=0))
+    more = np.zeros(len(differs), bool)
+    more[worded] = _more(facts, met, first, worded)
+    differs &= ~more
+    optional, measured_both = options.any(axis=0), measures.all(axis=0)
+
+    def counted(which: np.ndarray) -> pl.Series:
+        return pl.Series(np.bincount(met.pair[which], minlength=len(a)).astype(np.uint32))
+
+    varying = np.zeros(len(a), np.uint32)
+    np.maximum.at(varying, met.pair, facts["varying"].to_numpy()[met.one])
+    found = pairs.with_columns(
+        shared=counted(~optional & ~more),
+        agreeing=counted(~optional & ~differs & ~more),
+        options_agreeing=counted(optional & ~differs),
+        options_differ=counted(optional & differs),
+        varying=pl.Series(varying),
+        varying_agreeing=counted(facts["varies"].to_numpy()[met.one] & ~differs),
+        measures_differ=counted(~optional & differs & measured_both),
+        difference=_difference(facts, met, names, np.flatnonzero(differs), len(a)),
     )
-    unequal = both["values"].list.first() != both["values_b"].list.first()
-    several = (both["values"].list.len() > 1) | (both["values_b"].list.len() > 1)
-    both = both.with_columns(differs=_told_of(both, several, _each_has_its_own(), unequal))
-    nothing = pl.Series("more", [False]).new_from_index(0, both.height)
-    both = both.with_columns(more=_told_of(both, both["differs"], _says_more(), nothing))
-    both = both.with_columns(differs=pl.col("differs") & ~pl.col("more"))
-    told = pl.concat_str(
-        "name",
-        pl.lit(": "),
-        pl.col("values").list.join(", "),
-        pl.lit(" / "),
-        pl.col("values_b").list.join(", "),
-    )
-    silent = pl.Series("told", [None], dtype=pl.String).new_from_index(0, both.height)
-    both = both.with_columns(told=_told_of(both, both["differs"], told, silent))
-    differs, option = pl.col("differs"), pl.col("option")
-    summed = both.group_by("a", "b").agg(
-        shared=(~option & ~pl.col("more")).sum(),
-        agreeing=(~option & ~differs & ~pl.col("more")).sum(),
-        options_agreeing=(option & ~differs).sum(),
-        options_differ=(option & differs).sum(),
-        varying=pl.col("varying").max(),
-        varying_agreeing=(pl.col("varies") & ~differs).sum(),
-        measures_differ=(~option & differs & pl.col("measured") & pl.col("measured_b")).sum(),
-        difference=pl.col("told").drop_nulls().sort().str.join("; "),
-    )
-    options = facts.filter("option").group_by("row").agg(options=pl.len())
-    values = facts.filter(~pl.col("option")).explode("values").group_by("row").agg(said=pl.col("values").unique())
-    both_say = pl.col("said").is_not_null() & pl.col("said_b").is_not_null()
-    return (
-        pairs.join(summed, on=["a", "b"], how="left", maintain_order="left")
-        .join(values, left_on="a", right_on="row", how="left", maintain_order="left")
-        .join(values, left_on="b", right_on="row", how="left", maintain_order="left", suffix="_b")
-        .join(options, left_on="a", right_on="row", how="left", maintain_order="left")
-        .join(options, left_on="b", right_on="row", how="left", maintain_order="left", suffix="_b")
-        .with_columns(
-            values_agreeing=pl.when(both_say).then(pl.col("said").list.set_intersection("said_b").list.len()),
-            values_fewest=pl.when(both_say).then(
-                pl.min_horizontal(pl.col("said").list.len(), pl.col("said_b").list.len())
-            ),
-            one_lists_options=pl.col("options").is_null() != pl.col("options_b").is_null(),
-            options_most=pl.max_horizontal("options", "options_b"),
-        )
-        .with_columns(
-            pl.col(
-                "shared",
-                "agreeing",
-                "options_agreeing",
-                "options_differ",
-                "varying",
-                "varying_agreeing",
-                "measures_differ",
-            ).fill_null(0),
-            pl.col("difference").fill_null(""),
-        )
-        .drop("said", "said_b", "options", "options_b")
-    )
+    return found.with_columns(*_in_values(a, b, facts, products), *_in_options(a, b, facts, products))
 
 
-def _told_of(rows: pl.DataFrame, some: pl.Series, told: pl.Expr, otherwise: pl.Series) -> pl.Series:
-    """What is told of some rows, and what is known of the others, which are not looked at."""
-    places = some.arg_true()
-    return otherwise.scatter(places, rows[places].select(told).to_series()) if len(places) else otherwise
+@dataclass(frozen=True)
+class _Met:
+    """What both products of pairs have under one code: which pair, and places on either side (int64 [k])."""
+
+    pair: np.ndarray
+    one: np.ndarray
+    other: np.ndarray
+
+
+def _places(pairs: pl.DataFrame, facts: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Products counted from 0 (int64): both sides of pairs, and whose each fact is, ascending."""
+    rows = np.union1d(pairs["a"].to_numpy(), pairs["b"].to_numpy())
+    a, b, products = (np.searchsorted(rows, each.to_numpy()) for each in (pairs["a"], pairs["b"], facts["row"]))
+    return a, b, products
+
+
+def _codes(texts: pl.Series) -> np.ndarray:
+    """int64: texts as numbers from 0, equal where they are."""
+    hashes = texts.hash()
+    return np.searchsorted(hashes.unique().sort().to_numpy(), hashes.to_numpy())
+
+
+def _names(facts: pl.DataFrame) -> np.ndarray:
+    """int64: names as numbers, in the order of what is told of them ("colour: red / blue")."""
+    distinct = facts.select("name").unique().sort(pl.col("name") + ": ").with_row_index("code")
+    return facts.select("name").join(distinct, on="name", how="left", maintain_order="left")["code"].to_numpy()
+
+
+def _met(a: np.ndarray, b: np.ndarray, products: np.ndarray, codes: np.ndarray) -> _Met:
+    """What pairs have under one code.
+
+    Args:
+        a, b: products of pairs.
+        products: whose each row is, ascending.
+        codes: of rows, of those of one product all different.
+    """
+    ends = np.searchsorted(products, np.arange(max(a.max(initial=-1), b.max(initial=-1)) + 2))
+    sizes = ends[a + 1] - ends[a]
+    pair = np.repeat(np.arange(len(a)), sizes)
+    one = np.arange(len(pair)) + np.repeat(ends[a] - np.cumsum(sizes) + sizes, sizes)
+    asked = pl.DataFrame({"key": b[pair] << 32 | codes[one], "pair": pair, "one": one})
+    held = pl.DataFrame({"key": products << 32 | codes, "other": np.arange(len(products))})
+    met = asked.join(held, on="key", maintain_order="left")
+    return _Met(*(met[name].to_numpy() for name in ("pair", "one", "other")))
+
+
+def _held(facts: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Of facts whether they hold several values (bool), and the first as a number (uint64)."""
+    held = facts.select(several=pl.col("values").list.len() > 1, first=pl.col("values").list.first().hash())
+    return held["several"].to_numpy(), held["first"].to_numpy()
+
+
+def _values(facts: pl.DataFrame, met: _Met, some: np.ndarray) -> pl.DataFrame:
+    """`values` and `values_b` of some of what was met."""
+    values = facts["values"]
+    return pl.DataFrame({"values": values.gather(met.one[some]), "values_b": values.gather(met.other[some])})
+
+
+def _more(facts: pl.DataFrame, met: _Met, first: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """bool: whether of some single values one says the other and more; each two are looked at once."""
+    both = pl.DataFrame({"mine": first[met.one[some]], "theirs": first[met.other[some]], "place": some})
+    distinct = both.unique(["mine", "theirs"], maintain_order=True)
+    told = _values(facts, met, distinct["place"].to_numpy()).select(_says_more()).to_series()
+    known = distinct.select("mine", "theirs", more=told)
+    return both.join(known, on=["mine", "theirs"], how="left", maintain_order="left")["more"].to_numpy()
+
+
+def _difference(facts: pl.DataFrame, met: _Met, names: np.ndarray, some: np.ndarray, pairs: int) -> pl.Series:
+    """What differs, in words, for each pair."""
+    some = some[np.argsort(met.pair[some] << 32 | names[met.one[some]])]
+    values, beside = pl.col("values").list.join(", "), pl.col("values_b").list.join(", ")
+    told = _values(facts, met, some).select(
+        told=pl.concat_str(facts["name"].gather(met.one[some]), pl.lit(": "), values, pl.lit(" / "), beside)
+    )
+    if facts["name"].str.contains(": ", literal=True).any():
+        told = told.with_columns(pair=met.pair[some]).sort("pair", "told").select("told")
+    ends = np.searchsorted(met.pair[some], np.arange(pairs + 1))
+    lists = pa.LargeListArray.from_arrays(ends, told["told"].to_arrow().cast(pa.large_string()))
+    return pl.Series(pl.from_arrow(lists)).list.join("; ")
+
+
+def _in_values(a: np.ndarray, b: np.ndarray, facts: pl.DataFrame, products: np.ndarray) -> list[pl.Series]:
+    """`values_agreeing` and `values_fewest` of pairs."""
+    plain = facts.select("option", "values", product=products).filter(~pl.col("option"))
+    said = plain.select("product", "values").explode("values").drop_nulls("values")
+    said = pl.DataFrame({"product": said["product"], "code": _codes(said["values"])}).unique().sort("product", "code")
+    whose, codes = said["product"].to_numpy(), said["code"].to_numpy()
+    sizes = np.bincount(whose, minlength=max(a.max(initial=-1), b.max(initial=-1)) + 1)
+    both = (sizes[a] > 0) & (sizes[b] > 0)
+    agreeing = np.bincount(_met(a, b, whose, codes).pair, minlength=len(a))
+    found = {"values_agreeing": agreeing, "values_fewest": np.minimum(sizes[a], sizes[b])}
+    silent = pl.Series(~both)
+    return [
+        pl.Series(name, values.astype(np.uint32)).zip_with(~silent, pl.Series(name, [None], dtype=pl.UInt32))
+        for name, values in found.items()
+    ]
+
+
+def _in_options(a: np.ndarray, b: np.ndarray, facts: pl.DataFrame, products: np.ndarray) -> list[pl.Series]:
+    """`one_lists_options` and `options_most` of pairs."""
+    counts = np.bincount(products[facts["option"].to_numpy()], minlength=max(a.max(initial=-1), b.max(initial=-1)) + 1)
+    most = pl.Series("options_most", np.maximum(counts[a], counts[b]).astype(np.uint32))
+    none = pl.Series("options_most", [None], dtype=pl.UInt32)
+    return [
+        pl.Series("one_lists_options", (counts[a] > 0) != (counts[b] > 0)),
+        most.zip_with(most > 0, none),
+    ]
 
 
 def _each_has_its_own() -> pl.Expr:
@@ -236,15 +312,13 @@ def _each_has_its_own() -> pl.Expr:
 
 
 def _says_more() -> pl.Expr:
-    """Each side says one thing in words, it is no option, and one of them is a part of the other."""
+    """Each side says one thing in words, and one of them is a part of the other."""
     mine, theirs = (pl.col(side).list.first() for side in ("values", "values_b"))
-    single = (pl.col("values").list.len() == 1) & (pl.col("values_b").list.len() == 1)
     number = r"^[\d.,]+$"
-    worded = ~(pl.col("option") | pl.col("measured") | pl.col("measured_b"))
-    worded &= ~mine.str.contains(number) & ~theirs.str.contains(number)
+    worded = ~mine.str.contains(number) & ~theirs.str.contains(number)
     one, other = (pl.concat_str(pl.lit(" "), side, pl.lit(" ")) for side in (mine, theirs))
     within = other.str.contains(one, literal=True) | one.str.contains(other, literal=True)
     wide = mine.str.contains(_WIDE) & theirs.str.contains(_WIDE)
     within |= wide & (theirs.str.contains(mine, literal=True) | mine.str.contains(theirs, literal=True))
     short = pl.max_horizontal(mine.str.count_matches(" "), theirs.str.count_matches(" ")) < _FEW_WORDS
-    return single & worded & within & short
+    return worded & within & short

@@ -1,4 +1,4 @@
-"""Partial counts cut into buckets."""
+"""Rows cut into buckets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from m5tools.survey import buckets
+from m5tools.joins import buckets
 
 
 def test_every_row_is_in_the_bucket_of_its_key(tmp_path: Path) -> None:
@@ -14,7 +14,8 @@ def test_every_row_is_in_the_bucket_of_its_key(tmp_path: Path) -> None:
     rows = pl.DataFrame({"key": keys, "n": range(1000)})
     for name, part in {"a": rows[:600], "b": rows[600:]}.items():
         buckets.write(tmp_path / name, part, buckets.of_text(part["key"], 7), 7)
-    parts = [buckets.read([tmp_path / "a", tmp_path / "b"], bucket) for bucket in range(7)]
+    files = buckets.opened([tmp_path / "a", tmp_path / "b"])
+    parts = [buckets.read(files, bucket) for bucket in range(7)]
     assert sum(part["key"].n_unique() for part in parts) == 50  # no key in two of them
     assert pl.concat(parts).sort("n").equals(rows)
     assert all(part["n"].is_sorted() for part in parts)
@@ -25,5 +26,5 @@ def test_an_empty_bucket_has_the_columns(tmp_path: Path) -> None:
     place = buckets.of_hash(rows["hash"], 4)
     assert place.to_list() == [0, 3]
     buckets.write(tmp_path / "a", rows, place, 4)
-    empty = buckets.read([tmp_path / "a"], 2)
+    empty = buckets.read(buckets.opened([tmp_path / "a"]), 2)
     assert (empty.height, empty.schema) == (0, rows.schema)

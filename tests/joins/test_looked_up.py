@@ -1,0 +1,35 @@
+"""Rows kept to be looked up by their key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from m5tools.joins import looked_up
+
+
+@pytest.mark.parametrize("rows_a_file", [1 << 20, 100])
+def test_the_rows_of_keys(tmp_path: Path, rows_a_file: int) -> None:
+    rows = pl.DataFrame({"key": [f"k{n // 2}" for n in range(1000)], "n": range(1000)})
+    looked_up.keep(tmp_path, rows.lazy(), "key", rows_a_file)
+    assert len(list(tmp_path.iterdir())) == -(-1000 // rows_a_file)
+    wanted = pl.Series("key", ["k7", "nobody", "k499", "k7", "k0"])
+    found = looked_up.rows_of(tmp_path, wanted).sort("n")
+    assert found.rows() == [("k0", 0), ("k0", 1), ("k7", 14), ("k7", 15), ("k499", 998), ("k499", 999)]
+    assert looked_up.rows_of(tmp_path, wanted[:0]).is_empty()
+
+
+def test_keys_whose_hashes_are_equal_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pl.Expr, "hash", lambda key: key.str.len_chars().cast(pl.UInt64))
+    rows = pl.DataFrame({"key": ["aa", "bb", "c"], "n": [1, 2, 3]})
+    looked_up.keep(tmp_path, rows.lazy(), "key")
+    assert looked_up.rows_of(tmp_path, pl.Series("key", ["bb"])).rows() == [("bb", 2)]
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    none = pl.LazyFrame(schema={"key": pl.String, "n": pl.Int64})
+    looked_up.keep(tmp_path, none, "key")
+    found = looked_up.rows_of(tmp_path, pl.Series("key", ["a"]))
+    assert (found.height, found.schema) == (0, none.collect_schema())
