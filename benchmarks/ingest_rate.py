@@ -8,7 +8,7 @@ Outputs are comparable where they hold the same ids; how many attributes each ke
     python benchmarks/ingest_rate.py --records 300000 --runs 3
     python benchmarks/ingest_rate.py --records 3000000 --runs 1 --only m5-2    # memory
 
-The loop needs orjson and DuckDB's side duckdb: run it in the environment `ingest` of `benchmarks.peers`, or do without.
+DuckDB's side needs duckdb: run it in the environment `ingest` of `benchmarks.peers`, or do without.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ import time
 from pathlib import Path
 
 import polars as pl
-import records
 
-from benchmarks import beside
+from benchmarks import beside, records
 from m5tools.dataset import Dataset
 
 HERE = Path(__file__).resolve().parent
@@ -70,7 +69,7 @@ duckdb.execute("SET threads = 2")
 read = f"SELECT * FROM read_json('{sys.argv[1]}', format = 'newline_delimited', columns = {columns})"
 duckdb.execute(f"COPY ({read}) TO '{sys.argv[2]}/out.parquet' (FORMAT parquet, COMPRESSION zstd)")
 """
-PEERS = {"pyarrow-2": "pyarrow", "polars-2": "polars", "duckdb-2": "duckdb", "rows-1": "orjson"}
+PEERS = {"pyarrow-2": "pyarrow", "polars-2": "polars", "duckdb-2": "duckdb", "rows-1": "msgspec"}
 """Of each side the package it stands for."""
 
 
@@ -84,11 +83,10 @@ def commands(file: Path, folder: Path) -> dict[str, list[str]]:
         "m5-1": [*ingest, "1"],
         "pyarrow-2": [sys.executable, "-c", PYARROW, str(file), str(folder / "out")],
         "polars-2": [sys.executable, "-c", POLARS, str(file), str(folder / "out")],
+        "rows-1": [sys.executable, str(HERE / "ingest_rows.py"), str(file), str(folder / "out")],
     }
     if importlib.util.find_spec("duckdb"):
         sides["duckdb-2"] = [sys.executable, "-c", DUCKDB, str(file), str(folder / "out")]
-    if importlib.util.find_spec("orjson"):
-        sides["rows-1"] = [sys.executable, str(HERE / "ingest_rows.py"), str(file), str(folder / "out")]
     return sides
 
 

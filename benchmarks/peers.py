@@ -53,7 +53,7 @@ BENCHES = (
         "picture_peers", "--peers {peers} --pictures 40 --runs 5", "--peers {peers} --pictures 2 --runs 2", "pictures"
     ),
     Bench("shard_rate", "--files 60000 --encoded-files 2000 --runs 5", "--files 400 --encoded-files 40 --runs 2"),
-    Bench("loader_rate", "--samples 4000 --runs 5", "--samples 1600 --runs 1", "loader", within=True),
+    Bench("loader_rate", "--samples 4000 --runs 5", "--samples 1024 --runs 1", "loader", within=True),
     Bench("scale_step", "--peers-only --repeats 5", "--peers-only --repeats 1"),
 )
 
