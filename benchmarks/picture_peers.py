@@ -46,6 +46,9 @@ print(json.dumps({"work": time.perf_counter() - began, "pairs": pairs}))
 """
 IMAGEDEDUP = """
 import json, sys, time
+from unittest.mock import MagicMock
+left_out = ("", ".transforms", ".models", ".models.vision_transformer")
+sys.modules |= dict.fromkeys(map("torchvision{}".format, left_out), MagicMock())
 from imagededup.methods import PHash
 began = time.perf_counter()
 hasher = PHash(verbose=False)
