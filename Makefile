@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo docs test test-full lint format schemas units currencies wheel browser constraints clean help
+.PHONY: setup demo docs test test-full lint format schemas units currencies bench wheel browser constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -60,6 +60,9 @@ browser: ## Chromium and its driver, in which reports are tested
 	fi; \
 	command -v chromedriver >/dev/null || echo "$(BROWSER) cannot be installed here: the tests of reports are skipped"
 
+bench: $(READY) ## every peer beside us, into docs/evidence/peers.md (45 minutes on two quiet cores, after installs)
+	$(BIN)/python -m benchmarks.peers
+
 wheel: $(READY) ## the wheel, in dist/
 	rm -rf dist
 	SOURCE_DATE_EPOCH=1750000000 $(BIN)/python -m build --quiet --wheel --no-isolation
@@ -72,4 +75,4 @@ constraints: ## pin what a fresh environment resolves to
 	rm -rf $(VENV)-pins
 
 clean: ## remove what was built
-	rm -rf $(VENV) dist demo site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-peers dist demo site .mypy_cache .ruff_cache .pytest_cache

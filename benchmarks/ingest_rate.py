@@ -1,12 +1,14 @@
-"""`m5 ingest` beside pyarrow's bare JSON → Parquet and beside a loop over row dictionaries that does the same work.
+"""`m5 ingest` beside the bare JSON → Parquet of pyarrow, Polars and DuckDB, and beside a loop over row dictionaries.
 
 All sides read the same JSON Lines file (`records.py`), from the page cache, in processes of their own, in turn. Printed
 are medians and spread of the wall time of the whole process, the ratios, and the largest resident set of any process.
+The three parse and write, nothing else: they are the floor. The loop (`ingest_rows.py`) does the work of an ingest.
+Outputs are comparable where they hold the same ids; how many attributes each kept stands beside it.
 
     python benchmarks/ingest_rate.py --records 300000 --runs 3
     python benchmarks/ingest_rate.py --records 3000000 --runs 1 --only m5-2    # memory
 
-The loop needs orjson: pip install orjson.
+DuckDB's side needs duckdb: run it in the environment `ingest` of `benchmarks.peers`, or do without.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import records
+import polars as pl
+
+from benchmarks import beside, records
+from m5tools.dataset import Dataset
 
 HERE = Path(__file__).resolve().parent
 SAMPLED_S = 0.2  # seldom, for reading all of /proc takes processor time from the sides measured
@@ -47,6 +52,25 @@ pa.set_cpu_count(2)
 table = pj.read_json(sys.argv[1], parse_options=pj.ParseOptions(explicit_schema=schema))
 pq.write_table(table, sys.argv[2] + "/out.parquet", compression="zstd")
 """
+POLARS = """
+import sys, polars as pl
+text, pair = pl.String, pl.List(pl.Struct({"name": pl.String, "value": pl.String}))
+names = "id url title brand category price currency mpn crawled_at description".split()
+schema = {n: text for n in names} | {"seller": pl.Struct({"name": text, "rating": pl.Float64})}
+schema |= {"images": pl.List(text), "attributes": pair}
+pl.scan_ndjson(sys.argv[1], schema=schema).sink_parquet(sys.argv[2] + "/out.parquet", compression="zstd")
+"""
+DUCKDB = """
+import sys, duckdb
+names = "id url title brand category price currency mpn crawled_at description".split()
+columns = {n: "VARCHAR" for n in names} | {"seller": "STRUCT(name VARCHAR, rating DOUBLE)", "images": "VARCHAR[]",
+           "attributes": "STRUCT(name VARCHAR, value VARCHAR)[]"}
+duckdb.execute("SET threads = 2")
+read = f"SELECT * FROM read_json('{sys.argv[1]}', format = 'newline_delimited', columns = {columns})"
+duckdb.execute(f"COPY ({read}) TO '{sys.argv[2]}/out.parquet' (FORMAT parquet, COMPRESSION zstd)")
+"""
+PEERS = {"pyarrow-2": "pyarrow", "polars-2": "polars", "duckdb-2": "duckdb", "rows-1": "msgspec"}
+"""Of each side the package it stands for."""
 
 
 def commands(file: Path, folder: Path) -> dict[str, list[str]]:
@@ -58,9 +82,11 @@ def commands(file: Path, folder: Path) -> dict[str, list[str]]:
         "m5-2": [*ingest, "2"],
         "m5-1": [*ingest, "1"],
         "pyarrow-2": [sys.executable, "-c", PYARROW, str(file), str(folder / "out")],
+        "polars-2": [sys.executable, "-c", POLARS, str(file), str(folder / "out")],
+        "rows-1": [sys.executable, str(HERE / "ingest_rows.py"), str(file), str(folder / "out")],
     }
-    if importlib.util.find_spec("orjson"):
-        sides["rows-1"] = [sys.executable, str(HERE / "ingest_rows.py"), str(file), str(folder / "out")]
+    if importlib.util.find_spec("duckdb"):
+        sides["duckdb-2"] = [sys.executable, "-c", DUCKDB, str(file), str(folder / "out")]
     return sides
 
 
@@ -70,8 +96,9 @@ def measured(command: list[str], out: Path) -> tuple[float, float]:
     out.mkdir()
     started = time.perf_counter()
     process = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "POLARS_MAX_THREADS": "2"},
+    )  # fmt: skip
     largest = 0.0
     while process.poll() is None:
         largest = max(largest, _largest(process.pid))
@@ -95,11 +122,46 @@ def _largest(session: int) -> float:
     return found
 
 
+def held(side: str, out: Path) -> tuple[pl.Series, int]:
+    """The sorted ids of an output, and how many attributes it has."""
+    if side.startswith("m5"):
+        dataset = Dataset(out)
+        return dataset.read("products", columns=("native_id",))["native_id"].sort(), dataset.read("attributes").height
+    if side.startswith("rows"):
+        products = pl.read_parquet(out / "products-*.parquet", columns=["native_id"])
+        attributes = pl.scan_parquet(out / "attributes-*.parquet").select(pl.len()).collect().item()
+        return products["native_id"].sort(), attributes
+    raw = pl.read_parquet(out / "out.parquet", columns=["id", "attributes"])
+    return raw["id"].sort(), int(raw["attributes"].list.len().sum())
+
+
+def results(
+    records: int, seconds: dict[str, list[float]], outputs: dict[str, tuple[pl.Series, int]]
+) -> list[beside.Beside]:
+    """Ours, with as many workers, beside each peer."""
+    found = []
+    for side, package in PEERS.items():
+        ours = f"m5-{side[-1]}"
+        if side in seconds and ours in seconds:
+            same = outputs[ours][0].equals(outputs[side][0], null_equal=True, check_names=False)
+            what = "row dictionaries" if side == "rows-1" else "bare JSON → Parquet"
+            agreement = (
+                f"{len(outputs[ours][0]):,} ids, {'the same' if same else 'others'}; "
+                f"{outputs[ours][1]:,} attributes, theirs {outputs[side][1]:,}"
+            )
+            cores = "one core" if side.endswith("1") else "two cores"
+            claim = f"ingest of {records:,} records, {cores}, against {what}"
+            peer = beside.named(package)
+            found.append(beside.Beside(claim, peer, "s", seconds[ours], seconds[side], same, agreement))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=300_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", action="append")
+    parser.add_argument("--json", type=Path, help="append the results to this file")
     arguments = parser.parse_args()
     file = records.write(Path(tempfile.gettempdir()) / f"m5-bench-{arguments.records}.jsonl", arguments.records)
     file.read_bytes()
@@ -108,9 +170,12 @@ def main() -> None:
         chosen = {name: command for name, command in sides.items() if name in (arguments.only or sides)}
         seconds: dict[str, list[float]] = {name: [] for name in chosen}
         memory: dict[str, float] = dict.fromkeys(chosen, 0.0)
+        outputs: dict[str, tuple[pl.Series, int]] = {}
         for _ in range(arguments.runs):
             for name, command in chosen.items():
                 taken, largest = measured(command, Path(folder) / "out")
+                if name not in outputs:
+                    outputs[name] = held(name, Path(folder) / "out")
                 seconds[name].append(taken)
                 memory[name] = max(memory[name], largest)
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
@@ -121,6 +186,7 @@ def main() -> None:
     for name, other in (("m5-2", "pyarrow-2"), ("rows-1", "m5-1"), ("m5-1", "m5-2")):
         if name in medians and other in medians:
             print(f"{name} / {other}: {medians[name] / medians[other]:.2f}")
+    beside.told(results(arguments.records, seconds, outputs), arguments.json)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from price_parser import Price
@@ -57,7 +57,9 @@ def money(value: str) -> float | None:
 
 def rows(record: dict[str, Any], offset: int, to: dict[str, list[dict[str, Any]]]) -> None:
     product_id = sha("bench", "id", record["id"])
-    raw = {key: value if isinstance(value, str) else orjson.dumps(value).decode() for key, value in record.items()}
+    raw = {
+        key: value if isinstance(value, str) else msgspec.json.encode(value).decode() for key, value in record.items()
+    }
     raw = {key: value for key, value in raw.items() if value.strip()}
     content = sha(*(f"{k}={v}" for k, v in sorted(raw.items()) if k != "crawled_at"))
     owner = {"product_id": product_id, "crawl_id": "bench-1"}
@@ -103,7 +105,7 @@ def main(file: Path, out: Path) -> None:
 
     with file.open("rb") as lines:
         for line in lines:
-            rows(orjson.loads(line), offset, tables)
+            rows(msgspec.json.decode(line), offset, tables)
             offset += len(line)
             if len(tables["products"]) == ROWS:
                 write()

@@ -1,13 +1,16 @@
-"""Pictures a second into uint8 [64, 3, 224, 224] batches: our loader, webdataset, litdata, and the ceiling.
+"""Pictures a second into uint8 [64, 3, 224, 224] batches: our loader, four others, and the ceiling.
 
-    python3.11 -m venv peers && peers/bin/pip install -r benchmarks/requirements-loader.txt
-    PYTHONPATH=. peers/bin/python benchmarks/loader_rate.py
+    PYTHONPATH=. .venv-peers/loader/bin/python benchmarks/loader_rate.py     # the environment of benchmarks.peers
 
-Every side reads the same JPEG bytes (`loader_shards.py`; litdata from its own chunks of them) with two workers, from a
-warm page cache, in a process of its own. `pillow` is what people write: `Image.open(…).convert("RGB").resize(…)`.
-`fast` is our decoder, the same function on every side. Ours runs with plan, global shuffle, state and masks on; litdata
-shuffles, webdataset does not. The ceiling decodes from memory into one batch that is used over and over, in as many
-threads, with bare simplejpeg and OpenCV: no loader, no check of the bytes.
+Every side reads the same JPEG bytes (`loader_shards.py`; litdata, Streaming and HF datasets from their own files of
+them) with two workers, from a warm page cache, in a process of its own. `pillow` is what people write:
+`Image.open(…).convert("RGB").resize(…)`. `fast` is our decoder, the same function on every side. Ours runs with plan,
+global shuffle, state and masks on; litdata, Streaming and HF datasets (a table of Arrow, read by place) shuffle,
+webdataset does not. The ceiling decodes from memory into one batch that is used over and over, in as many threads, with
+bare simplejpeg and OpenCV: no loader, no check of the bytes.
+
+Before the clock runs each side is read once: every picture it gives must be, byte for byte, one that its decoder makes
+of the input, none more often than there, and all but its last batches must come.
 
 The clock runs from the tenth batch, when all workers and their memory are under way, to the end of the epoch. Beside it
 stands the processor time that main process and workers took in between: it tells more on a machine that others use too.
@@ -16,141 +19,37 @@ stands the processor time that main process and workers took in between: it tell
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
-B, SIDE, WORKERS, SKIPPED = 64, 224, 2, 10
-SIDES = ("ceiling", "m5", "webdataset pillow", "webdataset fast", "litdata pillow", "litdata fast")
+from benchmarks import beside
+from benchmarks.loader_sides import BATCHES, DECODERS, SIDE, WORKERS, B, members, prepare
 
-
-def fast(data: bytes) -> Any:
-    """Our decoder: bytes → uint8 [3, 224, 224]."""
-    from m5tools.loader.decode import Decoder
-
-    square = np.empty((3, SIDE, SIDE), np.uint8)
-    Decoder(SIDE, 1.0).picture(memoryview(data), square)
-    return square
+SKIPPED = 10
+PEERS = {"webdataset": "webdataset", "litdata": "litdata", "streaming": "mosaicml-streaming", "hf": "datasets"}
+SIDES = ("ceiling", "m5", *(f"{peer} {how}" for peer in PEERS for how in ("pillow", "fast")))
 
 
-def pillow(data: bytes) -> Any:
-    from PIL import Image
-
-    small = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(small).transpose(2, 0, 1)
-
-
-DECODERS: dict[str, Callable[[bytes], Any]] = {"fast": fast, "pillow": pillow}
-
-
-def m5(folder: Path, _: str) -> Iterator[Any]:
-    from m5tools.loader.loader import Loader
-
-    loader = Loader(
-        folder / "shards", modalities=("image",), global_batch_size=B, image_size=SIDE, max_images=1, workers=WORKERS,
-        threads=1,
-    )  # fmt: skip
-    return (batch.image.data for batch in loader)
-
-
-class Decoded:
-    """Sample of webdataset → picture (a class, so that it can be sent to a worker)."""
-
-    def __init__(self, how: str) -> None:
-        self.how = how
-
-    def __call__(self, sample: dict[str, bytes]) -> Any:
-        return DECODERS[self.how](sample["image_0.jpg"])
-
-
-def stacked(pictures: list[Any]) -> Any:
-    import torch
-
-    return torch.from_numpy(np.stack(pictures))
-
-
-def webdataset(folder: Path, how: str) -> Iterator[Any]:
-    import torch
-    import webdataset as wds
-
-    tars = sorted(map(str, (folder / "shards").glob("*.tar")))
-    samples = wds.WebDataset(tars, shardshuffle=False).map(Decoded(how)).batched(B, collation_fn=stacked, partial=False)
-    return iter(torch.utils.data.DataLoader(samples, batch_size=None, num_workers=WORKERS))
-
-
-def litdata(folder: Path, how: str) -> Iterator[Any]:
-    import litdata as ld
-    import torch
-
-    class Pictures(ld.StreamingDataset):  # type: ignore[misc]
-        def __getitem__(self, index: Any) -> Any:
-            return torch.from_numpy(np.ascontiguousarray(DECODERS[how](super().__getitem__(index)["image"])))
-
-    data = Pictures(str(folder / "litdata"), shuffle=True, drop_last=True)
-    return iter(ld.StreamingDataLoader(data, batch_size=B, num_workers=WORKERS, drop_last=True))
-
-
-def ceiling(folder: Path, _: str) -> Iterator[Any]:
-    import cv2
-    import simplejpeg
-
-    cv2.setNumThreads(1)
-    data = members(folder)
-    out = np.empty((B, 3, SIDE, SIDE), np.uint8)
-    at = {"min_height": SIDE, "min_width": SIDE, "min_factor": 2}
-
-    def decode(start: int, thread: int) -> None:
-        for i in range(thread, B, WORKERS):
-            rgb = simplejpeg.decode_jpeg(data[start + i], "RGB", **at)
-            cv2.split(cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), list(out[i]))
-
-    for start in range(0, len(data) - B + 1, B):
-        threads = [threading.Thread(target=decode, args=(start, k)) for k in range(WORKERS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        yield out
-
-
-def members(folder: Path) -> list[bytes]:
-    """All pictures, read at the places that the index names."""
-    import pyarrow.parquet as pq
-
-    found = []
-    for tar in sorted((folder / "shards").glob("*.tar")):
-        body = tar.read_bytes()
-        for sample in pq.read_table(folder / "shards" / "index" / f"{tar.stem}.parquet")["members"].to_pylist():
-            found += [body[m["offset"] : m["offset"] + m["length"]] for m in sample if m["modality"] == "image"]
-    return found
-
-
-def sample_of(pair: tuple[int, bytes]) -> dict[str, Any]:
-    return {"json": json.dumps({"title": f"Picture {pair[0]}"}).encode(), "image": pair[1]}
-
-
-def prepare(folder: Path, samples: int) -> int:
-    """The shards, and litdata's chunks of the same bytes; returns how many bytes."""
-    import litdata as ld
-    import loader_shards
-
-    data = loader_shards.write(folder / "shards", samples)
-    assert members(folder) == data
-    ld.optimize(
-        sample_of, list(enumerate(data)), str(folder / "litdata"), chunk_bytes="16MB", num_workers=1, verbose=False
-    )
-    return sum(map(len, data))
+def agreed(side: str, folder: Path) -> dict[str, int]:
+    """How many pictures a side gives, and how many of them its decoder does not make of the input."""
+    name, _, how = side.partition(" ")
+    decode = DECODERS[how or "fast"]
+    wanted = Counter(xxhash.xxh3_128_digest(np.ascontiguousarray(decode(data))) for data in members(folder))
+    given: Counter[bytes] = Counter()
+    for batch in BATCHES[name](folder, how):
+        given.update(xxhash.xxh3_128_digest(np.ascontiguousarray(picture)) for picture in np.asarray(batch))
+    return {"given": given.total(), "strange": (given - wanted).total()}
 
 
 def family() -> list[Path]:
@@ -178,7 +77,7 @@ def measure(side: str, folder: Path) -> dict[str, float]:
     count = 0
     start = ended = cpu = used = first = 0.0
     processes: list[Path] = []
-    for number, batch in enumerate(globals()[name](folder, how), 1):
+    for number, batch in enumerate(BATCHES[name](folder, how), 1):
         assert tuple(batch.shape) == (B, 3, SIDE, SIDE), batch.shape
         if number == 1:
             first = time.perf_counter() - began
@@ -191,26 +90,57 @@ def measure(side: str, folder: Path) -> dict[str, float]:
     return {"rate": count / (ended - start), "cpu_us": (used - cpu) / count * 1e6, "first_s": first}
 
 
+def apart(what: str, side: str, folder: str) -> dict[str, Any]:
+    """What a side says of itself in a process of its own."""
+    command = [sys.executable, __file__, f"--{what}", side, folder]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TMPDIR": folder}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def results(
+    samples: int, found: dict[str, list[dict[str, float]]], checks: dict[str, dict[str, int]]
+) -> list[beside.Beside]:
+    """Ours beside each peer, by the clock, in milliseconds a picture."""
+    made = []
+    least = samples - (WORKERS + 1) * B
+    for side, runs in found.items():
+        name, _, how = side.partition(" ")
+        if name in PEERS and "m5" in found:
+            both = {"m5": checks["m5"], side: checks[side]}
+            agree = all(check["strange"] == 0 and least <= check["given"] <= samples for check in both.values())
+            agreement = "pictures given: {:,}, theirs {:,}; not of the input: {}, theirs {}".format(
+                *(check[what] for what in ("given", "strange") for check in both.values())
+            )
+            figures = [[1e3 / run["rate"] for run in some] for some in (found["m5"], runs)]
+            claim = f"loader, {WORKERS} workers, their decoder: {how if how == 'pillow' else 'ours'}"
+            made.append(beside.Beside(claim, beside.named(PEERS[name]), "ms a picture", *figures, agree, agreement))
+    return made
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--samples", type=int, default=4_000)
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--sides", nargs="*", default=SIDES, choices=SIDES)
-    options.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    options.add_argument("--json", type=Path, help="append the results to this file")
+    for alone in (measure, agreed):
+        options.add_argument(f"--{alone.__name__}", nargs=2, help=argparse.SUPPRESS)
     asked = options.parse_args()
-    if asked.measure:
-        print(json.dumps(measure(asked.measure[0], Path(asked.measure[1]))), flush=True)
-        return
+    for alone in (measure, agreed):
+        if given := getattr(asked, alone.__name__):
+            print(json.dumps(alone(given[0], Path(given[1]))), flush=True)
+            return
     found: dict[str, list[dict[str, float]]] = {side: [] for side in asked.sides}
     with tempfile.TemporaryDirectory(prefix="m5-loader-") as folder:
         held = prepare(Path(folder), asked.samples)
         print(f"{asked.samples:,} samples, {held / asked.samples / 1000:.1f} kB each; load {os.getloadavg()[0]:.1f}")
+        checks = {side: apart("agreed", side, folder) for side in asked.sides if side != "ceiling"}
         for run in range(asked.runs):
             for side in asked.sides if run % 2 == 0 else asked.sides[::-1]:
-                command = [sys.executable, __file__, "--measure", side, folder]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                assert done.returncode == 0, done.stderr[-3000:]
-                found[side].append(json.loads(done.stdout.splitlines()[-1]))
+                found[side].append(apart("measure", side, folder))
             last = (f"{s} {found[s][-1]['rate']:.0f} ({found[s][-1]['cpu_us']:.0f} µs)" for s in asked.sides)
             print(f"run {run + 1}: " + ", ".join(last), flush=True)
     print(
@@ -231,6 +161,7 @@ def main() -> None:
                 for what, r in (("by the clock", rate), ("by processor time", cpu))
             )
             print(f"m5 / {other}: {told}")
+    beside.told(results(asked.samples, found, checks), asked.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """One pre-training step at the paper's sizes: ours against the released model's computation.
 
     PYTHONPATH=. python benchmarks/scale_step.py --repeats 3
+    PYTHONPATH=. python benchmarks/scale_step.py --peers-only --repeats 5     # the rows of docs/evidence/peers.md
 
 fp32, one thread, the same batch of 8, forward and backward, the sides in turn; processor time, median and spread.
 Step memory is the peak above what the built network takes, each side in a process of its own. `scale_released.py` is
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -26,6 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks import beside
 from m5tools.scale import layers
 from m5tools.scale.config import MODELS
 from m5tools.scale.contrast import contrast_pairs
@@ -200,14 +203,44 @@ def memory(side: str) -> None:
     print(json.dumps([before, read("VmHWM")]))
 
 
+def beside_released(repeats: int, file: Path | None) -> None:
+    """A step on complete and on incomplete products, and the contrastive part, each beside the released computation.
+
+    Weights are random, so the losses of a step cannot be equal: what is compared is that both are numbers and that the
+    contrastive parts, given the same vectors, agree to 1e-5.
+    """
+    peer = f"released shapes, torch {torch.__version__}"
+    rows = 64
+    loops, batched = contrast(scale_released.contrast_loops, rows), contrast(contrast_batched, rows)
+    off = abs(loops() - batched())
+    equal = f"losses of the contrastive part differ by {off:.0e}"
+    times = alternate({"loops": loops, "batched": batched}, repeats)
+    claim = f"contrastive part of SCALE, batch {rows}, forward and backward"
+    found = [beside.Beside(claim, peer, "s", times["batched"], times["loops"], off < 1e-5, equal)]
+    complete, incomplete = "ours", "ours, 25 % without video and audio"
+    sides = {name: SIDES[name]() for name in ("released", complete, incomplete)}
+    numbers = all(math.isfinite(step()) for step in sides.values())
+    times = alternate(sides, repeats)
+    for name, what in ((complete, "complete products"), (incomplete, "25 % without video and audio")):
+        claim = f"step of SCALE at the paper's sizes, batch {BATCH}, one thread, {what}"
+        agreed = f"equal shapes; {equal}"
+        found.append(beside.Beside(claim, peer, "s", times[name], times["released"], numbers and off < 1e-5, agreed))
+    beside.told(found, file)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--memory", choices=SIDES)
     options.add_argument("--only", choices=("step", "memory", "contrast"), action="append")
+    options.add_argument("--peers-only", action="store_true", help="what benchmarks.peers puts into its table")
+    options.add_argument("--json", type=Path, help="with --peers-only: append the results to this file")
     asked = options.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    if asked.peers_only:
+        beside_released(asked.repeats, asked.json)
+        return
     if asked.memory:
         memory(asked.memory)
         return

@@ -10,6 +10,8 @@ from the page cache; the sides alternate, and each first run, which may find col
 * encoded: a loop of `webdataset.ShardWriter` around the same decoder and encoder, in one process, against the whole
   stage in one process.
 
+Outputs are comparable where the pictures in our tars are, byte for byte, those in the other side's, each as often.
+
     python benchmarks/shard_rate.py --files 60000 --runs 5
 """
 
@@ -22,13 +24,16 @@ import random
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from benchmarks import beside
 from m5tools.dataset import FORMAT, Dataset, StageEntry, part_name, partition_of
 from m5tools.shards import gather
 from m5tools.shards.config import ShardConfig
@@ -202,7 +207,24 @@ def alternating(sides: dict[str, Callable[[], Time]], runs: int) -> dict[str, li
     return found
 
 
-def untouched(folder: Path, root: Path, files: list[Path], runs: int) -> dict[str, list[Time]]:
+def pictures(tars: list[Path]) -> Counter[bytes]:
+    """Hashes of the JPEGs in some tars, and how often each is there."""
+    found: Counter[bytes] = Counter()
+    for tar in tars:
+        with tarfile.open(tar, "r|") as members:
+            for member in members:
+                body = members.extractfile(member) if member.name.endswith(".jpg") else None
+                if body:
+                    found[hashlib.sha256(body.read()).digest()] += 1
+    return found
+
+
+def shards(root: Path) -> list[Path]:
+    return sorted((root / "shards").rglob("*.tar"))
+
+
+def untouched(folder: Path, root: Path, files: list[Path], runs: int) -> tuple[dict[str, list[Time]], bool]:
+    """Times of all sides, and whether both hold the same pictures."""
     names = folder / "files.txt"
     names.write_text("\n".join(map(str, files)))
     ours = [sys.executable, "-m", "m5tools.cli.main", "shard", "--dataset", str(root), "--refresh"]
@@ -213,23 +235,41 @@ def untouched(folder: Path, root: Path, files: list[Path], runs: int) -> dict[st
         "stage, 2 workers": lambda: inside(STAGE, root, 2, "untouched"),
         "m5 shard, 2 workers": lambda: command([*ours, "--workers", "2", "--set", "media=untouched"]),
     }
-    return alternating(sides, runs)
+    times = alternating(sides, runs)
+    return times, pictures(shards(root)) == pictures([folder / "peer.tar"])
 
 
-def encoded(folder: Path, files: list[Path], runs: int) -> dict[str, list[Time]]:
+def encoded(folder: Path, files: list[Path], runs: int) -> tuple[dict[str, list[Time]], bool]:
+    """Times of both sides, and whether both hold the same pictures."""
     dataset = build(folder / "encoded", files)
     plan = gather.order(dataset.read("cut_products", columns=("product_id", "split")), 0, 1000)
     parts = [gather.rows(dataset, i, ShardConfig(), plan) for i in range(PARTITIONS)]
     rows = pl.concat(parts).sort("number", "place").with_columns(pl.col("files").list.eval(pl.element().struct["uri"]))
     gather.save(folder / "rows.arrow", rows.select("product_id", "json", "files"))
 
+    written: Counter[bytes] = Counter()
+
     def theirs() -> Time:
         with tempfile.TemporaryDirectory(dir=folder) as out:
-            return inside(PEER, folder / "rows.arrow", out)
+            took = inside(PEER, folder / "rows.arrow", out)
+            written.update({} if written else pictures(sorted(Path(out).glob("*.tar"))))
+            return took
 
-    return alternating(
-        {"ShardWriter": theirs, "stage, 1 process": lambda: inside(STAGE, dataset.root, 0, "encoded")}, runs
-    )
+    sides = {"ShardWriter": theirs, "stage, 1 process": lambda: inside(STAGE, dataset.root, 0, "encoded")}
+    times = alternating(sides, runs)
+    return times, pictures(shards(dataset.root)) == written
+
+
+def results(found: dict[str, list[Time]], what: str, files: int, same: bool) -> list[beside.Beside]:
+    """Each of our sides beside the first, by the clock."""
+    peer, *sides = found
+    name = "GNU tar" if peer == "tar cf" else beside.named("webdataset").replace(" ", " ShardWriter ")
+    agreement = "the same pictures, byte for byte" if same else "other pictures"
+    claim = f"shards of {files:,} files, {what}: {{}}"
+    figures = {side: [time.wall for time in times] for side, times in found.items()}
+    return [
+        beside.Beside(claim.format(side), name, "s", figures[side], figures[peer], same, agreement) for side in sides
+    ]
 
 
 def report(found: dict[str, list[Time]], what: str, files: int, size: int) -> None:
@@ -251,6 +291,7 @@ def main() -> None:
     options.add_argument("--files", type=int, default=60_000)
     options.add_argument("--encoded-files", type=int, default=2_000)
     options.add_argument("--runs", type=int, default=5)
+    options.add_argument("--json", type=Path, help="append the results to this file")
     asked = options.parse_args()
     if not DATA.is_dir():
         sys.exit(f"skipped: no real data at {DATA} (set M5_REAL_DATA)")
@@ -261,10 +302,11 @@ def main() -> None:
             some = files[:count]
             if what == "untouched":
                 build(folder / "dataset", some)
-                found = untouched(folder, folder / "dataset", some, asked.runs)
+                found, same = untouched(folder, folder / "dataset", some, asked.runs)
             else:
-                found = encoded(folder, some, asked.runs)
+                found, same = encoded(folder, some, asked.runs)
             report(found, what, count, sum(path.stat().st_size for path in some))
+            beside.told(results(found, what, count, same), asked.json)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
-"""Near-duplicate texts alone: ours, datatrove and datasketch on the same texts, over one named set of shingles.
+"""Near-duplicate texts alone: ours, datatrove, text-dedup and datasketch on the same texts, over one set of shingles.
 
-    M5_REAL_DATA=… python -m benchmarks.text_duplicates --datatrove PYTHON [--texts 30000] [--runs 3]
+    M5_REAL_DATA=… python -m benchmarks.text_duplicates --peers PYTHON [--texts 30000] [--runs 3]
 
-PYTHON is that of an environment with `pip install "datatrove[processing,io]==0.10.1" datasketch==2.0.0 polars`.
+PYTHON is that of the environment `dedup` of `benchmarks.peers`; datasketch runs in ours.
 
 The shingles are *runs of five words as datatrove's English tokenizer cuts them, digits kept*: texts of real sentences
 are put into lower case, everything but ASCII letters and digits becomes a blank, datatrove's words are joined by
-blanks, and texts that its tokenizer would then cut anew are left out. All sides cut the same words from what remains.
+blanks, and texts that its tokenizer would then cut anew are left out. All sides cut the same words from what remains
+(text-dedup cuts at everything that is no letter or digit). Peers have their own defaults but for the similarity.
 Every fifth text is another one edited: a word more, a word replaced, two swapped, or up to 14 words dropped.
 
 Each side is one process that reads JSON lines and writes the lines of the texts it keeps; runs alternate. `work` is its
 time without the start of the interpreter and imports (datatrove's workers start anew in every stage, as it is made);
 `processor` and `peak` are those of the whole process tree, read from /proc (peak: the largest sum over the tree).
 Recall and precision are of pairs in one group against the pairs whose exact Jaccard index, by Python sets, is ≥ 0.8.
+Outputs are comparable where our recall is at least .99 and theirs, and our precision is not more than `LOOSER` below.
 """
 
 from __future__ import annotations
@@ -33,9 +35,12 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from benchmarks import beside
 from benchmarks.duplicates_rate import texts as product_texts
 
 SIMILARITY, WORDS, PART = 0.8, 5, "{}.jsonl"
+RECALL, LOOSER = 0.99, 0.1
+"""Groups that hold more of the true pairs are joined by more chains, and a chain's ends may be less alike."""
 PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 CUT = """
@@ -110,6 +115,22 @@ work = time.perf_counter() - began
 print(json.dumps({"work": work, "groups": {x: root(x) for x in {*parent, *(root(x) for x in parent)}}}))
 """
 
+TEXT_DEDUP = """
+import json, sys, time
+folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if __name__ == "__main__":
+    from text_dedup import minhash
+    from text_dedup.utils import IOArgs, MetaArgs, MinHashArgs
+    began = time.perf_counter()
+    files = IOArgs(path="json", data_files=f"{folder}/texts/*.jsonl", split="train", output=f"{made}/kept",
+                   cache_dir=f"{made}/cache", num_proc=tasks)
+    minhash.main.callback(io_args=files, meta_args=MetaArgs("text"), minhash_args=MinHashArgs(threshold=0.8))
+    work = time.perf_counter() - began
+    count = sum(len(open(f"{folder}/texts/{task}.jsonl").readlines()) for task in range(tasks))
+    print()
+    print(json.dumps({"work": work, "groups": {i: int(minhash.uf.find(i)) for i in range(count)}}))
+"""
+
 OURS = """
 import json, sys, time
 import polars as pl
@@ -125,7 +146,7 @@ ids = lines["id"].cast(pl.Int64)
 print(json.dumps({"work": work, "groups": dict(zip(ids.gather(groups["row"]), groups["label"].to_list()))}))
 """
 
-SIDES = {"m5tools": OURS, "datatrove": DATATROVE, "datasketch": DATASKETCH}
+SIDES = {"m5tools": OURS, "datatrove": DATATROVE, "text-dedup": TEXT_DEDUP, "datasketch": DATASKETCH}
 
 
 @dataclass(frozen=True)
@@ -190,7 +211,7 @@ def run(side: str, python: str, folder: Path, workers: int) -> Run:
         out = Path(made) / "out"
         command = [python, str(script), str(folder), made, str(workers)]
         began = time.perf_counter()
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "HF_HOME": made, "HF_HUB_OFFLINE": "1"}
         with out.open("wb") as stdout, (Path(made) / "err").open("wb") as stderr:
             process = subprocess.Popen(command, stdout=stdout, stderr=stderr, start_new_session=True, env=environment)
             used: dict[int, float] = {}
@@ -230,16 +251,17 @@ def found(groups: dict[int, int]) -> set[tuple[int, int]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--datatrove", required=True, help="Python of an environment with datatrove and datasketch")
+    parser.add_argument("--peers", required=True, help="Python of an environment with datatrove and text-dedup")
     parser.add_argument("--texts", type=int, default=30_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", type=Path, help="append the results to this file")
     arguments = parser.parse_args()
-    pythons = {"m5tools": sys.executable, "datatrove": arguments.datatrove, "datasketch": arguments.datatrove}
+    pythons = dict.fromkeys(SIDES, sys.executable) | dict.fromkeys(("datatrove", "text-dedup"), arguments.peers)
     with tempfile.TemporaryDirectory(prefix="m5-") as made:
         folder = Path(made)
         (folder / "texts").mkdir()
-        texts = corpus(arguments.texts, arguments.datatrove)
+        texts = corpus(arguments.texts, arguments.peers)
         bounds = [len(texts) * i // arguments.workers for i in range(arguments.workers + 1)]
         for i in range(arguments.workers):
             lines = [json.dumps({"id": str(j), "text": texts[j]}) for j in range(bounds[i], bounds[i + 1])]
@@ -252,6 +274,32 @@ def main() -> None:
             for side in SIDES:
                 runs[side].append(run(side, pythons[side], folder, arguments.workers))
         told(runs, near, len(texts))
+        beside.told(results(runs, near, len(texts), pythons), arguments.json)
+
+
+def results(
+    runs: dict[str, list[Run]], near: set[tuple[int, int]], count: int, pythons: dict[str, str]
+) -> list[beside.Beside]:
+    """Work and memory beside each peer."""
+    pairs = {side: found(done[-1].groups) for side, done in runs.items()}
+    recall = {side: len(some & near) / len(near) for side, some in pairs.items()}
+    precision = {side: len(some & near) / max(1, len(some)) for side, some in pairs.items()}
+    ours = runs["m5tools"]
+    made = []
+    for side, theirs in runs.items():
+        if side == "m5tools":
+            continue
+        agree = recall["m5tools"] >= max(RECALL, recall[side]) and precision["m5tools"] > precision[side] - LOOSER
+        agreement = (
+            f"recall {recall['m5tools']:.4f}, theirs {recall[side]:.4f}; "
+            f"precision {precision['m5tools']:.3f}, theirs {precision[side]:.3f}"
+        )
+        peer = beside.named(side, pythons[side])
+        for what, unit, field in (("work", "s", "work"), ("peak memory", "GB", "peak")):
+            figures = [[getattr(run, field) for run in both] for both in (ours, theirs)]
+            claim = f"near-duplicates of {count:,} texts: {what}"
+            made.append(beside.Beside(claim, peer, unit, *figures, agree, agreement))
+    return made
 
 
 def told(runs: dict[str, list[Run]], near: set[tuple[int, int]], count: int) -> None:
