@@ -215,7 +215,7 @@ def beside_released(repeats: int, file: Path | None) -> None:
     off = abs(loops() - batched())
     equal = f"losses of the contrastive part differ by {off:.0e}"
     times = alternate({"loops": loops, "batched": batched}, repeats)
-    claim = f"contrastive part of SCALE, batch {rows}, forward and backward"
+    claim = f"contrastive loss as released, at once instead of in loops, batch {rows}, forward and backward"
     found = [beside.Beside(claim, peer, "s", times["batched"], times["loops"], off < 1e-5, equal)]
     complete, incomplete = "ours", "ours, 25 % without video and audio"
     sides = {name: SIDES[name]() for name in ("released", complete, incomplete)}
