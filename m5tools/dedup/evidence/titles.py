@@ -28,6 +28,8 @@ _COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
 _NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
 _DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
+_SET_OFF = r"[,(|–-] ?[sml](?:[,)|–-]|$)"
+"""A letter between marks: "Tee-M-Blue", "Tee, M"."""
 _PACKED = (
     r"\b(?:pack|set|box|case|lot|packung|paquet|paquete|confezione)s? (?:of|de|da|von|mit) \d{1,3}\b"
     r"|\b\d{1,3}er[ -]?(?:pack|packung|set)\b"
@@ -172,7 +174,7 @@ def title_facts(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     sizes = (
         titles.select("row", value=pl.col("title").str.extract_all(_sizes(policy)))
         .explode("value", empty_as_null=False)
-        .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value"), policy))
+        .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value").str.strip_chars(" ,()|–-"), policy))
     )
     found = (
         titles.select("row", text=pl.col("title").str.extract_all(_measures(policy.title_units)))
@@ -212,7 +214,7 @@ def _colours(policy: ComparePolicy, shortest_han: int = 2) -> str:
 
 def _sizes(policy: ComparePolicy) -> str:
     words = _alternatives(policy.size_words)
-    return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b"
+    return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b|{_SET_OFF}"
 
 
 def _measures(units: tuple[str, ...]) -> str:
