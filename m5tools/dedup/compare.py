@@ -84,7 +84,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": tuple(DecisionPolicy.model_fields)}
 

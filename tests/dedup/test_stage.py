@@ -68,6 +68,10 @@ def test_relisted_offer_with_another_price(find: Find) -> None:
         ("Crew neck tee shirt red", "Crew neck tee shirt blue"),
         ("夏季红色圆领短袖纯棉T恤衫", "夏季蓝色圆领短袖纯棉T恤衫"),
         ("Oat drink Haver 1 l", "Oat drink Haver 500 ml"),
+        ("Crew neck tee shirt Falcon, L", "Crew neck tee shirt Falcon, M"),
+        ("Crew neck tee shirt Falcon-XL-Blue", "Crew neck tee shirt Falcon-M-Blue"),
+        ("Alkaline batteries Volta pack of 4", "Alkaline batteries Volta pack of 12"),
+        ("Alkaline Batterien Volta 4er-Pack", "Alkaline Batterien Volta 12 Stück"),
     ],
 )
 def test_differing_option_in_title_is_a_variant(find: Find, one: str, other: str) -> None:

@@ -28,6 +28,13 @@ _COMPOUND = r"[\p{L}\p{N}]+(?:[-/.][\p{L}\p{N}]+)+"
 _NUMBERED = r"\p{L}*\d[\p{L}\p{N}]*"
 _CODE = r"^\d{5,}$|^(?:\d+\p{L}|\p{L}+\d)[\p{L}\d]{2,}$"
 _DIMENSIONS = r"^\d+(?:[x×]\d+)+\p{L}{0,2}$"
+_SET_OFF = r"[,(|–-] ?[sml](?:[,)|–-]|$)"
+"""A letter between marks: "Tee-M-Blue", "Tee, M"."""
+_PACKED = (
+    r"\b(?:pack|set|box|case|lot|packung|paquet|paquete|confezione)s? (?:of|de|da|von|mit) \d{1,3}\b"
+    r"|\b\d{1,3}er[ -]?(?:pack|packung|set)\b"
+)
+_PIECES = "pcs"
 _HAN = re.compile("[\u4e00-\u9fff]")
 _STORAGE = "storage"
 _KIBI = 1024
@@ -104,7 +111,7 @@ def read_measure(text: pl.Expr, policy: ComparePolicy) -> tuple[pl.Expr, pl.Expr
 
 def stem(title: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """A plain title without colours, sizes, measures and punctuation; null when nothing is left."""
-    for pattern in (_measures(policy.title_units), _sizes(policy), _colours(policy), _NO_WORD):
+    for pattern in (_measures(policy.title_units), _PACKED, _sizes(policy), _colours(policy), _NO_WORD):
         title = title.str.replace_all(pattern, " ")
     rest = title.str.strip_chars()
     return pl.when(rest != "").then(rest)
@@ -167,7 +174,7 @@ def title_facts(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     sizes = (
         titles.select("row", value=pl.col("title").str.extract_all(_sizes(policy)))
         .explode("value", empty_as_null=False)
-        .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value"), policy))
+        .select("row", name=pl.lit(SIZE), value=size_value(pl.col("value").str.strip_chars(" ,()|–-"), policy))
     )
     found = (
         titles.select("row", text=pl.col("title").str.extract_all(_measures(policy.title_units)))
@@ -178,6 +185,10 @@ def title_facts(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
             unit=pl.col("text").str.extract(rf"^{_NUMBER}[\s-]*(.+)$"),
         )
     )
+    counted = pl.col("title").str.replace_all(_measures(policy.title_units), " ").str.extract_all(_PACKED)
+    packs = titles.select("row", text=counted).explode("text", empty_as_null=False)
+    number = pl.col("text").str.extract(r"(\d+)").cast(pl.Float64)
+    found = pl.concat([found, packs.select("row", number=number, unit=pl.lit(_PIECES))])
     measures = found.select(
         "row",
         name=pl.col("unit").replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String),
@@ -203,7 +214,7 @@ def _colours(policy: ComparePolicy, shortest_han: int = 2) -> str:
 
 def _sizes(policy: ComparePolicy) -> str:
     words = _alternatives(policy.size_words)
-    return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b"
+    return rf"\b(?:{words})[\s:.]*(?:{_NUMBER}|{_LETTER_SIZE}|s|m|l)\b|\b(?:{_LETTER_SIZE})\b|{_SET_OFF}"
 
 
 def _measures(units: tuple[str, ...]) -> str:
