@@ -73,7 +73,8 @@ if __name__ == "__main__":
     began = time.perf_counter()
     read = lambda: JsonlReader(f"{folder}/texts")
     def run(steps, count):
-        LocalPipelineExecutor(pipeline=steps, tasks=count, workers=min(count, tasks), skip_completed=False).run()
+        LocalPipelineExecutor(pipeline=steps, tasks=count, workers=min(count, tasks), skip_completed=False,
+            logging_dir=f"{made}/logs").run()
     run([read(), MinhashDedupSignature(output_folder=f"{made}/signatures", config=config)], tasks)
     run([MinhashDedupBuckets(f"{made}/signatures", f"{made}/buckets", config=config)], 14)
     run([MinhashDedupCluster(f"{made}/buckets", f"{made}/remove", config=config, save_cluster_id=True)], 1)
