@@ -203,15 +203,14 @@ def test_a_kill_while_an_old_run_is_removed_loses_nothing(tmp_path: Path, monkey
     with pytest.raises(_Killed):
         run_stage(dataset, stage)
 
-    def half(folder: Path | str, **_: object) -> None:
-        if isinstance(folder, Path):  # not the pool's folder of journals
-            (folder / "scratch" / "seen-0").unlink()
-            raise _Killed
+    def half(folder: Path, **_: object) -> None:
+        (folder / "scratch" / "seen-0").unlink()
+        raise _Killed
 
-    with monkeypatch.context() as patch:
+    with Pool(0) as pool, monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", half)
         with pytest.raises(_Killed):
-            run_stage(dataset, Toy(ToyConfig(units=2)))
+            LocalEngine(pool, Silent()).run(dataset, Toy(ToyConfig(units=2)))
     monkeypatch.undo()
     shutil.rmtree(dataset.root / "runs" / "split" / stage.run_name({}) / "last", ignore_errors=True)
     assert run_stage(dataset, stage).counts["seen"] == 3
