@@ -15,7 +15,7 @@ from m5tools.vocabulary import MODALITIES, Modality
 from .conftest import torchrun
 
 TRAINS = """
-import json, sys
+import json, os, sys
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -57,7 +57,9 @@ if __name__ == "__main__":
     weights = [float(p.detach().sum()) for p in model.parameters()]
     with open(f"{out}/{rank}.json", "w") as file:
         json.dump({"steps": told, "weights": weights, "epoch": len(loader), "state": loader.state_dict()}, file)
+    dist.barrier()
     dist.destroy_process_group()
+    os._exit(0)  # PyTorch now and then aborts a process that has ended well, while its threads are taken down
 """
 
 
