@@ -21,8 +21,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from m5tools import atomic
-from m5tools.compact import compact
 from m5tools.dataset import Dataset
+from m5tools.detached import detached
 from m5tools.fetch import packs
 from m5tools.fetch.config import FetchConfig
 from m5tools.joins import buckets
@@ -52,7 +52,7 @@ def count(dataset: Dataset, config: FetchConfig) -> int:
     for begins, ends in pairwise(bounds):
         within = ends & ~begins
         parts = (dataset.scan("media", partition=i).filter(within).select(columns) for i in range(dataset.partitions))
-        found = pl.concat(compact(rows.select("location_id", url=is_url()).collect()) for rows in parts).unique()
+        found = pl.concat(detached(rows.select("location_id", url=is_url()).collect()) for rows in parts).unique()
         urls += int(found["url"].sum())
         paths += found.height - int(found["url"].sum())
     return units(paths, urls, config)

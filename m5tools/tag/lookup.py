@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 import pyarrow.parquet as pq
 
-from m5tools.compact import compact
+from m5tools.detached import detached
 
 ROWS_AT_ONCE: Final = 262_144
 """Rows that pass by at once (a larger part passes alone)."""
@@ -36,7 +36,7 @@ def rows_of(parts: Sequence[Path], wanted: pl.Series, columns: pl.Schema) -> pl.
         pl.scan_parquet(run, glob=False).select(list(columns)).join(keys, on=key, how="semi", maintain_order="left")
         for run in _runs(parts)
     ]
-    return pl.concat([pl.DataFrame(schema=columns), *(compact(rows.collect()) for rows in found)])
+    return pl.concat([pl.DataFrame(schema=columns), *(detached(rows.collect()) for rows in found)])
 
 
 def _runs(parts: Sequence[Path]) -> Iterator[list[Path]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 
-def compact(rows: pl.DataFrame) -> pl.DataFrame:
+def detached(rows: pl.DataFrame) -> pl.DataFrame:
     """The same rows, their texts copied together."""
     copied = pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
     assert isinstance(copied, pl.DataFrame)
