@@ -1,7 +1,7 @@
 """The dataset folder: tables as Parquet parts under their law, and `dataset.json`, which says what was done to them.
 
 Product tables are cut into a fixed number of partitions by product id, so that all rows of one product lie in parts of
-the same number (`part-00007.parquet`) in every table and joins stay inside a partition. A little over 300 lines, for it
+the same number (`part-00007.parquet`) in every table and joins stay inside a partition. Close to 400 lines, for it
 is one class: the folder, its tables, its manifest, and what they know of one product.
 """
 
