@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from m5tools.scale.config import TrainConfig
 from m5tools.vocabulary import MODALITIES, Modality
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of every fingerprint: another version of the generator, the loop or the metrics gives other results."""
 
 

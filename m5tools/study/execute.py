@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from m5tools import atomic
 from m5tools.engine.worker import die_with_parent
@@ -40,9 +41,11 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     """Train and judge one cell: its settings, its figures, and the processor seconds of either part."""
     torch.set_num_threads(1)
     began = time.process_time()
-    world = World(cell.world, cell.seed)
-    learned = learn(cell, world)
-    figures = judge(cell, world, learned)
+    # NumPy's threads are not PyTorch's; those of two processes would only wait for each other.
+    with threadpool_limits(1):
+        world = World(cell.world, cell.seed)
+        learned = learn(cell, world)
+        figures = judge(cell, world, learned)
     seconds = {"learning": learned.seconds, "rest": time.process_time() - began - learned.seconds}
     return {"cell": cell.model_dump(mode="json"), "seconds": seconds, **figures}
 

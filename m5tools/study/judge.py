@@ -2,11 +2,12 @@
 
 Instance retrieval: the gallery holds one other listing of the query's product. Class retrieval: that listing is left
 out, and any listing of the query's class is right. Average precision is the usual one. Everything is judged again with
-modalities taken away from queries, gallery and probe alike.
+modalities taken away from queries, gallery and probe alike: each on its own, or video and sound together.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,10 +26,23 @@ from m5tools.study.world import World
 from m5tools.tasks import metrics
 from m5tools.tasks.classification import Probe
 from m5tools.tasks.clustering import k_means, nmi, purity
-from m5tools.vocabulary import MODALITIES
+from m5tools.vocabulary import MODALITIES, Modality
 
-REMOVAL: Final = (0.0, 0.2, 0.4, 0.6)
-"""Rates at which modalities are taken away at test time, each independently, on top of what is missing."""
+
+@dataclass(frozen=True)
+class Removal:
+    """What is taken away at test time, on top of what is missing: each modality at a rate, or video and sound both."""
+
+    rate: float
+    together: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.rate:.0%}{' together' * self.together}"
+
+
+WHOLE: Final = Removal(0.0)
+
+REMOVALS: Final = (WHOLE, *(Removal(rate, together) for together in (False, True) for rate in (0.2, 0.4, 0.6)))
 
 POOLINGS: Final = ("uniform", "rho", "rho_q")
 """The plain mean; weights by measured reliability; these times each listing's own agreement (the default)."""
@@ -61,16 +75,16 @@ def judge(cell: Cell, world: World, learned: Learned) -> dict[str, Any]:
     alone: dict[str, Figures] = {}
     mismatch: Figures = {}
     share: list[float] = []
-    for rate in REMOVAL:
-        rng = np.random.default_rng([cell.seed, round(100 * rate)])
-        splits = [_without(t, rate, rng) for t in (world.queries, world.gallery, world.probe)]
+    for removal in REMOVALS:
+        rng = np.random.default_rng([cell.seed, round(100 * removal.rate), removal.together])
+        splits = [_without(t, removal, rng) for t in (world.queries, world.gallery, world.probe)]
         found = [vectors(network, treated(cell, tokens)) for tokens in splits]
         views = {name: [_pool(name, ruler, *one).fused.numpy() for one in found] for name in POOLINGS}
         if cell.learning.fused_share and isinstance(network, Scale):
             views["joint"] = [_joint(network, treated(cell, tokens)) for tokens in splits]
         for name, (query, gallery, probe) in views.items():
-            scores.setdefault(name, {})[f"{rate:.0%}"] = _figures(world, query, gallery, probe, whole=rate == 0)
-        if rate == 0:
+            scores.setdefault(name, {})[str(removal)] = _figures(world, query, gallery, probe, removal is WHOLE)
+        if removal is WHOLE:
             for column, modality in enumerate(MODALITIES):
                 query, gallery, probe = (z[:, column].numpy() for z, _ in found)
                 if query.any():
@@ -97,13 +111,20 @@ def _ruler(rule: Harmony) -> Harmonized:
     return type(rule)() if isinstance(rule, Harmonized) else Harmonized()
 
 
-def _without(tokens: Tokens, rate: float, rng: np.random.Generator) -> Tokens:
+def _without(tokens: Tokens, removal: Removal, rng: np.random.Generator) -> Tokens:
     """The same listings without some modalities; one of each listing is kept, whatever was drawn."""
-    if not rate:
+    if removal is WHOLE:
         return tokens
+    if removal.together:
+        present = tokens.present.numpy()
+        kept = present.copy()
+        columns = [Modality.VIDEO.bit, Modality.AUDIO.bit]
+        kept[np.ix_(rng.random(len(tokens)) < removal.rate, columns)] = False
+        kept[~kept.any(1)] = present[~kept.any(1)]
+        return tokens.only(torch.from_numpy(kept))
     draw = rng.random((len(tokens), len(MODALITIES)))
     draw[~tokens.present.numpy()] = -1
-    kept = (draw >= rate) | (draw == draw.max(1, keepdims=True))
+    kept = (draw >= removal.rate) | (draw == draw.max(1, keepdims=True))
     return tokens.only(torch.from_numpy(kept) & tokens.present)
 
 
@@ -120,34 +141,37 @@ def _joint(network: Scale, tokens: Tokens) -> Vectors:
     return found
 
 
-def _figures(world: World, query: Vectors, gallery: Vectors, probe: Vectors, *, whole: bool) -> Figures:
-    """Metrics of one kind of vectors; `whole` adds what is not asked of every rate: clusters and bands."""
+def _figures(world: World, query: Vectors, gallery: Vectors, probe: Vectors, whole: bool) -> Figures:
+    """Metrics of one kind of vectors; `whole` adds what is not asked of every removal: clusters and bands."""
     asked, category = len(query), world.gallery.category.numpy()
     score = query @ gallery.T
     own = np.arange(asked)
     same = np.zeros(score.shape, dtype=bool)
     same[own, own] = True
     one = np.ones(asked, dtype=np.int64)
-    hits = _hits(score, same)
-    out = {f"instance@{k}": float(metrics.average_precision(hits, one, k).mean()) for k in (1, 10)}
+    found = _hits(score, same)
     score[own, own] = -np.inf
     alike = (category[:asked, None] == category) & ~same
     positives = alike.sum(1)
     able = positives > 0
-    hits = _hits(score, alike)[able]
-    for k in (1, 10):
-        out[f"class@{k}"] = float(metrics.average_precision(hits, positives[able], k).mean())
+    hits, positives = _hits(score, alike)[able], positives[able]
+    out = {}
+    for k in metrics.KS:
+        out[f"instance@{k}"] = float(metrics.average_precision(found, one, k).mean())
+        out[f"class@{k}"] = float(metrics.average_precision(hits, positives, k).mean())
     right = Probe.fit(probe, world.probe.category.numpy()).predict(gallery) == category
     out["probe"] = float(right.mean())
     if whole:
         clusters = k_means(gallery, world.config.classes, world.seed)
         out["nmi"], out["purity"] = nmi(category, clusters), purity(category, clusters)
-        precision = metrics.average_precision(hits, positives[able], PLACES)
+        products = metrics.average_precision(found, one, PLACES)
+        classes = metrics.average_precision(hits, positives, PLACES)
         start = 0
         for band, end in BANDS.items():
             last = round(end * world.config.classes)
             inside = (category >= start) & (category < last)
-            out[f"class@10 {band}"] = float(precision[inside[:asked][able]].mean())
+            out[f"instance@{PLACES} {band}"] = float(products[inside[:asked]].mean())
+            out[f"class@{PLACES} {band}"] = float(classes[inside[:asked][able]].mean())
             out[f"probe {band}"] = float(right[inside].mean())
             start = last
     return out
@@ -155,7 +179,16 @@ def _figures(world: World, query: Vectors, gallery: Vectors, probe: Vectors, *, 
 
 def _hits(score: Vectors, right: NDArray[np.bool_]) -> metrics.Hits:
     """Relevance of the first places, bool `[Q, 10]`; ties fall in gallery order."""
-    best = np.argsort(-score, axis=1, kind="stable")[:, :PLACES]
+    negative = -score
+    border = np.partition(negative, PLACES - 1, axis=1)[:, PLACES - 1 : PLACES]
+    within = negative <= border
+    # Where as many are within the border as there are places, nobody ties with it: those few are all to be sorted.
+    plain = within.sum(1) == PLACES
+    best = np.empty((len(score), PLACES), dtype=np.int64)
+    columns = np.nonzero(within[plain])[1].reshape(-1, PLACES)
+    order = np.argsort(np.take_along_axis(negative[plain], columns, axis=1), axis=1, kind="stable")
+    best[plain] = np.take_along_axis(columns, order, axis=1)
+    best[~plain] = np.argsort(negative[~plain], axis=1, kind="stable")[:, :PLACES]
     return np.take_along_axis(right, best, axis=1)
 
 

@@ -13,12 +13,12 @@ from m5tools.documents import Model
 from m5tools.errors import UsageError
 from m5tools.study.claim import Claim
 from m5tools.study.config import Cell, Learning, WorldConfig
-from m5tools.study.judge import POOLINGS, REMOVAL
+from m5tools.study.judge import POOLINGS, REMOVALS
 from m5tools.study.networks import network_of
 from m5tools.study.rules import rule_of
 from m5tools.study.views import Contrast, View
 
-RATES: Final = tuple(f"{rate:.0%}" for rate in REMOVAL)
+TAKEN: Final = tuple(str(removal) for removal in REMOVALS)
 
 
 class Change(BaseModel):
@@ -50,9 +50,9 @@ class Question(BaseModel):
         base: what all its cells have.
         cells, times: cells by name; with `times` each of them is crossed with each of these, and called
             "<cell>, <other>".
-        poolings, removal, metrics: shown in the table of levels: poolings of the vectors, rates at which modalities
-            are taken away at test time, and metrics.
-        compare: pairs of "<cell>/<pooling>", optionally "…@<rate>"; their difference is shown with intervals.
+        poolings, removal, metrics: shown in the table of levels: poolings of the vectors, what is taken away at test
+            time (:data:`m5tools.study.judge.REMOVALS`, as text), and metrics.
+        compare: pairs of "<cell>/<pooling>", optionally "…@<removal>"; their difference is shown with intervals.
         effects: by name, factors of such views that add up to nought, where more than two are compared: main effects
             and interactions.
             In both "{cell}" stands for each of `cells`.
@@ -213,8 +213,8 @@ def _check_views(place: str, question: Question, views: Iterable[View]) -> None:
             raise UsageError(f"{place}: no cell '{view.cell}'; {documents.near(view.cell, known)}")
         if view.pooling not in (*POOLINGS, "joint"):
             raise UsageError(f"{place}: no pooling '{view.pooling}'; there are {', '.join(POOLINGS)}")
-        if view.removal not in RATES:
-            raise UsageError(f"{place}: nothing is judged with {view.removal} taken away, but {', '.join(RATES)}")
+        if view.removal not in TAKEN:
+            raise UsageError(f"{place}: nothing is judged with {view.removal} taken away, but {', '.join(TAKEN)}")
 
 
 def _valid(model: type[Model], body: dict[str, Any], place: str) -> Model:

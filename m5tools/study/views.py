@@ -19,7 +19,7 @@ class View(BaseModel):
 
     @staticmethod
     def of(text: str) -> View:
-        """Read "<cell>/<pooling>" or "<cell>/<pooling>@<rate>"."""
+        """Read "<cell>/<pooling>" or "<cell>/<pooling>@<removal>"."""
         cell, _, rest = text.rpartition("/")
         pooling, _, removal = rest.partition("@")
         return View(cell=cell, pooling=pooling, removal=removal or "0%")
