@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -101,7 +102,7 @@ def _print_scores(scores: dict[str, list[Score]]) -> None:
     for group, found in scores.items():
         table = Table(group, "planted", "found", "precision", "recall", box=None)
         for score in found:
-            shares = (f"{score.precision:.3f}", f"{score.recall:.3f}")
+            shares = ("–" if math.isnan(share) else f"{share:.3f}" for share in (score.precision, score.recall))
             table.add_row(score.name, f"{score.planted:,}", f"{score.found:,}", *shares)
         Console().print(table)
 

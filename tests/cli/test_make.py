@@ -11,6 +11,7 @@ from m5tools.cli import make
 from m5tools.errors import StageFailed
 from m5tools.tasks.config import EvaluateConfig
 from m5tools.tasks.report import Classification, Clustering, Evaluation, Retrieval, System
+from m5tools.truth import Score
 
 from .conftest import M5
 
@@ -103,3 +104,9 @@ def test_the_demo_fails_only_where_enough_was_asked(capsys: pytest.CaptureFixtur
     assert "nothing to judge" in said[2]
     with pytest.raises(StageFailed, match="does not beat"):
         make._verdict(judged(60, 0.7, 0.7))
+
+
+def test_a_share_of_nothing_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    make._print_scores({"tags": [Score("blurred", planted=4, found=0, right=0)]})
+    line = next(line for line in capsys.readouterr().out.splitlines() if "blurred" in line)
+    assert line.split() == ["blurred", "4", "0", "–", "0.000"]
