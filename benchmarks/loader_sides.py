@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -80,9 +82,18 @@ def litdata(folder: Path, how: str) -> Iterator[Any]:
     return iter(ld.StreamingDataLoader(data, batch_size=B, num_workers=WORKERS, drop_last=True))
 
 
-def streaming(folder: Path, how: str) -> Iterator[Any]:
+def of_streaming() -> Any:
+    """The package without its ready-made picture sets: those want torchvision, which PyPI has for another PyTorch."""
+    sys.modules.setdefault("streaming.vision", ModuleType("streaming.vision"))
     import streaming
+
+    return streaming
+
+
+def streaming(folder: Path, how: str) -> Iterator[Any]:
     import torch
+
+    streaming = of_streaming()
 
     class Pictures(streaming.StreamingDataset):  # type: ignore[misc]
         def __getitem__(self, index: Any) -> Any:
@@ -161,7 +172,6 @@ def prepare(folder: Path, samples: int) -> int:
     """The shards, and the other sides' files of the same bytes; returns how many bytes."""
     import datasets
     import litdata as ld
-    from streaming import MDSWriter
 
     from benchmarks import loader_shards
 
@@ -171,7 +181,7 @@ def prepare(folder: Path, samples: int) -> int:
         sample_of, list(enumerate(data)), str(folder / "litdata"), chunk_bytes="16MB", num_workers=1, verbose=False
     )
     rows = [sample_of(pair) for pair in enumerate(data)]
-    with MDSWriter(out=str(folder / "streaming"), columns={"json": "bytes", "image": "bytes"}) as writer:
+    with of_streaming().MDSWriter(out=str(folder / "streaming"), columns={"json": "bytes", "image": "bytes"}) as writer:
         for row in rows:
             writer.write(row)
     datasets.disable_progress_bars()
