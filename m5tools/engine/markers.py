@@ -10,6 +10,7 @@ from typing import Any
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.engine.worker import Done
+from m5tools.recorded import outputs_in
 from m5tools.stage import Counts, Unit, total
 
 
@@ -52,9 +53,10 @@ class Markers:
         """A marker whose outputs are still there in their recorded size; else the unit is open."""
         try:
             body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            outputs = outputs_in(body)
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
-        for output in body["outputs"]:
+        for output in outputs:
             path = self._root / output["path"]
             if not path.is_file() or path.stat().st_size != output["bytes"]:
                 return None

@@ -12,6 +12,7 @@ from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.engine import bundled
 from m5tools.freshness import remake
+from m5tools.recorded import outputs_in
 
 MISSING: Final = "missing"
 
@@ -69,8 +70,8 @@ def _compare(dataset: Dataset, name: str, *, contents: bool) -> tuple[int, list[
     compared = 0
     for marker in markers:
         try:
-            outputs = json.loads(marker.read_text(encoding="utf-8"))["outputs"]
-        except (ValueError, KeyError):
+            outputs = outputs_in(json.loads(marker.read_text(encoding="utf-8")))
+        except (ValueError, RecursionError):
             faults.append(Fault(str(marker.relative_to(dataset.root)), "not a completion marker", remedy))
             continue
         for output in outputs:

@@ -21,9 +21,11 @@ import pyarrow.parquet as pq
 
 from m5tools.errors import UsageError
 from m5tools.loader.checked_index import CheckedIndex
+from m5tools.loader.sound_index import columns_of_the_law, lists_of_members, parsed, unsound
 from m5tools.shards.manifest import MANIFEST, ShardFile
 
 _ELEMENT: Final = "members.list.element."
+_COST: Final = _ELEMENT + "cost"  # shards of before it was measured have none
 _PLACES: Final = ("name", "modality", "offset", "length", "xxh3", "cost")
 _T = TypeVar("_T")
 
@@ -59,9 +61,20 @@ class Indexes:
             UsageError: a file is not that of the manifest.
         """
         names = list(wanted)
-        return pa.concat_tables(
-            _each(self.files, lambda file: self._opened(file, names).read(names, use_threads=False))
-        )
+
+        def read(file: ShardFile) -> pa.Table:
+            place = self.folder / file.index
+            with parsed(place):
+                table = self._opened(file, names).read(names, use_threads=False)
+                lacking = [name for name in names if name not in table.column_names]
+            if lacking:
+                raise unsound(place, f"it has no column '{lacking[0]}'")
+            if self.named_by == MANIFEST:
+                columns_of_the_law(place, table)
+            return table
+
+        with parsed(self.folder):
+            return pa.concat_tables(_each(self.files, read))
 
     def members(self, some: Sequence[int]) -> list[pa.ListArray]:
         """Lists of what a loader needs of members of some of the shards; names and modalities are dictionary arrays.
@@ -73,9 +86,15 @@ class Indexes:
         wanted = [_ELEMENT + name for name in _PLACES]
 
         def read(file: ShardFile) -> list[pa.ListArray]:
-            index = self._opened(file, wanted, read_dictionary=strings)
-            known = {index.schema.column(i).path for i in range(len(index.schema))}
-            return list(index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks)
+            place = self.folder / file.index
+            with parsed(place):
+                index = self._opened(file, wanted, read_dictionary=strings)
+                known = {index.schema.column(i).path for i in range(len(index.schema))}
+                if missing := [path for path in wanted if path not in known and path != _COST]:
+                    raise unsound(place, f"it has no column '{missing[0]}'")
+                read = index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks
+            lists_of_members(place, read)
+            return list(read)
 
         return [part for parts in _each([self.files[i] for i in some], read) for part in parts]
 
@@ -91,7 +110,10 @@ class Indexes:
         whole = path.read_bytes()
         if hashlib.sha256(whole).hexdigest() != file.index_sha256:
             raise self._another(path)
-        index = pq.ParquetFile(pa.BufferReader(whole), **options)
+        with parsed(path):
+            index = pq.ParquetFile(pa.BufferReader(whole), **options)
+        if index.metadata.num_rows != file.samples:
+            raise unsound(path, f"it lists {index.metadata.num_rows:,} samples, not {file.samples:,}")
         self._known[file.index] = CheckedIndex.of(index.metadata, whole)
         return index
 

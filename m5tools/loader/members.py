@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m5tools.loader.index_files import Indexes
+from m5tools.loader.sound_index import within_tars
 from m5tools.loader.view import RECORD
 from m5tools.vocabulary import MODALITIES
 
@@ -48,8 +49,11 @@ class Members:
         several = indexes.members(used.tolist())
         unread = np.isin(np.arange(len(files)), used, invert=True)
         skipped = np.cumsum(np.where(unread, [file.samples for file in files], 0))
-        found = cls._of(several)
-        return found._take(rows - skipped[home])
+        found = cls._of(several)._take(rows - skipped[home])
+        size = np.array([file.bytes for file in files], np.int64)
+        tars = np.repeat(size[home], np.diff(found.first)) if len(files) else found.length
+        within_tars(indexes.folder, found.offset, found.length, tars)
+        return found
 
     @classmethod
     def _of(cls, lists: Sequence[pa.ListArray]) -> Members:

@@ -201,7 +201,10 @@ def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Ro
 
 def _papers(root: Path, manifest: ShardManifest, report: Report) -> None:
     """Compare the papers that are there with what they should say."""
-    facts = papers.counted(root, manifest)
+    try:
+        facts = papers.counted(root, manifest)
+    except (*DAMAGE, KeyError):
+        return  # an index that cannot be counted has its own faults
     try:
         lineage = Lineage.read(root)
     except UsageError as error:
