@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from m5tools.errors import UsageError
 from m5tools.loader.checked_index import CheckedIndex
-from m5tools.loader.sound_index import columns_of_the_law, lists_of_members, parsed, unsound
+from m5tools.shards import sound_index
 from m5tools.shards.manifest import MANIFEST, ShardFile
+from m5tools.shards.sound_index import Unsound, parsed
 
 _ELEMENT: Final = "members.list.element."
 _COST: Final = _ELEMENT + "cost"  # shards of before it was measured have none
@@ -66,11 +67,7 @@ class Indexes:
             place = self.folder / file.index
             with parsed(place):
                 table = self._opened(file, names).read(names, use_threads=False)
-                lacking = [name for name in names if name not in table.column_names]
-            if lacking:
-                raise unsound(place, f"it has no column '{lacking[0]}'")
-            if self.named_by == MANIFEST:
-                columns_of_the_law(place, table)
+                sound_index.columns(table, names, of_shards=self.named_by == MANIFEST)
             return table
 
         with parsed(self.folder):
@@ -91,10 +88,10 @@ class Indexes:
                 index = self._opened(file, wanted, read_dictionary=strings)
                 known = {index.schema.column(i).path for i in range(len(index.schema))}
                 if missing := [path for path in wanted if path not in known and path != _COST]:
-                    raise unsound(place, f"it has no column '{missing[0]}'")
-                read = index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks
-            lists_of_members(place, read)
-            return list(read)
+                    raise Unsound(f"it has no column '{missing[0]}'")
+                found = index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks
+                sound_index.places(found)
+            return list(found)
 
         return [part for parts in _each([self.files[i] for i in some], read) for part in parts]
 
@@ -112,8 +109,8 @@ class Indexes:
             raise self._another(path)
         with parsed(path):
             index = pq.ParquetFile(pa.BufferReader(whole), **options)
-        if index.metadata.num_rows != file.samples:
-            raise unsound(path, f"it lists {index.metadata.num_rows:,} samples, not {file.samples:,}")
+            if index.metadata.num_rows != file.samples:
+                raise Unsound(f"it lists {index.metadata.num_rows:,} samples, not {file.samples:,}")
         self._known[file.index] = CheckedIndex.of(index.metadata, whole)
         return index
 

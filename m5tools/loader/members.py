@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m5tools.loader.index_files import Indexes
-from m5tools.loader.sound_index import within_tars
 from m5tools.loader.view import RECORD
+from m5tools.shards.sound_index import parsed, within_tars
 from m5tools.vocabulary import MODALITIES
 
 
@@ -52,7 +52,8 @@ class Members:
         found = cls._of(several)._take(rows - skipped[home])
         size = np.array([file.bytes for file in files], np.int64)
         tars = np.repeat(size[home], np.diff(found.first)) if len(files) else found.length
-        within_tars(indexes.folder, found.offset, found.length, tars)
+        with parsed(indexes.folder):
+            within_tars(found.offset, found.length, tars)
         return found
 
     @classmethod

@@ -209,7 +209,7 @@ class _Source:
             body = json.loads(self.file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(missing) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._damaged(error) from error
         if not isinstance(body, dict):
             raise self._damaged(ValueError("no JSON object"))
@@ -224,7 +224,7 @@ class _Source:
         except ValidationError as error:
             raise self._damaged(error) from error
 
-    def _damaged(self, error: ValueError) -> UsageError:
+    def _damaged(self, error: ValueError | RecursionError) -> UsageError:
         reason = str(error).splitlines()[0]
         return UsageError(f"{self.file} is not the manifest of {self.what} ({reason}); run '{self.command}' again")
 
@@ -240,7 +240,7 @@ def is_shard_folder(folder: Path) -> bool:
         return True
     try:
         return "splits" in json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 

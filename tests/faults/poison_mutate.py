@@ -43,6 +43,14 @@ def mutated(data: bytes, draws: random.Random, others: Sequence[bytes]) -> bytes
     return bytes(body[:LONGEST])
 
 
+def flipped(data: bytes, draws: random.Random) -> bytes:
+    """Bytes of the same length with one to sixteen bits flipped, anywhere but in the last tenth."""
+    body = bytearray(data)
+    for _ in range(draws.choice((1, 1, 2, 4, 16))):
+        body[draws.randrange(len(body) * 9 // 10)] ^= 1 << draws.randrange(8)
+    return bytes(body)
+
+
 def _place(body: bytearray, draws: random.Random) -> int:
     """A place in it; heads and ends are where lengths and tables stand, so they are met more often."""
     size = len(body)

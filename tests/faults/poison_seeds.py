@@ -199,7 +199,7 @@ _MADE: Final[dict[str, Callable[[], list[bytes]]]] = {
         _parquet(),
         _parquet(row_group_size=4),
         _parquet(compression="zstd", use_dictionary=False),
-        _parquet(compression="none", data_page_version="2.0"),
+        _parquet(compression="none", use_dictionary=False),
     ],
     "page": lambda: [page(i) for i in range(3)],
     "warc": lambda: [warc()],

@@ -21,6 +21,7 @@ from typing import Any, Final
 from zlib import crc32
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools.cut.selection import Selection
@@ -48,7 +49,7 @@ from m5tools.shards.readers import DAMAGE, by_header, by_webdataset, readable
 from m5tools.tag.policy import Policy
 
 from . import poison_seeds as seeds
-from .poison_mutate import mutated, with_png_sums, with_tar_sums
+from .poison_mutate import flipped, mutated, with_png_sums, with_tar_sums
 
 Feed = Callable[[bytes, Path], str]
 Make = Callable[[random.Random], bytes]
@@ -251,12 +252,45 @@ def _shard_folder(folder: Path, changes: dict[str, bytes]) -> Path:
 def _tar_bytes(draws: random.Random) -> bytes:
     whole = _shards()[_FOLDER + _TAR]
     data = mutated(whole, draws, [whole])
+    if draws.random() < 0.7:  # as long as it was, or nobody opens it
+        data = data[: len(whole)].ljust(len(whole), b"\0")
     return with_tar_sums(data) if draws.random() < 0.5 else data
 
 
 def _index_bytes(draws: random.Random) -> bytes:
+    """Damage to the file, or a whole file of a liar: other values, types, columns."""
     whole = [data for name, data in _shards().items() if name.startswith(f"{_FOLDER}index/")]
-    return mutated(whole[-1], draws, whole)
+    if draws.random() < 0.3:
+        return mutated(whole[-1], draws, whole)
+    table = pq.read_table(io.BytesIO(whole[-1]))
+    rows = table.to_pylist()
+    for _ in range(draws.randint(1, 3)):
+        _lie(rows, draws)
+    sink = io.BytesIO()
+    try:
+        lied = pa.Table.from_pylist(rows, table.schema if draws.random() < 0.7 else None)
+        pq.write_table(lied, sink)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        pq.write_table(table.drop_columns(draws.choice(table.column_names)), sink)
+    return sink.getvalue()
+
+
+def _lie(rows: list[dict[str, Any]], draws: random.Random) -> None:
+    """Change a value, of a sample or of one of its members; or lose or double a sample."""
+    if draws.random() < 0.2 or not rows:
+        rows[draws.randint(0, len(rows)) :] = rows[: draws.randint(0, 2)]
+        return
+    holder: dict[str, Any] = draws.choice(rows)
+    if draws.random() < 0.5 and holder["members"]:
+        holder = draws.choice(holder["members"])
+    name = draws.choice(list(holder))
+    value = holder[name]
+    if isinstance(value, int) and not isinstance(value, bool):
+        holder[name] = draws.choice((0, 1, -1, 2**31, 2**62, 2**63 - 1, 255, value + 1, value - 1, value * 2))
+    elif isinstance(value, list):
+        holder[name] = draws.choice(([], value * 2, value[:-1], None, [None, *value]))
+    else:
+        holder[name] = draws.choice((None, "", "../../etc/passwd", "x" * 5_000, "\0", 0.5))
 
 
 def _tar(data: bytes, folder: Path) -> str:
@@ -370,7 +404,12 @@ def _parquet_bytes(draws: random.Random) -> bytes:
     """Half of the damage in the footer, which tells where everything lies."""
     whole = seeds.whole("parquet")
     data = _one("parquet", draws)
-    if draws.random() < 0.5 or len(data) < 12 or data[-4:] != b"PAR1":
+    where = draws.random()
+    if where < 0.4:
+        whole_one = seeds.made("parquet")[-1]
+        behind = len(whole_one) - 8 - int.from_bytes(whole_one[-8:-4], "little")
+        return flipped(whole_one[:behind], draws) + whole_one[behind:]
+    if where < 0.7 or len(data) < 12 or data[-4:] != b"PAR1":
         return mutated(data, draws, whole)
     (size,) = struct.unpack("<I", data[-8:-4])
     footer = mutated(data[-8 - size : -8], draws, whole)
@@ -379,6 +418,13 @@ def _parquet_bytes(draws: random.Random) -> bytes:
 
 def _reader(kind: str, seed: str, suffix: str = "", share: int = 6, make: Make | None = None) -> Target:
     return Target("reader", make or _of(seed), partial(_read, kind, suffix), share)
+
+
+def _wacz(draws: random.Random) -> bytes:
+    if draws.random() < 0.4:
+        return _of("wacz")(draws)
+    names = (draws.choice(("archive/a.warc", "archive/../../a.warc", "/archive/a.warc")), "archive/b.warc.gz")
+    return seeds.archive({names[0]: _of("warc")(draws), names[1]: _of("warc.gz")(draws)})
 
 
 def _any_text(draws: random.Random) -> bytes:
@@ -399,7 +445,7 @@ TARGETS: Final[dict[str, Target]] = {
     "HTML page": _reader("pages", "page", ".html", share=6),
     "WARC": _reader("pages", "warc", ".warc", share=3),
     "WARC, compressed": _reader("pages", "warc.gz", ".warc.gz", share=2),
-    "WACZ": _reader("pages", "wacz", ".wacz", share=2),
+    "WACZ": _reader("pages", "wacz", ".wacz", 2, _wacz),
     **{packing: _reader("json_lines", packing, ".jsonl", 2, _inside(packing)) for packing in seeds.PACKINGS},
     "folder": Target("reader", _of("page"), _folder, 1),
     "sniff": Target("reader", _any_text, partial(_sniffed, ""), 2),
