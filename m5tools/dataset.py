@@ -338,7 +338,7 @@ class Dataset:
                 named = [assets]
             else:
                 continue
-            for label, choices in self._instances(table):
+            for label, choices in self.instances(table):
                 hits = _owned(self.scan(table, partition=None, **choices).drop("vector", strict=False), named)
                 if table == "media":
                     locations = hits.select("owner", "location_id").unique(maintain_order=True)
@@ -348,7 +348,7 @@ class Dataset:
                     found[row.pop("owner")].setdefault(label, []).append(row)
         return found
 
-    def _instances(self, table: str) -> list[tuple[str, dict[str, str]]]:
+    def instances(self, table: str) -> list[tuple[str, dict[str, str]]]:
         """The written forms of a table that exists once per policy, cut or shard folder."""
         pattern = schema.law(table).path
         before, brace, rest = pattern.partition("{")

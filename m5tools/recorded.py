@@ -59,8 +59,11 @@ def outputs_in(body: Any) -> list[dict[str, Any]]:
         ValueError: it is no marker.
     """
     outputs = body.get("outputs") if isinstance(body, dict) else None
-    if not isinstance(outputs, list) or not isinstance(body.get("counts"), dict):
+    counts = body.get("counts") if isinstance(body, dict) else None
+    if not isinstance(outputs, list) or not isinstance(counts, dict):
         raise ValueError("it lists no files")
+    if not all(_is(count, int) for count in counts.values()):
+        raise ValueError("it counts what is no number")
     for output in outputs:
         if not is_output(output):
             raise ValueError("it lists what is no file of the dataset")

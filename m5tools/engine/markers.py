@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,11 @@ from m5tools.dataset import Dataset
 from m5tools.engine.worker import Done
 from m5tools.recorded import outputs_in
 from m5tools.stage import Counts, Unit, total
+
+
+def fingerprint(outputs: Mapping[str, str]) -> str:
+    """32 hex digits over the files of a run: path below the root → checksum."""
+    return hashlib.sha256(json.dumps(sorted(outputs.items())).encode()).hexdigest()[:32]
 
 
 class Markers:

@@ -214,7 +214,9 @@ class _Source:
         if not isinstance(body, dict):
             raise self._damaged(ValueError("no JSON object"))
         if isinstance(body.get("format"), int) and body["format"] > FORMAT:
-            raise UsageError(f"{self.file} has format {body['format']}, this m5tools reads up to {FORMAT}")
+            raise UsageError(
+                f"{self.file} has format {body['format']}, this m5tools reads up to {FORMAT}; update m5tools"
+            )
         return body
 
     def parsed(self, kind: type[_M], body: dict[str, Any]) -> _M:
