@@ -35,12 +35,18 @@ def read(root: Path) -> Bundles:
     """
     file = root / RECORD
     try:
-        body: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+        body = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(body, dict) or not all(map(_are_crawls, body.values())):
+            raise ValueError("it does not list crawls by bundle")
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is damaged ({error}); restore it or build the dataset anew") from error
     return {name: tuple(crawls) for name, crawls in body.items()}
+
+
+def _are_crawls(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(crawl, str) for crawl in value)
 
 
 def name_of(crawls: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from m5tools import atomic, bundles, schema
 from m5tools.errors import NotBuiltYet, UsageError
+from m5tools.recorded import wrong_in_manifest
 
 FORMAT = 1
 ROWS_A_PARTITION = 25_000
@@ -160,13 +161,15 @@ class Dataset:
         try:
             body: Manifest = json.loads(file.read_text(encoding="utf-8"))
             version = int(body["format"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
         if version > FORMAT and "splits" not in body:
             raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
         if not Manifest.__required_keys__ <= body.keys():
             raise UsageError(f"{self.root} is no dataset: its {MANIFEST} describes something else, such as shards")
+        if (wrong := wrong_in_manifest(body)) is not None:
+            raise UsageError(f"{file} is damaged ({wrong}); restore it or build the dataset anew")
         return body
 
     @contextmanager
@@ -335,7 +338,7 @@ class Dataset:
                 named = [assets]
             else:
                 continue
-            for label, choices in self._instances(table):
+            for label, choices in self.instances(table):
                 hits = _owned(self.scan(table, partition=None, **choices).drop("vector", strict=False), named)
                 if table == "media":
                     locations = hits.select("owner", "location_id").unique(maintain_order=True)
@@ -345,7 +348,7 @@ class Dataset:
                     found[row.pop("owner")].setdefault(label, []).append(row)
         return found
 
-    def _instances(self, table: str) -> list[tuple[str, dict[str, str]]]:
+    def instances(self, table: str) -> list[tuple[str, dict[str, str]]]:
         """The written forms of a table that exists once per policy, cut or shard folder."""
         pattern = schema.law(table).path
         before, brace, rest = pattern.partition("{")

@@ -145,6 +145,8 @@ def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard
     for wrong in faults:
         typer.echo(f"{wrong.path}: {wrong.what}; run: {wrong.remedy}", err=True)
     typer.echo(f"{path}: {compared:,} files compared, {len(faults)} faults")
+    for manifest in sorted(path.glob("shards/*/dataset.json")):
+        typer.echo(f"their members and papers: m5 check {manifest.parent}")
     if faults:
         raise typer.Exit(1)
 

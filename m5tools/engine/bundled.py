@@ -15,6 +15,8 @@ from typing import Any
 
 from m5tools import atomic, bundles
 from m5tools.dataset import Dataset, Output
+from m5tools.errors import UsageError
+from m5tools.recorded import is_output
 
 Recorded = dict[str, Any]
 """An :class:`m5tools.dataset.Output` as JSON."""
@@ -67,5 +69,15 @@ def _noted(dataset: Dataset, bundle: str) -> dict[str, dict[str, Recorded]]:
 @lru_cache(maxsize=64)
 def _read(note: Path, _: int) -> dict[str, dict[str, Recorded]]:
     """Once in a process: every crawl of a bundle asks it for each of its parts."""
-    body: dict[str, dict[str, Recorded]] = json.loads(note.read_text(encoding="utf-8"))
+    try:
+        body: dict[str, dict[str, Recorded]] = json.loads(note.read_text(encoding="utf-8"))
+        whole = all(is_output(output) for kind in ("from", "parts") for output in body[kind].values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(note) from error
+    if not whole:
+        raise _damaged(note)
     return body
+
+
+def _damaged(note: Path) -> UsageError:
+    return UsageError(f"{note} is damaged; restore it, or run 'm5 ingest' with --refresh for the crawls of that bundle")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from m5tools.dataset import Dataset, Document, StageEntry
-from m5tools.engine.markers import Markers
+from m5tools.engine.markers import Markers, fingerprint
 from m5tools.engine.room import discard
 from m5tools.stage import Counts, Stage
 
@@ -43,7 +40,7 @@ def commit(
         settings=stage.config.model_dump(mode="json", exclude_defaults=True),
         run=run,
         inputs=inputs,
-        fingerprint=hashlib.sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:32],
+        fingerprint=fingerprint(written),
         counts=counts,
         writes=list(stage.writes),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,13 @@ from typing import Any
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.engine.worker import Done
+from m5tools.recorded import outputs_in
 from m5tools.stage import Counts, Unit, total
+
+
+def fingerprint(outputs: Mapping[str, str]) -> str:
+    """32 hex digits over the files of a run: path below the root → checksum."""
+    return hashlib.sha256(json.dumps(sorted(outputs.items())).encode()).hexdigest()[:32]
 
 
 class Markers:
@@ -52,9 +60,10 @@ class Markers:
         """A marker whose outputs are still there in their recorded size; else the unit is open."""
         try:
             body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            outputs = outputs_in(body)
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
-        for output in body["outputs"]:
+        for output in outputs:
             path = self._root / output["path"]
             if not path.is_file() or path.stat().st_size != output["bytes"]:
                 return None

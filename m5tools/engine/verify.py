@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from m5tools import atomic
-from m5tools.dataset import Dataset
+from m5tools import atomic, bundles, schema
+from m5tools.dataset import MANIFEST, Dataset
 from m5tools.engine import bundled
+from m5tools.engine.markers import fingerprint
 from m5tools.freshness import remake
+from m5tools.recorded import outputs_in
+from m5tools.stage import total
 
 MISSING: Final = "missing"
 
@@ -32,52 +37,91 @@ class Fault:
 
 
 def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
-    """Compare every file of every finished stage with its checksum.
+    """Compare every file of every finished stage with its checksum, and look for files that none of them wrote.
 
     Returns:
         The number of files compared, and the faults among them.
     """
     compared = 0
     faults: list[Fault] = []
+    known: set[str] = set()
     for name in dataset.manifest()["stages"]:
-        seen, wrong = _compare(dataset, name, contents=True)
-        compared += seen
-        faults += wrong
-    return compared, faults
+        found = _recorded(dataset, name)
+        compared += len(found.outputs)
+        faults += [*found.faults, *_of_files(dataset, name, found, contents=True)]
+        known.update(output["path"] for output in found.outputs)
+    return compared, [*faults, *_strays(dataset, known)]
 
 
 def faults_of(dataset: Dataset, entry: str) -> list[Fault]:
     """What is wrong with the files of one finished stage; contents are read."""
-    return [fault for fault in _compare(dataset, entry, contents=True)[1] if not fault.path.startswith("runs/")]
+    return _compare(dataset, entry, contents=True)
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
     """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
-    faults = _compare(dataset, entry, contents=False)[1]
-    return next((fault for fault in faults if not fault.path.startswith("runs/")), None)
+    return next(iter(_compare(dataset, entry, contents=False)), None)
 
 
-def _compare(dataset: Dataset, name: str, *, contents: bool) -> tuple[int, list[Fault]]:
-    """The number of files a finished stage recorded, and what is wrong with them."""
+def _compare(dataset: Dataset, name: str, *, contents: bool) -> list[Fault]:
+    """What is wrong with the files that a finished stage recorded."""
+    return list(_of_files(dataset, name, _recorded(dataset, name), contents=contents))
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What the markers of a finished stage list, what is wrong with them, and the command that makes it anew."""
+
+    outputs: list[dict[str, Any]]
+    faults: list[Fault]
+    remedy: str
+
+
+def _recorded(dataset: Dataset, name: str) -> _Recorded:
     entry = dataset.manifest()["stages"][name]
     remedy = f"{remake(dataset.root, entry)} --refresh"
     home = dataset.root / "runs" / name / entry["run"]
+    # A stage that had nothing to do has a folder without markers.
+    if not home.is_dir():
+        return _Recorded([], [Fault(f"runs/{name}", "the completion markers are gone", remedy)], remedy)
     # A run killed right after it was committed has left its scratch folder.
     markers = sorted(m for m in home.rglob("*.json") if m.relative_to(home).parts[0] != "scratch")
-    # A stage that had nothing to do has a folder without markers.
-    faults = [] if home.is_dir() else [Fault(f"runs/{name}", "the completion markers are gone", remedy)]
-    compared = 0
+    outputs: list[dict[str, Any]] = []
+    counts = []
+    faults = []
     for marker in markers:
         try:
-            outputs = json.loads(marker.read_text(encoding="utf-8"))["outputs"]
-        except (ValueError, KeyError):
+            body = json.loads(marker.read_text(encoding="utf-8"))
+            outputs += outputs_in(body)
+            counts.append(body["counts"])
+        except (ValueError, RecursionError):
             faults.append(Fault(str(marker.relative_to(dataset.root)), "not a completion marker", remedy))
+    if not faults and fingerprint({o["path"]: o["sha256"] or o["xxh3"] for o in outputs}) != entry["fingerprint"]:
+        faults.append(Fault(f"runs/{name}", f"its completion markers are not those that {MANIFEST} tells of", remedy))
+    elif not faults and total(counts) != entry["counts"]:
+        faults.append(Fault(f"runs/{name}", f"it counted other than {MANIFEST} tells", remedy))
+    return _Recorded(outputs, faults, remedy)
+
+
+def _of_files(dataset: Dataset, name: str, found: _Recorded, *, contents: bool) -> Iterator[Fault]:
+    for output in found.outputs:
+        if (fault := _fault(dataset, name, output, found.remedy, contents=contents)) is not None:
+            yield fault
+
+
+def _strays(dataset: Dataset, known: set[str]) -> Iterator[Fault]:
+    """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle."""
+    finished = {entry["stage"] for entry in dataset.manifest()["stages"].values()}
+    bundles_read = bundles.read(dataset.root)
+    known = known | {part["path"] for bundle in bundles_read for part in bundled.parts_of(dataset, bundle)}
+    for table, law in schema.laws().items():
+        if law.stage not in finished:
             continue
-        for output in outputs:
-            compared += 1
-            if (fault := _fault(dataset, name, output, remedy, contents=contents)) is not None:
-                faults.append(fault)
-    return compared, faults
+        for _, choices in dataset.instances(table):
+            for part in dataset.parts(table, **choices):
+                path = part.relative_to(dataset.root).as_posix()
+                if path not in known:
+                    yield Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))
 
 
 def _fault(dataset: Dataset, name: str, output: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:

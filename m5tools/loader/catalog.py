@@ -28,6 +28,7 @@ from m5tools.loader.store import is_remote, within
 from m5tools.loader.view import View
 from m5tools.shards.manifest import ShardFile, ShardManifest
 from m5tools.shards.overlays import with_tars
+from m5tools.shards.sound_index import masks, parsed
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")
@@ -95,6 +96,8 @@ class Catalog:
                 raise UsageError(f"{tar} has {sizes[file.tar]:,} bytes, not {file.bytes:,}; copy it again")
         indexes = Indexes(folder, manifest.splits[split])
         index = indexes.columns(CORE)
+        with parsed(folder):
+            masks(index)
         layers = over(uri, folder, manifest, split, overlays)
         for layer in layers:
             index = layer.checked_over(index)

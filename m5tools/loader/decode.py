@@ -120,5 +120,5 @@ class Decoder:
         """
         try:
             return _record(data)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(Reason.UNDECODABLE, str(error)) from error

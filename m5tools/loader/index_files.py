@@ -21,9 +21,12 @@ import pyarrow.parquet as pq
 
 from m5tools.errors import UsageError
 from m5tools.loader.checked_index import CheckedIndex
+from m5tools.shards import sound_index
 from m5tools.shards.manifest import MANIFEST, ShardFile
+from m5tools.shards.sound_index import Unsound, parsed
 
 _ELEMENT: Final = "members.list.element."
+_COST: Final = _ELEMENT + "cost"  # shards of before it was measured have none
 _PLACES: Final = ("name", "modality", "offset", "length", "xxh3", "cost")
 _T = TypeVar("_T")
 
@@ -59,9 +62,16 @@ class Indexes:
             UsageError: a file is not that of the manifest.
         """
         names = list(wanted)
-        return pa.concat_tables(
-            _each(self.files, lambda file: self._opened(file, names).read(names, use_threads=False))
-        )
+
+        def read(file: ShardFile) -> pa.Table:
+            place = self.folder / file.index
+            with parsed(place):
+                table = self._opened(file, names).read(names, use_threads=False)
+                sound_index.columns(table, names, of_shards=self.named_by == MANIFEST)
+            return table
+
+        with parsed(self.folder):
+            return pa.concat_tables(_each(self.files, read))
 
     def members(self, some: Sequence[int]) -> list[pa.ListArray]:
         """Lists of what a loader needs of members of some of the shards; names and modalities are dictionary arrays.
@@ -73,9 +83,15 @@ class Indexes:
         wanted = [_ELEMENT + name for name in _PLACES]
 
         def read(file: ShardFile) -> list[pa.ListArray]:
-            index = self._opened(file, wanted, read_dictionary=strings)
-            known = {index.schema.column(i).path for i in range(len(index.schema))}
-            return list(index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks)
+            place = self.folder / file.index
+            with parsed(place):
+                index = self._opened(file, wanted, read_dictionary=strings)
+                known = {index.schema.column(i).path for i in range(len(index.schema))}
+                if missing := [path for path in wanted if path not in known and path != _COST]:
+                    raise Unsound(f"it has no column '{missing[0]}'")
+                found = index.read([path for path in wanted if path in known], use_threads=False)["members"].chunks
+                sound_index.places(found)
+            return list(found)
 
         return [part for parts in _each([self.files[i] for i in some], read) for part in parts]
 
@@ -91,7 +107,10 @@ class Indexes:
         whole = path.read_bytes()
         if hashlib.sha256(whole).hexdigest() != file.index_sha256:
             raise self._another(path)
-        index = pq.ParquetFile(pa.BufferReader(whole), **options)
+        with parsed(path):
+            index = pq.ParquetFile(pa.BufferReader(whole), **options)
+            if index.metadata.num_rows != file.samples:
+                raise Unsound(f"it lists {index.metadata.num_rows:,} samples, not {file.samples:,}")
         self._known[file.index] = CheckedIndex.of(index.metadata, whole)
         return index
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from m5tools.loader.index_files import Indexes
 from m5tools.loader.view import RECORD
+from m5tools.shards.sound_index import parsed, within_tars
 from m5tools.vocabulary import MODALITIES
 
 
@@ -48,8 +49,12 @@ class Members:
         several = indexes.members(used.tolist())
         unread = np.isin(np.arange(len(files)), used, invert=True)
         skipped = np.cumsum(np.where(unread, [file.samples for file in files], 0))
-        found = cls._of(several)
-        return found._take(rows - skipped[home])
+        found = cls._of(several)._take(rows - skipped[home])
+        size = np.array([file.bytes for file in files], np.int64)
+        tars = np.repeat(size[home], np.diff(found.first)) if len(files) else found.length
+        with parsed(indexes.folder):
+            within_tars(found.offset, found.length, tars)
+        return found
 
     @classmethod
     def _of(cls, lists: Sequence[pa.ListArray]) -> Members:

@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import yaml
+from pydantic import ValidationError
 
 from m5tools import licences
+from m5tools.errors import UsageError
 from m5tools.shards import passages, record
 from m5tools.shards.config import Encoding
 from m5tools.shards.facts import Facts
 from m5tools.shards.lineage import Lineage
-from m5tools.shards.manifest import CROISSANT, DATASHEET, ShardFile, ShardManifest
+from m5tools.shards.manifest import CROISSANT, DATASHEET, MANIFEST, ShardFile, ShardManifest
 from m5tools.shards.writer import JSON_MEMBER
 from m5tools.vocabulary import MODALITIES, Modality
 
@@ -103,6 +105,15 @@ rows = mlcroissant.Dataset("PATH/{croissant}").records("samples")
 """
 
 
+def _encoding(manifest: ShardManifest) -> Encoding:
+    try:
+        return Encoding.model_validate({name: manifest.config[name] for name in Encoding.model_fields})
+    except (ValidationError, KeyError) as error:
+        raise UsageError(
+            f"{MANIFEST} does not tell how media were encoded; write the shards again: m5 shard"
+        ) from error
+
+
 def text(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> str:
     """The card of shards.
 
@@ -112,7 +123,7 @@ def text(manifest: ShardManifest, facts: Facts, lineage: Lineage | None) -> str:
         lineage: where they come from; None where nobody has recorded it.
     """
     splits = manifest.in_order
-    encoding = Encoding.model_validate({name: manifest.config[name] for name in Encoding.model_fields})
+    encoding = _encoding(manifest)
     body = _TEXT.format(
         title=TITLE,
         splits="\n".join(passages.splits(splits, facts)),

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards import overlays, papers, skeleton
+from m5tools.shards import overlays, papers, skeleton, sound_index
 from m5tools.shards.faults import Fault, Report, adjacency, differences, told
 from m5tools.shards.lineage import LINEAGE, Lineage
 from m5tools.shards.manifest import (
@@ -96,6 +96,8 @@ def _index(
     path = root / prefix / file.index
     try:
         found = pq.read_table(path, columns=columns)
+        if columns is None:
+            sound_index.rows(found, sound_index.NEEDED_OF_OVERLAYS if prefix else sound_index.NEEDED)
         laid = schema.law("shard_index").schema
         rows: Rows = found.cast(laid).to_pylist() if set(laid.names) <= set(found.column_names) else found.to_pylist()
         if sha256_of(path) != file.index_sha256:
@@ -201,7 +203,10 @@ def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Ro
 
 def _papers(root: Path, manifest: ShardManifest, report: Report) -> None:
     """Compare the papers that are there with what they should say."""
-    facts = papers.counted(root, manifest)
+    try:
+        facts = papers.counted(root, manifest)
+    except DAMAGE:
+        return  # an index that cannot be counted has its own faults
     try:
         lineage = Lineage.read(root)
     except UsageError as error:
@@ -225,7 +230,7 @@ def _says(file: Path, text: str) -> bool:
         return file.read_bytes() == text.encode()
     try:
         return bool(json.loads(file.read_bytes()) == json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -271,5 +276,5 @@ def _as_parsed(tar: Path, rows: Rows) -> Iterator[Found]:
 def _parsed(data: bytes) -> int:
     try:
         return of_record(json.loads(data))
-    except ValueError:
+    except (ValueError, RecursionError):
         return -1

@@ -209,12 +209,14 @@ class _Source:
             body = json.loads(self.file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(missing) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._damaged(error) from error
         if not isinstance(body, dict):
             raise self._damaged(ValueError("no JSON object"))
         if isinstance(body.get("format"), int) and body["format"] > FORMAT:
-            raise UsageError(f"{self.file} has format {body['format']}, this m5tools reads up to {FORMAT}")
+            raise UsageError(
+                f"{self.file} has format {body['format']}, this m5tools reads up to {FORMAT}; update m5tools"
+            )
         return body
 
     def parsed(self, kind: type[_M], body: dict[str, Any]) -> _M:
@@ -224,7 +226,7 @@ class _Source:
         except ValidationError as error:
             raise self._damaged(error) from error
 
-    def _damaged(self, error: ValueError) -> UsageError:
+    def _damaged(self, error: ValueError | RecursionError) -> UsageError:
         reason = str(error).splitlines()[0]
         return UsageError(f"{self.file} is not the manifest of {self.what} ({reason}); run '{self.command}' again")
 
@@ -240,7 +242,7 @@ def is_shard_folder(folder: Path) -> bool:
         return True
     try:
         return "splits" in json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 

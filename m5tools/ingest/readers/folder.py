@@ -9,6 +9,7 @@ from typing import Any
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers.locations import OUTSIDE, leads_out
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.vocabulary import RejectReason
 
@@ -33,6 +34,7 @@ class Folder(RowReader):
             raise UsageError(f"mapping '{mapping.source}' has format 'folder' but no 'parts'")
         suffixes = _suffixes(mapping)
         items: dict[str, dict[str, Any]] = {}
+        outside: dict[str, str] = {}
         folder = Path(chunk.path)
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
             suffix = max((s for s in suffixes if file.name.endswith(s)), key=len, default=None)
@@ -42,6 +44,9 @@ class Folder(RowReader):
             item = items.setdefault(inside.removesuffix(suffix), {"text": None, "image": [], "video": [], "audio": []})
             kind, role = suffixes[suffix]
             if kind in ("text", "texts"):
+                if leads_out(file, folder):
+                    outside[inside.removesuffix(suffix)] = OUTSIDE.format(file.name)
+                    continue
                 with file.open("rb") as opened:
                     item[role or "text"] = opened.read(LONGEST_TEXT).decode("utf-8-sig", "replace")
             else:
@@ -50,6 +55,9 @@ class Folder(RowReader):
             raw = os.fsencode(stem)
             if raw != stem.encode("utf-8", "replace"):
                 yield Row(number, raw, None, RejectReason.NOT_UTF8, "a file name that is not UTF-8")
+                continue
+            if stem in outside:
+                yield Row(number, raw, None, RejectReason.NOT_PARSEABLE, outside[stem])
                 continue
             first, _, rest = (item.pop("text") or "").partition("\n")
             *folders, name = stem.split("/")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.readers.locations import OUTSIDE, leads_out
 from m5tools.ingest.readers.page_row import LONGEST_PAGE, page_row
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
 from m5tools.vocabulary import RejectReason
@@ -38,6 +39,9 @@ class HtmlPage(RowReader):
             yield self._row(0, path)
             return
         for number, page in enumerate(pages_in(path)[chunk.start : chunk.end], chunk.start):
+            if leads_out(page, path):
+                yield Row(number, b"", None, RejectReason.NOT_PARSEABLE, OUTSIDE.format(page.name))
+                continue
             row = self._row(number, page)
             if row.record is not None:
                 row.record["file"] = page.relative_to(path).as_posix()

@@ -12,6 +12,7 @@ import fsspec
 from m5tools.errors import UsageError
 
 _BLOCK: Final = 1 << 20
+OUTSIDE: Final = "{} is a link that leads out of the folder; put the file itself there"
 
 
 def is_remote(path: str) -> bool:
@@ -70,6 +71,11 @@ def inside(path: str) -> list[str] | None:
         return sorted(map(fs.unstrip_protocol, fs.find(root))) if fs.isdir(root) else None
     found = Path(path)
     return [str(file) for file in sorted(found.rglob("*")) if file.is_file()] if found.is_dir() else None
+
+
+def leads_out(file: Path, folder: Path) -> bool:
+    """Whether a file is a link to something outside of the folder; a stranger's may lead to a private file."""
+    return file.is_symlink() and not file.resolve().is_relative_to(folder.resolve())
 
 
 def facts(path: str) -> list[tuple[str, int, str]]:

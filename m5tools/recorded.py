@@ -1,0 +1,88 @@
+"""What must be true of `dataset.json`, completion markers and the like before anything in them is believed.
+
+They are edited by hand now and then, and come with datasets of strangers: a folder named in them is joined to paths,
+and a number of partitions is counted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+MOST_PARTITIONS: Final = 65_536
+"""Partitions are told apart by sixteen bits of a product id."""
+_ENTRY: Final[Mapping[str, type]] = {
+    "stage": str, "version": int, "config": dict, "settings": dict, "run": str, "inputs": dict, "fingerprint": str,
+    "counts": dict, "writes": list, "documents": dict,
+}  # fmt: skip
+_OPTIONAL: Final = frozenset(["settings", "documents"])
+_CRAWL: Final = ("source", "crawl_id")
+
+
+def wrong_in_manifest(body: Mapping[str, Any]) -> str | None:
+    """What is wrong with the content of `dataset.json`, in words; None where nothing is."""
+    partitions, crawls, stages = body["partitions"], body["crawls"], body["stages"]
+    if not _is(partitions, int) or not 0 <= partitions <= MOST_PARTITIONS:
+        return f"'partitions' is {partitions!r}"
+    if not isinstance(crawls, list) or not isinstance(stages, dict):
+        return "'crawls' is no list or 'stages' no object"
+    for crawl in crawls:
+        if not isinstance(crawl, dict) or not all(_is(crawl.get(key), str) for key in _CRAWL):
+            return "a crawl has no 'source' or no 'crawl_id'"
+        if not is_below(crawl["crawl_id"]):
+            return f"'{crawl['crawl_id']}' is no name of a crawl"
+    return next((wrong for name, entry in stages.items() if (wrong := _wrong_in_entry(name, entry))), None)
+
+
+def _wrong_in_entry(name: str, entry: Any) -> str | None:
+    if not is_below(name):
+        return f"'{name}' is no name of a stage"
+    if not isinstance(entry, dict):
+        return f"what it says of '{name}' is no object"
+    for key, kind in _ENTRY.items():
+        if not _is(entry.get(key), kind) and (key in entry or key not in _OPTIONAL):
+            return f"'{key}' of '{name}' is missing or of another kind"
+    if not is_below(entry["run"]) or "/" in entry["run"]:
+        return f"the run of '{name}' is no name of a folder"
+    if not all(_is(word, str) for word in (*entry["inputs"].values(), *entry["writes"])):
+        return f"'inputs' or 'writes' of '{name}' hold what is no text"
+    if not all(_is(count, int) for count in entry["counts"].values()):
+        return f"'counts' of '{name}' hold what is no number"
+    return None
+
+
+def outputs_in(body: Any) -> list[dict[str, Any]]:
+    """The files that a completion marker lists, as :class:`m5tools.dataset.Output` in JSON.
+
+    Raises:
+        ValueError: it is no marker.
+    """
+    outputs = body.get("outputs") if isinstance(body, dict) else None
+    counts = body.get("counts") if isinstance(body, dict) else None
+    if not isinstance(outputs, list) or not isinstance(counts, dict):
+        raise ValueError("it lists no files")
+    if not all(_is(count, int) for count in counts.values()):
+        raise ValueError("it counts what is no number")
+    for output in outputs:
+        if not is_output(output):
+            raise ValueError("it lists what is no file of the dataset")
+    return outputs
+
+
+def is_output(output: Any) -> bool:
+    """Whether a value names a file below the dataset's root, with its size and one of its checksums."""
+    if not isinstance(output, dict) or not _is(output.get("path"), str) or not is_below(output["path"]):
+        return False
+    sums = output.get("sha256"), output.get("xxh3")
+    return _is(output.get("bytes"), int) and all(_is(digest, str) for digest in sums) and any(sums)
+
+
+def is_below(path: str) -> bool:
+    """Whether a relative path stays below the folder it is joined to, and can be a path at all."""
+    named = PurePosixPath(path)
+    return bool(named.parts) and not named.is_absolute() and ".." not in named.parts and "\0" not in path
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))

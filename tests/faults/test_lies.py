@@ -1,0 +1,218 @@
+"""Files that say what is not so: `m5 check` names each and how to make it anew, and nothing that reads believes them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m5tools.dataset import FORMAT as DATASET_FORMAT
+from m5tools.dataset import open_dataset
+from m5tools.errors import UsageError
+from m5tools.loader.loader import Loader
+from m5tools.shards.manifest import FORMAT as SHARD_FORMAT
+from tests.cli.conftest import M5, m5
+from tests.golden.make import HERE
+
+__all__ = ["m5"]
+
+SHARDS = "shards/default"
+_UNWATCHED = re.compile(
+    r"runs/.*|dataset\.json|shards/\w+/(README\.md|DATASHEET\.md|SHA256SUMS|(croissant|lineage)\.json)"
+)
+"""Markers and manifest, about which other tests are; papers, into which people write: `m5 check` of the shards tells."""
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The golden dataset of the newest release; not to be changed."""
+    folder = tmp_path_factory.mktemp("golden")
+    with tarfile.open(sorted(HERE.glob("*.tar.xz"))[-1]) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "dataset"
+
+
+@pytest.fixture
+def dataset(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "dataset"))
+
+
+def kinds(root: Path) -> list[Path]:
+    """One file of every table and of every other kind that a stage writes."""
+    found: dict[str, Path] = {}
+    for file in sorted(p for p in root.rglob("*") if p.is_file()):
+        name = file.relative_to(root).as_posix()
+        if not _UNWATCHED.fullmatch(name):
+            kind = re.sub(r"[^/]*-\d{5,6}", "part", name) if file.suffix in (".parquet", ".tar") else name
+            found.setdefault(kind, file)
+    return list(found.values())
+
+
+def flip(file: Path) -> None:
+    body = bytearray(file.read_bytes())
+    body[len(body) // 2] ^= 1
+    file.write_bytes(body)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("damage", [flip, cut, Path.unlink])
+def test_every_kind_of_file_is_named_with_the_command_that_makes_it(
+    m5: M5, dataset: Path, damage: Callable[[Path], None]
+) -> None:
+    files = kinds(dataset)
+    assert len(files) > 45
+    for file in files:
+        damage(file)
+    said = m5("check", dataset)
+    assert said.code == 1
+    lines = said.err.splitlines()
+    for file in files:
+        name = file.relative_to(dataset).as_posix()
+        (line,) = [line for line in lines if line.startswith(f"{name}: ")] or [f"nothing about {name}"]
+        assert re.search(rf"; run: m5 \w+ --dataset {re.escape(str(dataset))} .*--refresh$", line), line
+    assert len(lines) == len(files)
+
+
+def change(file: Path, place: tuple[str | int, ...], value: Any) -> None:
+    body = json.loads(file.read_text(encoding="utf-8"))
+    inside = body
+    for step in place[:-1]:
+        inside = inside[step]
+    inside[place[-1]] = value(inside[place[-1]]) if callable(value) else value
+    file.write_text(json.dumps(body), encoding="utf-8")
+
+
+def marker(dataset: Path) -> Path:
+    """One that lists files."""
+    found = sorted((dataset / "runs" / "ingest").rglob("settle/*.json"))
+    return next(file for file in found if json.loads(file.read_text())["outputs"])
+
+
+def test_a_marker_made_to_fit_a_changed_file_is_found_out(m5: M5, dataset: Path) -> None:
+    from m5tools.atomic import sha256_of
+
+    file = marker(dataset)
+    part = dataset / json.loads(file.read_text())["outputs"][0]["path"]
+    flip(part)
+    change(file, ("outputs", 0, "sha256"), sha256_of(part))
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert (
+        "runs/ingest/shop-1: its completion markers are not those that dataset.json tells of; run: m5 ingest"
+        in said.err
+    )
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: change(file, ("outputs",), lambda files: files[1:])])
+def test_a_marker_that_is_gone_or_silent_is_found_out(m5: M5, dataset: Path, damage: Callable[[Path], None]) -> None:
+    damage(marker(dataset))
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert "runs/ingest/shop-1: its completion markers are not those" in said.err
+
+
+def test_counts_that_were_edited_are_found_out(m5: M5, dataset: Path) -> None:
+    change(dataset / "dataset.json", ("stages", "ingest/shop-1", "counts", "new"), 7_000)
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert "runs/ingest/shop-1: it counted other than dataset.json tells; run: m5 ingest" in said.err
+
+
+def test_a_part_that_nobody_wrote_is_found_out(m5: M5, dataset: Path) -> None:
+    parts = sorted((dataset / "tables" / "products" / "shop-1").glob("*.parquet"))
+    shutil.copy(parts[0], parts[0].with_name("part-00009.parquet"))
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert "tables/products/shop-1/part-00009.parquet: no finished stage wrote it; run: rm " in said.err
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("partitions",), 2**40),
+        (("partitions",), "4"),
+        (("crawls", 0, "crawl_id"), "../../x"),
+        (("stages", "fetch", "run"), "../../../etc"),
+        (("stages", "fetch", "inputs"), []),
+        (("stages", "fetch"), None),
+        (("stages",), [1]),
+    ],
+)
+def test_a_manifest_that_cannot_be_true_is_one_line(
+    m5: M5, dataset: Path, place: tuple[str | int, ...], value: Any
+) -> None:
+    change(dataset / "dataset.json", place, value)
+    for command in (("check", dataset), ("status", "--dataset", dataset), ("audit", "--dataset", dataset)):
+        said = m5(*command)
+        assert said.code == 2, said
+        assert "dataset.json is damaged (" in said.err, said
+        assert "restore it or build the dataset anew" in said.err
+
+
+def test_a_version_from_the_future_is_refused_with_what_to_do(m5: M5, dataset: Path) -> None:
+    shards, overlay = dataset / SHARDS, dataset / SHARDS / "overlays" / "rare" / "overlay.json"
+    change(overlay, ("format",), SHARD_FORMAT + 1)
+    assert (
+        f"has format {SHARD_FORMAT + 1}, this m5tools reads up to {SHARD_FORMAT}; update m5tools"
+        in m5("check", shards).err
+    )
+    change(shards / "dataset.json", ("format",), SHARD_FORMAT + 1)
+    assert "; update m5tools" in m5("check", shards).err
+    with pytest.raises(UsageError, match="update m5tools"):
+        Loader(shards)
+    change(dataset / "dataset.json", ("format",), DATASET_FORMAT + 1)
+    for command in (("check", dataset), ("status", "--dataset", dataset)):
+        said = m5(*command)
+        assert said.code == 2
+        assert f"has format {DATASET_FORMAT + 1}, this m5tools reads up to {DATASET_FORMAT}; update m5tools" in said.err
+
+
+def test_a_truncated_part_is_one_line_that_names_check(m5: M5, dataset: Path) -> None:
+    for part in (dataset / "tables" / "products").rglob("*.parquet"):
+        cut(part)
+    product = "42ae1d5fdc4034ab84a5357f44808da2"
+    for command in (
+        ("show", product, "--dataset", dataset),
+        ("audit", "--dataset", dataset),
+        ("tag", "--dataset", dataset, "--refresh"),
+    ):
+        said = m5(*command)
+        assert said.code in (1, 2)
+        assert len(said.err.strip().splitlines()) == 1, said.err
+        assert "m5 check" in said.err or "; run: m5 ingest" in said.err, said.err
+
+
+def test_an_index_made_to_fit_its_manifest_is_found_out(m5: M5, dataset: Path) -> None:
+    """Another index under the right checksum: the tar disagrees, and the content hash."""
+    import polars as pl
+
+    from m5tools.atomic import sha256_of
+
+    shards = dataset / SHARDS
+    index = shards / "index" / "train-000000.parquet"
+    lied = pl.read_parquet(index).with_columns(product_id=pl.col("product_id").str.reverse())
+    table = lied.to_arrow()
+    import pyarrow.parquet as pq
+
+    from m5tools import schema
+
+    pq.write_table(schema.conform("shard_index", table), index)
+    change(shards / "dataset.json", ("splits", "train", 0, "index_sha256"), sha256_of(index))
+    said = m5("check", shards)
+    assert said.code == 1
+    assert "the content hash does not fit the shards it lists" in said.err
+    assert "train-000000.tar" in said.err
+
+
+def test_the_golden_dataset_has_no_fault(m5: M5, original: Path) -> None:
+    assert open_dataset(original).partitions == 4
+    assert m5("check", original).code == 0
