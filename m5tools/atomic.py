@@ -2,6 +2,9 @@
 
 A temporary name begins with a dot, and no reader takes such a file for a part. It tells who writes it, so that
 :func:`sweep` can remove what a killed writer left without touching what a living one is about to rename.
+
+A folder may be the working copy of one in an object store (:mod:`m5tools.working_copy`). It is *followed*: what becomes
+whole in it goes up before the writer goes on, so objects appear in the order in which files did.
 """
 
 from __future__ import annotations
@@ -14,11 +17,51 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import xxhash
 
 TEMPORARY = ".tmp-"
+
+
+class Follower(Protocol):
+    """Who is told what becomes of the files of a folder."""
+
+    def wrote(self, path: Path) -> None:
+        """A file is whole."""
+
+    def removed(self, path: Path) -> None:
+        """A file is gone."""
+
+    def forgot(self, folder: Path) -> None:
+        """A folder is about to go, with all that is in it."""
+
+
+_followed: dict[Path, Follower] = {}
+
+
+def follow(root: Path, follower: Follower) -> None:
+    """Tell what becomes of the files below a folder, in this process.
+
+    Args:
+        root: as the paths begin that are written.
+        follower: who is told.
+    """
+    _followed[root] = follower
+
+
+def follower_of(path: Path) -> Follower | None:
+    """Who is told of a path."""
+    return next((who for root, who in _followed.items() if path.is_relative_to(root)), None) if _followed else None
+
+
+def remove(path: Path) -> None:
+    """Remove a file, also where its folder is followed; none is fine."""
+    path.unlink(missing_ok=True)
+    if (follower := follower_of(path)) is not None:
+        follower.removed(path)
+
+
 _NAME = re.compile(re.escape(TEMPORARY) + r"(?P<pid>\d+)@(?P<host>[^@]*)@.*")
 
 
@@ -37,6 +80,8 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+    if (follower := follower_of(path)) is not None:
+        follower.wrote(path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

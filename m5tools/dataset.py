@@ -11,8 +11,9 @@ import copy
 import fcntl
 import json
 import re
+import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,8 +24,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools import atomic, bundles, schema
-from m5tools.errors import NotBuiltYet, UsageError
+from m5tools import atomic, bundles, schema, working_copy
+from m5tools.errors import UsageError
 from m5tools.recorded import wrong_in_manifest
 
 FORMAT = 1
@@ -117,12 +118,16 @@ class Dataset:
     """A dataset folder. Every table is an attribute that gives a Polars LazyFrame: `ds.products`, `ds.tags` …
 
     Args:
-        root: path of the folder.
+        root: path of the folder, or `s3://bucket/…`, of which a working copy here is brought up to date.
+
+    Attributes:
+        root: the folder on this machine.
+        copy: what it is the working copy of; None where it is the dataset itself.
     """
 
     def __init__(self, root: str | Path) -> None:
-        if _URI.match(str(root)):
-            raise NotBuiltYet(f"datasets on object storage ({root}) come with a later release; use a local folder")
+        self.copy = working_copy.of_uri(str(root)) if _URI.match(str(root)) else working_copy.found(Path(root))
+        root = self.copy.root if self.copy is not None else root
         try:
             str(root).encode()
         except UnicodeEncodeError as error:
@@ -135,8 +140,19 @@ class Dataset:
         if self.root.is_file():
             raise UsageError(f"{root} is a file; a dataset is a folder (with {MANIFEST} in it, once it is built)")
 
+    @property
+    def place(self) -> str:
+        """Where the dataset is, as a command names it."""
+        return str(self.root) if self.copy is None else self.copy.uri
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only one who writes a dataset in a store; stages in a folder keep apart by their locks."""
+        with self.copy.writing() if self.copy is not None else nullcontext():
+            yield
+
     def __repr__(self) -> str:
-        return f"Dataset({str(self.root)!r})"
+        return f"Dataset({self.place!r})"
 
     def __getattr__(self, name: str) -> pl.LazyFrame:
         if name.startswith("_") or name not in schema.laws():
@@ -167,7 +183,7 @@ class Dataset:
         if version > FORMAT and "splits" not in body:
             raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
         if not Manifest.__required_keys__ <= body.keys():
-            raise UsageError(f"{self.root} is no dataset: its {MANIFEST} describes something else, such as shards")
+            raise UsageError(f"{self.place} is no dataset: its {MANIFEST} describes something else, such as shards")
         if (wrong := wrong_in_manifest(body)) is not None:
             raise UsageError(f"{file} is damaged ({wrong}); restore it or build the dataset anew")
         return body
@@ -273,6 +289,19 @@ class Dataset:
         size = path.stat().st_size
         return Output(path.relative_to(self.root).as_posix(), size, "" if xxh3 else atomic.sha256_of(path), xxh3)
 
+    def size_of(self, path: Path) -> int | None:
+        """Bytes of a file below the root, here or in the store; None where there is none."""
+        try:
+            state = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return self.copy.size_of(path) if self.copy is not None else None
+        return state.st_size if stat.S_ISREG(state.st_mode) else None
+
+    def files_below(self, folder: Path) -> list[Path]:
+        """The files in a folder and those in it, here and in the store, sorted."""
+        here = (file for file in folder.rglob("*") if file.is_file())
+        return sorted({*here, *(self.copy.below(folder) if self.copy is not None else ())})
+
     def _latest(self, frame: pl.LazyFrame, partition: int | None) -> pl.LazyFrame:
         """Rows of the last crawl that delivered each product."""
         crawls = [c["crawl_id"] for c in self.manifest()["crawls"]]
@@ -309,7 +338,7 @@ class Dataset:
         named = (pl.col("product_id") == product_id) | (pl.col("native_id") == product_id)
         found = self.scan("products").filter(named).select("product_id").collect()
         if found.is_empty():
-            raise UsageError(f"no product '{product_id}' in {self.root}")
+            raise UsageError(f"no product '{product_id}' in {self.place}")
         if found.height > 1:
             ids = ", ".join(found["product_id"])
             raise UsageError(f"'{product_id}' is the native id of {found.height} products; use one of {ids}")

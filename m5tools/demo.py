@@ -53,7 +53,7 @@ def curate(folder: Path, engine: LocalEngine) -> Curated:
     crawl = f"{folder}/crawl/crawl"
     # Named, so that a crawl which was simulated anew takes the place of the one before.
     ingest = (f"files=['{crawl}/*.jsonl']", f"media_root={crawl}", "crawl_id=shop-1")
-    changes = (f"dataset={dataset.root}", *(f"ingest.sources.0.{change}" for change in ingest))
+    changes = (f"dataset={dataset.place}", *(f"ingest.sources.0.{change}" for change in ingest))
     recipe, _ = pipeline.load("demo", changes)
     for step in recipe.stage_runs():
         if isinstance(step, Stage):

@@ -39,7 +39,7 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
         if not entries:
             raise StaleError(
                 f"'{stage.name}' reads the table '{source.table}'{source.chosen}, which is not there yet; "
-                f"run: {shlex.join(['m5', source.stage, '--dataset', str(dataset.root), *source.settings])}"
+                f"run: {shlex.join(['m5', source.stage, '--dataset', dataset.place, *source.settings])}"
             )
         if source.stage == "ingest" and not source.choices:
             for crawl in manifest["crawls"]:
@@ -47,20 +47,20 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
                 if f"ingest/{name}" not in entries:
                     raise StaleError(
                         f"'{stage.name}' reads the table '{source.table}', but the ingest of crawl '{name}' has not "
-                        f"come to its end; run it again: m5 ingest --dataset {dataset.root}"
+                        f"come to its end; run it again: m5 ingest --dataset {dataset.place}"
                     )
         for entry in entries:
             stale = stale_upstream(entry, stages)
             if stale:
                 raise StaleError(
                     f"'{stage.name}' reads '{source.table}', which is out of date because '{stale}' changed; "
-                    f"run: {remake(dataset.root, stages[entry])}"
+                    f"run: {remake(dataset.place, stages[entry])}"
                 )
             found[entry] = stages[entry]["fingerprint"]
     for entry, path in edited(found, stages, stage):
         raise StaleError(
             f"'{stage.name}' reads what '{entry}' made by {path}, which says something else now; "
-            f"run: {remake(dataset.root, stages[entry])}"
+            f"run: {remake(dataset.place, stages[entry])}"
         )
     return found
 
@@ -161,9 +161,9 @@ def _with_upstream(entries: Iterable[str], stages: Mapping[str, StageEntry]) -> 
     return list(found)
 
 
-def remake(root: Path, entry: StageEntry) -> str:
+def remake(place: str, entry: StageEntry) -> str:
     """The command that makes a finished stage anew, with the settings it was made with."""
-    words = ["m5", entry["stage"], "--dataset", str(root)]
+    words = ["m5", entry["stage"], "--dataset", place]
     for key, value in entry.get("settings", {}).items():
         words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"]
     return shlex.join(words)

@@ -27,10 +27,10 @@ def print_cut(dataset: Dataset, cut: str) -> None:
     Raises:
         UsageError: there is no such cut.
     """
-    again = f"run: m5 cut --dataset {dataset.root} --set cut={cut}"
+    again = f"run: m5 cut --dataset {dataset.place} --set cut={cut}"
     path = dataset.folder("cut_products", cut=cut).parent / "cut.json"
     if not path.is_file():
-        raise UsageError(f"{dataset.root} has no cut '{cut}'; {again}")
+        raise UsageError(f"{dataset.place} has no cut '{cut}'; {again}")
     written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "rules" not in written:
         raise UsageError(f"the cut '{cut}' was made by an older m5tools, which did not count by rule; {again}")

@@ -53,12 +53,12 @@ def status(dataset: DatasetOption) -> None:
         table.add_row(name, state, words(entry["counts"]))
     console = Console()
     crawls = len(found.manifest()["crawls"])
-    about = f"{found.root}: {crawls} {'crawl' if crawls == 1 else 'crawls'}, {found.partitions} partitions"
+    about = f"{found.place}: {crawls} {'crawl' if crawls == 1 else 'crawls'}, {found.partitions} partitions"
     console.print(about, markup=False, soft_wrap=True)
     console.print(table)
     stale = [name for name in stages if changed(name, stages)]
     for name in sorted(stale, key=lambda name: order.index(stages[name]["stage"])):
-        console.print(f"next: {remake(found.root, stages[name])}", markup=False, soft_wrap=True, highlight=False)
+        console.print(f"next: {remake(found.place, stages[name])}", markup=False, soft_wrap=True, highlight=False)
     for remark in _remarks(found):
         console.print(remark, soft_wrap=True, markup=False)
 
@@ -157,6 +157,8 @@ def compact(dataset: DatasetOption) -> None:
     from m5tools.engine.compaction import compact as compact_dataset
 
     found = open_dataset(dataset)
+    if found.copy is not None:
+        raise NotBuiltYet(f"m5 compact works on local folders only, not on {found.place}")
     with readable_parts(dataset):
         done = compact_dataset(found, ABOUT)
     if not done.bundles:

@@ -72,7 +72,7 @@ def _lineage(dataset: Dataset, folder: Path, manifest: ShardManifest) -> Lineage
     if before is None:
         raise UsageError(
             f"{folder} is out of date because '{changed}' changed, so the dataset cannot tell what it was made from; "
-            f"run: {remake(dataset.root, entry)}"
+            f"run: {remake(dataset.place, entry)}"
         )
     return redeclared(before, state["crawls"])
 

@@ -98,7 +98,7 @@ class Dedup(Stage):
     def examine(self, dataset: Dataset) -> None:
         if not comparisons_of(dataset, self.policy.comparing).made():
             settings = ["--set", f"policy={self.config.policy}"]
-            command = shlex.join(["m5", Compare.name, "--dataset", str(dataset.root), *settings])
+            command = shlex.join(["m5", Compare.name, "--dataset", dataset.place, *settings])
             raise StaleError(
                 f"'{self.name}' reads comparisons that were made otherwise than policy '{self.config.policy}' asks; "
                 f"run: {command}"

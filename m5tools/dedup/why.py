@@ -106,12 +106,12 @@ def _policy(dataset: Dataset) -> DuplicatePolicy:
     """The policy that the dataset was deduplicated with."""
     made = dataset.manifest()["stages"].get("dedup")
     if made is None:
-        raise StaleError(f"duplicates were not looked for yet; run: m5 dedup --dataset {dataset.root}")
+        raise StaleError(f"duplicates were not looked for yet; run: m5 dedup --dataset {dataset.place}")
     policy = load_policy(made["config"]["policy"])
     if not decisions_of(dataset, policy).made():
         raise StaleError(
             "what was decided is older than the products, the policy or this m5tools; "
-            f"run: {remake(dataset.root, made)}"
+            f"run: {remake(dataset.place, made)}"
         )
     return policy
 

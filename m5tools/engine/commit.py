@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from m5tools import atomic
 from m5tools.dataset import Dataset, Document, StageEntry
 from m5tools.engine.markers import Markers, fingerprint
 from m5tools.engine.room import discard
@@ -30,9 +31,9 @@ def commit(
     """
     written = markers.outputs()
     for folder in stage.owned(dataset):
-        for file in sorted(folder.rglob("*")) if folder.is_dir() else (folder,):
-            if file.is_file() and file.relative_to(dataset.root).as_posix() not in written:
-                file.unlink()
+        for file in [folder] if folder.is_file() else dataset.files_below(folder):
+            if file.relative_to(dataset.root).as_posix() not in written:
+                atomic.remove(file)
     entry = StageEntry(
         stage=stage.name,
         version=stage.version,

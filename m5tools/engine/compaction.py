@@ -72,7 +72,7 @@ def compact(dataset: Dataset, stages: Iterable[str]) -> Compacted:
             inside = sorted(crawl for folder in folders for crawl in known.get(folder, (folder,)))
             for crawl in inside:
                 for fault in faults_of(dataset, f"ingest/{crawl}"):
-                    raise StaleError(f"{dataset.root / fault.path}: {fault.what}; run: {fault.remedy}")
+                    raise StaleError(f"{dataset.place}/{fault.path}: {fault.what}; run: {fault.remedy}")
             crawls += len(inside)
             before += sum(len(_parts(dataset, table, folder)) for folder in folders for table in bundles.TABLES)
             after += len(_bundle(dataset, inside))

@@ -85,6 +85,15 @@ class LocalEngine:
             UsageError: another run holds the stage.
             StageFailed: a unit failed, or too many items did.
         """
+        if dataset.copy is not None and self.world_size > 1:
+            raise UsageError(
+                f"ranks share a folder, and each machine has a working copy of {dataset.place} of its own; "
+                "run it in one process, without --world-size"
+            )
+        with dataset.writing():
+            return self._run(dataset, stage)
+
+    def _run(self, dataset: Dataset, stage: Stage) -> Result:
         started = time.monotonic()
         ranks = Ranks(dataset.root / "runs" / stage.name, stage.entry, self.rank, self.world_size)
         with ranks.telling(begun=False):
@@ -96,7 +105,7 @@ class LocalEngine:
             for upstream in inputs:
                 fault = lost(dataset, upstream)
                 if fault is not None:
-                    what = f"{dataset.root / fault.path}: {fault.what}"
+                    what = f"{dataset.place}/{fault.path}: {fault.what}"
                     raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}")
             if done := self._done_before(dataset, stage, run, documents):
                 return done
@@ -165,7 +174,7 @@ class LocalEngine:
         if fault is None:
             return False
         if self.world_size > 1:
-            raise StaleError(f"'{stage.name}' has lost {dataset.root / fault.path}; run: {fault.remedy}")
+            raise StaleError(f"'{stage.name}' has lost {dataset.place}/{fault.path}; run: {fault.remedy}")
         self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
         return True
 

@@ -3,6 +3,9 @@
 The ranks of one array share a lock (each has its own file under the same run, and sees from the others' how it stands
 with them: :mod:`m5tools.engine.ranks`); two different runs exclude each other,
 also where they are of two entries of one stage: a crawl that settles must not see another one half written.
+
+Clocks of machines differ, so the time of a heartbeat says nothing to another machine. Whoever wants a lock that is held
+there looks at it until it has changed, which its holder sees to every few seconds, or until it has not for long enough.
 """
 
 from __future__ import annotations
@@ -15,11 +18,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from m5tools import atomic
-from m5tools.engine.ranks import Ranks
+from m5tools.engine.ranks import Ranks, Sign, sign_of
 from m5tools.errors import UsageError
 
 BEAT_S = 2.0
@@ -41,9 +45,10 @@ def held(ranks: Ranks) -> Iterator[None]:
     ranks.folder.mkdir(parents=True, exist_ok=True)
     mine = ranks.lock(ranks.rank)
     patience = time.monotonic() + (RELEASED_AFTER_S if ranks.world_size > 1 else 0.0)
-    while (refusal := _take(ranks, mine)) is not None:
-        if time.monotonic() >= patience:
-            raise UsageError(refusal)
+    watch = _Watch()
+    while (refusal := _take(ranks, mine, watch)) is not None:
+        if refusal.certain and time.monotonic() >= patience:
+            raise UsageError(refusal.line)
         time.sleep(BEAT_S / 10)
     over = threading.Event()
     beating = threading.Thread(target=_beat, args=(mine, over), daemon=True)
@@ -58,29 +63,65 @@ def held(ranks: Ranks) -> Iterator[None]:
             mine.unlink(missing_ok=True)
 
 
-def _take(ranks: Ranks, mine: Path) -> str | None:
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a lock cannot be had.
+
+    Attributes:
+        line: the holder, in words.
+        certain: its holder is known to live; else it is to be looked at again.
+    """
+
+    line: str
+    certain: bool
+
+
+@dataclass
+class _Watch:
+    """Locks as this process first saw them, with when that was by its own clock."""
+
+    _seen: dict[Path, tuple[Sign, float]] = field(default_factory=dict)
+
+    def beats(self, file: Path) -> bool | None:
+        """Whether a holder touches its lock; None before it can be told."""
+        sign, now = sign_of(file), time.monotonic()
+        if sign is None:
+            return False
+        first, since = self._seen.setdefault(file, (sign, now))
+        if sign != first:
+            return True
+        return None if now - since < DEAD_AFTER_S else False
+
+
+def _take(ranks: Ranks, mine: Path, watch: _Watch) -> _Refusal | None:
     """Write this rank's lock; where another living run holds one, say so instead."""
     with (ranks.folder / ".guard").open("w") as guard:
         # Of two that start at the same moment the second must see the lock of the first.
         fcntl.flock(guard, fcntl.LOCK_EX)
         atomic.sweep(ranks.folder)
-        refusal = _refusal(ranks.folder, mine, ranks.holder)
+        refusal = _refusal(ranks.folder, mine, ranks.holder, watch)
         if refusal is None:
             atomic.write_json(mine, {"pid": os.getpid(), "host": socket.gethostname(), **ranks.begin()})
     return refusal
 
 
-def _refusal(folder: Path, mine: Path, run: str) -> str | None:
+def _refusal(folder: Path, mine: Path, run: str, watch: _Watch) -> _Refusal | None:
+    doubtful = None
     for other in sorted(folder.glob(".lock-*")):
         owner = _owner(other)
         if owner is None or (owner["run"] == run and other != mine):
             continue
-        if _alive(other, owner):
-            return (
-                f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
-                f"wait for it, or remove {other} if you are sure it is gone"
-            )
-    return None
+        lives = _alive(other, owner, watch)
+        if lives is False:
+            continue
+        line = (
+            f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
+            f"wait for it, or remove {other} if you are sure it is gone"
+        )
+        if lives:
+            return _Refusal(line, certain=True)
+        doubtful = _Refusal(line, certain=False)
+    return doubtful
 
 
 def _beat(file: Path, over: threading.Event) -> None:
@@ -98,14 +139,13 @@ def _owner(file: Path) -> dict[str, Any] | None:
     return owner
 
 
-def _alive(file: Path, owner: dict[str, Any]) -> bool:
-    """Whether a holder still lives: by its process on this host, by its heartbeat elsewhere."""
+def _alive(file: Path, owner: dict[str, Any], watch: _Watch) -> bool | None:
+    """Whether a holder still lives: by its process on this host, by its heartbeat elsewhere; None = not known yet."""
     if owner["host"] == socket.gethostname():
-        if owner["pid"] == os.getpid():
+        if owner["pid"] == os.getpid() or not atomic.is_running(owner["pid"]):
             return False
-        if not atomic.is_running(owner["pid"]):
-            return False
-    try:
-        return time.time() - file.stat().st_mtime < DEAD_AFTER_S
-    except FileNotFoundError:
-        return False
+        sign = sign_of(file)
+        # On one clock; an older heartbeat may be that of a process which was suspended or whose number went to another.
+        if sign is not None and time.time() - sign[0] / 1e9 < DEAD_AFTER_S:
+            return True
+    return watch.beats(file)

@@ -26,7 +26,7 @@ class Markers:
 
     def __init__(self, dataset: Dataset, folder: Path) -> None:
         self.folder = folder
-        self._root = dataset.root
+        self._dataset = dataset
         self._bodies: dict[tuple[str, str], dict[str, Any]] = {}
 
     def load(self, round_name: str, units: list[Unit]) -> bool:
@@ -64,7 +64,6 @@ class Markers:
         except (FileNotFoundError, ValueError, RecursionError):
             return None
         for output in outputs:
-            path = self._root / output["path"]
-            if not path.is_file() or path.stat().st_size != output["bytes"]:
+            if self._dataset.size_of(self._dataset.root / output["path"]) != output["bytes"]:
                 return None
         return body

@@ -108,7 +108,7 @@ class Ranks:
                 file.unlink(missing_ok=True)
         for rank, file, body in self._files(".lock-"):
             if self._is_past(body):
-                self._of_old[rank] = _sign(file)
+                self._of_old[rank] = sign_of(file)
         return {"run": self.holder, "entry": self.entry, "try": self.attempt, "array": array()}
 
     def _attempt(self) -> int:
@@ -195,7 +195,7 @@ class Ranks:
         told, begun = self._told(rank), self._has_begun(rank)
         if told is not None and told["how"] == "stopped" and not begun:
             return STOPPED
-        sign = _sign(self.lock(rank)) if begun else None
+        sign = sign_of(self.lock(rank)) if begun else None
         if sign is not None and sign == self._of_old.get(rank):
             return NOT_BEGUN
         if sign is None and told is None and rank not in self._watched:
@@ -283,7 +283,8 @@ def _in_one_line(error: Exception) -> str:
     return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
 
 
-def _sign(file: Path) -> Sign | None:
+def sign_of(file: Path) -> Sign | None:
+    """What changes whenever a file is touched or written; None where there is none."""
     try:
         stat = file.stat()
     except FileNotFoundError:

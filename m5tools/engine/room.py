@@ -52,6 +52,8 @@ def _is_run(folder: Path) -> bool:
 
 def discard(folder: Path, home: Path) -> None:
     """Remove a folder in one stroke: a kill in the middle must not leave markers without what they vouch for."""
+    if (follower := atomic.follower_of(folder)) is not None:
+        follower.forgot(folder)
     gone = home / f"{DISCARDED}{os.getpid()}-{time.time_ns()}"
     with suppress(FileNotFoundError):  # another rank was faster
         folder.rename(gone)

@@ -79,7 +79,7 @@ class _Recorded:
 
 def _recorded(dataset: Dataset, name: str) -> _Recorded:
     entry = dataset.manifest()["stages"][name]
-    remedy = f"{remake(dataset.root, entry)} --refresh"
+    remedy = f"{remake(dataset.place, entry)} --refresh"
     home = dataset.root / "runs" / name / entry["run"]
     # A stage that had nothing to do has a folder without markers.
     if not home.is_dir():
@@ -141,16 +141,16 @@ def damaged(dataset: Dataset, output: dict[str, Any], *, contents: bool) -> str 
         contents: whether to read it.
     """
     path = dataset.root / output["path"]
-    try:
-        state = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    size = dataset.size_of(path)
+    if size is None:
         return MISSING
-    if not path.is_file():
-        return MISSING
-    if state.st_size != output["bytes"]:
+    if size != output["bytes"]:
         return "of another size"
-    if contents and not _same(path, output["sha256"], output["xxh3"], (state.st_mtime_ns, state.st_size)):
-        return "of other content"
+    if contents:
+        if dataset.copy is not None:
+            dataset.copy.bring(path)
+        if not _same(path, output["sha256"], output["xxh3"], (path.stat().st_mtime_ns, size)):
+            return "of other content"
     return None
 
 

@@ -67,7 +67,7 @@ def known(dataset: Dataset, settings: str, within: pl.Expr) -> pl.DataFrame:
     )
     found = last.collect()
     packs = found.select("uri", "pack_bytes").drop_nulls().unique()
-    gone = [uri for uri, size in packs.iter_rows() if not _is_whole(dataset.root / uri, size)]
+    gone = [uri for uri, size in packs.iter_rows() if dataset.size_of(dataset.root / uri) != size]
     return found.filter(pl.col("uri").is_null() | ~pl.col("uri").is_in(gone))
 
 
@@ -86,14 +86,10 @@ def next_visit(dataset: Dataset) -> int:
     folders = sorted(f for f in dataset.folder("visits").glob("[0-9]*") if f.is_dir())
     for folder in folders:
         atomic.sweep(folder)
-        for tar in folder.glob("*.tar"):
-            if not tar.with_suffix(".parquet").is_file():
-                tar.unlink()
+        for tar in dataset.files_below(folder):
+            if tar.suffix == ".tar" and not tar.with_suffix(".parquet").is_file():
+                atomic.remove(tar)
     return 1 + max((int(f.name) for f in folders), default=0)
-
-
-def _is_whole(pack: Path, size: int) -> bool:
-    return pack.is_file() and pack.stat().st_size == size
 
 
 def folder_of(visit: int) -> str:

@@ -1,9 +1,9 @@
 """The stage `ingest`: one delivery of one source → products, texts, attributes, media, rejects, fields.
 
 Rounds: `parse` (chunks of input, in parallel) → `register` (the crawl enters the manifest, the number of partitions is
-fixed) → `settle` (partitions, in parallel) → `compare` (its fields with those of the source's crawl
-before). Every input row is counted: rows = new + updated + unchanged + rejects (+ left out, when a sample was asked
-for).
+fixed) → `gather` (where there are many partitions: their rows are brought together) → `settle` (partitions, in
+parallel) → `compare` (its fields with those of the source's crawl before). Every input row is counted: rows = new +
+updated + unchanged + rejects (+ left out, when a sample was asked for).
 """
 
 from __future__ import annotations
@@ -123,11 +123,13 @@ class Ingest(Stage):
         return [dataset.folder(table) / self.crawl_id for table in self.writes]
 
     def rounds(self) -> tuple[str, ...]:
-        return ("parse", "register", "settle", "compare")
+        return ("parse", "register", "gather", "settle", "compare")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name in ("register", "compare"):
             return [Unit("all")]
+        if round_name == "gather":
+            return [Unit(f"run-{i:05d}", {"run": i}) for i in range(staged.runs(dataset.partitions))]
         if round_name == "settle":
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
         reader = READERS[self.mapping.format]
@@ -140,6 +142,9 @@ class Ingest(Stage):
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name == "parse":
             return self._parse(unit, work)
+        if round_name == "gather":
+            staged.gather(work.scratch / STAGED, unit.args["run"], staged.runs(work.dataset.partitions))
+            return {}
         if round_name == "settle":
             return self._settle(unit, work)
         return self._register(work) if round_name == "register" else self._compare(work)
@@ -187,8 +192,7 @@ class Ingest(Stage):
 
     def _settle(self, unit: Unit, work: Work) -> Counts:
         partition, partitions = unit.args["partition"], work.dataset.partitions
-        first, beyond = (-(-p * staged.HOMES // partitions) for p in (partition, partition + 1))
-        rows = staged.read_homes(work.scratch / STAGED, first, beyond)
+        rows = staged.read_partition(work.scratch / STAGED, partition, partitions)
         left_out = 0
         sample = work.scratch / SAMPLE
         if sample.is_file():

@@ -4,6 +4,10 @@ The home of a row is the number that the first 16 bits of its product id make. A
 travel inside its row as lists, so that whatever becomes of the row becomes of them. The last round maps the files, in
 which the rows of a partition lie together, and touches neither the others nor the delivered bytes, which only repeats
 are asked for.
+
+Files and partitions both grow with the crawl, so a slice of every file for every partition is the square. Where there
+are many partitions, the rows of a run of neighbouring ones are brought together first: at most `RUNS` runs, each a file
+of at most `STRETCHES` stretches, so the slices are `RUNS` a file and `STRETCHES` a partition.
 """
 
 from __future__ import annotations
@@ -23,6 +27,11 @@ CHILDREN: Final = ("texts", "attributes", "media")
 HOMES: Final = 65_536
 _ROW_BITS: Final = 40
 _FILES_AT_ONCE: Final = 32
+_GATHERED: Final = "gathered"
+GATHERED_FROM = 512
+"""Partitions; below, to write the rows a second time costs more than the slices."""
+RUNS = 64
+STRETCHES = 16
 OF_THE_OWNER: Final = ("product_id", "crawl_id", "source")
 
 
@@ -58,6 +67,48 @@ def read(folder: Path, columns: list[str]) -> pa.Table:
     return pa.concat_tables([nothing.select(columns), *(_mapped(file).select(columns) for file in _files(folder))])
 
 
+def runs(partitions: int) -> int:
+    """Into how many runs of neighbouring partitions the rows are brought together; 0 = none, they stay as staged."""
+    return RUNS if partitions >= GATHERED_FROM else 0
+
+
+def homes(number: int, of: int) -> tuple[int, int]:
+    """The first home of one of several equal ranges, and that behind its last."""
+    return -(-number * HOMES // of), -(-(number + 1) * HOMES // of)
+
+
+def gather(folder: Path, run: int, of: int) -> None:
+    """Bring the rows of one run together in one file, stretch by stretch in the order of the input.
+
+    Args:
+        folder: where they are staged.
+        run: number of the run.
+        of: how many runs there are.
+    """
+    files, (first, beyond) = _files(folder), homes(run, of)
+    a_stretch = max(1, -(-len(files) // STRETCHES))
+    path = folder / _GATHERED / f"{run:05d}.arrow"
+    with (
+        atomic.whole_file(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, _beside_delivered()) as writer,
+    ):
+        for start in range(0, len(files), a_stretch):
+            rows = _slices(enumerate(files[start : start + a_stretch], start), first, beyond).combine_chunks()
+            order = np.argsort(rows["home"].to_numpy(), kind="stable")
+            writer.write_table(rows.take(order).combine_chunks(), max_chunksize=max(1, rows.num_rows))
+
+
+def read_partition(folder: Path, partition: int, partitions: int) -> pa.Table:
+    """The staged rows of one partition, as :func:`read_homes` gives them."""
+    first, beyond = homes(partition, partitions)
+    several = runs(partitions)
+    if not several:
+        return read_homes(folder, first, beyond)
+    gathered = _mapped(folder / _GATHERED / f"{partition * several // partitions:05d}.arrow")
+    return pa.Table.from_batches([_within(b, first, beyond)[1] for b in gathered.to_batches()], gathered.schema)
+
+
 def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
     """The staged rows whose home is at least `first` and below `beyond`; those of one home in the order of the input.
 
@@ -82,12 +133,18 @@ def _slices(files: Iterable[tuple[int, Path]], first: int, beyond: int) -> pa.Ta
     for number, file in files:
         place = number << _ROW_BITS
         for batch in _mapped(file).to_batches():
-            begin, end = np.searchsorted(batch.column("home").to_numpy(), (first, beyond)).tolist()
-            slices.append(batch.slice(begin, end - begin).drop_columns(["delivered"]))
-            places.append(np.arange(place + begin, place + end))
+            begin, found = _within(batch, first, beyond)
+            slices.append(found.drop_columns(["delivered"]))
+            places.append(np.arange(place + begin, place + begin + found.num_rows))
             place += batch.num_rows
     rows = pa.Table.from_batches(slices)
     return rows.append_column(_beside_delivered().field("place"), pa.array(np.concatenate(places)))
+
+
+def _within(batch: pa.RecordBatch, first: int, beyond: int) -> tuple[int, pa.RecordBatch]:
+    """The rows of some homes in a batch that is in their order, and where they begin."""
+    begin, end = np.searchsorted(batch.column("home").to_numpy(), (first, beyond)).tolist()
+    return begin, batch.slice(begin, end - begin)
 
 
 def delivered(folder: Path, places: pl.Series) -> pl.Series:

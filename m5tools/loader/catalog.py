@@ -24,11 +24,11 @@ from m5tools.loader import mirror
 from m5tools.loader.index_files import Indexes
 from m5tools.loader.layers import Layer, over
 from m5tools.loader.members import Members
-from m5tools.loader.store import is_remote, within
 from m5tools.loader.view import View
 from m5tools.shards.manifest import ShardFile, ShardManifest
 from m5tools.shards.overlays import with_tars
 from m5tools.shards.sound_index import masks, parsed
+from m5tools.store import is_remote, within
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")

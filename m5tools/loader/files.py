@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from m5tools.loader.cache import NodeCache
 from m5tools.loader.crew import Crew
-from m5tools.loader.store import Store, is_remote
+from m5tools.store import Store, is_remote
 
 OPEN_FILES: Final = 128
 CONNECTIONS: Final = 16
@@ -155,7 +155,7 @@ class Files:
 
 def places(folder: str | Path, names: Sequence[str]) -> tuple[str, ...]:
     """Path or URI of each tar."""
-    from m5tools.loader.store import within
+    from m5tools.store import within
 
     return tuple(within(folder, name) for name in names)
 

@@ -16,7 +16,6 @@ from m5tools.dataset import checked_name
 from m5tools.errors import UsageError
 from m5tools.loader import mirror
 from m5tools.loader.index_files import Indexes
-from m5tools.loader.store import is_remote, within
 from m5tools.shards import overlays
 from m5tools.shards.manifest import (
     OVERLAY_MANIFEST,
@@ -26,6 +25,7 @@ from m5tools.shards.manifest import (
     ShardManifest,
     overlay_names,
 )
+from m5tools.store import is_remote, within
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from m5tools import atomic
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
 from m5tools.loader.cache import default_folder
-from m5tools.loader.store import Store, is_remote, within
 from m5tools.shards.manifest import MANIFEST, ShardManifest
+from m5tools.store import Store, is_remote, within
 
 AT_A_TIME: Final = 16
 

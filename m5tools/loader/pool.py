@@ -18,8 +18,8 @@ import xxhash
 from m5tools.errors import UsageError
 from m5tools.loader.catalog import Catalog
 from m5tools.loader.draws import Rows
-from m5tools.loader.store import is_remote, within
 from m5tools.loader.view import View
+from m5tools.store import is_remote, within
 from m5tools.vocabulary import Modality
 
 Condition: TypeAlias = pc.Expression | pl.Expr

@@ -23,8 +23,8 @@ from m5tools.loader.pack import Packing, Wanted
 from m5tools.loader.quarantine import BadSample
 from m5tools.loader.read import read
 from m5tools.loader.slots import PADDING, Slots
-from m5tools.loader.store import is_remote
 from m5tools.loader.view import RECORD, View
+from m5tools.store import is_remote
 from m5tools.vocabulary import Modality, Reason
 
 _AWAY = (Reason.MISSING_FILE, Reason.CONNECTION_ERROR)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
+from m5tools import working_copy
 from m5tools.media.guard import LIMITS, DecodeError, Limits
 from m5tools.vocabulary import Reason
 
@@ -26,16 +28,29 @@ def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS
         raise DecodeError(Reason.TOO_LARGE, f"{length:,} bytes")
     try:
         # No Path and no file object: either costs as much as the reading.
-        file = os.open(os.path.join(root, uri.removeprefix("file://")), os.O_RDONLY)  # noqa: PTH118
+        path = os.path.join(root, uri.removeprefix("file://"))  # noqa: PTH118
         try:
-            data = _all_of(file, offset, length)
-        finally:
-            os.close(file)
+            file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            data = _from_store(Path(path), offset, length)
+        else:
+            try:
+                data = _all_of(file, offset, length)
+            finally:
+                os.close(file)
     except OSError as error:
         raise DecodeError(Reason.MISSING_FILE, str(error)) from error
     if len(data) < length:
         raise DecodeError(Reason.TRUNCATED, f"{len(data):,} of {length:,} bytes in {uri}")
     return data
+
+
+def _from_store(path: Path, offset: int, length: int) -> bytes:
+    """Bytes of a pack that is not in the working copy of a dataset in a store."""
+    copy = working_copy.holding(path)
+    if copy is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return copy.read_range(path, offset, length)
 
 
 def _all_of(file: int, offset: int, length: int) -> bytes:

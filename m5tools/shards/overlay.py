@@ -218,7 +218,7 @@ class Overlay(Stage):
         for split, files in base.splits.items():
             ours = []
             for file in files:
-                size = (folder / file.tar).stat().st_size if self.config.cut is not None else 0
+                size = (work.dataset.size_of(folder / file.tar) or 0) if self.config.cut is not None else 0
                 index = work.dataset.output(folder / file.index)
                 ours.append(ShardFile(tar=file.tar, samples=file.samples, bytes=size, index_sha256=index.sha256))
                 columns = tuple(pq.read_schema(folder / file.index).names[1:])

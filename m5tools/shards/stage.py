@@ -125,7 +125,7 @@ class Shard(Stage):
                 categories.update(c for c in rows["category"].to_pylist() if c is not None)
                 facts.add(split, rows)
                 checksums[tar.name] = _checksum(work, tar.name).read_text()
-                size = tar.stat().st_size
+                size = work.dataset.size_of(tar) or 0
                 files.append(ShardFile(tar=tar.name, samples=rows.num_rows, bytes=size, index_sha256=output.sha256))
             splits[split] = tuple(files)
         made_with = reuse.made_with(self.config)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 import xxhash
 
+from m5tools import working_copy
 from m5tools.media.guard import DecodeError
 from m5tools.vocabulary import Modality, Reason
 
@@ -216,7 +217,7 @@ class TarWriter:
         if self._source[0] != path:
             self._let_go()
             try:
-                self._source = (path, os.open(path, os.O_RDONLY))
+                self._source = (path, _opened(path))
             except OSError as error:
                 raise DecodeError(Reason.MISSING_FILE, str(error)) from error
         return self._source[1]
@@ -243,3 +244,15 @@ class TarWriter:
             page = page[os.write(self._tar, page) :]
         self._written += self._fill
         self._fill = 0
+
+
+def _opened(path: str) -> int:
+    """A descriptor of a file; it is brought first, where only the store of the dataset has it."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        copy = working_copy.holding(Path(path))
+        if copy is None:
+            raise
+        copy.bring(Path(path))
+        return os.open(path, os.O_RDONLY)

@@ -121,14 +121,18 @@ class SplitStage(Stage):
     def examine(self, dataset: Dataset) -> None:
         for other in self._evaluation_sets():
             if not other.partitions:
-                raise UsageError(f"decontaminate: {other.root} is no dataset with products; ingest it first: m5 ingest")
+                raise UsageError(
+                    f"decontaminate: {other.place} is no dataset with products; ingest it first: m5 ingest"
+                )
             if other.root.resolve() == dataset.root.resolve():
-                raise UsageError(f"decontaminate: {other.root} is the dataset itself; name the evaluation set's folder")
+                raise UsageError(
+                    f"decontaminate: {other.place} is the dataset itself; name the evaluation set's folder"
+                )
 
     def remarks(self, dataset: Dataset) -> list[str]:
         return [
-            f"{other.root} was compared without near copies of pictures, since it is not measured; "
-            f"run: m5 measure --dataset {other.root}"
+            f"{other.place} was compared without near copies of pictures, since it is not measured; "
+            f"run: m5 measure --dataset {other.place}"
             for other in self._evaluation_sets()
             if not other.parts("signals_image")
         ]

@@ -59,10 +59,10 @@ def what_if(dataset: Dataset, stage: Tag, policy: str) -> Changes:
     entry = f"tag/{policy}"
     if entry not in stages:
         known = [name.partition("/")[2] for name in stages if name.startswith("tag/")]
-        hint = f"there are tags of {', '.join(known)}: --set policy=…" if known else f"run: m5 tag -d {dataset.root}"
-        raise StaleError(f"{dataset.root} has no tags of the policy '{policy}' to compare with; {hint}")
+        hint = f"there are tags of {', '.join(known)}: --set policy=…" if known else f"run: m5 tag -d {dataset.place}"
+        raise StaleError(f"{dataset.place} has no tags of the policy '{policy}' to compare with; {hint}")
     if stale := stale_upstream(entry, stages):
-        again = remake(dataset.root, stages[entry])
+        again = remake(dataset.place, stages[entry])
         raise StaleError(f"the tags of '{policy}' are out of date because '{stale}' changed; run: {again}")
     with tempfile.TemporaryDirectory(prefix="m5-what-if-") as scratch:
         work = _Rehearsal(dataset, Path(scratch), policy)

@@ -21,7 +21,7 @@ def simulate(folder: Path, products: int, seed: int) -> Path:
 
 def command(
     crawl: Path,
-    dataset: Path,
+    dataset: Path | str,
     *,
     workers: int = 2,
     files: str = "*.jsonl",
@@ -32,7 +32,7 @@ def command(
 
     Args:
         crawl: folder of the records.
-        dataset: folder of the result.
+        dataset: folder of the result, or where it is in a store.
         workers: worker processes.
         files: pattern of the records in `crawl`.
         media: what media paths start from, where that is not `crawl`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,3 +101,43 @@ def test_two_entries_of_a_stage_are_not_run_at_once(tmp_path: Path) -> None:
     other.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "ingest/c9 x"}))
     with pytest.raises(UsageError, match="another run"):
         run_stage(dataset, stage)
+
+
+def test_a_holder_elsewhere_is_known_by_its_heartbeat_whatever_its_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.05)
+    monkeypatch.setattr("m5tools.engine.lock.DEAD_AFTER_S", 60.0)
+    other = tmp_path / ".lock-0"
+    other.write_text('{"pid": 1, "host": "elsewhere", "run": "x"}')
+    over = threading.Event()
+
+    def touch() -> None:
+        behind = 1.0
+        while not over.wait(0.02):
+            behind += 1
+            os.utime(other, (behind, behind))  # its file server is in 1970
+
+    beating = threading.Thread(target=touch)
+    beating.start()
+    try:
+        with pytest.raises(UsageError, match=r"process 1 on elsewhere"), held(_alone(tmp_path)):
+            pass
+    finally:
+        over.set()
+        beating.join()
+
+
+def test_a_holder_elsewhere_that_was_seen_to_be_still_is_gone_whatever_its_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.05)
+    monkeypatch.setattr("m5tools.engine.lock.DEAD_AFTER_S", 0.3)
+    other = tmp_path / ".lock-0"
+    other.write_text('{"pid": 1, "host": "elsewhere", "run": "x"}')
+    ahead = time.time() + 86_400
+    os.utime(other, (ahead, ahead))
+    started = time.monotonic()
+    with held(_alone(tmp_path)):
+        assert time.monotonic() - started >= 0.3  # not before it was watched
+        assert json.loads(other.read_text())["host"] == os.uname().nodename

@@ -21,6 +21,7 @@ from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
 from m5tools.ingest import mapping as mappings
+from m5tools.ingest import staged
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import Batch
 from m5tools.ingest.settle import Settled, settle
@@ -147,6 +148,22 @@ def test_neither_order_nor_files_change_the_products(
         place = pl.selectors.exclude("origin_file", "origin_offset")
         left, right = (d.scan(table).select(place).collect() for d in (plain, other))
         assert left.equals(right), table
+
+
+def test_many_partitions_are_settled_from_runs_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{i}.jsonl": [item(n % 30, title=f"Chair {i}-{n}") for n in range(i, 40)] for i in range(5)}
+    plain, _ = ingest(tmp_path / "a", files)
+    monkeypatch.setattr(staged, "GATHERED_FROM", 4)
+    monkeypatch.setattr(staged, "RUNS", 2)
+    monkeypatch.setattr(staged, "STRETCHES", 2)
+    gathered, _ = ingest(tmp_path / "b", files)
+    tables = [sorted((d.root / "tables").rglob("*.parquet")) for d in (plain, gathered)]
+    assert len(tables[0]) > 12
+    assert [f.relative_to(plain.root) for f in tables[0]] == [f.relative_to(gathered.root) for f in tables[1]]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(*tables, strict=True))
+    assert any((gathered.root / "runs").rglob("run-00001.json"))
 
 
 def test_a_later_crawl_updates_and_adds(tmp_path: Path) -> None:

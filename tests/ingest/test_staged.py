@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -54,3 +55,64 @@ def test_delivered_bytes_are_those_of_the_row(folder: Path) -> None:
     places = pl.Series(pl.from_arrow(rows["place"]))[::-1]
     found = [json.loads(line)["title"] for line in staged.delivered(folder, places)]
     assert found == titles[::-1]
+
+
+def _stage(folder: Path, files: int) -> Path:
+    for number in range(files):
+        file = folder / f"{number}.jsonl"
+        file.write_text("".join(f'{{"id": "P{number * 64 + row}", "title": "Chair"}}\n' for row in range(64)))
+        reader = READERS["json_lines"]
+        for part in reader.chunks(str(file), file.name):
+            found = parse(reader.batches(part, MAPPING), MAPPING, Chunked("shop", "shop-1", file.name))
+            staged.write(folder / "staged", f"{number:06d}", found.staged)
+    return folder / "staged"
+
+
+def _settled(folder: Path, partitions: int) -> pl.DataFrame:
+    several = staged.runs(partitions)
+    for run in range(several):
+        staged.gather(folder, run, several)
+    parts = [staged.read_partition(folder, partition, partitions) for partition in range(partitions)]
+    return pl.concat([pl.DataFrame(pl.from_arrow(part.drop_columns(list(staged.CHILDREN)))) for part in parts])
+
+
+@pytest.mark.parametrize("stretches", [1, 2, 16])
+def test_rows_that_were_brought_together_are_those_of_the_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, stretches: int
+) -> None:
+    wanted = _settled(folder, 8)
+    monkeypatch.setattr(staged, "GATHERED_FROM", 8)
+    monkeypatch.setattr(staged, "RUNS", 4)
+    monkeypatch.setattr(staged, "STRETCHES", stretches)
+    found = _settled(folder, 8)
+    assert found.sort("place").equals(wanted.sort("place"))
+    for _, rows in found.group_by("product_id"):
+        assert rows["place"].is_sorted()  # of one home, in the order of the input
+
+
+def test_twice_the_crawl_takes_twice_the_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged, "GATHERED_FROM", 8)
+    monkeypatch.setattr(staged, "RUNS", 4)
+    monkeypatch.setattr(staged, "STRETCHES", 2)
+    within, mapped = staged._within, staged._mapped
+    counts = {"slices": 0, "opened": 0}
+
+    def count_slices(*arguments: Any) -> Any:
+        counts["slices"] += 1
+        return within(*arguments)
+
+    def count_opened(*arguments: Any) -> Any:
+        counts["opened"] += 1
+        return mapped(*arguments)
+
+    monkeypatch.setattr(staged, "_within", count_slices)
+    monkeypatch.setattr(staged, "_mapped", count_opened)
+    seen = []
+    for files in (4, 8, 16):
+        place = tmp_path / str(files)
+        place.mkdir()
+        counts.update(slices=0, opened=0)
+        assert _settled(_stage(place, files), 2 * files).height == 64 * files
+        seen.append(dict(counts))
+    for small, large in pairwise(seen):
+        assert all(large[what] <= 2 * small[what] for what in counts)

@@ -1,0 +1,181 @@
+"""A folder in an S3 store that is written to: whole objects, and conditions under which they are written.
+
+An object is there whole or not at all, which on a file system takes a renaming. With a condition on its version (its
+ETag) a write says what it replaces, so of two that come at once one fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+from m5tools.errors import StageFailed, UsageError
+from m5tools.store import Store, within
+
+ONE_REQUEST: Final = 64 << 20
+"""Bytes; larger files go up in parts, which the store puts together in one stroke."""
+_AT_A_TIME: Final = 1000
+_REFUSED: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "412", "409"})
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """An object in a listing.
+
+    Attributes:
+        size: bytes.
+        version: its ETag.
+    """
+
+    size: int
+    version: str
+
+
+class Bucket(Store):
+    """A folder of an S3 store.
+
+    Args:
+        folder: `s3://bucket/…`, without a slash at the end.
+    """
+
+    def __reduce__(self) -> tuple[type[Bucket], tuple[str]]:
+        return Bucket, (self.folder,)
+
+    def entries(self, inside: str = "") -> dict[str, Entry]:
+        """All objects below the folder, or a folder inside, by path.
+
+        Raises:
+            UsageError: there is no such bucket, or it may not be read.
+        """
+        try:
+            found = self._told(lambda fs: fs.find(within(self.folder, inside), detail=True, refresh=True))
+        except FileNotFoundError as error:
+            raise UsageError(f"{self.folder}: there is no such bucket; make it first") from error
+        above = f"{self.folder.partition('://')[2]}/"
+        return {
+            name.removeprefix(above): Entry(int(body["size"]), str(body["ETag"]))
+            for name, body in found.items()
+            if name.startswith(above) and not name.endswith("/")
+        }
+
+    def entry(self, path: str) -> Entry | None:
+        """One object; None where there is none."""
+        try:
+            body = self._told(lambda fs: fs.info(within(self.folder, path), refresh=True))
+        except FileNotFoundError:
+            return None
+        return Entry(int(body["size"]), str(body["ETag"])) if body["type"] == "file" else None
+
+    def put(self, path: str, file: Path) -> str:
+        """Write a file's bytes as an object; gives its version."""
+        if file.stat().st_size <= ONE_REQUEST:
+            data = file.read_bytes()
+            return str(self._told(lambda fs: fs.call_s3("put_object", Body=data, **self._key(fs, path)))["ETag"])
+        self._told(lambda fs: fs.put_file(str(file), within(self.folder, path)))
+        written = self.entry(path)
+        if written is None:
+            raise StageFailed(
+                f"{within(self.folder, path)} was removed while it was written; run the same command again"
+            )
+        return written.version
+
+    def put_if(self, path: str, data: bytes, replaces: str | None) -> str | None:
+        """Write an object in place of one version of it, or where there is none; None where it is not so.
+
+        Args:
+            path: below the folder.
+            data: its bytes.
+            replaces: the version; None = there must be none.
+        """
+        condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
+        return self._told(
+            lambda fs: _if_met(
+                lambda: str(fs.call_s3("put_object", Body=data, **condition, **self._key(fs, path))["ETag"])
+            )
+        )
+
+    def get(self, path: str, file: Path) -> None:
+        """Copy an object into a file.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        self._told(lambda fs: fs.get_file(within(self.folder, path), str(file)))
+
+    def stretch(self, path: str, offset: int, length: int) -> bytes:
+        """Bytes of an object; fewer than asked for where it ends before.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        return self._told(lambda _: self.read_range(within(self.folder, path), offset, length))
+
+    def at(self, path: str) -> tuple[bytes, str] | None:
+        """The bytes of a small object and its version; None where there is none."""
+
+        def ask(fs: Any) -> tuple[bytes, str]:
+            place = within(self.folder, path)
+            while True:
+                version = str(fs.info(place, refresh=True)["ETag"])
+                data = bytes(fs.cat_file(place))
+                if str(fs.info(place, refresh=True)["ETag"]) == version:
+                    return data, version
+
+        try:
+            return self._told(ask)
+        except FileNotFoundError:
+            return None
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove objects; those that are not there are passed over."""
+        several = list(paths)
+        for start in range(0, len(several), _AT_A_TIME):
+            some = several[start : start + _AT_A_TIME]
+
+            def ask(fs: Any, some: list[str] = some) -> None:
+                keys = [self._key(fs, path) for path in some]
+                listed = {"Objects": [{"Key": key["Key"]} for key in keys], "Quiet": True}
+                left = fs.call_s3("delete_objects", Bucket=keys[0]["Bucket"], Delete=listed).get("Errors")
+                if left:
+                    raise OSError(f"{left[0]['Key']}: {left[0].get('Message')}")
+
+            self._told(ask)
+
+    def remove_if(self, path: str, version: str) -> None:
+        """Remove an object, if it is of this version."""
+        self._told(
+            lambda fs: _if_met(lambda: fs.call_s3("delete_object", IfMatch=version, **self._key(fs, path))),
+        )
+
+    def _key(self, fs: Any, path: str) -> dict[str, str]:
+        bucket, key, _ = fs.split_path(within(self.folder, path))
+        return {"Bucket": bucket, "Key": key}
+
+    def _told(self, ask: Callable[[Any], T]) -> T:
+        """What the store answers; where it does not, or not to us, one line.
+
+        Raises:
+            FileNotFoundError: there is no such object or bucket.
+            UsageError: it may not be read or written.
+            StageFailed: it does not answer.
+        """
+        try:
+            return self._patiently(self.folder, ask)
+        except FileNotFoundError:
+            raise
+        except PermissionError as error:
+            raise UsageError(f"{self.folder}: {error}; see the keys in AWS_… or fsspec's configuration") from error
+        except OSError as error:
+            raise StageFailed(f"{error}; run the same command again (finished units are kept)") from error
+
+
+def _if_met(write: Callable[[], T]) -> T | None:
+    try:
+        return write()
+    except OSError as error:
+        told = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+        if told in _REFUSED or isinstance(error, FileExistsError | FileNotFoundError):
+            return None
+        raise

@@ -1,0 +1,80 @@
+"""The whole line on a dataset in an object store: the bytes of a local one, also when runs are killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.moto_server import Served, moto_server
+
+from . import line
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    with moto_server(monkeypatch) as served:
+        yield served
+
+
+def of_folder(dataset: Path) -> dict[str, str]:
+    return {name: digest for name, digest in line.content(dataset).items() if not name.startswith("reports/")}
+
+
+@pytest.mark.slow
+def test_a_dataset_in_a_store_has_the_bytes_of_a_local_one(
+    crawl: Path, dataset: Path, s3: Served, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "here"))
+    uri = f"s3://{s3.bucket}/deep/shop"
+    line.complete(line.command(crawl, uri), scratch)
+    s3.download(tmp_path / "found")
+    assert line.differences(of_folder(dataset), line.content(tmp_path / "found" / "deep" / "shop")) == []
+    assert [name for name in s3.names() if "/scratch/" in name or "/." in name] == []
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "there"))
+    again = line.complete(line.command(crawl, uri), scratch)
+    assert "nothing to do" in again or "up to date" in again
+    checked = line.complete([*line.M5, "check", uri], scratch)
+    assert " 0 faults" in checked
+    assert uri in line.complete([*line.M5, "status", "--dataset", uri], scratch)
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_is_taken_up_on_this_machine_or_another(
+    crawl: Path, dataset: Path, s3: Served, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "0"))
+    arguments = line.command(crawl, f"s3://{s3.bucket}/shop")
+    started = time.monotonic()
+    line.complete(arguments, scratch)
+    duration = time.monotonic() - started
+    draw, machine, kills = random.Random(8), 0, 4
+    for stretch in range(kills):
+        s3.empty()
+        shutil.rmtree(tmp_path / str(machine))
+        after = duration * (stretch + draw.random()) / kills
+        process = line.start(arguments, scratch)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=after)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if stretch % 2:
+            machine += 1  # which has no copy; that a claim runs out is another test's matter
+            monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(machine)))
+            (tmp_path / str(machine)).mkdir()
+            s3.remove("shop/.claim.json")
+        line.complete(arguments, scratch)
+        place = tmp_path / "found" / str(stretch)
+        s3.download(place)
+        assert line.differences(of_folder(dataset), line.content(place / "shop")) == [], (
+            f"{after:.1f} of {duration:.1f} s"
+        )
+        assert [name for name in s3.names() if "/scratch/" in name or "/." in name] == []
