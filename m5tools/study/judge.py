@@ -118,8 +118,9 @@ def _without(tokens: Tokens, removal: Removal, rng: np.random.Generator) -> Toke
     if removal.together:
         present = tokens.present.numpy()
         kept = present.copy()
-        columns = [Modality.VIDEO.bit, Modality.AUDIO.bit]
-        kept[np.ix_(rng.random(len(tokens)) < removal.rate, columns)] = False
+        gone = rng.random(len(tokens)) < removal.rate
+        for modality in (Modality.VIDEO, Modality.AUDIO):
+            kept[gone, modality.bit] = False
         kept[~kept.any(1)] = present[~kept.any(1)]
         return tokens.only(torch.from_numpy(kept))
     draw = rng.random((len(tokens), len(MODALITIES)))
