@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo docs test test-full lint format schemas units currencies bench wheel browser constraints clean help
+.PHONY: setup demo docs test test-full lint format schemas units currencies bench advisories dependencies sbom wheel browser constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -63,6 +63,18 @@ browser: ## Chromium and its driver, in which reports are tested
 bench: $(READY) ## every peer beside us, into docs/evidence/peers.md (45 minutes on two quiet cores, after installs)
 	$(BIN)/python -m benchmarks.peers
 
+advisories: ## known vulnerabilities of the pinned packages, where PyPI's advisories can be reached
+	PYTHON=$(PYTHON) .ci/advisories
+
+dependencies: $(READY) ## write the page of dependencies and their licences
+	$(BIN)/python -m benchmarks.dependency_table
+
+# In an environment of its own, so that what makes the list is not in it.
+sbom: $(READY) ## all that is installed as a CycloneDX bill of materials, dist/sbom.json
+	mkdir -p dist
+	[ -x $(VENV)-sbom/bin/cyclonedx-py ] || { $(PYTHON) -m venv $(VENV)-sbom && $(VENV)-sbom/bin/pip install --quiet cyclonedx-bom==7.5.0; }
+	$(VENV)-sbom/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type library --output-reproducible --of JSON -o dist/sbom.json
+
 wheel: $(READY) ## the wheel, in dist/
 	rm -rf dist
 	SOURCE_DATE_EPOCH=1750000000 $(BIN)/python -m build --quiet --wheel --no-isolation
@@ -75,4 +87,4 @@ constraints: ## pin what a fresh environment resolves to
 	rm -rf $(VENV)-pins
 
 clean: ## remove what was built
-	rm -rf $(VENV) $(VENV)-peers dist demo site .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-sbom $(VENV)-advisories dist demo site .mypy_cache .ruff_cache .pytest_cache

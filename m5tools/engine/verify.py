@@ -118,7 +118,7 @@ def _strays(dataset: Dataset, known: set[str]) -> Iterator[Fault]:
         if law.stage not in finished:
             continue
         for _, choices in dataset.instances(table):
-            for part in dataset.parts(table, **choices):
+            for part in dataset.parts(table, partition=None, **choices):
                 path = part.relative_to(dataset.root).as_posix()
                 if path not in known:
                     yield Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))

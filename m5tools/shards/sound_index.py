@@ -125,8 +125,8 @@ def rows(table: pa.Table, needed: Collection[str]) -> None:
     if odd := [name for name in sorted(names) if not _MEMBER.fullmatch(name)]:
         raise Unsound(f"{odd[0][:100]!r} is no name of a member")
     for part in flat:
-        ends = [part.field(name).to_numpy(zero_copy_only=False) for name in ("offset", "length")]
-        within_tars(*ends, np.full(len(part), _LARGEST))
+        offset, length = (part.field(name).to_numpy(zero_copy_only=False) for name in ("offset", "length"))
+        within_tars(offset, length, np.full(len(part), _LARGEST))
 
 
 def within_tars(offset: npt.NDArray[np.int64], length: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> None:

@@ -7,28 +7,35 @@ with 1 where a law was broken; `--again TARGET NUMBER` feeds one of the inputs a
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from m5tools.atomic import write_json
 
 from .poison_seeds import real_folder
 from .poison_stage import FAULT, Fault, fed, shares
 from .poison_targets import TARGETS, given, outcome
 
+Told = Callable[[dict[str, Counter[str]], list[Fault]], None]
 
-def soak(inputs: int, seed: int, workers: int = 1) -> tuple[dict[str, Counter[str]], list[Fault]]:
-    """Feed so many inputs; gives outcomes by target, and the faults."""
+
+def soak(
+    inputs: int, seed: int, workers: int = 1, told: Told = lambda outcomes, faults: None
+) -> tuple[dict[str, Counter[str]], list[Fault]]:
+    """Feed so many inputs; gives outcomes by target, and the faults. `told` hears of both after every unit."""
     outcomes: dict[str, Counter[str]] = {name: Counter() for name in TARGETS}
     faults: list[Fault] = []
     with TemporaryDirectory(prefix="m5-poison-") as scratch:
         for target, counts, found in fed(shares(inputs), seed, Path(scratch), workers):
             outcomes[target].update({word.partition(": ")[2]: count for word, count in counts.items()})
             faults += found
+            told(outcomes, faults)
     return outcomes, faults
 
 
@@ -57,24 +64,30 @@ def main() -> int:
         print(outcome(target, data, Path.cwd()))
         return 0
     began = time.monotonic()
-    outcomes, faults = soak(asked.inputs, asked.seed, asked.workers)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    facts: dict[str, Any] = {
-        "inputs": sum(counts.total() for counts in outcomes.values()),
-        "seed": asked.seed,
-        "real files": real_folder() is not None,
-        "seconds": round(time.monotonic() - began),
-        "processor seconds": round(children.ru_utime + children.ru_stime),
-        "largest worker, MiB": children.ru_maxrss // 1024,
-        "faults": len(faults),
-        "outcomes": {name: dict(sorted(counts.items())) for name, counts in outcomes.items()},
-    }
+
+    def written(outcomes: dict[str, Counter[str]], faults: list[Fault]) -> dict[str, Any]:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        facts = {
+            "inputs": sum(counts.total() for counts in outcomes.values()),
+            "asked for": asked.inputs,
+            "seed": asked.seed,
+            "real files": real_folder() is not None,
+            "seconds": round(time.monotonic() - began),
+            "processor seconds": round(children.ru_utime + children.ru_stime),
+            "largest worker, MiB": children.ru_maxrss // 1024,
+            "faults": len(faults),
+            "outcomes": {name: dict(sorted(counts.items())) for name, counts in outcomes.items()},
+        }
+        if asked.json:
+            write_json(asked.json, facts)
+        return facts
+
+    outcomes, faults = soak(asked.inputs, asked.seed, asked.workers, written)
+    facts = written(outcomes, faults)
     print(table(outcomes))
     print({key: value for key, value in facts.items() if key != "outcomes"})
     for fault in faults:
         print(f"{FAULT}--seed {fault.seed} --again '{fault.target}' {fault.number}: {fault.what}")
-    if asked.json:
-        asked.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return 1 if faults else 0
 
 

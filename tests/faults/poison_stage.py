@@ -66,8 +66,10 @@ class Poison(Stage):
         faults: list[Fault] = []
         for number in range(unit.args["first"], unit.args["first"] + unit.args["count"]):
             if str(number) in work.blamed:
-                came = FAULT + work.blamed[str(number)].word
-                faults.append(Fault(target, seed, number, came))
+                came = f"failed: {work.blamed[str(number)].word}"
+                if TARGETS[target].kind != "decoder":  # of which the engine makes a failed file
+                    came = FAULT + came
+                    faults.append(Fault(target, seed, number, came))
             else:
                 data = given(target, seed, number)
                 with work.item(str(number)):
@@ -106,7 +108,7 @@ def fed(wanted: dict[str, int], seed: int, scratch: Path, workers: int) -> Itera
             tasks.append(Task(stage, str(scratch / "no dataset"), "all", unit, str(scratch), {}, Terms()))
     with Pool(workers, item_limit_s=SECONDS) as pool:
         for task, done in pool.run(tasks, stop=lambda: False):
-            yield task.unit.args["target"], _counts(done), _faults(scratch / f"{task.unit.key}.faults")
+            yield task.unit.args["target"], _counts(done), faults_in(scratch / f"{task.unit.key}.faults")
 
 
 def _counts(done: Done) -> Counts:
@@ -115,5 +117,5 @@ def _counts(done: Done) -> Counts:
     return done.counts
 
 
-def _faults(file: Path) -> list[Fault]:
+def faults_in(file: Path) -> list[Fault]:
     return msgspec.json.decode(file.read_bytes(), type=list[Fault])
