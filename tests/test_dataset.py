@@ -82,8 +82,8 @@ def test_a_damaged_or_newer_manifest_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_dataset_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a dataset"):
         m5.open(tmp_path)
-    with pytest.raises(NotBuiltYet, match="object storage"):
-        m5.open("s3://bucket/ds")
+    with pytest.raises(NotBuiltYet, match=r"on s3://, not on gs://"):
+        m5.open("gs://bucket/ds")
 
 
 def test_a_name_that_is_not_utf8_is_refused_with_the_remedy(tmp_path: Path) -> None:

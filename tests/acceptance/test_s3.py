@@ -6,8 +6,7 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,25 @@ import pytest
 from tests.moto_server import Served, moto_server
 
 from . import line
+
+WRITING = ("PUT", "POST", "DELETE")
+
+
+class _Killing:
+    """Kills a process group when it writes to the store for the n-th time; refuses nothing."""
+
+    def __init__(self, group: int, at: int) -> None:
+        self._group = group
+        self._left = at
+        self._lock = threading.Lock()
+
+    def __call__(self, method: str, path: str) -> bool:
+        with self._lock:
+            self._left -= method in WRITING
+            if self._left < 0 and self._group:
+                os.killpg(self._group, signal.SIGKILL)
+                self._group = 0
+        return False
 
 
 @pytest.fixture
@@ -53,19 +71,17 @@ def test_a_run_killed_at_any_moment_is_taken_up_on_this_machine_or_another(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "0"))
     arguments = line.command(crawl, f"s3://{s3.bucket}/shop")
-    started = time.monotonic()
     line.complete(arguments, scratch)
-    duration = time.monotonic() - started
+    written = sum(method in WRITING for method, _ in s3.asked)
     draw, machine, kills = random.Random(8), 0, 4
     for stretch in range(kills):
         s3.empty()
         shutil.rmtree(tmp_path / str(machine))
-        after = duration * (stretch + draw.random()) / kills
+        at = int(written * (stretch + draw.random()) / kills)
         process = line.start(arguments, scratch)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=after)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        s3.refuses = _Killing(process.pid, at)
+        assert process.wait(timeout=600) == -signal.SIGKILL
+        s3.refuses = lambda method, path: False
         if stretch % 2:
             machine += 1  # which has no copy; that a claim runs out is another test's matter
             monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(machine)))
@@ -75,6 +91,6 @@ def test_a_run_killed_at_any_moment_is_taken_up_on_this_machine_or_another(
         place = tmp_path / "found" / str(stretch)
         s3.download(place)
         assert line.differences(of_folder(dataset), line.content(place / "shop")) == [], (
-            f"{after:.1f} of {duration:.1f} s"
+            f"killed at write {at} of {written}"
         )
         assert [name for name in s3.names() if "/scratch/" in name or "/." in name] == []

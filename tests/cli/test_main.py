@@ -20,7 +20,7 @@ COMMANDS = (
     *("train", "evaluate", "embed", "study", "bench-loader"),
 )
 LATER = (
-    ("status", "--dataset", "s3://bucket/x"),
+    ("status", "--dataset", "gs://bucket/x"),
     ("explain", "run"),
 )
 
