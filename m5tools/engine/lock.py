@@ -24,6 +24,8 @@ from m5tools.errors import UsageError
 
 BEAT_S = 2.0
 DEAD_AFTER_S = 30.0
+# A holder elsewhere whose clock is not ours is looked at for so long before it is taken for dead.
+WATCH_S = 3 * BEAT_S
 # Ranks go from one entry of a stage to the next; the first to see that one is done must let the others see it too.
 RELEASED_AFTER_S = 30.0
 
@@ -46,7 +48,7 @@ def held(ranks: Ranks) -> Iterator[None]:
             raise UsageError(refusal)
         time.sleep(BEAT_S / 10)
     over = threading.Event()
-    beating = threading.Thread(target=_beat, args=(mine, over), daemon=True)
+    beating = threading.Thread(target=_beat, args=(mine, over, ranks), daemon=True)
     beating.start()
     try:
         with ranks.telling(begun=True):
@@ -54,7 +56,7 @@ def held(ranks: Ranks) -> Iterator[None]:
     finally:
         over.set()
         beating.join()
-        if not ranks.mute:
+        if not ranks.mute and not ranks.robbed:
             mine.unlink(missing_ok=True)
 
 
@@ -83,9 +85,13 @@ def _refusal(folder: Path, mine: Path, run: str) -> str | None:
     return None
 
 
-def _beat(file: Path, over: threading.Event) -> None:
-    """Touch the lock every few seconds, however long the holder is busy with one thing."""
+def _beat(file: Path, over: threading.Event, ranks: Ranks) -> None:
+    """Touch the lock every few seconds, however long the holder is busy; see whether it is ours still."""
     while not over.wait(BEAT_S):
+        owner = _owner(file)
+        if owner is not None and (owner["pid"], owner["host"]) != (os.getpid(), socket.gethostname()):
+            ranks.robbed = True
+            return
         with suppress(OSError):  # a file server that fails once must not make this rank look dead
             os.utime(file)
 
@@ -99,13 +105,22 @@ def _owner(file: Path) -> dict[str, Any] | None:
 
 
 def _alive(file: Path, owner: dict[str, Any]) -> bool:
-    """Whether a holder still lives: by its process on this host, by its heartbeat elsewhere."""
-    if owner["host"] == socket.gethostname():
-        if owner["pid"] == os.getpid():
-            return False
-        if not atomic.is_running(owner["pid"]):
-            return False
-    try:
-        return time.time() - file.stat().st_mtime < DEAD_AFTER_S
-    except FileNotFoundError:
+    """Whether a holder still lives: by its process on this host, by its heartbeat elsewhere.
+
+    A heartbeat that our clock puts into the past or the future proves nothing, for clocks differ and jump: then it is
+    watched for some beats.
+    """
+    if owner["host"] == socket.gethostname() and (owner["pid"] == os.getpid() or not atomic.is_running(owner["pid"])):
         return False
+    try:
+        beat = file.stat().st_mtime
+        if 0 <= time.time() - beat < DEAD_AFTER_S:
+            return True
+        until = time.monotonic() + WATCH_S
+        while time.monotonic() < until:
+            time.sleep(BEAT_S / 10)
+            if file.stat().st_mtime != beat:
+                return True
+    except FileNotFoundError:
+        pass
+    return False

@@ -53,6 +53,8 @@ class _Worker:
     pipe: Connection
     journal: Path
     task: Task | None = None
+    noted: tuple[int, float] = (0, 0.0)
+    """When its journal was written last, and when that was first seen: clocks jump, and a file server has its own."""
 
     @property
     def item(self) -> str:
@@ -200,7 +202,10 @@ class Pool:
         return done
 
     def _hangs(self, worker: _Worker) -> bool:
-        return bool(worker.item) and time.time() - worker.journal.stat().st_mtime > self._item_limit_s
+        written, now = worker.journal.stat().st_mtime_ns, time.monotonic()
+        if written != worker.noted[0]:
+            worker.noted = written, now
+        return now - worker.noted[1] > self._item_limit_s and bool(worker.item)
 
     def _after_death(
         self,
@@ -222,7 +227,7 @@ class Pool:
             code = worker.process.exitcode
             raise StageFailed(
                 f"unit '{key}' of '{task.stage.name}' ended its worker {deaths[key]} times (last exit code {code}); "
-                "if that is -9, the machine may be out of memory: run with fewer --workers"
+                "if that is -9 or -6, memory may be short: run with fewer --workers"
             )
         return task
 

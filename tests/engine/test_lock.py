@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.engine.lock import held
 from m5tools.engine.ranks import Ranks
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 
 from .toy import Toy, ToyConfig
 
@@ -100,3 +101,38 @@ def test_two_entries_of_a_stage_are_not_run_at_once(tmp_path: Path) -> None:
     other.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "ingest/c9 x"}))
     with pytest.raises(UsageError, match="another run"):
         run_stage(dataset, stage)
+
+
+def test_a_lock_elsewhere_is_taken_over_only_when_nobody_touches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its clock says: a lock from the future, or one that looks old and is touched while we look."""
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.1)
+    monkeypatch.setattr("m5tools.engine.lock.WATCH_S", 1.0)
+    other = tmp_path / ".lock-0"
+    other.write_text(json.dumps({"pid": 1, "host": "elsewhere", "run": "x"}))
+    for clock in (-3600, 3600):
+        other.write_text(json.dumps({"pid": 1, "host": "elsewhere", "run": "x"}))
+        os.utime(other, (time.time() + clock,) * 2)
+        timer = threading.Timer(0.2, os.utime, (other, (time.time() + clock + 2,) * 2))
+        timer.start()
+        with pytest.raises(UsageError, match="another run"), held(_alone(tmp_path)):
+            pass
+        timer.join()
+        with held(_alone(tmp_path)):
+            assert json.loads(other.read_text())["pid"] == os.getpid()
+
+
+def test_a_run_that_stood_still_ends_when_another_has_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
+    ranks, lock = _alone(tmp_path), tmp_path / ".lock-0"
+    with held(ranks):
+        lock.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "y"}))
+        deadline = time.monotonic() + 30
+        while not ranks.robbed and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(StageFailed, match="stood still"):
+            ranks.heed()
+    assert json.loads(lock.read_text())["pid"] == os.getppid(), "the other's lock is left alone"
