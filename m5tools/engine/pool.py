@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing as mp
 import multiprocessing.connection
 import os
-import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from m5tools.engine.begin import begin
 from m5tools.errors import StageFailed
 from m5tools.journal import Journal
-from m5tools.shared_folder import shared_folder
+from m5tools.shared_folder import remove, shared_folder
 from m5tools.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ class Pool:
         for worker in self._workers:
             worker.process.join()
         self._workers.clear()
-        shutil.rmtree(self._journals, ignore_errors=True)
+        remove(self._journals)
 
     def under_way(self) -> tuple[int, int]:
         """Parts done of the units that workers are at and that tell of their parts, and how many these have in all."""
