@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: setup demo docs test test-full lint format schemas units currencies bench advisories dependencies sbom wheel browser constraints clean help
+.PHONY: setup demo docs test test-full soak lint format schemas units currencies bench advisories dependencies sbom wheel browser constraints clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -29,6 +29,9 @@ test: $(READY) ## the tests (15 minutes at most)
 
 test-full: $(READY) wheel browser ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
 	$(BIN)/pytest -m slow
+
+soak: $(READY) ## 138 kills over every stage, by seed, and what came of each (half an hour on two quiet cores)
+	$(BIN)/python -m tests.faults.soak --kills 138 --seed 1
 
 lint: $(READY) ## formatting, lint, types, floors
 	$(BIN)/ruff format --check .

@@ -21,6 +21,8 @@ from typing import Any, Protocol
 
 import xxhash
 
+from m5tools.errors import FULL, number_of, path_of
+
 TEMPORARY = ".tmp-"
 
 
@@ -67,21 +69,46 @@ _NAME = re.compile(re.escape(TEMPORARY) + r"(?P<pid>\d+)@(?P<host>[^@]*)@.*")
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; on success it becomes `path`, on an exception it is removed."""
+    """Give a temporary path to write to; on success it becomes `path`, on an exception it is removed.
+
+    Raises:
+        OSError: naming `path`, also where what was raised named the temporary file, or on a full disk none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}@{socket.gethostname()}@{path.name}")
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with naming(path, str(temporary)):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except BaseException:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             temporary.unlink()
         raise
     sync_folder(path.parent)
     if (follower := follower_of(path)) is not None:
         follower.wrote(path)
+
+
+@contextmanager
+def naming(path: Path, *instead: str) -> Iterator[None]:
+    """Let an error of the system name the file that is written inside.
+
+    Args:
+        path: the file.
+        instead: other names of it, which tell a user nothing.
+
+    Raises:
+        OSError: naming `path`, where what was raised named one of these, or on a full disk none.
+    """
+    try:
+        yield
+    except Exception as error:
+        number, named = number_of(error), path_of(error)
+        if number is not None and (named in instead or (named is None and number in FULL)):
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
 
 
 def write_bytes(path: Path, data: bytes) -> None:

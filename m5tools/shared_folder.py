@@ -45,8 +45,24 @@ def _reap(place: Path, prefix: str) -> None:
                 continue
             held = _held(folder / _LOCK)
             if held is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
                 os.close(held)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder that :func:`shared_folder` gave, its lock last: a later process tells by the lock what was left.
+
+    What cannot be removed stays.
+    """
+    for path in folder.glob("*"):
+        if path.name == _LOCK:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _held(lock: Path, flags: int = 0) -> int | None:
@@ -69,6 +85,6 @@ def _held(lock: Path, flags: int = 0) -> int | None:
 
 def _remove(folder: Path, held: int | None, owner: int) -> None:
     if os.getpid() == owner:  # a process that was forked ends before the owner does
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         if held is not None:
             os.close(held)

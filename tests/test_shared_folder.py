@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from m5tools.shared_folder import shared_folder
+from m5tools.shared_folder import remove, shared_folder
 
 from .conftest import REPOSITORY
 
 KILLED = """
 import os, signal
-from m5tools.shared_folder import shared_folder
+from m5tools.shared_folder import remove, shared_folder
 class Owner: pass
 owner = Owner()
 folder = shared_folder(owner, "m5-view-")
@@ -49,6 +49,17 @@ def left(place: Path) -> Path:
     folder = Path(done.stdout.strip())
     assert (folder / "column.npy").is_file()
     return folder
+
+
+def test_a_folder_whose_removal_was_killed_goes_with_the_next(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock goes last, so that the rest can still be told from what living processes hold."""
+    folder = shared_folder(owner := Owner(), "m5-view-")
+    (folder / "column.npy").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr("m5tools.shared_folder.shutil.rmtree", lambda *_, **__: None)
+        remove(folder)
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+    del owner
 
 
 def test_what_a_killed_process_left_goes_with_the_next(left: Path) -> None:

@@ -72,7 +72,7 @@ def run() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
-    except OSError as error:
+    except Exception as error:
         told = told_by_the_system(error)
         if told is None:
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from m5tools.engine.markers import Markers
 from m5tools.engine.pool import Pool, Workers
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
-from m5tools.engine.room import make_room
+from m5tools.engine.room import discard, make_room, tidy
+from m5tools.engine.unchanged import inputs_stay, outside_of, refuse_changed
 from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
@@ -105,9 +107,11 @@ class LocalEngine:
             for upstream in inputs:
                 fault = lost(dataset, upstream)
                 if fault is not None:
+                    self._forget(dataset, stage, ranks)
                     what = f"{dataset.place}/{fault.path}: {fault.what}"
                     raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}")
             if done := self._done_before(dataset, stage, run, documents):
+                self._tidy(dataset, stage, ranks)
                 return done
         home = dataset.root / "runs" / stage.entry
         with held(ranks):
@@ -116,12 +120,16 @@ class LocalEngine:
                 raise UsageError(f"what '{stage.entry}' reads changed just now; run the same command again")
             if done := self._done_before(dataset, stage, run, documents):
                 return done
+            outside = outside_of(stage)
             make_room(dataset, stage, run, refresh=self.refresh, first=self.rank == 0)
             markers = Markers(dataset, home / run)
-            for round_name in stage.rounds():
-                units = stage.units(dataset, round_name)
-                if not self._run_round(dataset, stage, round_name, units, markers, ranks):
-                    return self._stopped(stage, markers, ranks)
+            with inputs_stay(dataset, stage, inputs, markers):
+                for round_name in stage.rounds():
+                    units = stage.units(dataset, round_name)
+                    if not self._run_round(dataset, stage, round_name, units, markers, ranks):
+                        return self._stopped(stage, markers, ranks)
+            ranks.heed()
+            refuse_changed(stage, outside)
             counts = markers.counts()
             stage.check(counts)
             self._check_failures(stage, counts)
@@ -138,6 +146,24 @@ class LocalEngine:
         if not stage.settled(counts):
             self.listener.note(f"{stage.entry}: some is left for a later run; run the same command to go on")
         return Result(stage.entry, counts, False, True)
+
+    def _forget(self, dataset: Dataset, stage: Stage, ranks: Ranks) -> None:
+        """Drop what was done of a run that lost an input: it may have been done without it.
+
+        Ranks leave that to the one that finds it out while they work.
+        """
+        home = dataset.root / "runs" / stage.entry
+        if self.world_size == 1 and (home / ranks.run).is_dir():
+            with suppress(UsageError), held(ranks):
+                discard(home / ranks.run, home)
+
+    def _tidy(self, dataset: Dataset, stage: Stage, ranks: Ranks) -> None:
+        """Remove what a run left that was killed after it was committed: its scratch folder, its lock."""
+        home = dataset.root / "runs" / stage.entry
+        scratch = home / ranks.run / "scratch"
+        if self.world_size == 1 and (scratch.is_dir() or ranks.lock(self.rank).exists()):
+            with suppress(UsageError), held(ranks):
+                tidy(home, ranks.run)
 
     def _miss(self, dataset: Dataset, inputs: Collection[str]) -> None:
         """Say once of each file that cannot be looked at whether it still says what a stage was made by."""

@@ -51,7 +51,7 @@ def held(ranks: Ranks) -> Iterator[None]:
             raise UsageError(refusal.line)
         time.sleep(BEAT_S / 10)
     over = threading.Event()
-    beating = threading.Thread(target=_beat, args=(mine, over), daemon=True)
+    beating = threading.Thread(target=_beat, args=(mine, over, ranks), daemon=True)
     beating.start()
     try:
         with ranks.telling(begun=True):
@@ -59,7 +59,7 @@ def held(ranks: Ranks) -> Iterator[None]:
     finally:
         over.set()
         beating.join()
-        if not ranks.mute:
+        if not ranks.mute and not ranks.robbed:
             mine.unlink(missing_ok=True)
 
 
@@ -124,9 +124,13 @@ def _refusal(folder: Path, mine: Path, run: str, watch: _Watch) -> _Refusal | No
     return doubtful
 
 
-def _beat(file: Path, over: threading.Event) -> None:
-    """Touch the lock every few seconds, however long the holder is busy with one thing."""
+def _beat(file: Path, over: threading.Event, ranks: Ranks) -> None:
+    """Touch the lock every few seconds, however long the holder is busy; see whether it is ours still."""
     while not over.wait(BEAT_S):
+        owner = _owner(file)
+        if owner is not None and (owner["pid"], owner["host"]) != (os.getpid(), socket.gethostname()):
+            ranks.robbed = True
+            return
         with suppress(OSError):  # a file server that fails once must not make this rank look dead
             os.utime(file)
 
@@ -145,7 +149,8 @@ def _alive(file: Path, owner: dict[str, Any], watch: _Watch) -> bool | None:
         if owner["pid"] == os.getpid() or not atomic.is_running(owner["pid"]):
             return False
         sign = sign_of(file)
-        # On one clock; an older heartbeat may be that of a process which was suspended or whose number went to another.
-        if sign is not None and time.time() - sign[0] / 1e9 < DEAD_AFTER_S:
+        # On one clock, unless it jumped; an older heartbeat may be that of a process that stood still, or whose number is
+        # another's by now.
+        if sign is not None and 0 <= time.time() - sign[0] / 1e9 < DEAD_AFTER_S:
             return True
     return watch.beats(file)

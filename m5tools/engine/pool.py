@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing as mp
 import multiprocessing.connection
 import os
-import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from m5tools.engine.begin import begin
 from m5tools.errors import StageFailed
 from m5tools.journal import Journal
-from m5tools.shared_folder import shared_folder
+from m5tools.shared_folder import remove, shared_folder
 from m5tools.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ class _Worker:
     pipe: Connection
     journal: Path
     task: Task | None = None
+    noted: tuple[int, float] = (0, 0.0)
+    """When its journal was written last, and when that was first seen: clocks jump, and a file server has its own."""
 
     @property
     def item(self) -> str:
@@ -147,7 +148,7 @@ class Pool:
         for worker in self._workers:
             worker.process.join()
         self._workers.clear()
-        shutil.rmtree(self._journals, ignore_errors=True)
+        remove(self._journals)
 
     def under_way(self) -> tuple[int, int]:
         """Parts done of the units that workers are at and that tell of their parts, and how many these have in all."""
@@ -200,7 +201,10 @@ class Pool:
         return done
 
     def _hangs(self, worker: _Worker) -> bool:
-        return bool(worker.item) and time.time() - worker.journal.stat().st_mtime > self._item_limit_s
+        written, now = worker.journal.stat().st_mtime_ns, time.monotonic()
+        if written != worker.noted[0]:
+            worker.noted = written, now
+        return now - worker.noted[1] > self._item_limit_s and bool(worker.item)
 
     def _after_death(
         self,
@@ -222,7 +226,7 @@ class Pool:
             code = worker.process.exitcode
             raise StageFailed(
                 f"unit '{key}' of '{task.stage.name}' ended its worker {deaths[key]} times (last exit code {code}); "
-                "if that is -9, the machine may be out of memory: run with fewer --workers"
+                "if that is -9 or -6, memory may be short: run with fewer --workers"
             )
         return task
 

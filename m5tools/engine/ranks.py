@@ -73,6 +73,7 @@ class Ranks:
         place: what this rank is at, for those that hear that it failed.
         attempt: the number of the try; 0 until it is known.
         mute: it could not tell how it ended, so the others must find it silent.
+        robbed: another run took this one for dead, as it stood still for long, and holds the lock now.
     """
 
     folder: Path
@@ -83,6 +84,7 @@ class Ranks:
     place: str = ""
     attempt: int = 0
     mute: bool = False
+    robbed: bool = False
     _watched: dict[int, _Watched] = field(default_factory=dict)
     _of_old: dict[int, Sign | None] = field(default_factory=dict)
     _looked: float = float("-inf")
@@ -163,7 +165,13 @@ class Ranks:
 
         Raises:
             Followed: another rank failed.
+            StageFailed: another run holds the lock.
         """
+        if self.robbed:
+            raise StageFailed(
+                f"'{self.entry}': this run stood still for so long that another took it for dead and goes on in its "
+                "place; wait for that one"
+            )
         if self.world_size > 1 and self._due():
             self._follow()
 

@@ -41,8 +41,18 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
     if first:
         for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
             atomic.sweep(folder)
-        for left in home.glob(f"{DISCARDED}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        _sweep_discarded(home)
+
+
+def tidy(home: Path, run: str) -> None:
+    """Remove what is left below an entry's folder of a run that was killed after it was committed."""
+    discard(home / run / "scratch", home)
+    _sweep_discarded(home)
+
+
+def _sweep_discarded(home: Path) -> None:
+    for left in home.glob(f"{DISCARDED}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_run(folder: Path) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import multiprocessing as mp
 import multiprocessing.connection
 import os
+import tempfile
 import threading
 import time
 import traceback
@@ -16,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from m5tools.dataset import Dataset, Output
-from m5tools.errors import M5Error, told_by_the_system
+from m5tools.errors import M5Error, number_of, path_of, told_by_the_system
 from m5tools.stage import Counts, Stage, Terms, Unit, Work
 from m5tools.vocabulary import Reason
 
@@ -54,13 +56,25 @@ def perform(task: Task, journal: Path | None = None) -> Done:
     except M5Error as error:
         return Done({}, [], time.perf_counter() - started, message=str(error))
     except Exception as error:  # noqa: BLE001 - a bug travels to the supervisor as its traceback, which raises it there
-        told = told_by_the_system(error) if isinstance(error, OSError) else None
+        # What names no file may also be what a library puts beside its work.
+        told = told_by_the_system(error, f"{task.root} or {tempfile.gettempdir()}") or _gone(error, task.scratch)
         if told is not None:
             return Done({}, [], time.perf_counter() - started, message=told)
         return Done({}, [], time.perf_counter() - started, traceback=traceback.format_exc())
     finally:
         work.close()
     return Done(counts, work.outputs, time.perf_counter() - started)
+
+
+def _gone(error: BaseException, scratch: str) -> str | None:
+    """One line where a file that a unit was to read is there no more."""
+    path = path_of(error)
+    if number_of(error) not in (errno.ENOENT, errno.ESTALE) or path is None:
+        return None
+    # Polars leaves out the beginning of a long path.
+    ours = path.startswith(scratch) or f"/{Path(scratch).parent.name}/{Path(scratch).name}/" in path
+    remedy = "run the same command with --refresh" if ours else "put it back, or name what is there now"
+    return f"{path}: removed while it was needed; {remedy}"
 
 
 def main(tasks: Connection, journal: str, threads: int) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from m5tools.atomic import naming
+
 Row = dict[str, Any]
 Found = list[tuple[str, Row]]
 """Rows, each with the name of its table."""
@@ -48,7 +50,7 @@ class Kept:
         """Keep the rows of some assets."""
         body = self._encoder.encode((assets, found))
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        with naming(self._path), self._path.open("ab") as file:
             file.write(len(body).to_bytes(_LENGTH, "little") + body)
 
     def forget(self) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from m5tools import atomic
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.scale import dcp, ranks
 from m5tools.scale.config import ScaleConfig, TrainConfig
 from m5tools.scale.frozen import opened
@@ -74,11 +74,22 @@ def save(out: Path, step: int, about: dict[str, Any], tokenizer: str, state: dic
         tokenizer: JSON text.
         state: what :mod:`m5tools.scale.dcp` writes.
         keep: at least 1.
+
+    Raises:
+        StageFailed: it could not be written; the checkpoints before it stay.
     """
     path = out / FOLDER / f"{_STEP}{step:08}"
     temporary = path.with_name(f"{atomic.TEMPORARY}{path.name}")
     ranks.from_first(lambda: _empty(temporary))
-    dcp.write(temporary, state)
+    try:
+        dcp.write(temporary, state)
+    except OSError as error:
+        ranks.from_first(lambda: shutil.rmtree(temporary, ignore_errors=True))
+        said = str(error).splitlines()[0]
+        raise StageFailed(
+            f"{path} could not be written ({said}); see whether there is space for it, then run the same command "
+            "again: it goes on from the checkpoint before"
+        ) from error
 
     def finish() -> None:
         atomic.write_bytes(temporary / "tokenizer.json", tokenizer.encode())

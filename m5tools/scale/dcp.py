@@ -84,9 +84,15 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     Args:
         folder: new; the same for all ranks.
         state: nested by name.
+
+    Raises:
+        OSError: it could not be written; the library hides which error of the system it met.
     """
     with _quietly():
-        save(state, storage_writer=FileSystemWriter(folder), no_dist=not dist.is_initialized())
+        try:
+            save(state, storage_writer=FileSystemWriter(folder), no_dist=not dist.is_initialized())
+        except CheckpointException as error:  # no Exception to Python, and many pages long
+            raise OSError(_first(error)) from error
 
 
 def read_into(folder: Path, state: dict[str, Any], alone: bool = False) -> None:
@@ -105,6 +111,11 @@ def read_into(folder: Path, state: dict[str, Any], alone: bool = False) -> None:
     with _quietly():
         try:
             load(state, storage_reader=reader, planner=_Planner(), no_dist=no_dist)
-        except CheckpointException as error:  # no Exception to Python, and many pages long
-            first = next(iter(error.failures.values()))[0]
-            raise ValueError(str(first) or type(first).__name__) from error
+        except CheckpointException as error:
+            raise ValueError(_first(error)) from error
+
+
+def _first(error: CheckpointException) -> str:
+    """What the first of the ranks that failed said."""
+    first = next(iter(error.failures.values()))[0]
+    return str(first) or type(first).__name__

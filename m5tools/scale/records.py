@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from m5tools import atomic
 from m5tools.errors import UsageError
 
 
@@ -82,12 +83,12 @@ class MetricsLog:
         self.path = out / "metrics.jsonl"
         out.mkdir(parents=True, exist_ok=True)
         kept = self.path.read_text().splitlines(keepends=True)[:step] if self.path.exists() else []
-        self.path.write_text("".join(kept))
+        atomic.write_bytes(self.path, "".join(kept).encode())
         self.board = _board(out, step) if tensorboard else None
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         """The values of one step; inner ones by modality."""
-        with self.path.open("a") as file:
+        with atomic.naming(self.path), self.path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         if self.board is not None:
             for name, value in values.items():

@@ -6,7 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from m5tools.synth import SynthConfig, synthesize
 
@@ -49,12 +51,13 @@ def command(
     return [*M5, "run", "demo", *sets, "--workers", str(workers)]
 
 
-def start(arguments: list[str], scratch: Path) -> subprocess.Popen[str]:
+def start(
+    arguments: list[str], scratch: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen[str]:
     """Begin a command in a process group of its own, its temporary files and its log in `scratch`."""
+    around = os.environ | {"TMPDIR": str(scratch)} | environment
     with (scratch / "log").open("w") as log:
-        return subprocess.Popen(
-            arguments, start_new_session=True, env=os.environ | {"TMPDIR": str(scratch)}, stdout=log, stderr=log, text=True
-        )  # fmt: skip
+        return subprocess.Popen(arguments, start_new_session=True, env=around, stdout=log, stderr=log, text=True)
 
 
 def complete(arguments: list[str], scratch: Path) -> str:

@@ -1,4 +1,7 @@
-"""A run killed at any moment and started again ends with the bytes of a run that nobody disturbed."""
+"""A whole run killed at any moment and started again ends with the bytes of a run that nobody disturbed.
+
+Single stages, their parents and workers: `tests/faults`.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +53,6 @@ def disturb(tmp_path: Path, scratch: Path, products: int, kills: int, seed: int)
         moment = f"killed after {share * duration:.2f} s of {duration:.2f} s"
         assert line.differences(undisturbed, line.content(dataset)) == [], moment
         assert list(dataset.rglob(f"{TEMPORARY}*")) == [], moment
-
-
-def test_a_run_killed_at_three_moments_ends_byte_identical(tmp_path: Path, scratch: Path) -> None:
-    disturb(tmp_path, scratch, products=40, kills=3, seed=12)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -218,3 +219,53 @@ def test_a_kill_while_an_old_run_is_removed_loses_nothing(tmp_path: Path, monkey
 
 def _killed(*_: object) -> None:
     raise _Killed
+
+
+def test_what_a_kill_after_the_end_left_goes_with_the_next_command(tmp_path: Path) -> None:
+    """Though there is nothing to do."""
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig())
+    run_stage(dataset, stage)
+    home = dataset.root / "runs" / "split"
+    for left in (home / stage.run_name({}) / "scratch", home / ".gone-4194305-1"):
+        left.mkdir()
+        (left / "sample.json").write_text("{}")
+    (home / ".lock-0").write_text(f'{{"pid": 4194305, "host": "{os.uname().nodename}", "run": "split x"}}')
+    assert run_stage(dataset, stage).up_to_date
+    assert sorted(path.name for path in home.iterdir() if path.is_dir()) == [stage.run_name({})]
+    assert not list(home.rglob("scratch"))
+    assert not (home / ".lock-0").exists()
+
+
+@dataclass(frozen=True)
+class Robbed(Reader):
+    """Removes a part of its input while it works, before or after a unit that would have read it."""
+
+    def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        return [Unit("all")] if round_name == "first" else []
+
+    def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
+        count = work.dataset.read("splits").height
+        if self.config.act == "rob":
+            work.dataset.parts("splits")[-1].unlink()
+        return {"seen": count}
+
+
+def test_a_part_that_is_removed_during_the_run_is_missed(tmp_path: Path) -> None:
+    """Whoever reads a table takes the parts that are there; and what was done without one is not kept for later."""
+    dataset, source = Dataset(tmp_path / "ds"), Toy(ToyConfig())
+    run_stage(dataset, source)
+    with pytest.raises(StaleError, match=r"part-00003\.parquet, which is missing since the run began; run: m5 split"):
+        run_stage(dataset, Robbed(ToyConfig(act="rob")))
+    assert "cut" not in dataset.manifest()["stages"]
+    assert not [folder for folder in (dataset.root / "runs" / "cut").iterdir() if folder.is_dir()]
+    with pytest.raises(StaleError, match=r"part-00003\.parquet: missing; run: m5 split"):
+        run_stage(dataset, Robbed(ToyConfig()))
+    run_stage(dataset, source)
+    assert run_stage(dataset, Robbed(ToyConfig())).counts["seen"] == 4
+
+
+def test_what_changes_outside_during_the_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = iter([*[[["in/a.csv", 3, "1"], ["in/b.csv", 4, "1"]]] * 2, [["in/a.csv", 3, "1"], ["in/b.csv", 5, "2"]]])
+    monkeypatch.setattr(Toy, "outside", lambda self: next(facts))
+    with pytest.raises(StageFailed, match=r"'split': in/b\.csv changed during the run; run the same command again"):
+        run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig()))

@@ -17,7 +17,7 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.engine.lock import held
 from m5tools.engine.ranks import Ranks
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 
 from .toy import Toy, ToyConfig
 
@@ -141,3 +141,18 @@ def test_a_holder_elsewhere_that_was_seen_to_be_still_is_gone_whatever_its_clock
     with held(_alone(tmp_path)):
         assert time.monotonic() - started >= 0.3  # not before it was watched
         assert json.loads(other.read_text())["host"] == os.uname().nodename
+
+
+def test_a_run_that_stood_still_ends_when_another_has_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.01)
+    ranks, lock = _alone(tmp_path), tmp_path / ".lock-0"
+    with held(ranks):
+        lock.write_text(json.dumps({"pid": os.getppid(), "host": os.uname().nodename, "run": "y"}))
+        deadline = time.monotonic() + 30
+        while not ranks.robbed and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(StageFailed, match="stood still"):
+            ranks.heed()
+    assert json.loads(lock.read_text())["pid"] == os.getppid(), "the other's lock is left alone"

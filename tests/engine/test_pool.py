@@ -143,3 +143,10 @@ def test_workers_are_not_forked(tmp_path: Path) -> None:
             command = Path(f"/proc/{worker}/cmdline").read_bytes()
         status = Path(f"/proc/{worker}/status").read_text()
         assert f"PPid:\t{os.getpid()}\n" in status
+
+
+def test_a_clock_that_jumps_back_hides_no_hanging_item(tmp_path: Path) -> None:
+    """The journal lies in the future then; only whether it changes counts."""
+    stage = Toy(ToyConfig(act="future and hang"))
+    with Pool(1, item_limit_s=0.5) as pool:
+        assert LocalEngine(pool, Silent()).run(Dataset(tmp_path / "ds"), stage).counts["blamed"] == 1

@@ -83,7 +83,10 @@ class Toy(Stage):
             if not once.exists():
                 once.touch()
                 raise UsageError("the file is odd; straighten it")
-        if self.config.act == "hang":
+        if self.config.act == "future and hang":
+            assert work._journal is not None
+            os.utime(work._journal._path, (time.time() + 3600,) * 2)
+        if self.config.act.endswith("hang"):
             time.sleep(3600)
         if self.config.act.startswith("seize "):
             Path(self.config.act[6:]).write_text(str(os.getpid()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,10 @@ import pytest
 import torch
 from torch.distributed.checkpoint import FileSystemWriter, save
 
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.scale import dcp
 from m5tools.scale.checkpoint import load
+from m5tools.scale.checkpoint import save as save_checkpoint
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.train import train
 
@@ -160,3 +162,16 @@ def test_a_checkpoint_from_a_stranger_runs_no_code(run: Path, tmp_path: Path, mo
     with pytest.raises(Exception, match=r"[Ww]eights.only"):
         dcp.read_into(tmp_path / "bytes", {"source": {"epoch": 0}}, alone=True)
     assert not Path("exploded").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_clear_error_and_leaves_those_before_it(tmp_path: Path) -> None:
+    state = {"weight": torch.zeros(100_000)}
+    save_checkpoint(tmp_path, 1, {}, "{}", state, keep=2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(StageFailed, match=r"step-00000002 could not be written .*; see whether there is space"):
+            save_checkpoint(tmp_path, 2, {}, "{}", state, keep=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]

@@ -70,7 +70,8 @@ def _fill(dataset: Dataset, shelves: list[Shelf], seed: int, gallery: Path) -> N
     for name, html in written.all(shelves):
         path = gallery / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(html, encoding="utf-8")
+        with atomic.naming(path):
+            path.write_text(html, encoding="utf-8")
 
 
 def _digest(gallery: Path) -> str:

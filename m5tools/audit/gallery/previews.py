@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.vocabulary import MEDIA, Modality
 
@@ -66,5 +67,6 @@ def _written(data: bytes, gallery: Path) -> str:
     if ending is None:
         return ""
     path = f"{FOLDER}/{hashlib.sha256(data).hexdigest()[:32]}{ending}"
-    (gallery / path).write_bytes(data)
+    with atomic.naming(gallery / path):
+        (gallery / path).write_bytes(data)
     return path
