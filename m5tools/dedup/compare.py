@@ -3,14 +3,14 @@
 Rounds: `ground` (which generation to go on from, :mod:`m5tools.generations`; units for files that were had and files
 that tell products apart, kept to be looked up) → `gather` (a unit per partition: texts of products that came or
 changed, cut; keys of all products, those of old ones from the index, see :mod:`m5tools.dedup.sought`) → `vectors` (a
-unit per partition, where the policy names a model: of all titles) →
-`vocabulary` (one unit: in how many titles each word stands, which identifiers too many products bear, in which options
-the products of an item group differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit
-per kind of evidence, per five bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per
-partition: of those by rare words or bands the ones that share the most) → `recall` (a unit per partition: what is
-stored of old products that stand in some pair, and what the words of all tell) → `compare` (a unit per run of
-neighbouring partitions: all evidence about their pairs) → `close` (one unit: the generation is whole). Memory is that
-of a few bands over all products with the pairs they lead to, or of the candidates of one run.
+unit per partition, where the policy names a model: of all titles) → `vocabulary` (one unit: in how many titles each
+word stands, how many products say what, which identifiers too many bear, in which options the products of an item group
+differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per five
+bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words or
+bands the ones that share the most) → `recall` (a unit per partition: what is stored of old products that stand in some
+pair, and what the words of all tell) → `compare` (a unit per run of neighbouring partitions: all evidence about their
+pairs) → `close` (one unit: the generation is whole). Memory is that of a few bands over all products with the pairs
+they lead to, or of the candidates of one run.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -32,15 +32,13 @@ from m5tools.dataset import Dataset, Manifest, part_name
 from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
-from m5tools.dedup.crowds import CROWDS, Crowds, crowds_among
+from m5tools.dedup.counting import OverAll, count
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
 from m5tools.dedup.evidence.shown import FILES, in_common, keep_telling
-from m5tools.dedup.evidence.table import varying_options
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
-from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.gathering import (
     HAD,
@@ -48,13 +46,12 @@ from m5tools.dedup.gathering import (
     Ground,
     gather_partition,
     list_files,
-    options_of_groups,
     recall_partition,
 )
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, DecisionPolicy, load_policy
 from m5tools.dedup.products import keep_files_had, listing_once
-from m5tools.dedup.sought import RARE, TITLES, VOCABULARIES, index_terms
+from m5tools.dedup.sought import RARE, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
 from m5tools.joins.bands import union
@@ -68,7 +65,6 @@ is known of their products is a kilobyte or two each."""
 _RUNS = 64
 """Units of the round `compare`, at most: each opens all partitions, whatever their number, for a run of neighbours."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
-_VARYING = "varying"
 _NEAREST = "nearest-"
 _OFFERED = "offered"
 
@@ -84,7 +80,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": tuple(DecisionPolicy.model_fields)}
 
@@ -145,7 +141,8 @@ class Compare(Stage):
             case "vectors":
                 return self._embed(gathered, unit.args["partition"])
             case "vocabulary":
-                return self._count(work, gathered)
+                grown = comparisons_of(work.dataset, self.policy).of("word_counts")
+                return count(work, gathered, grown, self.policy)
             case "keys":
                 return self._keys(gathered, unit.args["partition"])
             case "evidence":
@@ -185,19 +182,6 @@ class Compare(Stage):
         assert self.policy.embedding is not None
         named = pl.read_parquet(gathered.part("sought", partition), columns=["row", "product_id", "title"], glob=False)
         gathered.write("vectors", partition, vectors.vectors_of(named, self.policy.embedding))
-        return {}
-
-    def _count(self, work: Work, gathered: Gathered) -> Counts:
-        gathered.number()
-        grown = comparisons_of(work.dataset, self.policy).of("word_counts")
-        before, found = grown.read(Ground.of(work.scratch).base), []
-        for kind in (*VOCABULARIES, TITLES):
-            new = summed(pl.read_parquet(file, glob=False) for file in gathered.files(f"{kind}_counted"))
-            found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
-            gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
-        work.write("word_counts", grown.part(0), pl.concat(found))
-        gathered.write(CROWDS, "all", crowds_among(gathered.scan("sought"), self.policy))
-        gathered.write(_VARYING, "all", varying_options(options_of_groups(work, gathered)))
         return {}
 
     def _keys(self, gathered: Gathered, partition: int) -> Counts:
@@ -244,10 +228,9 @@ class Compare(Stage):
         offered = sum(gathered.kept(_OFFERED, home)["pairs"].item() for home in homes)
         shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
         sides = Sides(gathered, homes, Ground.of(work.scratch).base is not None)
-        varying = pl.read_parquet(gathered.files(_VARYING), glob=False)
-        crowds = Crowds.of(gathered)
+        over_all = OverAll.of(gathered, self.policy)
         blocks = [
-            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, varying, crowds)
+            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, over_all)
             for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
         ]
         told, grown = pl.concat(blocks).sort("a", "b"), comparisons_of(work.dataset, self.policy)
@@ -262,8 +245,7 @@ class Compare(Stage):
         pairs: pl.DataFrame,
         sides: Sides,
         shown: pl.DataFrame,
-        varying: pl.DataFrame,
-        crowds: Crowds,
+        over_all: OverAll,
     ) -> pl.DataFrame:
         """The comparison vectors of some pairs: what they take of products is in memory for these alone."""
         rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
@@ -275,7 +257,7 @@ class Compare(Stage):
         else:
             cosines = vectors.no_similarity(pairs.height)
         known = pairs.with_columns(cosines)
-        return comparisons(known, sides, varying, shown, crowds, vocabularies_of(gathered), self.policy)
+        return comparisons(known, sides, shown, over_all, vocabularies_of(gathered), self.policy)
 
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""

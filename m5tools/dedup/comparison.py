@@ -16,11 +16,12 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dedup.abreast import Met, Sides
+from m5tools.dedup.counting import OverAll
 from m5tools.dedup.crowds import Crowds, of_brand
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.likeness import Vocabularies, wordings
 from m5tools.dedup.evidence.shingles import F64, U32, U64
-from m5tools.dedup.evidence.table import NO_FACTS, compare, with_varying
+from m5tools.dedup.evidence.table import NO_FACTS, compare
 from m5tools.dedup.evidence.tokens import (
     DESCRIPTION,
     NUMBERS,
@@ -32,6 +33,7 @@ from m5tools.dedup.evidence.tokens import (
     TITLE_WORDS,
     WHOLE_WORDS,
 )
+from m5tools.dedup.evidence.varying import with_varying
 from m5tools.dedup.laid import FIGURES, KEYS, numbers_of, of_kind
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.sides import facts_of
@@ -49,9 +51,8 @@ _SIZES: Final = (STEM, DESCRIPTION, "facts", "options")
 def comparisons(
     pairs: pl.DataFrame,
     sides: Sides,
-    varying: pl.DataFrame,
     shown: pl.DataFrame,
-    crowds: Crowds,
+    over_all: OverAll,
     vocabularies: Vocabularies,
     policy: ComparePolicy,
 ) -> pl.DataFrame:
@@ -60,9 +61,8 @@ def comparisons(
     Args:
         pairs: rows a < b, distinct, in order of b; and embedding_score, null where there is none.
         sides: the products in them.
-        varying: options in which the products of item groups differ.
         shown: pairs of products that show or play the same.
-        crowds: values that too many products bear.
+        over_all: what was counted over the whole dataset.
         vocabularies: of the whole dataset.
         policy: how values are read.
 
@@ -70,10 +70,12 @@ def comparisons(
         a, b and the columns of the table `comparisons`, one row for each pair in which something speaks.
     """
     a, b = _rows(pairs)
-    some = [_compared(met, crowds, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))]
+    some = [
+        _compared(met, over_all.crowds, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))
+    ]
     told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]})
     every = pl.concat(
-        [pairs, told, _tables(pairs, told, sides, varying), _common_files(pairs, shown)], how="horizontal"
+        [pairs, told, _tables(pairs, told, sides, over_all), _common_files(pairs, shown)], how="horizontal"
     )
     seen = every.filter(_speaks(policy))
     return _named(_near(seen, sides), sides).select("a", "b", *schema.law("comparisons").names)
@@ -220,7 +222,7 @@ def _common_files(pairs: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     return told.select(pl.col(_SHOWN).fill_null(0), *_RESEMBLING)
 
 
-def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, varying: pl.DataFrame) -> pl.DataFrame:
+def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, over_all: OverAll) -> pl.DataFrame:
     """How far the tables of pairs agree; those of which a side lists no facts are not looked at."""
     a, b = _rows(pairs)
     listing = np.flatnonzero((told["facts_a"].to_numpy() > 0) & (told["facts_b"].to_numpy() > 0))
@@ -229,7 +231,9 @@ def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, varying: pl.D
     if len(listing):
         facts = sides.anywhere(np.union1d(a[listing], b[listing]), ("group", "facts"))
         facts = facts_of(facts).join(facts.select("row", "group"), on="row", how="left", maintain_order="left")
-        agreement = compare(pairs[listing], with_varying(facts, varying)).select(none.columns)
+        agreement = compare(pairs[listing], over_all.usual.marked(with_varying(facts, over_all.varying))).select(
+            none.columns
+        )
         none = pl.concat([none, agreement.cast(none.schema)])
         place[listing] = 1 + np.arange(len(listing))
     options = told.select(

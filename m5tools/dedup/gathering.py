@@ -20,6 +20,7 @@ from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.resemblance import LOOKS
 from m5tools.dedup.evidence.shown import FILES, files_of
 from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
+from m5tools.dedup.evidence.usual import fact_counts
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import SAID, joined, lay, weigh
 from m5tools.dedup.policy import ComparePolicy
@@ -86,7 +87,7 @@ def gather_partition(
     came = keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
     changed = listed.filter("is_read", ~pl.col("is_new"))
     gone = known_sides(dataset, partition, replaced(dataset, partition, changed, since))
-    for kind, counted in counts_of(came, gone).items():
+    for kind, counted in (counts_of(came, gone) | fact_counts(facts, facts_of(gone))).items():
         gathered.write(f"{kind}_counted", partition, counted)
     for name, table in zip((LAID, SPELT), lay(came, policy), strict=True):
         gathered.keep(name, partition, table)

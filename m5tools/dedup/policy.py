@@ -79,9 +79,14 @@ class SoundRules(_Rules):
 
 
 class TableRules(_Rules):
-    """Which attribute tables become candidates."""
+    """Which attribute tables become candidates, and which facts say little."""
 
     min_pairs: int = Field(ge=1)
+    usual_share: float = Field(
+        gt=0, le=1, description="of the products that list a name, from which a value is usual …"
+    )
+    usual_options: Share = Field(description="… an option of all products, for few tell it where they need not …")
+    usual_from: int = Field(ge=1, description="… where more products than so many bear it")
 
 
 class RareWordRules(_Rules):

@@ -60,6 +60,10 @@ _SURE: Final = 2
 colour may be all that two sizes tell, colour and size are hardly all that two variants do."""
 
 
+_TELLING_OPTIONS: Final = pl.col("options_agreeing") - pl.col("options_usual")
+"""Options that agree, without those in which most products do."""
+
+
 def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) -> pl.DataFrame:
     """What the rules make of pairs, one by one.
 
@@ -108,7 +112,7 @@ def _likeness(compared: pl.DataFrame, policy: DecisionPolicy) -> pl.Series:
 def _facts(policy: DecisionPolicy) -> pl.Expr:
     """What facts that agree add to the likeness of the wording, and facts that differ take off."""
     weights, most = policy.wording.weights, policy.wording.most_facts
-    agreeing = pl.min_horizontal(pl.col("agreeing") + pl.col("options_agreeing"), pl.lit(most))
+    agreeing = pl.min_horizontal(pl.col("agreeing") + _TELLING_OPTIONS, pl.lit(most))
     differing = pl.min_horizontal(pl.col("shared") - pl.col("agreeing"), pl.lit(most))
     return weights.fact * agreeing.cast(pl.Float32) - weights.fact_conflict * differing.cast(pl.Float32)
 
@@ -134,7 +138,7 @@ def _scored(told: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
         + weights.picture * (pl.col("pictures") + pl.col("recoloured"))
         + weights.clip * pl.col("clip")
         + weights.sound * pl.col("sound")
-        + weights.options * pl.col("option_agreement")
+        + weights.options * (_TELLING_OPTIONS / pl.col("options_most")).cast(pl.Float32).fill_null(0)
         + weights.code * pl.col("shared_code")
         - policy.same_product.code_conflict * pl.col("other_code"),
     )

@@ -11,7 +11,7 @@ import polars as pl
 
 from m5tools import schema
 from m5tools.dataset import Dataset
-from m5tools.dedup.evidence.table import FACTS
+from m5tools.dedup.evidence.facts import FACTS
 from m5tools.dedup.evidence.tokens import DECLARED, LISTS, OWN_CODES, TITLE_WORDS, VALUES
 from m5tools.dedup.sought import KEYS, stored
 

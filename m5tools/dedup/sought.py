@@ -25,6 +25,7 @@ from m5tools.dedup.evidence.tokens import (
     WHOLE_WORDS,
     sets_of,
 )
+from m5tools.dedup.evidence.usual import NAMED, VALUED
 from m5tools.dedup.evidence.vocabulary import COUNTS, counted, summed, taken_back
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import listing_once, origins
@@ -39,6 +40,8 @@ VOCABULARIES: Final = {"words": TITLE_WORDS, "letters": TITLE_LETTERS, "everythi
 RARE: Final = ("words", "values")
 """Vocabularies of which the rarest tokens of a product are keys."""
 TITLES: Final = "titles"
+COUNTED: Final = (*VOCABULARIES, VALUED, NAMED, TITLES)
+"""All that is counted, over how many products."""
 
 
 def index_terms(made_by: Any) -> Any:

@@ -73,7 +73,7 @@ class Dedup(Stage):
     """Decides which products are the same offer, the same product, or variants, and writes the evidence."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 12
+    version: ClassVar[int] = 13
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": ()}
 

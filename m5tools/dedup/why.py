@@ -11,6 +11,7 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.apart import parted, together
+from m5tools.dedup.commonplace import commonplace
 from m5tools.dedup.decide import decided
 from m5tools.dedup.disbelieved import disbelieved
 from m5tools.dedup.edges import evidence
@@ -79,7 +80,7 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
             relation,
             "never compared: too little in common",
             [],
-            list(disbelieved(dataset, a, b, {}, policy)),
+            _tells_nothing(dataset, a, b, {}, policy),
             why_not_compared(dataset, a, b, policy),
             clusters,
         )
@@ -87,13 +88,19 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
     told = judged(rows, listing_once(dataset.manifest()), policy)
     told = decided(told, worded, _lessons(dataset, a, b, policy), policy.taught)
     row = told.row(0, named=True)
-    against = [in_units(words, policy) for words in _against(row)] + list(disbelieved(dataset, a, b, row, policy))
+    against = [in_units(words, policy) for words in _against(row)] + _tells_nothing(dataset, a, b, row, policy)
     if relation is not None:
         return Why(a, b, relation, row["rule"], _shown(edges, policy), against, [], clusters)
     seen = evidence(told.with_columns(relation=pl.lit("")))
     missing = [*_short_of_rules(row, policy), *_short_of_wording(dataset, row, policy), *_short_of_lessons(row, policy)]
     shown = _shown(seen.filter(pl.col("score") > 0), policy)
     return Why(a, b, None, "compared, and not joined", shown, against, missing, clusters)
+
+
+def _tells_nothing(dataset: Dataset, a: str, b: str, row: dict[str, Any], policy: DuplicatePolicy) -> list[str]:
+    """What two products share and what is not counted for them: identifiers, facts."""
+    usual = (in_units(words, policy) for words in commonplace(dataset, a, b, policy))
+    return [*disbelieved(dataset, a, b, row, policy), *usual]
 
 
 def _shown(edges: pl.DataFrame, policy: DuplicatePolicy) -> list[dict[str, Any]]:

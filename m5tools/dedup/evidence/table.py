@@ -3,7 +3,8 @@
 Facts are compared by name. Two sets of values *differ* when each holds one that the other lacks ("red, L" / "red, M");
 one that merely says more agrees. A text that is the other with a word more ("leather", "genuine leather") does neither.
 Measures are compared in a common unit. A difference in an option (colour, size, capacity …) is what separates variants;
-a difference in another measure only speaks against identity.
+a difference in another measure only speaks against identity. What both say because nearly everybody does
+(:mod:`m5tools.dedup.evidence.usual`) is left out; a difference from it counts.
 """
 
 from __future__ import annotations
@@ -14,27 +15,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from m5tools import wording
-from m5tools.dedup.evidence.titles import (
-    COLOUR,
-    SIZE,
-    colour_values,
-    measure,
-    plain,
-    read_measure,
-    size_value,
-    title_facts,
-)
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, neighbours
-
-FACTS = {
-    "row": pl.UInt32,
-    "name": pl.String,
-    "values": pl.List(pl.String),
-    "option": pl.Boolean,
-    "measured": pl.Boolean,
-}
 
 NO_FACTS = {
     "shared": (pl.UInt32, 0),
@@ -42,6 +24,7 @@ NO_FACTS = {
     "values_agreeing": (pl.UInt32, None),
     "values_fewest": (pl.UInt32, None),
     "options_agreeing": (pl.UInt32, 0),
+    "options_usual": (pl.UInt32, 0),
     "options_differ": (pl.UInt32, 0),
     "measures_differ": (pl.UInt32, 0),
     "varying": (pl.UInt32, 0),
@@ -58,92 +41,10 @@ _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 """Scripts without spaces between words."""
 
 
-def product_facts(products: pl.DataFrame, attributes: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
-    """The comparable facts of products.
-
-    Args:
-        products: columns `row` and `title` (plain).
-        attributes: rows of the table of that name, with `row`.
-        policy: names of options, colour words, units.
-
-    Returns:
-        Columns row, name, values (sorted texts), option (tells variants apart), measured (every value has a unit);
-        sorted by row and name. A measured option goes by what it measures ("volume"), for shops call it capacity,
-        contents or size. Placeholders ("other", "see description") are no facts. What a title says stands in only where
-        the table is silent.
-    """
-    attributes = attributes.filter(~wording.says_nothing(pl.col("value"))).with_columns(text=plain(pl.col("value")))
-    number, unit, text = pl.col("number"), pl.col("unit"), pl.col("text")
-    kind = unit.replace_strict(policy.unit_kinds, default=None, return_dtype=pl.String)
-    read_number, read_unit = read_measure(text, policy)
-    named = attributes.with_columns(
-        name=pl.col("name").replace(policy.option_names),
-        number=pl.coalesce(number, read_number),
-        unit=pl.when(number.is_null()).then(read_unit).otherwise(plain(unit)),
-    ).with_columns(
-        option=pl.col("is_option") | pl.col("name").is_in(sorted(set(policy.option_names.values()))),
-        measured=number.is_not_null() & unit.is_not_null(),
-    )
-    listed = (
-        named.select(
-            "row",
-            name=pl.when(pl.col("option") & pl.col("measured")).then(pl.coalesce(kind, "name")).otherwise("name"),
-            value=pl.when("measured")
-            .then(pl.concat_list(measure(number, unit, policy)))
-            .when(pl.col("name") == COLOUR)
-            .then(colour_values(text, policy))
-            .when(pl.col("name") == SIZE)
-            .then(pl.concat_list(size_value(text, policy)))
-            .otherwise(pl.concat_list(text)),
-            option="option",
-            measured="measured",
-        )
-        .explode("value", empty_as_null=False)
-        .drop_nulls("value")
-    )
-    said = title_facts(products, policy).join(listed, on=["row", "name"], how="anti")
-    facts = pl.concat([listed, said.with_columns(option=True, measured=pl.col("name").is_in(list(policy.units)))])
-    return (
-        facts.group_by("row", "name")
-        .agg(values=pl.col("value").unique().sort(), option=pl.col("option").any(), measured=pl.col("measured").all())
-        .sort("row", "name")
-        .cast(FACTS)  # type: ignore[arg-type]
-    )
-
-
 def table_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
     """Products with equal tables of some size; where some rows are asked about, pairs with one of these."""
     keyed = products.filter(pl.col("table_pairs") >= policy.table.min_pairs).sort("stem", "row", nulls_last=True)
     return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap, asked)
-
-
-def varying_options(options: pl.DataFrame) -> pl.DataFrame:
-    """The options in which the products of an item group differ: those of which no value is common to all who list it.
-
-    Args:
-        options: facts that are options, as :func:`product_facts` gives them, with `group`.
-
-    Returns:
-        Columns group and name, distinct, sorted.
-    """
-    members = options.group_by("group", "name").agg(members=pl.col("row").n_unique())
-    held = options.explode("values").group_by("group", "name", "values").agg(held=pl.col("row").n_unique())
-    most = held.group_by("group", "name").agg(pl.col("held").max())
-    varying = members.join(most, on=["group", "name"]).filter(pl.col("held") < pl.col("members"))
-    return varying.select("group", "name").sort("group", "name")
-
-
-def with_varying(facts: pl.DataFrame, varying: pl.DataFrame) -> pl.DataFrame:
-    """Facts with `varies` (the products of the own item group differ in it) and `varying` (in how many they differ).
-
-    Args:
-        facts: with `group`, which the result has not.
-        varying: what :func:`varying_options` found.
-    """
-    counts = varying.group_by("group").agg(varying=pl.len())
-    marked = facts.join(varying.with_columns(varies=True), on=["group", "name"], how="left", maintain_order="left")
-    counted = marked.join(counts, on="group", how="left", maintain_order="left")
-    return counted.with_columns(pl.col("varies").fill_null(False), pl.col("varying").fill_null(0)).drop("group")
 
 
 def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
@@ -151,14 +52,15 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         pairs: columns a, b.
-        facts: of all products in them, as :func:`with_varying` gives them.
+        facts: of all products in them, as :func:`~m5tools.dedup.evidence.varying.with_varying` gives them, and `usual`,
+            see :meth:`m5tools.dedup.evidence.usual.Usual.marked`.
 
     Returns:
         `pairs` with `shared` and `agreeing` (names that are no option, uint32); `values_agreeing` and `values_fewest`
         (values under such names that both tables hold, and those of the side with fewer, for shops name them
-        differently; null when a side has none); `options_agreeing`, `options_differ` and `measures_differ` (uint32);
-        `varying` and `varying_agreeing` (options that vary within the item group of the first, and those of them that
-        agree);
+        differently; null when a side has none), all four without what both say and is usual; `options_agreeing`,
+        `options_usual` (those of them that are usual), `options_differ` and `measures_differ` (uint32); `varying` and
+        `varying_agreeing` (options that vary within the item group of the first, and those of them that agree);
         `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
         (one side lists some, the other none); `difference` (text: "colour: red / blue").
     """
@@ -177,6 +79,8 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     more[worded] = _more(facts, met, first, worded)
     differs &= ~more
     optional, measured_both = options.any(axis=0), measures.all(axis=0)
+    usual = _usual(facts, met) & ~differs
+    told = ~optional & ~more & ~usual
 
     def counted(which: np.ndarray) -> pl.Series:
         return pl.Series(np.bincount(met.pair[which], minlength=len(a)).astype(np.uint32))
@@ -184,9 +88,10 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     varying = np.zeros(len(a), np.uint32)
     np.maximum.at(varying, met.pair, facts["varying"].to_numpy()[met.one])
     found = pairs.with_columns(
-        shared=counted(~optional & ~more),
-        agreeing=counted(~optional & ~differs & ~more),
+        shared=counted(told),
+        agreeing=counted(told & ~differs),
         options_agreeing=counted(optional & ~differs),
+        options_usual=counted(optional & usual),
         options_differ=counted(optional & differs),
         varying=pl.Series(varying),
         varying_agreeing=counted(facts["varies"].to_numpy()[met.one] & ~differs),
@@ -248,6 +153,13 @@ def _held(facts: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return held["several"].to_numpy(), held["first"].to_numpy()
 
 
+def _usual(facts: pl.DataFrame, met: _Met) -> np.ndarray:
+    """bool: whether all that one of two sides says is usual; of sides that agree it is what both say."""
+    usual = facts["usual"].list.all().to_numpy()
+    either: np.ndarray = usual[met.one] | usual[met.other]
+    return either
+
+
 def _values(facts: pl.DataFrame, met: _Met, some: np.ndarray) -> pl.DataFrame:
     """`values` and `values_b` of some of what was met."""
     values = facts["values"]
@@ -279,15 +191,18 @@ def _difference(facts: pl.DataFrame, met: _Met, names: np.ndarray, some: np.ndar
 
 def _in_values(a: np.ndarray, b: np.ndarray, facts: pl.DataFrame, products: np.ndarray) -> list[pl.Series]:
     """`values_agreeing` and `values_fewest` of pairs."""
-    plain = facts.select("option", "values", product=products).filter(~pl.col("option"))
-    said = plain.select("product", "values").explode("values").drop_nulls("values")
-    said = pl.DataFrame({"product": said["product"], "code": _codes(said["values"])}).unique().sort("product", "code")
-    whose, codes = said["product"].to_numpy(), said["code"].to_numpy()
+    plain = facts.select("option", "values", "usual", product=products).filter(~pl.col("option"))
+    said = plain.select("product", "values", "usual").explode("values", "usual").drop_nulls("values")
+    said = said.select("product", "usual", code=pl.Series(_codes(said["values"])))
+    said = said.group_by("product", "code").agg(pl.col("usual").any()).sort("product", "code")
+    whose, codes, usual = (said[name].to_numpy() for name in ("product", "code", "usual"))
     sizes = np.bincount(whose, minlength=max(a.max(initial=-1), b.max(initial=-1)) + 1)
-    both = (sizes[a] > 0) & (sizes[b] > 0)
-    agreeing = np.bincount(_met(a, b, whose, codes).pair, minlength=len(a))
-    found = {"values_agreeing": agreeing, "values_fewest": np.minimum(sizes[a], sizes[b])}
-    silent = pl.Series(~both)
+    met = _met(a, b, whose, codes)
+    dropped = usual[met.one] | usual[met.other]
+    agreeing, left_out = (np.bincount(met.pair[which], minlength=len(a)) for which in (~dropped, dropped))
+    fewest = np.minimum(sizes[a], sizes[b]) - left_out
+    found = {"values_agreeing": agreeing, "values_fewest": fewest}
+    silent = pl.Series(fewest == 0)
     return [
         pl.Series(name, values.astype(np.uint32)).zip_with(~silent, pl.Series(name, [None], dtype=pl.UInt32))
         for name, values in found.items()

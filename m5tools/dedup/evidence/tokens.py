@@ -78,7 +78,7 @@ def values_of(products: pl.DataFrame, facts: pl.DataFrame) -> pl.Series:
 
     Args:
         products: columns row, brand, model; sorted by row.
-        facts: their facts, as :func:`~m5tools.dedup.evidence.table.product_facts` gives them.
+        facts: their facts, as :func:`~m5tools.dedup.evidence.facts.product_facts` gives them.
 
     Returns:
         A column of lists of uint32, distinct and ascending, one a product.

@@ -1,12 +1,17 @@
-"""What tables agree in, and what the products of an item group differ in."""
+"""What tables agree in, and what tells them apart."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import polars as pl
 import pytest
 
-from m5tools.dedup.evidence.table import FACTS, compare, varying_options, with_varying
+from m5tools.dedup.evidence.facts import FACTS
+from m5tools.dedup.evidence.table import compare
 from m5tools.dedup.evidence.titles import colour_values, measure
+from m5tools.dedup.evidence.usual import Usual, fact_counts
+from m5tools.dedup.evidence.varying import varying_options, with_varying
 from tests.dedup.shop import POLICY
 
 _PAIR = pl.DataFrame({"a": [0], "b": [1]}, schema={"a": pl.UInt32, "b": pl.UInt32})
@@ -16,11 +21,20 @@ def _facts(*rows: tuple[int, str, list[str], bool]) -> pl.DataFrame:
     return pl.DataFrame([(*row, False) for row in rows], schema=FACTS, orient="row")
 
 
-def _compared(facts: pl.DataFrame, groups: dict[int, str] | None = None) -> dict[str, object]:
+def _compared(
+    facts: pl.DataFrame, groups: dict[int, str] | None = None, borne: int = 1, products: int = 2
+) -> dict[str, Any]:
+    """Two products, what the first says of which so many bear."""
     groups = groups or {}
     grouped = facts.with_columns(group=pl.Series([groups.get(row) for row in facts["row"]], dtype=pl.String))
-    varying = varying_options(grouped.filter("option").drop_nulls("group"))
-    return compare(_PAIR, with_varying(grouped, varying)).to_dicts()[0]
+    marked = with_varying(grouped, varying_options(grouped.filter("option").drop_nulls("group")))
+    counts = fact_counts(pl.concat([facts.filter(row=0).head(1)] * borne), facts.clear())
+    usual = Usual.told(counts["facts"], counts["names"], products, POLICY.table)
+    return compare(_PAIR, usual.marked(marked)).to_dicts()[0]
+
+
+def _agreement(told: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(told[name] for name in ("shared", "agreeing", "values_agreeing", "values_fewest"))
 
 
 @pytest.mark.parametrize(
@@ -44,17 +58,35 @@ def test_an_option_with_more_words_differs() -> None:
     assert told["options_differ"] == 1
 
 
-def test_options_that_vary_within_a_group() -> None:
-    facts = _facts(
-        *((row, "size", [size], True) for row, size in enumerate(["s", "m", "s"])),
-        *((row, "colour", values, True) for row, values in enumerate([["red"], ["red", "scarlet"], ["red"]])),
-    )
-    groups = dict.fromkeys(range(3), "g")
-    grouped = facts.with_columns(group=pl.lit("g"))
-    assert varying_options(grouped).rows() == [("g", "size")]
-    assert {k: _compared(facts, groups)[k] for k in ("varying", "varying_agreeing")} == {
-        "varying": 1, "varying_agreeing": 0,
-    }  # fmt: skip
+@pytest.mark.parametrize(("borne", "told"), [(21, (0, 0, None, None)), (20, (1, 1, 1, 1))])
+def test_what_both_say_as_most_do_leaves_the_table(borne: int, told: tuple[int | None, ...]) -> None:
+    rows = _facts((0, "warranty", ["1 year"], False), (1, "warranty", ["1 year"], False))
+    assert _agreement(_compared(rows, borne=borne)) == told
+
+
+def test_a_difference_from_what_most_say_counts() -> None:
+    rows = _facts((0, "warranty", ["1 year"], False), (1, "warranty", ["2 years"], False))
+    assert _agreement(_compared(rows, borne=100)) == (1, 0, 0, 1)
+
+
+def test_what_one_says_beside_what_most_say_is_left() -> None:
+    material = ((0, "material", ["oak"], False), (1, "stuff", ["oak"], False))
+    rows = _facts((0, "warranty", ["1 year"], False), *material, (1, "warranty", ["1 year", "2 years"], False))
+    assert _agreement(_compared(rows, borne=100)) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(("products", "usual"), [(40, 1), (43, 0)])
+def test_an_option_is_usual_among_all_products(products: int, usual: int) -> None:
+    rows = _facts((0, "colour", ["black"], True), (1, "colour", ["black"], True))
+    told = _compared(rows, borne=21, products=products)
+    assert (told["options_agreeing"], told["options_usual"], told["options_differ"]) == (1, usual, 0)
+
+
+def test_options_in_which_a_group_varies_are_counted() -> None:
+    rows = ((row, "size", [size], True) for row, size in enumerate(["s", "m"]))
+    facts = _facts(*rows, *((row, "colour", ["red"], True) for row in range(2)))
+    told = _compared(facts, dict.fromkeys(range(2), "g"))
+    assert (told["varying"], told["varying_agreeing"]) == (1, 0)
     assert _compared(facts)["varying"] == 0
 
 
