@@ -149,8 +149,8 @@ def _alive(file: Path, owner: dict[str, Any], watch: _Watch) -> bool | None:
         if owner["pid"] == os.getpid() or not atomic.is_running(owner["pid"]):
             return False
         sign = sign_of(file)
-        # On one clock, unless it jumped; an older heartbeat may be that of a process that stood still, or whose number is
-        # another's by now.
+        # On one clock, unless it jumped; an older heartbeat may be that of a process that stood still, or whose number
+        # is another's by now.
         if sign is not None and 0 <= time.time() - sign[0] / 1e9 < DEAD_AFTER_S:
             return True
     return watch.beats(file)
