@@ -15,14 +15,14 @@ from typing import Any
 from m5tools.dataset import Dataset
 from m5tools.engine.markers import Markers
 from m5tools.engine.room import discard
-from m5tools.engine.verify import Fault, faults_of, lost
-from m5tools.errors import M5Error, StageFailed, StaleError
+from m5tools.engine.verify import lost
+from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.stage import Stage
 
 
 @contextmanager
 def inputs_stay(dataset: Dataset, stage: Stage, inputs: Collection[str], markers: Markers) -> Iterator[None]:
-    """Refuse what was made inside where a file of an input was lost or changed meanwhile.
+    """Refuse what was made inside where a file of an input was lost or changed its size meanwhile.
 
     Raises:
         StaleError: naming the file, also instead of what became of a unit that fell over it.
@@ -30,23 +30,18 @@ def inputs_stay(dataset: Dataset, stage: Stage, inputs: Collection[str], markers
     broken: Exception | None = None
     try:
         yield
-        fault = next((fault for upstream in inputs if (fault := lost(dataset, upstream))), None)
-    except M5Error as error:
-        if not isinstance(error, StageFailed):
-            raise
-        fault, broken = _first_fault(dataset, inputs), error
+    except UsageError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of those who read it; raised again below
-        fault, broken = _first_fault(dataset, inputs), error
+        broken = error
+    # By size: inputs may be terabytes of packs, and a unit may have failed for another reason.
+    fault = next((fault for upstream in inputs if (fault := lost(dataset, upstream))), None)
     if fault is not None:
         discard(markers.folder, markers.folder.parent)
         what = f"{dataset.root / fault.path}, which is {fault.what} since the run began"
         raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}") from broken
     if broken is not None:
         raise broken
-
-
-def _first_fault(dataset: Dataset, inputs: Collection[str]) -> Fault | None:
-    return next((fault for upstream in inputs for fault in faults_of(dataset, upstream)), None)
 
 
 def outside_of(stage: Stage) -> Any:

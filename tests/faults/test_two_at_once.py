@@ -20,7 +20,8 @@ def test_a_second_command_is_refused_and_follows_a_killed_one(line: Line, tmp_pa
     lock = root / "runs" / "ingest" / ".lock-0"
     first = undisturbed.begin(arguments, scratch)
     deadline = time.monotonic() + 60
-    while not lock.exists() and time.monotonic() < deadline:
+    # Then it has taken its lock and let go of the guard that serves to take it.
+    while not list(root.glob("runs/ingest/first/*/scratch")) and time.monotonic() < deadline:
         time.sleep(0.005)
     os.kill(first.pid, signal.SIGSTOP)  # it holds the lock for as long as we look
     try:
