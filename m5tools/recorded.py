@@ -16,6 +16,8 @@ _ENTRY: Final[Mapping[str, type]] = {
     "stage": str, "version": int, "config": dict, "settings": dict, "run": str, "inputs": dict, "fingerprint": str,
     "counts": dict, "writes": list, "documents": dict,
 }  # fmt: skip
+_LONGEST_NAME: Final = 255  # bytes, of Linux
+_LONGEST_PATH: Final = 4_000
 _OPTIONAL: Final = frozenset(["settings", "documents"])
 _CRAWL: Final = ("source", "crawl_id")
 
@@ -81,7 +83,11 @@ def is_output(output: Any) -> bool:
 def is_below(path: str) -> bool:
     """Whether a relative path stays below the folder it is joined to, and can be a path at all."""
     named = PurePosixPath(path)
-    return bool(named.parts) and not named.is_absolute() and ".." not in named.parts and "\0" not in path
+    try:
+        long = len(path.encode()) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in named.parts)
+    except UnicodeEncodeError:
+        return False
+    return bool(named.parts) and not named.is_absolute() and ".." not in named.parts and "\0" not in path and not long
 
 
 def _is(value: Any, kind: type) -> bool:

@@ -104,7 +104,10 @@ class Indexes:
             if data is None:
                 raise self._another(path)
             return pq.ParquetFile(pa.BufferReader(data), metadata=known.footer, **options)
-        whole = path.read_bytes()
+        try:
+            whole = path.read_bytes()
+        except FileNotFoundError as error:
+            raise UsageError(f"{path} is missing; copy it again or run 'm5 shard'") from error
         if hashlib.sha256(whole).hexdigest() != file.index_sha256:
             raise self._another(path)
         with parsed(path):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from m5tools import atomic
 from m5tools.errors import NotBuiltYet, UsageError
@@ -44,9 +44,9 @@ class ShardFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tar: str
-    samples: int
-    bytes: int
+    tar: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.tar$")
+    samples: int = Field(ge=0, lt=2**40)
+    bytes: int = Field(ge=0, lt=2**60)
     index_sha256: str
 
     @property
@@ -75,6 +75,12 @@ class ShardManifest(BaseModel):
     splits: dict[str, tuple[ShardFile, ...]]
     made_with: str
     config: dict[str, Any]
+
+    @field_validator("categories")
+    @classmethod
+    def _text(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        "".join(value).encode()  # JSON may hold half a surrogate pair, which nothing else can
+        return value
 
     @classmethod
     def of(

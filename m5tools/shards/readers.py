@@ -49,8 +49,9 @@ def by_header(path: Path) -> Iterator[Found]:
     """Members as the tar's headers tell them."""
     with tarfile.open(path, "r:") as tar:
         for info in tar:
-            file = tar.extractfile(info)
-            data = file.read() if file is not None else b""
+            if not info.isreg():
+                raise tarfile.ReadError(f"{info.name[:100]} is no plain file")
+            data = tar.extractfile(info).read()  # type: ignore[union-attr]
             key, _, name = info.name.partition(".")
             if len(data) != info.size:
                 raise EOFError(f"{info.name} ends after {len(data):,} of {info.size:,} bytes")

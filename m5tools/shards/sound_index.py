@@ -45,7 +45,7 @@ def parsed(place: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (pa.ArrowException, OSError, KeyError, Unsound) as error:
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError, Unsound) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         what = str(error).partition("\n")[0]

@@ -61,7 +61,8 @@ def main() -> int:
         target, number = asked.again
         data = given(target, asked.seed, int(number))
         print(f"{len(data):,} bytes: {data[:200]!r} …", file=sys.stderr)
-        print(outcome(target, data, Path.cwd()))
+        with TemporaryDirectory(prefix="m5-poison-") as scratch:
+            print(outcome(target, data, Path(scratch)))
         return 0
     began = time.monotonic()
 

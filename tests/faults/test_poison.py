@@ -18,7 +18,7 @@ from .poison_mutate import LONGEST, mutated, with_png_sums, with_tar_sums
 from .poison_seeds import whole
 from .poison_soak import soak, table
 from .poison_stage import FAULT, Poison, PoisonConfig, shares
-from .poison_targets import TARGETS, given
+from .poison_targets import TARGETS, given, outcome
 
 QUICK = 1_000
 
@@ -87,3 +87,17 @@ def test_a_decoder_that_takes_its_worker_down_costs_the_file(tmp_path: Path) -> 
     counts = Poison(PoisonConfig(seed=1)).process("all", unit, _work(tmp_path, {"1": Reason.DECODER_CRASH}))
     assert counts["image: failed: decoder_crash"] == 1
     assert poison_stage.faults_in(tmp_path / "u.faults") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("sniff", 740), ("sniff", 944), ("tar", 2494), ("index, loader", 1803), ("manifest, loader", 553),
+        ("manifest, loader", 1205), ("manifest, loader", 1303), ("manifest, m5 check", 565), ("completion marker", 59),
+    ],
+)  # fmt: skip
+@pytest.mark.real_data
+def test_what_broke_a_law_once_does_not_again(real_data: Path, tmp_path: Path, name: str, number: int) -> None:
+    """Found by a hundred thousand inputs of seed 1; some were made of real files."""
+    assert real_data
+    assert outcome(name, given(name, 1, number), tmp_path)

@@ -164,7 +164,7 @@ def _even(rows: list[Cells]) -> int:
 
 
 def _width(rows: list[Cells]) -> int:
-    return Counter(map(len, rows)).most_common(1)[0][0]
+    return Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
 
 
 def _padding(rows: list[Cells]) -> int:

@@ -49,7 +49,7 @@ def whole_files(path: str, name: str) -> list[Chunk]:
         if file.read(4) not in _ZIP:
             return [Chunk(path, name)]
         with zipfile.ZipFile(file) as archive:
-            files = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith(_ADDED_BY_MACOS)]
+            files = [m for m in archive.infolist() if _is_input(m.filename)]
     members = sorted(m.filename for m in files)
     if not members:
         raise UsageError(f"{name}: the archive holds no file; leave it out")
@@ -58,6 +58,11 @@ def whole_files(path: str, name: str) -> list[Chunk]:
     if any(m.flag_bits & _ENCRYPTED for m in files):
         raise UsageError(f"{name}: the archive is encrypted; unpack it")
     return [Chunk(path, f"{name}/{member}", member=member) for member in members]
+
+
+def _is_input(member: str) -> bool:
+    """Whether a member of an archive is a file that was put there on purpose; a damaged one may have no name."""
+    return bool(member) and not member.endswith("/") and not member.startswith(_ADDED_BY_MACOS)
 
 
 def is_plain(path: str, name: str) -> bool:
