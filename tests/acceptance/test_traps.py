@@ -28,7 +28,7 @@ from . import line
 
 ELSEWHERE = {
     6: ("tests.acceptance.test_same_result", "test_rows_shuffled_over_seven_files"),
-    7: ("tests.acceptance.test_kill", "test_a_run_killed_at_three_moments_ends_byte_identical"),
+    7: ("tests.faults.test_kills", "test_every_stage_killed_at_a_change_of_a_file_ends_as_undisturbed"),
     11: ("tests.acceptance.test_same_result", "test_one_worker_writes_what_two_write"),
     12: ("tests.acceptance.test_append", "test_a_crawl_appended_moves_nothing_old"),
     14: ("tests.scale.harmony.test_harmonized", "test_noise_comes_last_in_both_families_and_in_the_vector"),

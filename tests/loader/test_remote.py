@@ -15,9 +15,10 @@ import pytest
 import torch
 from fsspec.implementations.local import LocalFileSystem
 
+from m5tools import store
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
-from m5tools.loader import files, store
+from m5tools.loader import files
 from m5tools.loader.batch import Batch
 from m5tools.loader.catalog import Catalog
 from m5tools.loader.loader import Loader
