@@ -142,7 +142,7 @@ def dataset_of(root: Path, urls: list[str]) -> None:
         manifest["format"], manifest["partitions"] = FORMAT, 1
         manifest["crawls"].append({"source": "s", "crawl_id": "c1", "media_root": None})
         manifest["stages"]["ingest/c1"] = {
-            "stage": "ingest", "version": 1, "config": {}, "run": "", "inputs": {}, "fingerprint": "", "counts": {},
+            "stage": "ingest", "version": 1, "config": {}, "run": "none", "inputs": {}, "fingerprint": "", "counts": {},
             "writes": ["media"],
         }  # fmt: skip
 

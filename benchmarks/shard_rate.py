@@ -128,7 +128,7 @@ def build(root: Path, files: list[Path]) -> Dataset:
         manifest["crawls"].append({"source": "shop", "crawl_id": "c1", "media_root": None})
         for entry, writes in entries.items():
             manifest["stages"][entry] = StageEntry(
-                stage=entry.partition("/")[0], version=1, config={}, settings={}, run="", inputs={}, fingerprint="",
+                stage=entry.partition("/")[0], version=1, config={}, settings={}, run="none", inputs={}, fingerprint="",
                 counts={}, writes=list(writes),
             )  # fmt: skip
     return dataset
