@@ -61,6 +61,7 @@ def test_large_files_go_up_in_parts(tmp_path: Path, s3: Served, monkeypatch: pyt
     assert bucket.at("a") == (b"four", version)
 
 
+@pytest.mark.slow
 def test_a_store_that_answers_at_last_is_waited_for(tmp_path: Path, s3: Served) -> None:
     bucket = Bucket(f"s3://{s3.bucket}/shop")
     (tmp_path / "file").write_bytes(b"four")
@@ -75,6 +76,7 @@ def test_a_store_that_answers_at_last_is_waited_for(tmp_path: Path, s3: Served) 
     assert [*bucket.entries()] == ["a"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_had_is_one_line(s3: Served, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such bucket; make it first"):
         Bucket("s3://no-such-bucket-here/shop").entries()

@@ -80,6 +80,7 @@ def test_what_a_copy_has_and_the_store_has_not_goes(s3: Served) -> None:
     assert lost.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_a_unit_whose_file_did_not_go_up_is_not_done(s3: Served) -> None:
     s3.refuses = lambda method, path: method == "PUT" and path.endswith("part-00002.parquet")
     with pytest.raises(StageFailed, match="run the same command again"):
