@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,17 @@ def test_what_a_dead_writer_left_is_swept_and_a_living_one_is_left_alone(tmp_pat
         (tmp_path / name).write_bytes(b"half")
     atomic.sweep(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {names["living"], names["elsewhere"], "part"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell of processes that ended")
+def test_a_process_that_ended_and_was_not_asked_how_writes_no_more(tmp_path: Path) -> None:
+    writer = subprocess.Popen(["true"])
+    left = tmp_path / f"{atomic.TEMPORARY}{writer.pid}@{socket.gethostname()}@part"
+    left.touch()
+    deadline = time.monotonic() + 30
+    while left.exists() and time.monotonic() < deadline:
+        atomic.sweep(tmp_path)
+        time.sleep(0.01)
+    assert not left.exists()
+    assert writer.returncode is None, "nobody has asked"
+    writer.wait()
