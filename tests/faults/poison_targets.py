@@ -341,7 +341,7 @@ def _check_index(data: bytes, folder: Path) -> str:
 
 def _checked(folder: Path) -> str:
     # The seconds that HF datasets takes for an input are not ours.
-    with mock.patch.object(shard_check, "has_datasets", lambda: False):
+    with mock.patch.object(shard_check, "has_datasets", return_value=False):
         report = shard_check.check(folder)
     return "no fault" if report.ok else "told as damaged"
 
