@@ -172,9 +172,14 @@ def settings(body: Any, model: type[Model], path: Path | None, flag: str) -> Mod
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = root_causes(error)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{flag}{place}: {complaint(first)}") from error
+        raise UsageError(f"{flag}{first_fault(error)}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong with content that is no user's document: its place, and what is wrong there."""
+    first = root_causes(error)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {complaint(first)}" if place else complaint(first)
 
 
 def describe(error: ErrorDetails, path: Path, changes: Mapping[tuple[str, ...], str] | None = None) -> str:

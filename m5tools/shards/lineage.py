@@ -17,7 +17,7 @@ from typing import Any, Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from m5tools import atomic
+from m5tools import atomic, documents
 from m5tools.dataset import Crawl, Dataset, StageEntry
 from m5tools.errors import UsageError
 from m5tools.vocabulary import Reason, State
@@ -164,7 +164,7 @@ class Lineage(_Model):
             return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise UsageError(
-                f"{path} is damaged ({str(error).splitlines()[0]}); "
+                f"{path} is damaged ({documents.first_fault(error)}); "
                 "put back the one that came with the shards, or delete it and run 'm5 papers'"
             ) from error
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from m5tools import atomic
+from m5tools import atomic, documents
 from m5tools.errors import NotBuiltYet, UsageError
 from m5tools.vocabulary import Modality, Split
 
@@ -216,9 +216,9 @@ class _Source:
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(missing) from None
         except (ValueError, RecursionError) as error:
-            raise self._damaged(error) from error
+            raise self._damaged(str(error).splitlines()[0]) from error
         if not isinstance(body, dict):
-            raise self._damaged(ValueError("no JSON object"))
+            raise self._damaged("it is no JSON object")
         if isinstance(body.get("format"), int) and body["format"] > FORMAT:
             raise UsageError(
                 f"{self.file} has format {body['format']}, this m5tools reads up to {FORMAT}; update m5tools"
@@ -230,10 +230,9 @@ class _Source:
         try:
             return kind.model_validate(body)
         except ValidationError as error:
-            raise self._damaged(error) from error
+            raise self._damaged(documents.first_fault(error)) from error
 
-    def _damaged(self, error: ValueError | RecursionError) -> UsageError:
-        reason = str(error).splitlines()[0]
+    def _damaged(self, reason: str) -> UsageError:
         return UsageError(f"{self.file} is not the manifest of {self.what} ({reason}); run '{self.command}' again")
 
 

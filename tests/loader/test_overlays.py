@@ -293,6 +293,14 @@ def splits(folder: Path, **changes: Any) -> dict[str, Any]:
     return {**found, "train": (first, *found["train"][1:])}
 
 
+def renamed(folder: Path, tar: str) -> None:
+    """A manifest that no code of ours writes: its first tar under another name."""
+    manifest = folder / "overlays" / "sounds" / "overlay.json"
+    told = json.loads(manifest.read_text())
+    told["splits"]["train"][0]["tar"] = tar
+    manifest.write_text(json.dumps(told))
+
+
 def reordered(folder: Path) -> None:
     """An index whose rows are in another order, and a manifest that vouches for it."""
     index = folder / "overlays" / "sounds" / "index" / "train-000000.parquet"
@@ -304,8 +312,9 @@ def reordered(folder: Path) -> None:
     ("spoil", "said"),
     [
         (lambda f: rewritten(f, base="0" * 32), r"sounds/overlay\.json was made for other shards than these; run 'm5 overlay'"),
-        (lambda f: rewritten(f, splits=splits(f, tar="../../../../secret.tar")), "does not list the shards that it lies over"),
-        (lambda f: rewritten(f, splits=splits(f, tar="/etc/passwd")), "does not list the shards that it lies over"),
+        (lambda f: rewritten(f, splits=splits(f, tar="other-000000.tar")), "does not list the shards that it lies over"),
+        (lambda f: renamed(f, "../../../../secret.tar"), r"not the manifest of an overlay \(splits\.train\.0\.tar: String should match"),
+        (lambda f: renamed(f, "/etc/passwd"), r"not the manifest of an overlay \(splits\.train\.0\.tar: String should match"),
         (lambda f: rewritten(f, splits={}), "does not list the shards that it lies over"),
         (lambda f: rewritten(f, splits=splits(f, samples=6)), "does not list the shards that it lies over"),
         (lambda f: rewritten(f, modalities=(), columns=("split", "category")), "would hide category, split of the index"),
