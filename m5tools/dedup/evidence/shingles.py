@@ -18,6 +18,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from m5tools.dedup.evidence.cores import on_cores
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -95,14 +97,13 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
     def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
         _, hashes, text = _words(data, offsets)
         runs = hashes.copy()
-        whole = np.ones(text.size, bool)
+        whole = np.zeros(text.size, bool)
+        whole[: 1 - words or None] = text[: 1 - words or None] == text[words - 1 :]
+        whole[_firsts(text)] = True
         for step in range(1, words):
             follows = text[:-step] == text[step:]
             longer = _mixed(runs[:-step] * _ODD + hashes[step:])
-            runs[:-step] = np.where(follows, longer, runs[:-step])
-            whole[:-step] &= follows
-            whole[-step:] = False
-        whole[_firsts(text)] = True
+            np.copyto(runs[:-step], longer, where=follows)
         return runs[whole] >> _HALF, text[whole]
 
     return _in_blocks(texts, cut)
@@ -205,14 +206,20 @@ def _in_blocks(texts: pl.Series, cut: Callable[[_U8, I64], tuple[U64, I64]]) -> 
     data, offsets = _buffers(texts.fill_null(""))
     first = np.searchsorted(offsets[:-1], np.arange(0, data.size, _BLOCK_BYTES))
     bounds = np.unique(np.concatenate([[0], first, [len(texts)]]))
-    shingles, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
-    for i, j in pairwise(bounds):
+
+    def block(span: tuple[int, int]) -> tuple[U32, I64]:
+        i, j = span
         members, text = cut(data[offsets[i] : offsets[j]], offsets[i : j + 1] - offsets[i])
-        held = np.sort(text.astype(np.uint64) << _HALF | members)
+        held = text.astype(np.uint64)
+        held <<= _HALF
+        held |= members
+        held.sort()
         held = held[_firsts(held)]
-        shingles.append(held.astype(np.uint32))
-        sizes.append(np.diff(np.searchsorted(held, np.arange(j - i + 1).astype(np.uint64) << _HALF)))
-    return ShingleSets(np.concatenate(shingles), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]))
+        return held.astype(np.uint32), np.diff(np.searchsorted(held, np.arange(j - i + 1).astype(np.uint64) << _HALF))
+
+    made = [(np.empty(0, np.uint32), np.empty(0, np.int64)), *on_cores(block, pairwise(bounds))]
+    sizes = np.cumsum(np.concatenate([sizes for _, sizes in made]))
+    return ShingleSets(np.concatenate([shingles for shingles, _ in made]), np.concatenate([[0], sizes]))
 
 
 def _firsts(values: U64 | I64) -> _Bools:
@@ -269,6 +276,10 @@ def _powers(count: int) -> tuple[U64, U64]:
 
 def _mixed(values: U64) -> U64:
     """Spread the bits of 64-bit values (finaliser of splitmix64; Steele, Lea & Flood, OOPSLA 2014)."""
-    values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return values ^ values >> np.uint64(31)
+    spread = values >> np.uint64(30)
+    spread ^= values
+    spread *= np.uint64(0xBF58476D1CE4E5B9)
+    spread ^= spread >> np.uint64(27)
+    spread *= np.uint64(0x94D049BB133111EB)
+    spread ^= spread >> np.uint64(31)
+    return spread

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from m5tools.dedup.evidence.cores import on_cores
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.policy import ComparePolicy, TextRules
 from m5tools.joins.bands import Joined, joined, neighbours
@@ -125,10 +126,13 @@ def digests(sets: ShingleSets, permutations: int) -> np.ndarray[Any, np.dtype[np
     mixed = (sets.shingles.astype(np.uint64) * _ODD >> np.uint64(32)).astype(np.uint32)
     found = np.zeros((permutations, len(sets.sizes)), np.uint32)
     filled = np.flatnonzero(sets.sizes)
-    for first in range(0, filled.size, _SETS_AT_ONCE):
+
+    def some(first: int) -> None:
         rows = filled[first : first + _SETS_AT_ONCE]
         begin, end = sets.offsets[rows[0]], sets.offsets[rows[-1] + 1]
         tokens, starts = mixed[begin:end], sets.offsets[rows] - begin
         for i, (step, shift) in enumerate(zip(steps, shifts, strict=True)):
             found[i, rows] = np.minimum.reduceat(tokens * step + shift, starts)
+
+    on_cores(some, range(0, filled.size, _SETS_AT_ONCE))
     return found

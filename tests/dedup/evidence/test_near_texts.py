@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import threading
 from itertools import combinations
 
 import polars as pl
 import pyarrow as pa
+import pytest
 
+from m5tools.dedup.evidence import shingles
 from m5tools.dedup.evidence.near_texts import near_texts
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "lmnrst"]
@@ -55,6 +58,24 @@ def test_groups_hold_what_is_chained_and_are_named_after_the_first() -> None:
 def test_digits_tell_texts_apart() -> None:
     texts = [f"kettle of {i} watts" for i in range(50)]
     assert near_texts(pl.Series(texts)).pairs.is_empty()
+
+
+def test_cores_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pl.Series([*_texts(), None, "", "two words", "红色纯棉衬衫 新款"] * 12)
+    seen: set[int] = set()
+
+    def on(cores: int) -> pl.DataFrame:
+        monkeypatch.setattr(pa, "cpu_count", lambda: cores)
+        return near_texts(texts).pairs
+
+    cut = shingles._words
+    monkeypatch.setattr(shingles, "_words", lambda *parts: (seen.add(threading.get_ident()), cut(*parts))[1])
+    one = on(1)
+    assert seen == {threading.get_ident()}
+    seen.clear()
+    assert on(4).equals(one)
+    assert threading.get_ident() not in seen
+    assert len(seen) > 1
 
 
 def test_one_text_many_times_costs_a_chain() -> None:
