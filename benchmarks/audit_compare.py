@@ -22,7 +22,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from m5tools.dataset import FORMAT, Dataset, part_name, partition_of
+from m5tools.dataset import Dataset
+from m5tools.manifest import FORMAT
+from m5tools.partitions import part_name, partition_of
 from m5tools.vocabulary import MODALITIES
 
 ATTRIBUTES, PICTURES = 8, 3

@@ -34,7 +34,9 @@ import pyarrow.parquet as pq
 
 from m5tools import schema
 from m5tools.audit import columns
-from m5tools.dataset import Dataset, StageEntry, part_name
+from m5tools.dataset import Dataset
+from m5tools.manifest import StageEntry
+from m5tools.partitions import part_name
 from m5tools.vocabulary import Relation
 
 M5 = (sys.executable, "-m", "m5tools.cli.main")

@@ -32,11 +32,13 @@ import pyarrow as pa
 
 from benchmarks.records import sources
 from m5tools import schema
-from m5tools.dataset import FORMAT, ROWS_A_PARTITION, Dataset, StageEntry
+from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine.local import LocalEngine
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
+from m5tools.manifest import FORMAT, StageEntry
+from m5tools.partitions import ROWS_A_PARTITION
 
 LENGTH = 490
 RELISTED = 5

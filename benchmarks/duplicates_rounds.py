@@ -18,8 +18,9 @@ from pathlib import Path
 
 import polars as pl
 
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
 from m5tools.dedup import Dedup, DedupConfig
+from m5tools.partitions import part_name
 from m5tools.stage import Terms, Work
 
 PREFIXES = 2**16

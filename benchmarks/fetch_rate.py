@@ -129,7 +129,8 @@ def dataset_of(root: Path, urls: list[str]) -> None:
     """A dataset whose products list these pictures, as ingest would leave it."""
     import polars as pl
 
-    from m5tools.dataset import FORMAT, Dataset
+    from m5tools.dataset import Dataset
+    from m5tools.manifest import FORMAT
 
     dataset = Dataset(root)
     rows = pl.DataFrame({"location": urls, "location_raw": urls}).with_columns(

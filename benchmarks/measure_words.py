@@ -26,12 +26,14 @@ import polars as pl
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from m5tools import schema
-from m5tools.dataset import FORMAT, Dataset, StageEntry, partition_of
+from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.ingest.stage import Ingest, IngestConfig
+from m5tools.manifest import FORMAT, StageEntry
 from m5tools.measure import language, table, text
 from m5tools.measure.corpus import corpus
 from m5tools.measure.stage import Measure, MeasureConfig
+from m5tools.partitions import partition_of
 from m5tools.survey.stage import Survey, SurveyConfig
 
 SETS = {

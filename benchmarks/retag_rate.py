@@ -31,9 +31,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools import schema
-from m5tools.dataset import FORMAT, ROWS_A_PARTITION, Dataset, StageEntry, part_name, partition_of
+from m5tools.dataset import Dataset
 from m5tools.documents import read_object
+from m5tools.manifest import FORMAT, StageEntry
 from m5tools.measure.stage import MOST_SLICES
+from m5tools.partitions import ROWS_A_PARTITION, part_name, partition_of
 from m5tools.resources import folder
 from m5tools.tag.policy import Condition, load
 from m5tools.vocabulary import Reason, State

@@ -34,7 +34,9 @@ from typing import NamedTuple
 import polars as pl
 
 from benchmarks import beside
-from m5tools.dataset import FORMAT, Dataset, StageEntry, part_name, partition_of
+from m5tools.dataset import Dataset
+from m5tools.manifest import FORMAT, StageEntry
+from m5tools.partitions import part_name, partition_of
 from m5tools.shards import gather
 from m5tools.shards.config import ShardConfig
 from m5tools.vocabulary import MODALITIES

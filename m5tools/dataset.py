@@ -1,93 +1,36 @@
 """The dataset folder: tables as Parquet parts under their law, and `dataset.json`, which says what was done to them.
 
 Product tables are cut into a fixed number of partitions by product id, so that all rows of one product lie in parts of
-the same number (`part-00007.parquet`) in every table and joins stay inside a partition. Close to 400 lines, for it
-is one class: the folder, its tables, its manifest, and what they know of one product.
+the same number (`part-00007.parquet`) in every table and joins stay inside a partition. Over 300 lines, for it is one
+class: the folder, its tables, and what they know of one product.
 """
 
 from __future__ import annotations
 
 import copy
 import fcntl
-import json
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools import atomic, bundles, schema, working_copy
+from m5tools import atomic, bundles, manifest, schema, working_copy
 from m5tools.errors import UsageError
-from m5tools.recorded import wrong_in_manifest
+from m5tools.manifest import MANIFEST, Manifest
+from m5tools.partitions import part_name
 
-FORMAT = 1
-ROWS_A_PARTITION = 25_000
-"""Products that a part holds about, where a crawl is ingested whole or many are compacted."""
-MANIFEST = "dataset.json"
 MANIFEST_LOCK = "runs/dataset.lock"
 # Also what a path makes of it: one slash instead of two.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _OWNED = ("owner", "product_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-class Declared(TypedDict, total=False):
-    """What a mapping declares of its source."""
-
-    license: str
-    """SPDX id, or an expression of several."""
-    homepage: str
-    terms: str
-
-
-class Crawl(Declared):
-    """One delivery of one source, as `dataset.json` records it."""
-
-    source: str
-    crawl_id: str
-    media_root: str | None
-    unique_products: NotRequired[bool]
-    """Whether its mapping says that the source lists each product once."""
-
-
-class Document(TypedDict):
-    """What a stage took from a YAML file that one of its settings names by path."""
-
-    content: str
-    """Hash of what the file said, apart from how it was written."""
-    unread: list[str]
-    """Its keys that the stage does not read, and that are no part of the hash."""
-
-
-class StageEntry(TypedDict):
-    """A finished stage: its config, what of that is not the default, what it read, what came out."""
-
-    stage: str
-    version: int
-    config: dict[str, Any]
-    settings: dict[str, Any]
-    run: str
-    inputs: dict[str, str]
-    fingerprint: str
-    counts: dict[str, int]
-    writes: list[str]
-    documents: NotRequired[dict[str, Document]]
-    """By setting; where no file is named, or the run is of before these were noted, there is none."""
-
-
-class Manifest(TypedDict):
-    format: int
-    partitions: int
-    crawls: list[Crawl]
-    stages: dict[str, StageEntry]
 
 
 @dataclass(frozen=True)
@@ -171,22 +114,7 @@ class Dataset:
         Raises:
             UsageError: the file is damaged or of a newer format.
         """
-        file = self.root / MANIFEST
-        if not file.is_file():
-            return Manifest(format=FORMAT, partitions=0, crawls=[], stages={})
-        try:
-            body: Manifest = json.loads(file.read_text(encoding="utf-8"))
-            version = int(body["format"])
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
-        if version > FORMAT and "splits" not in body:
-            raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
-        if not Manifest.__required_keys__ <= body.keys():
-            raise UsageError(f"{self.place} is no dataset: its {MANIFEST} describes something else, such as shards")
-        if (wrong := wrong_in_manifest(body)) is not None:
-            raise UsageError(f"{file} is damaged ({wrong}); restore it or build the dataset anew")
-        return body
+        return manifest.read(self.root / MANIFEST, self.place)
 
     @contextmanager
     def changing(self) -> Iterator[Manifest]:
@@ -196,10 +124,10 @@ class Dataset:
         with guard.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = self.manifest()
-            manifest = copy.deepcopy(before)
-            yield manifest
-            if manifest != before:
-                atomic.write_json(self.root / MANIFEST, manifest)
+            changed = copy.deepcopy(before)
+            yield changed
+            if changed != before:
+                atomic.write_json(self.root / MANIFEST, changed)
 
     @property
     def partitions(self) -> int:
@@ -399,23 +327,6 @@ def _owned(frame: pl.LazyFrame, named: Sequence[pl.DataFrame]) -> pl.DataFrame:
     hits = frame.filter(pl.any_horizontal(any_of)).collect().with_row_index("place")
     each = [hits.join(keys, on=keys.columns[1]) for keys in named]
     return pl.concat([rows.select("place", "owner", *hits.columns[1:]) for rows in each]).sort("place").drop("place")
-
-
-def part_name(partition: int) -> str:
-    """File name (without suffix) of one partition's part."""
-    return f"part-{partition:05d}"
-
-
-def partition_of(product_id: pl.Expr, partitions: int) -> pl.Expr:
-    """The partition of each product id: its first 16 bits scaled to the number of partitions."""
-    return (product_id.str.slice(0, 4).str.to_integer(base=16) * partitions) // 65_536
-
-
-def by_partition(rows: pl.DataFrame, partitions: int) -> Iterator[pl.DataFrame]:
-    """The rows of each partition in turn, of rows that are in the order of their `product_id`."""
-    home = rows.select(partition_of(pl.col("product_id"), partitions)).to_series().to_numpy()
-    ends = np.searchsorted(home, np.arange(partitions + 1)).tolist()
-    return (rows[first:beyond] for first, beyond in pairwise(ends))
 
 
 def open_dataset(root: str | Path) -> Dataset:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from m5tools import documents
-from m5tools.dataset import Dataset, Document, StageEntry
+from m5tools.dataset import Dataset
 from m5tools.errors import StaleError, UsageError
+from m5tools.manifest import Document, StageEntry
 from m5tools.stage import Stage
 
 

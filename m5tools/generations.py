@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
+from m5tools.partitions import part_name
 
 NOTE: Final = "made.json"
 

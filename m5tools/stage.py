@@ -23,8 +23,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from m5tools import atomic, schema
-from m5tools.dataset import Dataset, Manifest, Output, StageEntry, part_name
+from m5tools.dataset import Dataset, Output
 from m5tools.journal import Journal
+from m5tools.manifest import Manifest, StageEntry
+from m5tools.partitions import part_name
 from m5tools.vocabulary import Reason
 
 Counts = dict[str, int]

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from m5tools import schema
-from m5tools.dataset import FORMAT, Dataset, StageEntry, partition_of
+from m5tools.dataset import Dataset
+from m5tools.manifest import FORMAT, StageEntry
+from m5tools.partitions import partition_of
 
 # A shared machine is sometimes slow; no law is broken by that.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

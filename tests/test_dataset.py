@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 import m5tools as m5
-from m5tools.dataset import Dataset, partition_of
+from m5tools.dataset import Dataset
 from m5tools.errors import NotBuiltYet, UsageError
+from m5tools.partitions import partition_of
 
 P1, P2 = "0" * 32, "f" * 32
 

@@ -8,7 +8,8 @@ import polars as pl
 
 from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
-from m5tools.dataset import Crawl, Dataset, Manifest
+from m5tools.dataset import Dataset
+from m5tools.manifest import Crawl, Manifest
 from m5tools.vocabulary import MEDIA
 
 LANGUAGES_LISTED = 30

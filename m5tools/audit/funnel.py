@@ -9,8 +9,9 @@ import polars as pl
 
 from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
+from m5tools.manifest import Manifest
 from m5tools.vocabulary import MODALITIES, Band
 
 EXAMPLES = 3

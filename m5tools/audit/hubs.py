@@ -12,7 +12,8 @@ import polars as pl
 
 from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset
+from m5tools.manifest import Manifest
 
 _NUMBER = re.compile(r"[-_]\d+$")
 _NAMES = {"bands-title": "titles alike", "bands-description": "descriptions alike"}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from m5tools.audit import columns
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset
+from m5tools.manifest import Manifest
 
 CRAWLS_LISTED = 60
 MONTHS_LISTED = 36

@@ -27,8 +27,9 @@ from m5tools.cut import choose, merge, quarantine
 from m5tools.cut.masks import facts, masks
 from m5tools.cut.rules import ChoiceRule, RowRule, choice_rules, row_rules
 from m5tools.cut.selection import Selection, load
-from m5tools.dataset import Dataset, by_partition, part_name, partition_of
+from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
+from m5tools.partitions import by_partition, part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _MASKS: Final = ("present", "state", "reason", "withheld_by", "merged_from")

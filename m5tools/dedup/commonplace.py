@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from m5tools.dataset import Dataset, partition_of
+from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual
 from m5tools.dedup.evidence.vocabulary import COUNTS, merged
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import numbered
 from m5tools.dedup.sides import facts_of, known_sides
+from m5tools.partitions import partition_of
 
 
 def commonplace(dataset: Dataset, a: str, b: str, policy: ComparePolicy) -> Iterator[str]:

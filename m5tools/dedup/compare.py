@@ -28,7 +28,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dataset import Dataset
 from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
@@ -55,6 +55,8 @@ from m5tools.dedup.sought import RARE, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
 from m5tools.joins.bands import union
+from m5tools.manifest import Manifest
+from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _BANDS_AT_ONCE = 5

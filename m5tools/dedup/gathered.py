@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools import atomic
-from m5tools.dataset import part_name
+from m5tools.partitions import part_name
 
 _OFFSETS: Final = "offsets.json"
 

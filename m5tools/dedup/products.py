@@ -12,12 +12,13 @@ import polars as pl
 
 from m5tools import wording
 from m5tools.addresses import product_page
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.facts import product_facts
 from m5tools.dedup.evidence.identifiers import declared_codes
 from m5tools.dedup.evidence.titles import model_codes, plain, stem, words_of
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins import looked_up
+from m5tools.manifest import Manifest
 from m5tools.vocabulary import State
 
 _JOINT = "\x1f"

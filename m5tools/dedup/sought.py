@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from m5tools import schema
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.text import band_keys
 from m5tools.dedup.evidence.tokens import (
     DESCRIPTION,
@@ -29,6 +29,7 @@ from m5tools.dedup.evidence.usual import NAMED, VALUED
 from m5tools.dedup.evidence.vocabulary import COUNTS, counted, summed, taken_back
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import listing_once, origins
+from m5tools.manifest import Manifest
 
 KEYS: Final = (
     "product_id", "crawl_id", "source", "offerer", "title", "stem", "description", "group", "category", "gtin", "url",

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final
 import polars as pl
 from pydantic import Field
 
-from m5tools.dataset import Dataset, Manifest, part_name
+from m5tools.dataset import Dataset
 from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
 from m5tools.dedup.clusters import strength_of
 from m5tools.dedup.compare import Compare, comparisons_of
@@ -35,6 +35,8 @@ from m5tools.dedup.rules import judged
 from m5tools.dedup.taught import Taught, examples, teach
 from m5tools.errors import StaleError
 from m5tools.generations import Generations
+from m5tools.manifest import Manifest
+from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Relation
 

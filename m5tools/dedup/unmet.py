@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from m5tools.dataset import Dataset, partition_of
+from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.evidence.shingles import jaccard
 from m5tools.dedup.evidence.tokens import DESCRIPTION, STEM, sets_of, tokens_of
@@ -15,6 +15,7 @@ from m5tools.dedup.evidence.vectors import similarity, vectors_of
 from m5tools.dedup.policy import DuplicatePolicy
 from m5tools.dedup.products import gather, numbered
 from m5tools.dedup.sought import with_sources
+from m5tools.partitions import partition_of
 
 _FEW = 8
 """Words that are named."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, Document, StageEntry
+from m5tools.dataset import Dataset
 from m5tools.engine.markers import Markers, fingerprint
 from m5tools.engine.room import discard
+from m5tools.manifest import Document, StageEntry
 from m5tools.stage import Counts, Stage
 
 

@@ -22,12 +22,13 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from m5tools import atomic, bundles
-from m5tools.dataset import ROWS_A_PARTITION, Dataset, Output, part_name
+from m5tools.dataset import Dataset, Output
 from m5tools.engine import bundled
 from m5tools.engine.lock import held
 from m5tools.engine.ranks import Ranks
 from m5tools.engine.verify import damaged, faults_of
 from m5tools.errors import StaleError
+from m5tools.partitions import ROWS_A_PARTITION, part_name
 
 NAME: Final = "compact"
 

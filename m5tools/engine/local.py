@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m5tools.dataset import Dataset, Document, StageEntry
+from m5tools.dataset import Dataset
 from m5tools.engine.commit import commit, committed
 from m5tools.engine.lock import held
 from m5tools.engine.markers import Markers
@@ -26,6 +26,7 @@ from m5tools.engine.verify import lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.freshness import documents_of, fresh_inputs, gone
+from m5tools.manifest import Document, StageEntry
 from m5tools.stage import Counts, Stage, Terms, Unit
 
 POLL_S = 0.5

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from m5tools import atomic, bundles, schema
-from m5tools.dataset import MANIFEST, Dataset
+from m5tools.dataset import Dataset
 from m5tools.engine import bundled
 from m5tools.engine.markers import fingerprint
 from m5tools.freshness import remake
+from m5tools.manifest import MANIFEST
 from m5tools.recorded import outputs_in
 from m5tools.stage import total
 

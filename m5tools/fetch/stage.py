@@ -18,11 +18,12 @@ from typing import Any, ClassVar
 import polars as pl
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, Manifest
+from m5tools.dataset import Dataset
 from m5tools.fetch import packs, plan
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.hosts import Clock
 from m5tools.fetch.local import look_as_any
+from m5tools.manifest import Manifest
 from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality, Reason, State
 

@@ -17,7 +17,7 @@ from m5tools import documents, licences, resources
 from m5tools.vocabulary import Modality
 
 if TYPE_CHECKING:
-    from m5tools.dataset import Declared
+    from m5tools.manifest import Declared
 
 DECLARED: Final = ("license", "homepage", "terms")
 """Words that tell about the source, not about its records."""

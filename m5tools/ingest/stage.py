@@ -20,7 +20,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from m5tools import atomic
-from m5tools.dataset import ROWS_A_PARTITION, Crawl, Dataset, Manifest, checked_name, part_name
+from m5tools.dataset import Dataset, checked_name
 from m5tools.errors import StageFailed, UsageError
 from m5tools.ingest import changes, deliveries, fields, staged
 from m5tools.ingest import mapping as mappings
@@ -31,6 +31,8 @@ from m5tools.ingest.readers import READERS, Chunk, locations
 from m5tools.ingest.readers.row import refuse_folder
 from m5tools.ingest.sample import Sample, drawn, draws
 from m5tools.ingest.settle import known_versions, settle
+from m5tools.manifest import Crawl, Manifest
+from m5tools.partitions import ROWS_A_PARTITION, part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 FEWEST_PARTITIONS = 4

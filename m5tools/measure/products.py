@@ -13,10 +13,11 @@ from typing import Final
 import polars as pl
 
 from m5tools import atomic, wording
-from m5tools.dataset import Dataset, by_partition, part_name
+from m5tools.dataset import Dataset
 from m5tools.measure import facts, pair, similarity, table, text
 from m5tools.measure.config import WordsConfig
 from m5tools.measure.corpus import corpus
+from m5tools.partitions import by_partition, part_name
 from m5tools.stage import Counts, Work
 from m5tools.vocabulary import Modality
 

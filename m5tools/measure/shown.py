@@ -13,8 +13,9 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, partition_of
+from m5tools.dataset import Dataset
 from m5tools.measure import similarity
+from m5tools.partitions import partition_of
 from m5tools.stage import Work
 from m5tools.vocabulary import Modality, State
 

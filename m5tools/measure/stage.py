@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Final
 import polars as pl
 from pydantic import Field
 
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
 from m5tools.embedding import fingerprint
 from m5tools.measure import products, shown
 from m5tools.measure.assets import Depth, measure
 from m5tools.measure.config import WordsConfig
+from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality
 

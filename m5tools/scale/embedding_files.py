@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from m5tools import atomic, schema
-from m5tools.dataset import MANIFEST as DATASET
 from m5tools.dataset import checked_name
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
+from m5tools.manifest import MANIFEST as DATASET
 from m5tools.scale.checkpoint import Trained
 from m5tools.scale.embed import Embeddings, embed_batch, fingerprint
 from m5tools.scale.source import ProductLoader, Products, Shards

@@ -18,8 +18,9 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from m5tools import atomic, documents
-from m5tools.dataset import Crawl, Dataset, StageEntry
+from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
+from m5tools.manifest import Crawl, StageEntry
 from m5tools.vocabulary import Reason, State
 
 LINEAGE: Final = "lineage.json"

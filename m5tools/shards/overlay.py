@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools import atomic, schema
-from m5tools.dataset import Dataset, checked_name, part_name, partition_of
+from m5tools.dataset import Dataset, checked_name
 from m5tools.embedding import fingerprint
 from m5tools.errors import UsageError
+from m5tools.partitions import part_name, partition_of
 from m5tools.shards import gather, reuse, vectors, weights
 from m5tools.shards.config import Encoding, OverlayConfig
 from m5tools.shards.encode import Encoder

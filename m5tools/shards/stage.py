@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, checked_name, part_name
+from m5tools.dataset import Dataset, checked_name
+from m5tools.partitions import part_name
 from m5tools.shards import gather, lineage, papers, reuse
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.encode import Encoder

@@ -17,9 +17,10 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, by_partition, part_name
+from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.generations import Generations
+from m5tools.partitions import by_partition, part_name
 from m5tools.split import assign
 from m5tools.split.contamination import contaminated, shared, traces
 from m5tools.split.copies import copied, looks

@@ -17,8 +17,9 @@ import polars as pl
 from pydantic import Field
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
 from m5tools.joins import buckets
+from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.survey import merge
 from m5tools.survey.count import Partition

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from m5tools import atomic
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset
+from m5tools.partitions import part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.tag import files, looks, lookup, states
 from m5tools.tag import policy as policies

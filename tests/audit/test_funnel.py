@@ -13,8 +13,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from m5tools.audit import NotYet, audit, write
 from m5tools.audit.funnel import Written
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
+from m5tools.partitions import part_name, partition_of
 from m5tools.vocabulary import RejectReason
 
 Make = Callable[..., Any]

@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from m5tools.audit import audit, timeline
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset
+from m5tools.partitions import part_name, partition_of
 
 Make = Callable[..., Any]
 

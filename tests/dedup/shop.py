@@ -13,10 +13,11 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from m5tools import schema
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset
 from m5tools.dedup.policy import load_policy
 from m5tools.measure.image import signals
 from m5tools.media.image import decode
+from m5tools.partitions import part_name, partition_of
 from m5tools.vocabulary import Reason, State
 
 POLICY = load_policy("duplicates")

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from m5tools import schema
-from m5tools.dataset import Dataset, part_name, partition_of
+from m5tools.dataset import Dataset
 from m5tools.dedup.left import Left
 from m5tools.dedup.stage import decisions_of
+from m5tools.partitions import part_name, partition_of
 
 from .shop import POLICY, product_id
 

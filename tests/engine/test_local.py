@@ -12,13 +12,14 @@ from typing import ClassVar
 
 import pytest
 
-from m5tools.dataset import Dataset, StageEntry
+from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import verify
 from m5tools.errors import StageFailed, StaleError
 from m5tools.freshness import stale_upstream
+from m5tools.manifest import StageEntry
 from m5tools.stage import Counts, Input, Unit, Work
 
 from .toy import Toy, ToyConfig, files

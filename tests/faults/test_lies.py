@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from m5tools.dataset import FORMAT as DATASET_FORMAT
 from m5tools.dataset import open_dataset
 from m5tools.errors import UsageError
 from m5tools.loader.loader import Loader
+from m5tools.manifest import FORMAT as DATASET_FORMAT
 from m5tools.shards.manifest import FORMAT as SHARD_FORMAT
 from tests.cli.conftest import M5, m5
 from tests.golden.make import HERE

@@ -19,9 +19,9 @@ from typing import Final
 
 import polars as pl
 
-from m5tools.dataset import FORMAT as DATASET_FORMAT
 from m5tools.dataset import Dataset
 from m5tools.loader.loader import Loader
+from m5tools.manifest import FORMAT as DATASET_FORMAT
 from m5tools.schema import laws
 from m5tools.shards.manifest import FORMAT as SHARD_FORMAT
 from m5tools.synth import SynthConfig, synthesize

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from m5tools.cli.look import check, status
-from m5tools.dataset import FORMAT as DATASET_FORMAT
 from m5tools.dataset import open_dataset
+from m5tools.manifest import FORMAT as DATASET_FORMAT
 from m5tools.shards.manifest import FORMAT as SHARD_FORMAT
 
 from .make import HERE, rows_of, samples_of

@@ -9,8 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.partitions import part_name
 from m5tools.shards.config import OverlayConfig, ShardConfig
 from m5tools.shards.overlay import Overlay
 from m5tools.shards.stage import Shard

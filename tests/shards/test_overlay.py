@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.errors import M5Error, StaleError, UsageError
+from m5tools.partitions import part_name
 from m5tools.shards.check import check
 from m5tools.shards.config import OverlayConfig, ShardConfig
 from m5tools.shards.manifest import ShardManifest, overlay_names

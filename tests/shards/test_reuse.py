@@ -9,10 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from m5tools.dataset import Dataset, part_name
+from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
+from m5tools.partitions import part_name
 from m5tools.shards import encode, reuse
 from m5tools.shards.check import check
 from m5tools.shards.config import ShardConfig

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from m5tools import schema
-from m5tools.dataset import Dataset, partition_of
+from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.partitions import partition_of
 from m5tools.split import SplitConfig, SplitStage
 from m5tools.vocabulary import Split
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import polars as pl
 
 from m5tools import schema
-from m5tools.dataset import Dataset, Manifest, open_dataset, partition_of
+from m5tools.dataset import Dataset, open_dataset
 from m5tools.errors import UsageError
+from m5tools.manifest import Manifest
+from m5tools.partitions import partition_of
 
 HOMES = 65_536
 """Values of the first 16 bits of a product id."""
