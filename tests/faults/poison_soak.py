@@ -19,24 +19,24 @@ from typing import Any
 from m5tools.atomic import write_json
 
 from .poison_seeds import real_folder
-from .poison_stage import FAULT, Fault, fed, shares
+from .poison_stage import FAULT, Found, fed, heaviest, shares
 from .poison_targets import TARGETS, given, outcome
 
-Told = Callable[[dict[str, Counter[str]], list[Fault]], None]
+Told = Callable[[dict[str, Counter[str]], Found], None]
 
 
 def soak(
-    inputs: int, seed: int, workers: int = 1, told: Told = lambda outcomes, faults: None
-) -> tuple[dict[str, Counter[str]], list[Fault]]:
-    """Feed so many inputs; gives outcomes by target, and the faults. `told` hears of both after every unit."""
+    inputs: int, seed: int, workers: int = 1, told: Told = lambda outcomes, found: None
+) -> tuple[dict[str, Counter[str]], Found]:
+    """Feed so many inputs; gives outcomes by target, faults and the heaviest inputs. `told` hears of all after a unit."""
     outcomes: dict[str, Counter[str]] = {name: Counter() for name in TARGETS}
-    faults: list[Fault] = []
+    all_found = Found([], [])
     with TemporaryDirectory(prefix="m5-poison-") as scratch:
         for target, counts, found in fed(shares(inputs), seed, Path(scratch), workers):
             outcomes[target].update({word.partition(": ")[2]: count for word, count in counts.items()})
-            faults += found
-            told(outcomes, faults)
-    return outcomes, faults
+            all_found = Found(all_found.faults + found.faults, heaviest(all_found.heaviest + found.heaviest))
+            told(outcomes, all_found)
+    return outcomes, all_found
 
 
 def table(outcomes: dict[str, Counter[str]]) -> str:
@@ -66,7 +66,7 @@ def main() -> int:
         return 0
     began = time.monotonic()
 
-    def written(outcomes: dict[str, Counter[str]], faults: list[Fault]) -> dict[str, Any]:
+    def written(outcomes: dict[str, Counter[str]], found: Found) -> dict[str, Any]:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         facts = {
             "inputs": sum(counts.total() for counts in outcomes.values()),
@@ -76,20 +76,23 @@ def main() -> int:
             "seconds": round(time.monotonic() - began),
             "processor seconds": round(children.ru_utime + children.ru_stime),
             "largest worker, MiB": children.ru_maxrss // 1024,
-            "faults": len(faults),
+            "heaviest inputs": [
+                f"--again '{w.target}' {w.number}: {w.before:,} MiB before, {w.peak:,} at most" for w in found.heaviest
+            ],
+            "faults": len(found.faults),
             "outcomes": {name: dict(sorted(counts.items())) for name, counts in outcomes.items()},
         }
         if asked.json:
             write_json(asked.json, facts)
         return facts
 
-    outcomes, faults = soak(asked.inputs, asked.seed, asked.workers, written)
-    facts = written(outcomes, faults)
+    outcomes, found = soak(asked.inputs, asked.seed, asked.workers, written)
+    facts = written(outcomes, found)
     print(table(outcomes))
     print({key: value for key, value in facts.items() if key != "outcomes"})
-    for fault in faults:
+    for fault in found.faults:
         print(f"{FAULT}--seed {fault.seed} --again '{fault.target}' {fault.number}: {fault.what}")
-    return 1 if faults else 0
+    return 1 if found.faults else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -26,6 +26,7 @@ MEMORY: Final = 2**30
 """What a worker may allocate for one input of a decoder (RLIMIT_DATA), as in production; the others may take twice that,
 for Arrow reserves its memory by the gibibyte."""
 FAULT: Final = "FAULT "
+HEAVIEST: Final = 10
 
 
 class Fault(msgspec.Struct):
@@ -35,6 +36,22 @@ class Fault(msgspec.Struct):
     seed: int
     number: int
     what: str
+
+
+class Weight(msgspec.Struct):
+    """What memory a worker held before an input and at most while it had it, in MiB."""
+
+    target: str
+    number: int
+    before: int
+    peak: int
+
+
+class Found(msgspec.Struct):
+    """What one unit tells beside its counts; of the weights the greatest."""
+
+    faults: list[Fault]
+    heaviest: list[Weight]
 
 
 class PoisonConfig(StageConfig):
@@ -64,6 +81,7 @@ class Poison(Stage):
         target, seed = unit.args["target"], self.config.seed
         counts: Counter[str] = Counter()
         faults: list[Fault] = []
+        weights: list[Weight] = []
         for number in range(unit.args["first"], unit.args["first"] + unit.args["count"]):
             if str(number) in work.blamed:
                 came = f"failed: {work.blamed[str(number)].word}"
@@ -72,10 +90,13 @@ class Poison(Stage):
                     faults.append(Fault(target, seed, number, came))
             else:
                 data = given(target, seed, number)
+                before = held_mib(anew=True)
                 with work.item(str(number)):
                     came = self._came(target, number, data, work.scratch, faults)
+                weights.append(Weight(target, number, before, held_mib()))
             counts[f"{target}: {came}"] += 1
-        (work.scratch / f"{unit.key}.faults").write_bytes(msgspec.json.encode(faults))
+        found = Found(faults, heaviest(weights))
+        (work.scratch / f"{unit.key}.found").write_bytes(msgspec.json.encode(found))
         return dict(counts)
 
     def _came(self, target: str, number: int, data: bytes, scratch: Path, faults: list[Fault]) -> str:
@@ -88,14 +109,27 @@ class Poison(Stage):
             return FAULT + type(error).__name__
 
 
+def held_mib(anew: bool = False) -> int:
+    """The most memory that this process has held, in MiB; `anew`: from now on, so that it is what is held."""
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split(maxsplit=1)[0]) // 1024
+
+
+def heaviest(weights: Iterable[Weight]) -> list[Weight]:
+    """The few for which most was taken."""
+    return sorted(weights, key=lambda weight: weight.before - weight.peak)[:HEAVIEST]
+
+
 def shares(inputs: int) -> dict[str, int]:
     """How many inputs each target gets, `inputs` or a few more in all."""
     parts = sum(target.share for target in TARGETS.values())
     return {name: -(-inputs * target.share // parts) for name, target in TARGETS.items()}
 
 
-def fed(wanted: dict[str, int], seed: int, scratch: Path, workers: int) -> Iterator[tuple[str, Counts, list[Fault]]]:
-    """Feed the targets, and tell of each unit as it is done: its target, its counts, its faults.
+def fed(wanted: dict[str, int], seed: int, scratch: Path, workers: int) -> Iterator[tuple[str, Counts, Found]]:
+    """Feed the targets, and tell of each unit as it is done: its target, its counts, its faults and heaviest inputs.
 
     Raises:
         StageFailed: workers end and no input can be blamed.
@@ -108,7 +142,7 @@ def fed(wanted: dict[str, int], seed: int, scratch: Path, workers: int) -> Itera
             tasks.append(Task(stage, str(scratch / "no dataset"), "all", unit, str(scratch), {}, Terms()))
     with Pool(workers, item_limit_s=SECONDS) as pool:
         for task, done in pool.run(tasks, stop=lambda: False):
-            yield task.unit.args["target"], _counts(done), faults_in(scratch / f"{task.unit.key}.faults")
+            yield task.unit.args["target"], _counts(done), found_in(scratch / f"{task.unit.key}.found")
 
 
 def _counts(done: Done) -> Counts:
@@ -117,5 +151,5 @@ def _counts(done: Done) -> Counts:
     return done.counts
 
 
-def faults_in(file: Path) -> list[Fault]:
-    return msgspec.json.decode(file.read_bytes(), type=list[Fault])
+def found_in(file: Path) -> Found:
+    return msgspec.json.decode(file.read_bytes(), type=Found)

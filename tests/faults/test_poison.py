@@ -24,8 +24,8 @@ QUICK = 1_000
 
 
 def test_a_thousand_damaged_files_break_no_law() -> None:
-    outcomes, faults = soak(QUICK, seed=3)
-    assert [(fault.target, fault.number, fault.what) for fault in faults] == []
+    outcomes, found = soak(QUICK, seed=3)
+    assert [(fault.target, fault.number, fault.what) for fault in found.faults] == []
     assert {name: counts.total() for name, counts in outcomes.items()} == shares(QUICK)
     assert not any(word.startswith(FAULT) for counts in outcomes.values() for word in counts)
     assert all(f"| {name} |" in table(outcomes) for name in TARGETS)
@@ -77,16 +77,33 @@ def test_what_breaks_a_law_is_told_with_how_to_have_it_again(tmp_path: Path, mon
     counts = Poison(PoisonConfig(seed=1)).process("all", unit, _work(tmp_path, {"3": Reason.TIMEOUT}))
     assert set(counts) == {"JSON: refused in one line", "JSON: FAULT KeyError", "JSON: FAULT failed: timeout"}
     assert sum(counts.values()) == 20
-    faults = poison_stage.faults_in(tmp_path / "u.faults")
+    faults = poison_stage.found_in(tmp_path / "u.found").faults
     assert len(faults) == counts["JSON: FAULT KeyError"] + 1
     assert "a bug" in next(fault.what for fault in faults if fault.number != 3)
+
+
+def test_the_inputs_that_took_most_memory_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [len(given("JSON", 1, number)) for number in range(20)]
+    chosen = sizes.index(max(sizes))
+
+    def takes(data: bytes, _: Path) -> str:
+        return f"{len(b'x' * (200 << 20) if len(data) == sizes[chosen] else data) >> 27} of 128 MiB"
+
+    monkeypatch.setitem(poison_stage.TARGETS, "JSON", replace(TARGETS["JSON"], feed=takes))
+    unit = Unit("u", {"target": "JSON", "first": 0, "count": 20})
+    Poison(PoisonConfig(seed=1)).process("all", unit, _work(tmp_path, {}))
+    most, *others = poison_stage.found_in(tmp_path / "u.found").heaviest
+    assert (most.target, most.number) == ("JSON", chosen)
+    assert most.peak - most.before >= 190
+    assert len(others) == poison_stage.HEAVIEST - 1
+    assert all(other.peak - other.before < 100 for other in others)
 
 
 def test_a_decoder_that_takes_its_worker_down_costs_the_file(tmp_path: Path) -> None:
     unit = Unit("u", {"target": "image", "first": 0, "count": 2})
     counts = Poison(PoisonConfig(seed=1)).process("all", unit, _work(tmp_path, {"1": Reason.DECODER_CRASH}))
     assert counts["image: failed: decoder_crash"] == 1
-    assert poison_stage.faults_in(tmp_path / "u.faults") == []
+    assert poison_stage.found_in(tmp_path / "u.found").faults == []
 
 
 @pytest.mark.parametrize(
