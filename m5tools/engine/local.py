@@ -151,10 +151,11 @@ class LocalEngine:
     def _forget(self, dataset: Dataset, stage: Stage, ranks: Ranks) -> None:
         """Drop what was done of a run that lost an input: it may have been done without it.
 
-        Ranks leave that to the one that finds it out while they work.
+        Not of one that is committed: that was sure of its inputs to its end. Ranks leave it to the one that finds it
+                out while they work.
         """
         home = dataset.root / "runs" / stage.entry
-        if self.world_size == 1 and (home / ranks.run).is_dir():
+        if self.world_size == 1 and (home / ranks.run).is_dir() and not committed(dataset, stage, ranks.run):
             with suppress(UsageError), held(ranks):
                 discard(home / ranks.run, home)
 

@@ -60,13 +60,14 @@ def faults_of(dataset: Dataset, entry: str) -> list[Fault]:
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
-    """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
+    """The first file of a finished stage, be it a marker, that is gone or of another size; contents are not read."""
     return next(iter(_compare(dataset, entry, contents=False)), None)
 
 
 def _compare(dataset: Dataset, name: str, *, contents: bool) -> list[Fault]:
-    """What is wrong with the files that a finished stage recorded."""
-    return list(_of_files(dataset, name, _recorded(dataset, name), contents=contents))
+    """What is wrong with the files that a finished stage recorded, and with its records of them."""
+    found = _recorded(dataset, name)
+    return [*found.faults, *_of_files(dataset, name, found, contents=contents)]
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def _recorded(dataset: Dataset, name: str) -> _Recorded:
     entry = dataset.manifest()["stages"][name]
     remedy = f"{remake(dataset.place, entry)} --refresh"
     home = dataset.root / "runs" / name / entry["run"]
-    # A stage that had nothing to do has a folder without markers.
-    if not home.is_dir():
+    # A stage that had nothing to do has no markers.
+    if not home.is_dir() and entry["fingerprint"] != fingerprint({}):
         return _Recorded([], [Fault(f"runs/{name}", "the completion markers are gone", remedy)], remedy)
     # A run killed right after it was committed has left its scratch folder.
     markers = sorted(m for m in home.rglob("*.json") if m.relative_to(home).parts[0] != "scratch")

@@ -235,6 +235,7 @@ def test_a_damaged_bundle_is_told_and_mended_by_ingesting_its_crawls(
             engine.run(dataset, _ingest(home, "shop-1"))
     with pytest.raises(StaleError, match=r"run: m5 ingest .*crawl_id=shop-1 .*--refresh"):
         run_stage(dataset, _ingest(home, "shop-2"))
+    assert [*(dataset.root / "runs" / "ingest" / "shop-2").rglob("part-*.json")]
     for crawl in CRAWLS:
         run_stage(dataset, _ingest(home, crawl))
     _assert_same(said, dataset)

@@ -270,3 +270,29 @@ def test_what_changes_outside_during_the_run_is_named(tmp_path: Path, monkeypatc
     monkeypatch.setattr(Toy, "outside", lambda self: next(facts))
     with pytest.raises(StageFailed, match=r"'split': in/b\.csv changed during the run; run the same command again"):
         run_stage(Dataset(tmp_path / "ds"), Toy(ToyConfig()))
+
+
+def test_a_stage_whose_markers_and_parts_are_gone_is_done_again(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig()))
+    before = files(dataset.root)
+    for folder in (dataset.root / "runs" / "split", dataset.folder("splits")):
+        shutil.rmtree(folder)
+    with pytest.raises(StaleError, match="the completion markers are gone; run: m5 split"):
+        run_stage(dataset, Reader(ToyConfig()))
+    assert not run_stage(dataset, Toy(ToyConfig())).up_to_date
+    assert files(dataset.root) == before
+
+
+def test_an_input_that_is_lost_later_costs_a_finished_stage_nothing(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig()))
+    run_stage(dataset, Robbed(ToyConfig()))
+    before = files(dataset.root)
+    shutil.rmtree(dataset.folder("splits"))
+    with pytest.raises(StaleError, match=r"\.parquet: missing; run: m5 split"):
+        run_stage(dataset, Robbed(ToyConfig()))
+    run_stage(dataset, Toy(ToyConfig()))
+    assert run_stage(dataset, Robbed(ToyConfig())).up_to_date
+    assert files(dataset.root) == before
+    assert verify(dataset)[1] == []
