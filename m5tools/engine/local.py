@@ -152,7 +152,7 @@ class LocalEngine:
         """Drop what was done of a run that lost an input: it may have been done without it.
 
         Not of one that is committed: that was sure of its inputs to its end. Ranks leave it to the one that finds it
-                out while they work.
+        out while they work.
         """
         home = dataset.root / "runs" / stage.entry
         if self.world_size == 1 and (home / ranks.run).is_dir() and not committed(dataset, stage, ranks.run):
