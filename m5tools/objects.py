@@ -28,9 +28,7 @@ def plain(uri: str) -> str:
     kind, _, place = uri.partition("://")
     place = place.rstrip("/")
     if kind not in ("s3", "s3a") or not place or place.startswith("/") or posixpath.normpath(place) != place:
-        raise ValueError(
-            f"{uri} is neither a folder on this machine nor s3://bucket/folder, without '//', '.' and '..'"
-        )
+        raise ValueError("name a folder on this machine, or s3://bucket/folder without empty names, '.' and '..'")
     return f"{S3}{place}"
 
 

@@ -78,7 +78,7 @@ def _root(named: str) -> Root:
     try:
         return objects.folder_at(objects.plain(named))
     except ValueError as error:
-        raise UsageError(f"media_root: {error}") from error
+        raise UsageError(f"media_root {named}: {error}") from error
 
 
 def _look(row: _Row, roots: Roots) -> tuple[object, ...]:

@@ -153,7 +153,7 @@ def places(names: list[str]) -> list[dict[str, object]]:
 NAMES = ["p1/main.png", "p2/main.png", "copy.png", *ODD_NAMES, "empty.jpg", "page.jpg", "gone.jpg", "../secret.png"]
 
 
-@pytest.mark.parametrize("at", ["folder", "store"])
+@pytest.mark.parametrize("at", ["folder", pytest.param("store", marks=pytest.mark.slow)])
 def test_a_dataset_finds_the_same_files_in_a_folder_and_in_a_bucket(
     make_dataset: Callable[..., Dataset], roots: BesideEachOther, s3: Served, tmp_path: Path, at: str
 ) -> None:
@@ -205,7 +205,7 @@ def test_a_wrong_bucket_or_missing_keys_are_one_line(
     with pytest.raises(StageFailed, match=r"^'fetch' failed: s3://no-such-bucket-here/crawl: there is no such bucket"):
         run_stage(dataset, Fetch(FetchConfig()))
     with_root(dataset, "gs://bucket/crawl")
-    with pytest.raises(StageFailed, match=r"media_root: gs://bucket/crawl is neither a folder"):
+    with pytest.raises(StageFailed, match=r"media_root gs://bucket/crawl: name a folder on this machine"):
         run_stage(dataset, Fetch(FetchConfig()))
     with_root(dataset, roots[1])
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
