@@ -49,10 +49,7 @@ class Bucket(Store):
         Raises:
             UsageError: there is no such bucket, or it may not be read.
         """
-        try:
-            found = self._told(lambda fs: fs.find(within(self.folder, inside), detail=True, refresh=True))
-        except FileNotFoundError as error:
-            raise UsageError(f"{self.folder}: there is no such bucket; make it first") from error
+        found = self._told(lambda fs: fs.find(within(self.folder, inside), detail=True, refresh=True))
         above = f"{self.folder.partition('://')[2]}/"
         return {
             name.removeprefix(above): Entry(int(body["size"]), str(body["ETag"]))
@@ -63,7 +60,7 @@ class Bucket(Store):
     def entry(self, path: str) -> Entry | None:
         """One object; None where there is none."""
         try:
-            body = self._told(lambda fs: fs.info(within(self.folder, path), refresh=True))
+            body = self._told(lambda fs: fs.info(within(self.folder, path), refresh=True), path)
         except FileNotFoundError:
             return None
         return Entry(int(body["size"]), str(body["ETag"])) if body["type"] == "file" else None
@@ -102,7 +99,7 @@ class Bucket(Store):
         Raises:
             FileNotFoundError: there is none.
         """
-        self._told(lambda fs: fs.get_file(within(self.folder, path), str(file)))
+        self._told(lambda fs: fs.get_file(within(self.folder, path), str(file)), path)
 
     def stretch(self, path: str, offset: int, length: int) -> bytes:
         """Bytes of an object; fewer than asked for where it ends before.
@@ -110,7 +107,15 @@ class Bucket(Store):
         Raises:
             FileNotFoundError: there is none.
         """
-        return self._told(lambda _: self.read_range(within(self.folder, path), offset, length))
+        return self._told(lambda _: self.read_range(within(self.folder, path), offset, length), path)
+
+    def look_in(self) -> None:
+        """Ask whether the folder can be listed, though nothing may be in it.
+
+        Raises:
+            UsageError: there is no such bucket, or it may not be read.
+        """
+        self._told(lambda fs: fs.call_s3("list_objects_v2", MaxKeys=1, **self._prefix(fs)))
 
     def at(self, path: str) -> tuple[bytes, str] | None:
         """The bytes of a small object and its version; None where there is none."""
@@ -153,29 +158,60 @@ class Bucket(Store):
         bucket, key, _ = fs.split_path(within(self.folder, path))
         return {"Bucket": bucket, "Key": key}
 
-    def _told(self, ask: Callable[[Any], T]) -> T:
+    def _prefix(self, fs: Any) -> dict[str, str]:
+        bucket, key, _ = fs.split_path(self.folder)
+        return {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
+
+    def _told(self, ask: Callable[[Any], T], path: str = "") -> T:
         """What the store answers; where it does not, or not to us, one line.
 
+        Args:
+            ask: asks it.
+            path: the object that is asked for, below the folder.
+
         Raises:
-            FileNotFoundError: there is no such object or bucket.
-            UsageError: it may not be read or written.
+            FileNotFoundError: there is no such object.
+            UsageError: there is no such bucket, or it may not be read or written.
             StageFailed: it does not answer.
         """
+        place = within(self.folder, path) if path else self.folder
         try:
-            return self._patiently(self.folder, ask)
-        except FileNotFoundError:
+            return self._patiently(place, lambda fs: _with_keys(ask, fs))
+        except FileNotFoundError as error:
+            if _code(error) == "NoSuchBucket":
+                raise UsageError(
+                    f"{self.folder}: there is no such bucket; make it, or see its name and AWS_ENDPOINT_URL"
+                ) from error
             raise
         except PermissionError as error:
-            raise UsageError(f"{self.folder}: {error}; see the keys in AWS_… or fsspec's configuration") from error
+            raise UsageError(f"{place}: {error}; see the keys in AWS_… or fsspec's configuration") from error
         except OSError as error:
             raise StageFailed(f"{error}; run the same command again (finished units are kept)") from error
+
+
+def _with_keys(ask: Callable[[Any], T], fs: Any) -> T:
+    """
+    Raises:
+        PermissionError: there are no keys, which no waiting brings.
+    """
+    from botocore.exceptions import NoCredentialsError, PartialCredentialsError
+
+    try:
+        return ask(fs)
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise PermissionError(str(error)) from error
+
+
+def _code(error: OSError) -> str | None:
+    """What the store calls an error."""
+    told: str | None = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+    return told
 
 
 def _if_met(write: Callable[[], T]) -> T | None:
     try:
         return write()
     except OSError as error:
-        told = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
-        if told in _REFUSED or isinstance(error, FileExistsError | FileNotFoundError):
+        if _code(error) in _REFUSED or isinstance(error, FileExistsError | FileNotFoundError):
             return None
         raise

@@ -78,7 +78,7 @@ def test_a_store_that_answers_at_last_is_waited_for(tmp_path: Path, s3: Served) 
 
 @pytest.mark.slow
 def test_what_cannot_be_had_is_one_line(s3: Served, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no such bucket; make it first"):
+    with pytest.raises(UsageError, match="there is no such bucket; make it"):
         Bucket("s3://no-such-bucket-here/shop").entries()
     bucket = Bucket(f"s3://{s3.bucket}/shop")
     s3.refuses = lambda method, path: method == "PUT"

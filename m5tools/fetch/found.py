@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import Final
 
 from m5tools.media import guard
@@ -39,7 +42,7 @@ class Found:
         reason: why it is not present.
         asset_id: sha256 of the bytes in hex.
         mime: media type judged by the bytes.
-        uri: file that holds the bytes.
+        uri: file or object that holds the bytes.
         offset: where in it they begin.
         length: how many they are.
     """
@@ -59,6 +62,28 @@ PENDING: Final = Found(State.PENDING, Reason.NOT_FETCHED)
 def failed(reason: Reason) -> Found:
     """A location where nothing could be had."""
     return Found(State.FAILED, reason)
+
+
+def examined(uri: str, length: int, modality: Modality, opened: Callable[[], BufferedReader]) -> Found:
+    """What a file holds.
+
+    Args:
+        uri: where it lies.
+        length: how many bytes it has.
+        modality: what it was listed as.
+        opened: opens it; called where its length is no reason to refuse it.
+    """
+    if length == 0:
+        return failed(Reason.EMPTY)
+    if length > guard.LIMITS.bytes:
+        return failed(Reason.TOO_LARGE)
+    with opened() as file:
+        mime = judged(file.read(SNIFFED_BYTES), modality)
+        if mime is None:
+            return failed(Reason.WRONG_TYPE)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Found(State.PRESENT, Reason.NONE, digest, mime, uri, 0, length)
 
 
 def judged(head: bytes, modality: Modality) -> str | None:

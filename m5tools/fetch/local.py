@@ -1,13 +1,17 @@
-"""Locations on this machine: inside the media root, there, not empty, of the listed kind, named by their bytes."""
+"""Locations that are paths: inside the media root, there, not empty, of the listed kind, named by their bytes."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from m5tools.fetch.found import PENDING, SNIFFED_BYTES, Found, failed, judged
-from m5tools.media import guard
+from m5tools.bucket import Bucket
+from m5tools.fetch import in_bucket
+from m5tools.fetch.found import PENDING, Found, examined, failed
 from m5tools.vocabulary import Modality, Reason, State
+
+Root = Path | Bucket
+"""A media root: a folder on this machine or in an S3 store."""
 
 
 def is_url(location: str) -> bool:
@@ -15,7 +19,7 @@ def is_url(location: str) -> bool:
     return "://" in location and location[:5].lower() != "file:"
 
 
-def look(location: str, modality: Modality, root: Path | None) -> Found:
+def look(location: str, modality: Modality, root: Root | None) -> Found:
     """Examine one location.
 
     Args:
@@ -25,6 +29,10 @@ def look(location: str, modality: Modality, root: Path | None) -> Found:
 
     Returns:
         `pending` for a URL; `failed` with a reason for what cannot be had; else the asset.
+
+    Raises:
+        UsageError: there is no such bucket, or it may not be read.
+        StageFailed: the store does not answer.
     """
     if is_url(location):
         return PENDING
@@ -32,6 +40,27 @@ def look(location: str, modality: Modality, root: Path | None) -> Found:
         return failed(Reason.OUTSIDE_MEDIA_ROOT)
     if root is None:
         return failed(Reason.MISSING_FILE)
+    return (
+        in_bucket.look(location, modality, root) if isinstance(root, Bucket) else _in_folder(location, modality, root)
+    )
+
+
+def look_as_any(location: str, modalities: Sequence[Modality], roots: Sequence[Root | None]) -> tuple[Modality, Found]:
+    """What is at a location, below the first root that has it, as the first modality that its bytes fit."""
+    first, *others = modalities
+    for root in roots:
+        best = first, look(location, first, root)
+        for modality in others if best[1].reason == Reason.WRONG_TYPE else ():
+            found = look(location, modality, root)
+            if found.state == State.PRESENT:
+                best = modality, found
+                break
+        if best[1].reason != Reason.MISSING_FILE:
+            break
+    return best
+
+
+def _in_folder(location: str, modality: Modality, root: Path) -> Found:
     try:
         base = root.resolve()
         path = (base / location).resolve()
@@ -39,32 +68,7 @@ def look(location: str, modality: Modality, root: Path | None) -> Found:
             return failed(Reason.OUTSIDE_MEDIA_ROOT)
         if not path.is_file():
             return failed(Reason.MISSING_FILE)
-        return _examine(path, modality)
+        return examined(str(path), path.stat().st_size, modality, lambda: path.open("rb"))
     except (OSError, ValueError, RuntimeError):
         # A name the system refuses (too long, a NUL inside, a loop of links) or a file that cannot be opened.
         return failed(Reason.MISSING_FILE)
-
-
-def look_as_any(location: str, modalities: list[Modality], roots: list[Path | None]) -> tuple[Modality, Found]:
-    """What is at a location, below the first root that has it, as the first modality that its bytes fit."""
-    for root in roots:
-        looks = [(modality, look(location, modality, root)) for modality in modalities]
-        best = next((seen for seen in looks if seen[1].state == State.PRESENT), looks[0])
-        if best[1].reason != Reason.MISSING_FILE:
-            break
-    return best
-
-
-def _examine(path: Path, modality: Modality) -> Found:
-    length = path.stat().st_size
-    if length == 0:
-        return failed(Reason.EMPTY)
-    if length > guard.LIMITS.bytes:
-        return failed(Reason.TOO_LARGE)
-    with path.open("rb") as file:
-        mime = judged(file.read(SNIFFED_BYTES), modality)
-        if mime is None:
-            return failed(Reason.WRONG_TYPE)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Found(State.PRESENT, Reason.NONE, digest, mime, str(path), 0, length)

@@ -1,31 +1,30 @@
 """The stage `fetch`: every listed location ends in a state and a reason; what is there becomes an asset.
 
-Local files are referenced where they lie; a path is looked for below the media root of its source's latest crawl, then
-below those of the crawls before. What URLs give goes into packs. What was listed as several modalities is the first of
-them, in their fixed order, that its bytes fit (a URL: the first). Rounds: `list` (every location once, what is
-known of it, who asks it) → `look` (units: local files are examined, URLs asked) → `assets` (equal bytes found under
-several locations become one asset). What was asked is remembered beside the packs, URL by URL (`packs.py`): a run that
-was killed or stopped by `--until` goes on where it was, and a later one asks only for what is open.
+Files below a media root, a folder here or in an S3 store, are referenced where they lie; a path is looked for below the
+root of its source's latest crawl, then below those of the crawls before. What URLs give goes into packs. What was
+listed as several modalities is the first of them, in their fixed order, that its bytes fit (a URL: the first). Rounds:
+`list` (every location once, what is known of it, who asks it) → `look` (units: files below roots are examined, URLs
+asked) → `assets` (equal bytes found under several locations become one asset). What was asked is remembered beside the
+packs, URL by URL (`packs.py`): a run that was killed or stopped by `--until` goes on where it was, and a later one asks
+only for what is open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
-from m5tools.fetch import packs, plan
+from m5tools.fetch import packs, plan, roots
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.hosts import Clock
-from m5tools.fetch.local import look_as_any
 from m5tools.manifest import Manifest
 from m5tools.stage import Counts, Input, Stage, Unit, Work
-from m5tools.vocabulary import MEDIA, Modality, Reason, State
+from m5tools.vocabulary import MEDIA, Reason, State
 
 PLAN = "plan"
 _MEDIA = rf"^(?:{'|'.join(m.value for m in MEDIA)})/"
@@ -88,6 +87,7 @@ class Fetch(Stage):
         return self._look(unit, work) if round_name == "look" else self._assets(work)
 
     def _list(self, work: Work) -> Counts:
+        roots.look_in(roots.of_sources(work.dataset.manifest()))
         visit = packs.next_visit(work.dataset)
         ranges = plan.made(work.dataset, self.config, work.terms.refresh, work.scratch / "listed")
         for number, rows in enumerate(ranges):
@@ -104,8 +104,8 @@ class Fetch(Stage):
         open_rows = rows.filter(pl.col("lane").is_not_null())
         asked = self._ask(unit, open_rows, work) if open_rows.height else None
         remote = _settled(rows.filter(plan.is_url()), asked)
-        local = _examined(rows.filter(~plan.is_url()), work.dataset.manifest())
-        found = pl.concat([local, remote.select(local.columns)]).sort("location_id")
+        paths = roots.examined(rows.filter(~plan.is_url()), roots.of_sources(work.dataset.manifest()), work.came)
+        found = pl.concat([paths, remote.select(paths.columns)]).sort("location_id")
         work.write("fetched", unit.key, found.select("location_id", "asset_id", "state", "reason"))
         present = found.filter(pl.col("state") == State.PRESENT.value)
         with atomic.whole_file(work.scratch / "assets" / f"{unit.key}.parquet") as temporary:
@@ -169,36 +169,6 @@ def _settled(rows: pl.DataFrame, asked: pl.DataFrame | None) -> pl.DataFrame:
 
 def _code(word: State | Reason) -> pl.Expr:
     return pl.lit(word.value, pl.UInt8)
-
-
-def _examined(rows: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
-    """Local files, looked at one by one."""
-    roots = _roots(manifest)
-    columns = []
-    for location_id, source, location, listed_as in rows.select(
-        "location_id", "source", "location", "listed_as"
-    ).iter_rows():
-        modality, found = look_as_any(location, [Modality(m) for m in listed_as], roots[source])
-        columns.append((location_id, modality.value, found.state.value, found.reason.value, found.asset_id, found.mime,
-                        found.uri, found.offset, found.length, None, None))  # fmt: skip
-    return pl.DataFrame(columns, schema=_SCHEMA, orient="row")
-
-
-def _roots(manifest: Manifest) -> dict[str, list[Path | None]]:
-    """The media roots of every source, that of the latest crawl first."""
-    roots: dict[str, list[Path | None]] = {}
-    for crawl in reversed(manifest["crawls"]):
-        folders = roots.setdefault(crawl["source"], [])
-        if crawl["media_root"] is not None:
-            folders.append(Path(crawl["media_root"]))
-    return {source: folders or [None] for source, folders in roots.items()}
-
-
-_SCHEMA = {
-    "location_id": pl.String, "modality": pl.String, "state": pl.UInt8, "reason": pl.UInt8, "asset_id": pl.String,
-    "mime": pl.String, "uri": pl.String, "offset": pl.Int64, "length": pl.Int64, "pack_bytes": pl.Int64,
-    "pack_sha256": pl.String,
-}  # fmt: skip
 
 
 def _told(urls: pl.DataFrame, asked: pl.DataFrame | None) -> Counts:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, cast
 import polars as pl
 from pydantic import Field, field_validator
 
-from m5tools import atomic
+from m5tools import atomic, objects
 from m5tools.dataset import Dataset, checked_name
 from m5tools.errors import StageFailed, UsageError
 from m5tools.ingest import changes, deliveries, fields, staged
@@ -51,7 +51,9 @@ class IngestConfig(StageConfig):
     crawl_id: str | None = Field(
         None, description="name of this delivery; default: <source>-1, which other files cannot replace"
     )
-    media_root: str | None = Field(None, description="folder that relative media paths start from")
+    media_root: str | None = Field(
+        None, description="folder that relative media paths start from, on this machine or s3://bucket/folder"
+    )
     limit: int | None = Field(None, ge=1, description="keep only so many products, drawn by seed")
     seed: int = Field(0, description="seed of that draw")
 
@@ -59,6 +61,13 @@ class IngestConfig(StageConfig):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("media_root")
+    @classmethod
+    def _can_be_read(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value:
+            objects.plain(value)
+        return value
 
 
 @dataclass(frozen=True)

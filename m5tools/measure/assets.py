@@ -102,11 +102,12 @@ def _images(batch: list[Row], work: Work) -> Found:
 
 
 def _decoded(asset: Row, work: Work) -> Picture | Reason:
-    with work.item(asset["asset_id"]):
-        try:
-            return image.decode(_bytes(asset, work), image_signals.DECODED)
-        except DecodeError as error:
-            return error.reason
+    try:
+        data = _bytes(asset, work)
+        with work.item(asset["asset_id"]):
+            return image.decode(data, image_signals.DECODED)
+    except DecodeError as error:
+        return error.reason
 
 
 def _look(asset: Row, picture: Picture | Reason, work: Work) -> Look | Reason:
@@ -118,32 +119,34 @@ def _look(asset: Row, picture: Picture | Reason, work: Work) -> Look | Reason:
 
 def _audio(asset: Row, depth: Depth, work: Work) -> Found:
     asset_id = asset["asset_id"]
-    with work.item(asset_id):
-        try:
-            return _sound(asset_id, _bytes(asset, work), depth, None)
-        except NoSoundTrack:  # listed as sound, so the lack of it is a fault
-            return _without(Modality.AUDIO, asset_id, Reason.WRONG_TYPE)
-        except DecodeError as error:
-            return _without(Modality.AUDIO, asset_id, error.reason)
+    try:
+        data = _bytes(asset, work)
+        with work.item(asset_id):
+            return _sound(asset_id, data, depth, None)
+    except NoSoundTrack:  # listed as sound, so the lack of it is a fault
+        return _without(Modality.AUDIO, asset_id, Reason.WRONG_TYPE)
+    except DecodeError as error:
+        return _without(Modality.AUDIO, asset_id, error.reason)
 
 
 def _video(asset: Row, depth: Depth, work: Work) -> Found:
     """A clip and its sound track, which shares the clip's fate."""
     asset_id = asset["asset_id"]
-    with work.item(asset_id):
-        try:
-            data = _bytes(asset, work)
+    try:
+        data = _bytes(asset, work)
+        with work.item(asset_id):
             row, preview = video_signals.signals(video.decode(data, max_frames=depth.frames))
-        except DecodeError as error:
-            return [
-                *_without(Modality.VIDEO, asset_id, error.reason),
-                *_without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id),
-            ]
-        found = _present(Modality.VIDEO, asset_id, row, preview)
-        try:
+    except DecodeError as error:
+        return [
+            *_without(Modality.VIDEO, asset_id, error.reason),
+            *_without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id),
+        ]
+    found = _present(Modality.VIDEO, asset_id, row, preview)
+    try:
+        with work.item(asset_id):
             return found + _sound(asset_id, data, depth, asset_id)
-        except DecodeError as error:
-            return found + _without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id)
+    except DecodeError as error:
+        return found + _without(Modality.AUDIO, asset_id, error.reason, derived_from=asset_id)
 
 
 def _sound(asset_id: str, data: bytes, depth: Depth, derived_from: str | None) -> Found:
@@ -153,7 +156,10 @@ def _sound(asset_id: str, data: bytes, depth: Depth, derived_from: str | None) -
 
 
 def _bytes(asset: Row, work: Work) -> bytes:
-    """The bytes of a file, unless it killed or stalled a worker twice: it is not decoded a third time."""
+    """The bytes of a file, unless it killed or stalled a worker twice: it is not decoded a third time.
+
+    They are read before the item is named: how long a store takes to answer is not held against the file.
+    """
     if asset["asset_id"] in work.blamed:
         raise DecodeError(work.blamed[asset["asset_id"]], "it stopped a worker before")
     return source.read(work.dataset.root, asset["uri"], asset["offset"], asset["length"])

@@ -1,4 +1,4 @@
-"""The bytes of an asset, from the loose file or the pack that holds them."""
+"""The bytes of an asset, from the loose file, the object of a store or the pack that holds them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from m5tools import working_copy
+from m5tools import objects, working_copy
 from m5tools.media.guard import LIMITS, DecodeError, Limits
 from m5tools.vocabulary import Reason
 
@@ -16,33 +16,42 @@ def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS
 
     Args:
         root: the dataset folder, from which relative paths are counted.
-        uri: path of the file that holds the bytes.
+        uri: path of the file that holds the bytes, or `s3://…`.
         offset: where they begin in it.
         length: how many they are.
         limits: what it may cost.
 
     Raises:
         DecodeError: MISSING_FILE where the file is gone, TRUNCATED where it has become shorter, TOO_LARGE.
+        UsageError: there is no such bucket, or it may not be read.
+        StageFailed: the store does not answer.
     """
     if length > limits.bytes:
         raise DecodeError(Reason.TOO_LARGE, f"{length:,} bytes")
     try:
-        # No Path and no file object: either costs as much as the reading.
-        path = os.path.join(root, uri.removeprefix("file://"))  # noqa: PTH118
-        try:
-            file = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            data = _from_store(Path(path), offset, length)
+        if uri.startswith(objects.S3):
+            bucket, name = objects.object_at(uri)
+            data = bucket.stretch(name, offset, length)
         else:
-            try:
-                data = _all_of(file, offset, length)
-            finally:
-                os.close(file)
+            data = _from_file(root, uri, offset, length)
     except OSError as error:
         raise DecodeError(Reason.MISSING_FILE, str(error)) from error
     if len(data) < length:
         raise DecodeError(Reason.TRUNCATED, f"{len(data):,} of {length:,} bytes in {uri}")
     return data
+
+
+def _from_file(root: Path, uri: str, offset: int, length: int) -> bytes:
+    # No Path and no file object: either costs as much as the reading.
+    path = os.path.join(root, uri.removeprefix("file://"))  # noqa: PTH118
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return _from_store(Path(path), offset, length)
+    try:
+        return _all_of(file, offset, length)
+    finally:
+        os.close(file)
 
 
 def _from_store(path: Path, offset: int, length: int) -> bytes:

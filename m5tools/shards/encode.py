@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from m5tools import objects
 from m5tools.media import audio, image, source, video
 from m5tools.media.guard import LIMITS, DecodeError
 from m5tools.shards.clip import cut_out
@@ -108,8 +109,9 @@ class Encoder:
             return (self._untouched(file, number),)
         if file.asset_id in self._work.blamed:
             raise DecodeError(self._work.blamed[file.asset_id], "it ended its worker twice")
+        # Before the item is named: how long a store takes to answer is not held against the file.
+        data = source.read(self._work.dataset.root, file.uri, file.offset, file.length)
         with self._work.item(file.asset_id):
-            data = source.read(self._work.dataset.root, file.uri, file.offset, file.length)
             if file.modality is Modality.IMAGE:
                 return (self._picture(file, data, number),)
             if file.modality is Modality.AUDIO:
@@ -128,7 +130,8 @@ class Encoder:
         if file.length > LIMITS.bytes:
             raise DecodeError(Reason.TOO_LARGE, f"{file.length:,} bytes")
         path = file.uri.removeprefix("file://")
-        path = path if path.startswith("/") else f"{self._root}/{path}"  # a Path costs as much as the reading
+        if not path.startswith(("/", objects.S3)):
+            path = f"{self._root}/{path}"  # a Path costs as much as the reading
         name = f"{file.modality.value}_{number}.{SUFFIXES.get(file.mime, UNKNOWN)}"
         stretch = Stretch(path, file.offset, file.length)
         return Member(name, file.modality, stretch, file.asset_id, file.width, file.height, file.duration_s)

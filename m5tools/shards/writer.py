@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import tarfile
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
 
 import xxhash
 
-from m5tools import working_copy
+from m5tools import objects, working_copy
 from m5tools.media.guard import DecodeError
 from m5tools.vocabulary import Modality, Reason
 
@@ -38,7 +39,7 @@ class Stretch(NamedTuple):
     """Bytes that lie in a file.
 
     Attributes:
-        path: the file.
+        path: the file, or `s3://…`.
         offset: where they begin.
         length: how many they are.
     """
@@ -150,6 +151,7 @@ class TarWriter:
 
         Raises:
             DecodeError: the file that holds the bytes is gone, or ends before them; the tar is as it was before.
+            StageFailed: the store that has the file does not answer.
         """
         name, data = f"{key}.{member.name}", member.data
         if isinstance(data, Stretch):
@@ -247,7 +249,9 @@ class TarWriter:
 
 
 def _opened(path: str) -> int:
-    """A descriptor of a file; it is brought first, where only the store of the dataset has it."""
+    """A descriptor of a file; it is brought first, where only a store has it."""
+    if path.startswith(objects.S3):
+        return _copied(path)
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -256,3 +260,11 @@ def _opened(path: str) -> int:
             raise
         copy.bring(Path(path))
         return os.open(path, os.O_RDONLY)
+
+
+def _copied(uri: str) -> int:
+    """A descriptor of a copy of an object that is gone from the disk when it is closed."""
+    bucket, name = objects.object_at(uri)
+    with tempfile.NamedTemporaryFile(prefix="m5-object-") as file:
+        bucket.get(name, Path(file.name))
+        return os.open(file.name, os.O_RDONLY)

@@ -27,7 +27,7 @@ def command(
     *,
     workers: int = 2,
     files: str = "*.jsonl",
-    media: Path | None = None,
+    media: Path | str | None = None,
     crawl_id: str | None = None,
 ) -> list[str]:
     """The line of the recipe `demo` on a crawl.

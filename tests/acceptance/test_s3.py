@@ -94,3 +94,28 @@ def test_a_run_killed_at_any_moment_is_taken_up_on_this_machine_or_another(
             f"killed at write {at} of {written}"
         )
         assert [name for name in s3.names() if "/scratch/" in name or "/." in name] == []
+
+
+@pytest.mark.slow
+def test_a_crawl_whose_media_lie_in_a_bucket_gives_the_samples_of_a_local_one(
+    crawl: Path, dataset: Path, s3: Served, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "here"))
+    fs = s3.fs()
+    for file in crawl.rglob("*"):
+        if file.is_file() and file.suffix != ".jsonl":
+            fs.pipe_file(f"{s3.bucket}/crawl/{file.relative_to(crawl)}", file.read_bytes())
+    root = f"s3://{s3.bucket}/crawl"
+    told = {name: digest for name, digest in of_folder(dataset).items() if is_content(name)}
+    assert any(name.endswith(".tar") for name in told)
+    assert any(name.startswith("tables/fetched/") for name in told)
+    for place in (str(tmp_path / "dataset"), f"s3://{s3.bucket}/shop"):
+        line.complete(line.command(crawl, place, media=root), scratch)
+        s3.download(tmp_path / "found")
+        found = line.content(Path(place) if place.startswith("/") else tmp_path / "found" / "shop")
+        assert line.differences(told, {name: digest for name, digest in found.items() if is_content(name)}) == []
+
+
+def is_content(name: str) -> bool:
+    """Whether a file of a dataset tells nothing of where its media lie, nor of the runs that do."""
+    return name.endswith((".tar", ".parquet")) and not name.startswith("tables/assets/")

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
@@ -205,6 +206,15 @@ def test_a_crawl_that_cannot_be_a_folder_is_refused(tmp_path: Path, crawl: str) 
     with pytest.raises(UsageError, match="cannot be a folder name"):
         ingest(tmp_path, {"a.jsonl": [item(1)]}, crawl=crawl or "/")
     assert not (tmp_path / "ds").exists()
+
+
+@pytest.mark.parametrize("root", ["gs://bucket/crawl", "s3://bucket/../other", "https://shop.example/media"])
+def test_a_media_root_of_another_kind_is_refused(root: str) -> None:
+    with pytest.raises(ValidationError, match=r"media_root\n.*name a folder on this machine, or s3://bucket/folder"):
+        IngestConfig(source="shop", mapping="m5product", files=("x",), media_root=root)
+    assert (
+        IngestConfig(source="shop", mapping="m5product", files=("x",), media_root="s3://b/c/").media_root == "s3://b/c/"
+    )
 
 
 def test_staged_rows_that_vanish_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

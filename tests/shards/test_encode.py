@@ -94,6 +94,8 @@ def test_untouched_media_are_named_by_what_they_are(work: Work, as_file: AsFile)
         assert (member.asset_id, member.width, member.duration_s) == (file.asset_id, 90, 3.0)
     (track,) = encoder.members(film._replace(modality=Modality.AUDIO, track=True), 0)
     assert track.name == "audio_0.flac"  # it has no bytes of its own
+    (far,) = encoder.members(film._replace(uri="s3://bucket/crawl/film.mp4", offset=0), 0)
+    assert far.data == Stretch("s3://bucket/crawl/film.mp4", 0, film.length)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import xxhash
 from m5tools.media.guard import DecodeError
 from m5tools.shards.writer import PAGE, Member, Place, Stretch, TarWriter, header
 from m5tools.vocabulary import Reason
+
+from ..moto_server import moto_server
 
 SAMPLES = {
     "a" * 32: {"json": b"{}", "image_0.jpg": b"x" * 512},
@@ -114,3 +117,22 @@ def test_a_file_that_fails_leaves_no_trace(
     write(tmp_path / "without.tar", {"a": {"json": b"1" * 3000}, "b": {"json": b"2" * 3000}})
     assert (tmp_path / "with.tar").read_bytes() == (tmp_path / "without.tar").read_bytes()
     assert writer.xxh3 == xxhash.xxh3_128_hexdigest((tmp_path / "with.tar").read_bytes())
+
+
+def test_an_object_of_a_store_is_written_as_a_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with moto_server(monkeypatch) as s3:
+        for length in (100, 2 * PAGE):
+            data = bytes(range(256)) * (length // 256 + 1)
+            (tmp_path / "file").write_bytes(data[:length])
+            s3.fs().pipe_file(f"{s3.bucket}/crawl/a b.jpg", data[:length])
+            uri = f"s3://{s3.bucket}/crawl/a b.jpg"
+            for name, path in (("here", str(tmp_path / "file")), ("there", uri)):
+                with TarWriter(tmp_path / name) as writer:
+                    writer.add("a", Member("image_0.jpg", None, Stretch(path, 0, length)))
+                    for lost, reason in ((f"{path}.gone", Reason.MISSING_FILE), (path, Reason.TRUNCATED)):
+                        with pytest.raises(DecodeError) as caught:
+                            writer.add("b", Member("image_0.jpg", None, Stretch(lost, 0, length + 1)))
+                        assert caught.value.reason is reason
+            assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "here", "there"]
