@@ -137,29 +137,24 @@ def test_a_part_is_harmed_during_the_run(
     place.goes_on()
 
 
-def test_a_delivery_grows_while_it_is_read(line: Line, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("grow", "'ingest/first': {} changed during the run; run the same command again"),
+        ("harm", "{}"),
+    ],
+    ids=["grows", "is removed"],
+)
+def test_a_delivery_changes_while_it_is_read(line: Line, harm: str, words: str, tmp_path: Path) -> None:
     place = Place(line, "ingest", tmp_path)
     file = line.folder.parent / "w" / "first" / "a.jsonl"
     whole, time = file.read_bytes(), file.stat().st_mtime_ns
     try:
-        said = place.run(grow=str(file))
-        place.refused(said, f"'ingest/first': {file} changed during the run; run the same command again")
-        assert place.run().code == 0
-        grown = undisturbed.content(place.root)
-        assert grown != place.reference.content
-    finally:
-        file.write_bytes(whole)
-        os.utime(file, ns=(time, time))
-    place.goes_on()
-
-
-def test_a_delivery_is_removed_while_it_is_read(line: Line, tmp_path: Path) -> None:
-    place = Place(line, "ingest", tmp_path)
-    file = line.folder.parent / "w" / "first" / "a.jsonl"
-    whole, time = file.read_bytes(), file.stat().st_mtime_ns
-    try:
-        said = place.run(harm=str(file))
-        place.refused(said, f"{file}")
+        said = place.run(**{harm: str(file)})
+        place.refused(said, words.format(file))
+        if harm == "grow":
+            assert place.run().code == 0
+            assert undisturbed.content(place.root) != place.reference.content
     finally:
         file.write_bytes(whole)
         os.utime(file, ns=(time, time))
