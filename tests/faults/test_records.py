@@ -20,8 +20,8 @@ from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, json_lines
 from tests.ingest.test_stage import account, ingest, item
 
+from .poison_readers import mapping_of
 from .poison_records import LINES, RECORDS, value_of
-from .poison_targets import mapping_of
 
 
 def whole(dataset: Dataset) -> None:
