@@ -56,7 +56,6 @@ def fabrics(tmp_path_factory: pytest.TempPathFactory, scratch: Path) -> Fabrics:
     places = {name: folder / name for name in ("whole", "lacking")}
     items = _fabrics(places["whole"])
     curate(places["whole"], scratch, items, TO_SHARDS)
-    # Copied, not made again: an H.264 encoder with threads need not give the same bytes twice.
     shutil.copytree(places["whole"] / "crawl", places["lacking"] / "crawl")
     for told in items[::3]:
         del told["images"]
