@@ -28,7 +28,7 @@ test: $(READY) ## the tests (15 minutes at most)
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
 test-full: $(READY) wheel browser ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --durations=20
 
 soak: $(READY) ## 138 kills over every stage and 100,000 damaged files, by seed, and what came of each (an hour on two quiet cores)
 	$(BIN)/python -m tests.faults.soak --kills 138 --seed 1

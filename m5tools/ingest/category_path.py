@@ -34,15 +34,22 @@ def path_of(value: Any, item: str | None, choices: str | None, levels: re.Patter
 
 
 def _paths(value: Any, item: str | None, choices: str | None, levels: re.Pattern[str] | None) -> list[list[str]]:
-    if isinstance(value, str):
-        return _written(value, choices, levels)
-    if isinstance(value, dict):
-        return _paths(_name(value, item), item, choices, levels)
-    if not isinstance(value, list):
-        return []
-    if any(isinstance(one, list) for one in value):
-        return [path for one in value for path in _paths(one, item, choices, levels)]
-    names = [_name(one, item) for one in value]
+    found: list[list[str]] = []
+    left = [value]
+    while left:  # not by calls: a parser takes a list that is nested more deeply than calls may be
+        one = left.pop()
+        if isinstance(one, dict):
+            left.append(_name(one, item))
+        elif isinstance(one, str):
+            found += _written(one, choices, levels)
+        elif isinstance(one, list) and any(isinstance(inner, list) for inner in one):
+            left += reversed(one)
+        elif isinstance(one, list):
+            found += _of_names([_name(inner, item) for inner in one], choices, levels)
+    return found
+
+
+def _of_names(names: list[Any], choices: str | None, levels: re.Pattern[str] | None) -> list[list[str]]:
     # A list of whole paths: its items are written with arrows, which no name holds.
     if len(names) > 0 and all(isinstance(name, str) and _ARROWS.search(html.unescape(name)) for name in names):
         return [path for name in names for path in _written(str(name), choices, levels)]

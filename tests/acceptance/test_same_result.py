@@ -7,7 +7,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
+from m5tools import resources
 from m5tools.dataset import Dataset
 
 from . import line
@@ -23,6 +25,9 @@ VERDICTS = {
     "cut_losses": {"cut": "default"},
 }
 PLACES = ("origin_file", "origin_offset")
+INSERTED = (
+    b'{"id": "inserted", "title": "Handwoven doormat of jute, natural", "description": "Keeps the hall clean."}\n'
+)
 
 
 def records(crawl: Path) -> list[bytes]:
@@ -82,6 +87,30 @@ def test_rows_shuffled_over_seven_files(crawl: Path, dataset: Path, tmp_path: Pa
     rows = records(crawl)
     random.Random(7).shuffle(rows)
     compare(crawl, dataset, tmp_path, scratch, rows, files=7, workers=0)
+
+
+def test_a_row_inserted_between_stages_changes_no_other_verdict(
+    crawl: Path, dataset: Path, tmp_path: Path, scratch: Path
+) -> None:
+    """In front of all others, when half of the stages are done."""
+    dealt, later = deal(records(crawl), tmp_path / "dealt", files=2), tmp_path / "dataset"
+    recipe = yaml.safe_load((resources.folder("pipelines") / "demo.yaml").read_text(encoding="utf-8"))
+    recipe["stages"] = recipe["stages"][:4]
+    (tmp_path / "half.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    whole = line.command(dealt, later, workers=0, media=crawl, crawl_id="shop-1")
+    half = [str(tmp_path / "half.yaml") if word == "demo" else word for word in whole]
+    line.complete(half, scratch)
+    first = dealt / "delivery-0.jsonl"
+    first.write_bytes(INSERTED + first.read_bytes())
+    line.complete(whole, scratch)
+    ours, theirs = Dataset(dataset), Dataset(later)
+    (inserted,) = theirs.read("products").filter(native_id="inserted")["product_id"]
+    assert theirs.read("products").height == ours.read("products").height + 1
+    for table, choices in VERDICTS.items():
+        found = theirs.read(table, **choices)
+        about = [name for name in ("product_id", "product_a", "product_b") if name in found.columns]
+        others = found.filter(*(pl.col(name) != inserted for name in about)) if about else found
+        assert others.equals(ours.read(table, **choices)), table
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,35 +25,29 @@ from tests.dedup.shop import drawing, encoded, with_margin
 from tests.fetch.server import Request, Server, picture, reply, serving
 
 from . import line
+from .delivery import TO_DUPLICATES, Item, attributes, curate, item, store
 
 ELSEWHERE = {
-    6: ("tests.acceptance.test_same_result", "test_rows_shuffled_over_seven_files"),
-    7: ("tests.faults.test_kills", "test_every_stage_killed_at_a_change_of_a_file_ends_as_undisturbed"),
-    11: ("tests.acceptance.test_same_result", "test_one_worker_writes_what_two_write"),
-    12: ("tests.acceptance.test_append", "test_a_crawl_appended_moves_nothing_old"),
-    14: ("tests.scale.harmony.test_harmonized", "test_noise_comes_last_in_both_families_and_in_the_vector"),
+    6: {
+        "tests.acceptance.test_same_result": (
+            "test_rows_shuffled_over_seven_files",
+            "test_a_row_inserted_between_stages_changes_no_other_verdict",
+        )
+    },
+    7: {"tests.faults.test_kills": ("test_every_stage_killed_at_a_change_of_a_file_ends_as_undisturbed",)},
+    11: {
+        "tests.acceptance.test_same_result": ("test_one_worker_writes_what_two_write",),
+        "tests.engine.test_ray": ("test_a_recipe_that_loses_a_node_and_changes_the_engine_twice",),
+    },
+    12: {"tests.acceptance.test_append": ("test_a_crawl_appended_moves_nothing_old",)},
+    14: {
+        "tests.acceptance.test_noise": (
+            "test_noise_weighs_least_in_losses_and_in_the_product",
+            "test_what_is_absent_changes_nothing",
+        ),
+        "tests.scale.harmony.test_harmonized": ("test_noise_comes_last_in_both_families_and_in_the_vector",),
+    },
 }
-RECIPE = """
-dataset: dataset
-stages:
-  - stage: ingest
-    sources: [{source: shop, mapping: synth, files: ["crawl/*.jsonl"], media_root: crawl}]
-"""
-TO_DUPLICATES = ("fetch", "survey", "measure", "tag", "compare", "dedup")
-Item = dict[str, Any]
-
-
-def curate(folder: Path, scratch: Path, items: Sequence[Item | str], stages: Sequence[str], **sets: object) -> Dataset:
-    """Write a delivery (lines that are text stand as they are) and run stages on it, by `m5 run`."""
-    crawl = folder / "crawl"
-    crawl.mkdir(parents=True, exist_ok=True)
-    lines = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in items]
-    (crawl / "delivery.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    recipe = RECIPE.replace("crawl", str(crawl)).replace("dataset: dataset", f"dataset: {folder / 'dataset'}")
-    (folder / "recipe.yaml").write_text(recipe + "".join(f"  - stage: {stage}\n" for stage in stages), encoding="utf-8")
-    changes = [word for key, value in sets.items() for word in ("--set", f"{key.replace('__', '.')}={value}")]
-    line.complete([*line.M5, "run", str(folder / "recipe.yaml"), "--workers", "0", *changes], scratch)
-    return Dataset(folder / "dataset")
 
 
 def relations(dataset: Dataset) -> dict[frozenset[str], str]:
@@ -65,23 +59,8 @@ def relations(dataset: Dataset) -> dict[frozenset[str], str]:
     }
 
 
-def attributes(**values: str) -> list[dict[str, str]]:
-    return [{"name": name.replace("_", " "), "value": value} for name, value in values.items()]
-
-
 KETTLE = {"material": "steel", "type": "kettle", "warranty": "two years", "lid": "hinged"}
 SHIRT = {"material": "cotton", "fit": "regular", "neck": "crew", "sleeve": "short"}
-
-
-def item(number: str, title: str, facts: dict[str, str], **more: Any) -> Item:
-    return {"id": number, "title": title, "attributes": attributes(**facts), **more}
-
-
-def store(folder: Path, name: str, data: bytes) -> str:
-    path = folder / "crawl" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return name
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +166,11 @@ def test_8_one_description_under_all_products_welds_nothing(rows: int, tmp_path:
         {"id": str(i), "title": f"Thing {i * 7919:x}{i:x}", "description": shared, "brand": f"Maker {i % 97}"}
         for i in range(rows)
     ]
-    dataset = curate(tmp_path, scratch, items, TO_DUPLICATES)
+    dataset = curate(tmp_path, scratch, items, (*TO_DUPLICATES, "audit"))
+    told = json.loads((tmp_path / "dataset" / "reports" / "audit.json").read_text())["hubs"]
+    assert told["hubs"] > 0
+    assert told["products"] >= rows
     counts = dataset.manifest()["stages"]["compare"]["counts"]
-    assert counts["hubs"] > 0
     assert counts["pairs_found"] <= 20 * rows
     assert dataset.read("clusters").group_by("relation", "cluster_id").len()["len"].max() in (None, 1)
 
@@ -226,9 +207,10 @@ def server() -> Iterator[Server]:
 
 
 def test_10_private_addresses_and_endless_bodies_are_refused(server: Server, tmp_path: Path, scratch: Path) -> None:
-    inner = [server.url("/good.png"), "http://169.254.169.254/x.png", f"http://[::1]:{server.port}/x.png"]
+    hosts = ("127.0.0.1", "169.254.169.254", "[::1]", "localhost")
+    inner = [server.url("/good.png", host) for host in hosts]
     closed = _reasons(curate(tmp_path / "closed", scratch, _listing(inner), ("fetch",)), inner)
-    assert closed == [(State.FAILED, Reason.BLOCKED_ADDRESS)] * 3
+    assert closed == [(State.FAILED, Reason.BLOCKED_ADDRESS)] * len(inner)
     assert not server.asked
     paths = ["/good.png", "/to-metadata", "/to-six", "/ten-gigabytes", "/endless"]
     urls = [server.url(path) for path in paths]
@@ -255,7 +237,7 @@ def _reasons(dataset: Dataset, urls: Sequence[str]) -> list[tuple[State, Reason]
 
 
 def test_13_others_read_all_samples(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples that differ in members from the first on."""
+    """Samples that differ in members among the first five, by which HF datasets judges a tar."""
     import webdataset
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -263,20 +245,21 @@ def test_13_others_read_all_samples(dataset: Path, tmp_path: Path, monkeypatch: 
     shards = dataset / "shards" / "default"
     index = Dataset(dataset).read("shard_index").filter(split="train")
     members = {row["product_id"]: frozenset(m["name"] for m in row["members"]) for row in index.iter_rows(named=True)}
-    assert len(set(members.values())) > 2
+    assert len(set(list(members.values())[:5])) > 1
     tars = sorted(map(str, shards.glob("train-*.tar")))
     plain = {s["__key__"]: {k for k in s if k[:2] != "__"} for s in webdataset.WebDataset(tars, shardshuffle=False)}
     assert plain == members
     stream = datasets.load_dataset(str(shards), split="train", streaming=True, cache_dir=str(tmp_path))
     hf = {s["__key__"]: {k for k, v in s.items() if k[:2] != "__" and v is not None} for s in stream}
     assert hf == members
+    assert ", 0 faults" in line.complete([*line.M5, "check", str(shards)], tmp_path)
 
 
 @pytest.mark.parametrize("number", ELSEWHERE)
 def test_the_others_have_tests_of_their_own(number: int) -> None:
-    module, name = ELSEWHERE[number]
-    found: Callable[..., None] = getattr(importlib.import_module(module), name)
-    assert callable(found)
+    for module, names in ELSEWHERE[number].items():
+        for name in names:
+            assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_every_trap_has_its_test_and_its_place_on_the_page() -> None:

@@ -21,7 +21,7 @@ from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read, records
 
 from . import poison_seeds as seeds
-from .poison_targets import mapping_of
+from .poison_readers import mapping_of
 
 LINE = json.dumps({"id": 1, "title": "mug"}).encode() + b"\n"
 SECRET = "<html><h1>a private file</h1><title>a private file</title></html>"

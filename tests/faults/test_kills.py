@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,18 +11,30 @@ from . import kills, soak
 from .undisturbed import Line
 
 STAGES = ("ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard")
+QUICK = ("fetch", "survey", "measure")
+"""Killed in these: a worker, all, the parent."""
 
 
-def test_every_stage_killed_at_a_change_of_a_file_ends_as_undisturbed(line: Line) -> None:
-    """In one test, for processes that share tests would each build the dataset."""
-    for number, name in enumerate(STAGES):
+@pytest.mark.parametrize(
+    ("stages", "last_changes"),
+    [
+        pytest.param(QUICK, (-1,), id="three"),
+        pytest.param([name for name in STAGES if name not in QUICK], (-2, -3, -4), id="others", marks=pytest.mark.slow),
+    ],
+)
+def test_every_stage_killed_at_a_change_of_a_file_ends_as_undisturbed(
+    line: Line, stages: Sequence[str], last_changes: Sequence[int]
+) -> None:
+    """Few tests of many stages, for processes that share tests would each build the dataset."""
+    for name in stages:
+        number = STAGES.index(name)
         victim = kills.VICTIMS[number % 3]
         of = "parent" if victim == "parent" else "worker"
         kill = kills.Kill(number, name, victim, "point", of, random.Random(number).random())
         outcome = kills.strike(line.of(name), kill, line.folder)
         assert outcome.is_good, outcome
         assert outcome.survived == (victim == "worker")
-    for point in (-1, -2, -3, -4):
+    for point in last_changes:
         outcome = kills.strike(line.of("fetch"), _last("fetch", point, line), line.folder)
         assert outcome.is_good, outcome
 

@@ -23,7 +23,7 @@ from m5tools.pipeline import Pipeline
 from tests.conftest import REPOSITORY
 from tests.ingest.reading import read, records
 
-from .poison_targets import mapping_of
+from .poison_readers import mapping_of
 
 MODULES: Final = sorted((REPOSITORY / "m5tools").rglob("*.py"))
 UNPICKLING: Final = frozenset({"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"})

@@ -15,7 +15,7 @@ from m5tools.vocabulary import Reason
 
 from . import poison_stage
 from .poison_mutate import LONGEST, mutated, with_png_sums, with_tar_sums
-from .poison_seeds import whole
+from .poison_seeds import made, whole
 from .poison_soak import soak, table
 from .poison_stage import FAULT, Poison, PoisonConfig, shares
 from .poison_targets import TARGETS, given, outcome
@@ -37,6 +37,12 @@ def test_inputs_depend_on_the_seed_alone_and_are_damaged(name: str) -> None:
     assert [given(name, 5, number) for number in range(6)] == one
     assert [given(name, 6, number) for number in range(6)] != one
     assert max(map(len, one)) <= 2 * LONGEST
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "video"])
+def test_files_that_are_encoded_on_the_spot_are_the_same_each_time(kind: str) -> None:
+    """Or a fault could not be had again: every process makes its own."""
+    assert made.__wrapped__(kind) == made(kind)
 
 
 def test_checksums_that_protect_damage_are_made_right() -> None:

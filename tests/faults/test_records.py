@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from m5tools import schema
@@ -20,8 +20,11 @@ from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, json_lines
 from tests.ingest.test_stage import account, ingest, item
 
+from .poison_readers import mapping_of
 from .poison_records import LINES, RECORDS, value_of
-from .poison_targets import mapping_of
+
+HALF_A_PAIR = ['{"id": NaN, "title": "\\ud800"}', '{"x": [Infinity, {"\\udc00": 1}]}']
+"""In records that msgspec leaves to Python's parser."""
 
 
 def whole(dataset: Dataset) -> None:
@@ -35,6 +38,7 @@ def whole(dataset: Dataset) -> None:
 
 @settings(max_examples=12)
 @given(lines=LINES)
+@example(lines=HALF_A_PAIR)
 def test_every_record_is_a_product_or_a_reject(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     good = json.dumps(item(1))
     dataset, counts = ingest(tmp_path_factory.mktemp("poison"), {"a.jsonl": [good, *lines]})
@@ -46,6 +50,8 @@ def test_every_record_is_a_product_or_a_reject(tmp_path_factory: pytest.TempPath
 
 @settings(max_examples=60)
 @given(lines=LINES, kind=st.sampled_from(["json_lines", "json", "csv", "xml"]))
+@example(lines=HALF_A_PAIR, kind="json_lines")
+@example(lines=HALF_A_PAIR, kind="json")
 def test_and_so_it_is_in_every_format(tmp_path_factory: pytest.TempPathFactory, lines: list[str], kind: str) -> None:
     path = tmp_path_factory.mktemp("poison") / "a"
     records = [value for line in lines if isinstance(value := value_of(line), dict)]

@@ -60,7 +60,8 @@ def test_no_file_may_grow(line: Line, name: str, tmp_path: Path) -> None:
     place.goes_on()
 
 
-@pytest.mark.parametrize("name", ["ingest", *(pytest.param(name, marks=SLOW) for name in ("measure", "shard"))])
+@SLOW
+@pytest.mark.parametrize("name", ["ingest", "measure", "shard"])
 def test_the_disk_is_full(line: Line, name: str, tmp_path: Path) -> None:
     with starved.small_disk(tmp_path / "disk"):
         place = Place(line, name, tmp_path, tmp_path / "disk")
@@ -71,6 +72,7 @@ def test_the_disk_is_full(line: Line, name: str, tmp_path: Path) -> None:
         place.goes_on()
 
 
+@SLOW
 @pytest.mark.parametrize("name", STAGES)
 def test_the_folder_may_not_be_written(line: Line, name: str, tmp_path: Path) -> None:
     place = Place(line, name, tmp_path)
@@ -121,7 +123,7 @@ def test_the_clock_jumps_back_an_hour(line: Line, name: str, tmp_path: Path) -> 
         pytest.param("dedup", "comparisons/first/part-00000.parquet", "compare", marks=SLOW),
     ],
 )
-@pytest.mark.parametrize("harm", ["removed", "cut off"])
+@pytest.mark.parametrize("harm", ["removed", pytest.param("cut off", marks=SLOW)])
 def test_a_part_is_harmed_during_the_run(
     line: Line, name: str, part: str, maker: str, harm: str, tmp_path: Path
 ) -> None:
@@ -137,29 +139,23 @@ def test_a_part_is_harmed_during_the_run(
     place.goes_on()
 
 
-def test_a_delivery_grows_while_it_is_read(line: Line, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        pytest.param("grow", "'ingest/first': {} changed during the run; run the same command again", id="grows"),
+        pytest.param("harm", "{}", id="is removed", marks=SLOW),
+    ],
+)
+def test_a_delivery_changes_while_it_is_read(line: Line, harm: str, words: str, tmp_path: Path) -> None:
     place = Place(line, "ingest", tmp_path)
     file = line.folder.parent / "w" / "first" / "a.jsonl"
     whole, time = file.read_bytes(), file.stat().st_mtime_ns
     try:
-        said = place.run(grow=str(file))
-        place.refused(said, f"'ingest/first': {file} changed during the run; run the same command again")
-        assert place.run().code == 0
-        grown = undisturbed.content(place.root)
-        assert grown != place.reference.content
-    finally:
-        file.write_bytes(whole)
-        os.utime(file, ns=(time, time))
-    place.goes_on()
-
-
-def test_a_delivery_is_removed_while_it_is_read(line: Line, tmp_path: Path) -> None:
-    place = Place(line, "ingest", tmp_path)
-    file = line.folder.parent / "w" / "first" / "a.jsonl"
-    whole, time = file.read_bytes(), file.stat().st_mtime_ns
-    try:
-        said = place.run(harm=str(file))
-        place.refused(said, f"{file}")
+        said = place.run(**{harm: str(file)})
+        place.refused(said, words.format(file))
+        if harm == "grow":
+            assert place.run().code == 0
+            assert undisturbed.content(place.root) != place.reference.content
     finally:
         file.write_bytes(whole)
         os.utime(file, ns=(time, time))

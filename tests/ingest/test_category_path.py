@@ -75,3 +75,10 @@ def test_bestbuy_categories(real_data: Path) -> None:
         for written in (" / ".join(path), "|".join(path), "/".join(level.replace("/", "\\/") for level in path)):
             assert read(written) == path
     assert odd < 0.02 * len(paths)
+
+
+def test_a_list_nested_more_deeply_than_calls_may_be_is_read() -> None:
+    nested: Any = ["Home", "Lamps"]
+    for _ in range(5_000):
+        nested = [nested]
+    assert path_of(nested, None, None, None) == ["Home", "Lamps"]

@@ -41,19 +41,43 @@ def sound_file(samples: npt.NDArray[np.float32], kind: str = "WAV", rate: int = 
     """A sound file."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=kind)
-    return buffer.getvalue()
+    return _numbered(buffer.getvalue()) if kind == "OGG" else buffer.getvalue()
+
+
+def _numbered(ogg: bytes, serial: int = 1) -> bytes:
+    """An Ogg file of one stream whose serial number is not drawn anew each time (RFC 3533, section 6)."""
+    body, at = bytearray(ogg), 0
+    while body[at : at + 4] == b"OggS":
+        end = at + 27 + body[at + 26]
+        end += sum(body[at + 27 : end])
+        body[at + 14 : at + 18] = serial.to_bytes(4, "little")
+        body[at + 22 : at + 26] = bytes(4)
+        body[at + 22 : at + 26] = _ogg_sum(body[at:end]).to_bytes(4, "little")
+        at = end
+    return bytes(body)
+
+
+def _ogg_sum(page: bytes) -> int:
+    found = 0
+    for byte in page:
+        found ^= byte << 24
+        for _ in range(8):
+            found = (found << 1) ^ (0x104C11DB7 if found & 0x80000000 else 0)
+    return found
 
 
 def video_file(
     frames: Iterable[Rgb], fps: int = 10, sound: npt.NDArray[np.float32] | None = None, kind: str = "mp4"
 ) -> bytes:
-    """An H.264 video (VP8 in WebM), with a mono sound track at 16 kHz where samples are given."""
+    """An H.264 video (VP8 in WebM), with a mono sound track at 16 kHz where samples are given: the same bytes each time."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=kind) as container:
+    # Without the flag a WebM has an id that is drawn at random; encoders with threads need not give the same bytes twice.
+    with av.open(buffer, "w", format=kind, container_options={"fflags": "+bitexact"}) as container:
         pictures = list(frames)
         stream = container.add_stream("libvpx" if kind == "webm" else "libx264", rate=fps)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1
         track = None
         if sound is not None:
             track = container.add_stream("libopus" if kind == "webm" else "aac", rate=16_000, layout="mono")

@@ -25,7 +25,13 @@ def value_of(text: bytes) -> Any:
         if not text.startswith(b"{") or not any(constant in text for constant in _CONSTANTS):
             raise
         try:
-            return json.loads(text, parse_constant=lambda _: None)
+            value = json.loads(text, parse_constant=lambda _: None)
+            msgspec.json.encode(value)
+        except UnicodeEncodeError as error:
+            # Python takes it, msgspec does not, and no table can hold it.
+            raise msgspec.DecodeError("half a surrogate pair stands for no character") from error
         except ValueError:
             pass
+        else:
+            return value
         raise
