@@ -22,7 +22,7 @@ from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
 from m5tools.engine.room import discard, make_room, tidy
 from m5tools.engine.unchanged import inputs_stay, outside_of, refuse_changed
-from m5tools.engine.verify import lost
+from m5tools.engine.verify import faults_of, lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.freshness import documents_of, fresh_inputs, gone
@@ -197,13 +197,13 @@ class LocalEngine:
         return self.refresh or (self.world_size == 1 and not stage.settled(entry["counts"]))
 
     def _must_mend(self, dataset: Dataset, stage: Stage) -> bool:
-        """Whether a finished stage has lost a file since and is to be done again."""
-        fault = lost(dataset, stage.entry)
+        """Whether a finished stage has lost a file since, be it a record of its files, and is to be done again."""
+        fault = next(iter(faults_of(dataset, stage.entry, contents=False)), None)
         if fault is None:
             return False
         if self.world_size > 1:
             raise StaleError(f"'{stage.name}' has lost {dataset.place}/{fault.path}; run: {fault.remedy}")
-        self.listener.note(f"{stage.entry}: {fault.path} is {fault.what}; doing the stage again")
+        self.listener.note(f"{stage.entry}: {fault.path}: {fault.what}; doing the stage again")
         return True
 
     def _run_round(

@@ -54,20 +54,21 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
     return compared, [*faults, *_strays(dataset, known)]
 
 
-def faults_of(dataset: Dataset, entry: str) -> list[Fault]:
-    """What is wrong with the files of one finished stage; contents are read."""
-    return _compare(dataset, entry, contents=True)
+def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fault]:
+    """What is wrong with the files of one finished stage, and with its records of them.
+
+    Args:
+        dataset: the dataset.
+        entry: the stage.
+        contents: whether files are read.
+    """
+    found = _recorded(dataset, entry)
+    return [*found.faults, *_of_files(dataset, entry, found, contents=contents)]
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
-    """The first file of a finished stage, be it a marker, that is gone or of another size; contents are not read."""
-    return next(iter(_compare(dataset, entry, contents=False)), None)
-
-
-def _compare(dataset: Dataset, name: str, *, contents: bool) -> list[Fault]:
-    """What is wrong with the files that a finished stage recorded, and with its records of them."""
-    found = _recorded(dataset, name)
-    return [*found.faults, *_of_files(dataset, name, found, contents=contents)]
+    """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
+    return next(_of_files(dataset, entry, _recorded(dataset, entry), contents=False), None)
 
 
 @dataclass(frozen=True)
