@@ -13,10 +13,11 @@ import pytest
 from m5tools.errors import UsageError
 from m5tools.loader.loader import Loader
 
+from ..moto_server import Served
 from .overlaid import ALL, dataset, folder, kept
 from .test_overlays import SIZES, assert_same
 from .test_remote import Far, cache, far
-from .test_s3 import Failing, s3
+from .test_s3 import EveryFifth, s3
 
 __all__ = ["cache", "dataset", "far", "folder", "kept", "s3"]
 
@@ -88,10 +89,11 @@ def test_faults_of_a_remote_overlay_are_named(folder: Path, far: str, cache: Pat
 
 
 @pytest.mark.parametrize(("limit", "workers"), [(2**30, 0), (1, 2)])
-def test_on_s3(folder: Path, s3: Failing, tmp_path: Path, limit: int, workers: int) -> None:
+def test_on_s3(folder: Path, s3: Served, tmp_path: Path, limit: int, workers: int) -> None:
     where = f"s3://{s3.bucket}/shards"
+    s3.refuses = failing = EveryFifth()
     loader = Loader(where, cache=tmp_path / "cache", cache_bytes=limit, workers=workers, **SIZES)
     assert_same(list(loader), list(Loader(folder, **SIZES)))
     assert loader.overlays == ALL
     assert not loader.bad
-    assert s3.failed > 2
+    assert failing.failed > 2
