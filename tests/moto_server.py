@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")
 
 Refuses = Callable[[str, str], bool]
+SERVED = count()
 
 
 @dataclass
@@ -91,7 +93,8 @@ def moto_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     try:
-        served.bucket = f"shop-{server.server_port}"  # the server's memory outlives it
+        # The server's memory outlives it, and a later one may be given the same port.
+        served.bucket = f"shop-{server.server_port}-{next(SERVED)}"
         s3fs.S3FileSystem(skip_instance_cache=True).mkdir(served.bucket)
         yield served
     finally:
