@@ -3,10 +3,12 @@
     M5_REAL_DATA=../shared/data PYTHONPATH=. python benchmarks/train_rate.py
 
 The `compact` network at batch 64 on the shards of `train_shards.py`, one thread of arithmetic, one worker that decodes.
-The three sides take turns in one process on one trainer; of every turn the first steps, which find batches made ready
-during the turns of the others, are not counted. `wait` is the share of a step spent waiting for its batch. Beside the
-clock stands processor time, all of the process and its worker: on a machine that others use, what a step and its data
-take of processors decides whether a second processor can hide the data at all.
+The sides take turns in one process on one trainer; of every turn the first steps, which find batches made ready
+during the turns of the others, are not counted. `beside work` is one batch over and over while another process packs
+bytes on the other processor and hands nothing over: what is lost of a step's speed there, no loader can give back.
+`wait` is the share of a step spent waiting for its batch. Beside the clock stands processor time, all of the process
+and its worker: on a machine that others use, what a step and its data take of processors decides whether a second
+processor can hide the data at all.
 """
 
 from __future__ import annotations
@@ -15,9 +17,12 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -33,14 +38,26 @@ from m5tools.scale.prepare import prepare
 from m5tools.scale.source import Shards
 
 SKIPPED = 6
-SIDES = ("one batch", "memory", "shards")
+SIDES = ("one batch", "beside work", "memory", "shards")
+WORK = "import os, zlib\nwhile True: zlib.compress(os.urandom(1 << 20))"
 
 
 def processor_s() -> float:
-    """Seconds of processor time of this process and its children so far."""
+    """Seconds of processor time of this process and its children so far, but for the one `at_work`."""
     me = psutil.Process()
-    times = [p.cpu_times() for p in (me, *me.children(recursive=True))]
+    times = [p.cpu_times() for p in (me, *me.children(recursive=True)) if WORK not in p.cmdline()]
     return sum(t.user + t.system for t in times)
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """A process beside this one that keeps a processor busy."""
+    beside = subprocess.Popen([sys.executable, "-c", WORK])
+    try:
+        yield
+    finally:
+        beside.kill()
+        beside.wait()
 
 
 def turn(trainer: Trainer, batches: Iterator[Portion], step: int, steps: int) -> dict[str, float]:
@@ -76,7 +93,7 @@ def measure(folder: Path, model: str, rounds: int, steps: int) -> dict[str, obje
         materials = prepare(config, shards, None, None)
         assert materials.in_memory == (side == "memory")
         sources[side] = iter(materials.source)
-    sources["one batch"] = forever(next(sources["memory"]))
+    sources["one batch"] = sources["beside work"] = forever(next(sources["memory"]))
     network = Scale(materials.tokenizer.config)
     network.measure_features(materials.held_out)
     trainer = Trainer(
@@ -85,7 +102,8 @@ def measure(folder: Path, model: str, rounds: int, steps: int) -> dict[str, obje
     told: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
     for number in range(rounds):
         for side in SIDES:
-            told[side].append(turn(trainer, sources[side], number * steps, steps))
+            with at_work() if side == "beside work" else nullcontext():
+                told[side].append(turn(trainer, sources[side], number * steps, steps))
             print(side, json.dumps({k: round(v, 4) for k, v in told[side][-1].items()}), flush=True)
     middle = {s: {k: statistics.median(t[k] for t in told[s]) for k in told[s][0]} for s in SIDES}
     alone = middle["one batch"]
@@ -96,6 +114,8 @@ def measure(folder: Path, model: str, rounds: int, steps: int) -> dict[str, obje
         "load": os.getloadavg()[0],
         "sides": middle,
         "throughput of shards to one batch": middle["shards"]["samples_per_s"] / alone["samples_per_s"],
+        "throughput of shards to one batch beside work": middle["shards"]["samples_per_s"]
+        / middle["beside work"]["samples_per_s"],
         "throughput of memory to one batch": middle["memory"]["samples_per_s"] / alone["samples_per_s"],
         "processor seconds of a batch's data": middle["shards"]["processor_s"] - alone["processor_s"],
         "data to step, processor time": middle["shards"]["processor_s"] / alone["processor_s"] - 1,
