@@ -67,6 +67,19 @@ def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fa
     return [*found.faults, *_of_files(dataset, entry, found, contents=contents)]
 
 
+def changed(dataset: Dataset, entry: str, path: str) -> Fault | None:
+    """What is wrong with one file of a finished stage, by its checksum; nothing where no marker lists it.
+
+    Args:
+        dataset: the dataset.
+        entry: the stage.
+        path: of the file, below the dataset root.
+    """
+    found = _recorded(dataset, entry)
+    one = _Recorded([output for output in found.outputs if output["path"] == path], found.faults, found.remedy)
+    return next(_of_files(dataset, entry, one, contents=True), None)
+
+
 def lost(dataset: Dataset, entry: str) -> Fault | None:
     """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
     return next(_of_files(dataset, entry, _recorded(dataset, entry), contents=False), None)

@@ -28,7 +28,7 @@ SHARDS = "shards/default"
 _UNWATCHED = re.compile(
     r"runs/.*|dataset\.json|shards/\w+/(README\.md|DATASHEET\.md|SHA256SUMS|(croissant|lineage)\.json)"
 )
-"""Markers and manifest, about which other tests are; papers, into which people write: `m5 check` of the shards tells."""
+"""Markers, manifest and papers, about which other tests are."""
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +235,52 @@ def test_a_truncated_part_is_one_line_that_names_check(m5: M5, dataset: Path) ->
         assert said.code in (1, 2)
         assert len(said.err.strip().splitlines()) == 1, said.err
         assert "m5 check" in said.err or "; run: m5 ingest" in said.err, said.err
+
+
+@pytest.mark.parametrize(
+    ("lie", "line"),
+    [
+        (
+            lambda shards: shutil.copy(shards / "train-000000.tar", shards / "train-000099.tar"),
+            "train-000099.tar: the manifest does not know this file; run: rm {shards}/train-000099.tar",
+        ),
+        (
+            lambda shards: (shards / "README.md").write_text("# Mine"),
+            "README.md: does not say what these shards are; run 'm5 papers' again",
+        ),
+        (lambda shards: (shards / "README.md").unlink(), "README.md: is missing; HF datasets needs it"),
+        (
+            lambda shards: change(shards / "dataset.json", ("made_with",), "0" * 16),
+            "dataset.json: of another size; run: m5 shard --dataset {dataset} --set ",
+        ),
+        (lambda shards: flip(shards / "train-000000.tar"), "train-000000.tar: "),
+        (
+            lambda shards: (shards / "overlays" / "rare" / "x").touch(),
+            "overlays/rare/x: the manifest does not know this file; run: rm {shards}/overlays/rare/x",
+        ),
+    ],
+)
+def test_lies_in_a_shard_folder_are_found_by_either_check_with_what_mends_them(
+    m5: M5, dataset: Path, lie: Callable[[Path], Any], line: str
+) -> None:
+    shards = dataset / SHARDS
+    lie(shards)
+    wanted = line.format(shards=shards, dataset=dataset)
+    for place, before in ((dataset, f"{SHARDS}/"), (shards, "")):
+        said = m5("check", place)
+        assert said.code == 1
+        assert any(told.startswith(before + wanted) for told in said.err.splitlines()), said.err
+        for told in said.err.splitlines():
+            assert re.search(r"; run(: (m5|rm) | 'm5 papers')", told), told
+        assert f"m5 check {shards}" in said.out or place == shards
+
+
+def test_shards_that_were_moved_elsewhere_are_to_be_copied_again(m5: M5, dataset: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(dataset / SHARDS, tmp_path / "moved"))
+    flip(moved / "train-000000.tar")
+    said = m5("check", moved)
+    assert said.code == 1
+    assert all(line.endswith("; copy the folder anew from where it came") for line in said.err.splitlines()), said.err
 
 
 def test_an_index_made_to_fit_its_manifest_is_found_out(m5: M5, dataset: Path) -> None:
