@@ -166,9 +166,14 @@ def _outlines(dataset: Dataset, known: Collection[str]) -> list[str]:
         place = f"shards/{name.removeprefix('shard/')}"
         manifest = f"{place}/{MANIFEST}"
         if entry["stage"] == "shard" and manifest not in known and (dataset.root / manifest).is_file():
+            try:
+                shards = ShardManifest.read(dataset.root / place)
+            except UsageError as error:
+                found.append(f"{manifest}: {error}")
+                continue
             # Papers tell of indexes, so of damaged ones there is nothing to compare.
             whole = not any(path.startswith(f"{place}/") for path in known)
-            faults = (outline if whole else strays)(dataset.root / place, ShardManifest.read(dataset.root / place))
+            faults = (outline if whole else strays)(dataset.root / place, shards)
             found += [f"{place}/{fault}" for fault in faults if f"{place}/{fault.file}" not in known]
     return found
 
