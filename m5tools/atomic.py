@@ -132,9 +132,11 @@ def sweep(folder: Path) -> None:
 
 def is_running(pid: int) -> bool:
     """Whether there is a process of this number on this machine that may still write."""
+    if pid < 1:  # to the system these are groups of processes
+        return False
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from m5tools import atomic
 from m5tools.bucket import Bucket
@@ -80,15 +80,13 @@ class Claim:
             if there is None:
                 replaces = None
             else:
-                body, version = json.loads(there[0]), there[1]
+                body, version = _told(there[0]), there[1]
                 now = time.monotonic()
                 seen = seen or (version, now)
-                if body["token"] != self._token and body["copy"] != self._copy:
+                if body.get("token") != self._token and body.get("copy") != self._copy:
                     if version != seen[0]:
-                        raise UsageError(
-                            f"another run (process {body['pid']} on {body['host']}) writes {self._bucket.folder}; "
-                            "wait for it"
-                        )
+                        who = f"process {body.get('pid', '?')} on {body.get('host', '?')}"
+                        raise UsageError(f"another run ({who}) writes {self._bucket.folder}; wait for it")
                     if now - seen[1] < DEAD_AFTER_S:
                         time.sleep(BEAT_S / 5)
                         continue
@@ -113,10 +111,19 @@ class Claim:
     def _is_mine(self) -> bool:
         """Whether a write that seemed refused was ours, whose answer got lost."""
         there = self._bucket.at(PLACE)
-        if there is None or json.loads(there[0])["token"] != self._token:
+        if there is None or _told(there[0]).get("token") != self._token:
             return False
         self._version = there[1]
         return True
+
+
+def _told(data: bytes) -> dict[str, Any]:
+    """What a claim tells of its holder; nothing where it is damaged, so that only its renewal can be watched."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _name_of(root: Path) -> str:

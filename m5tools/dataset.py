@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools import atomic, bundles, manifest, schema, working_copy
+from m5tools.agreement import contradiction
 from m5tools.errors import UsageError
 from m5tools.manifest import MANIFEST, Manifest
 from m5tools.partitions import part_name
@@ -133,6 +134,15 @@ class Dataset:
     def partitions(self) -> int:
         """Number of partitions of the product tables; 0 before the first crawl was ingested."""
         return self.manifest()["partitions"]
+
+    def refuse_contradicted(self) -> None:
+        """
+        Raises:
+            UsageError: `dataset.json` and the names of the parts contradict each other.
+        """
+        found = contradiction(self.root, self.manifest())
+        if found is not None:
+            raise UsageError(f"{self.root / MANIFEST}: {found.what}; {found.remedy(self.place)}")
 
     # Tables -------------------------------------------------------------------------------------------------------
 
@@ -333,9 +343,10 @@ def open_dataset(root: str | Path) -> Dataset:
     """Open an existing dataset folder.
 
     Raises:
-        UsageError: there is no dataset there.
+        UsageError: there is no dataset there, or what its `dataset.json` says contradicts the parts that lie there.
     """
     dataset = Dataset(root)
     if not dataset.exists:
         raise UsageError(f"{root} is not a dataset (it has no {MANIFEST}); build one with 'm5 run' or 'm5 ingest'")
+    dataset.refuse_contradicted()
     return dataset

@@ -31,7 +31,9 @@ def fresh_inputs(stage: Stage, dataset: Dataset) -> dict[str, str]:
     Raises:
         StaleError: an input was never made, or was made from something, or by a mapping, policy or cut, that has
             changed since.
+        UsageError: `dataset.json` contradicts the parts that lie there.
     """
+    dataset.refuse_contradicted()
     manifest = dataset.manifest()
     stages = manifest["stages"]
     found: dict[str, str] = {}

@@ -34,7 +34,33 @@ def wrong_in_manifest(body: Mapping[str, Any]) -> str | None:
             return "a crawl has no 'source' or no 'crawl_id'"
         if not is_below(crawl["crawl_id"]):
             return f"'{crawl['crawl_id']}' is no name of a crawl"
-    return next((wrong for name, entry in stages.items() if (wrong := _wrong_in_entry(name, entry))), None)
+    wrong = (wrong for name, entry in stages.items() if (wrong := _wrong_in_entry(name, entry)))
+    return next(wrong, None) or _wrong_in_crawls(body)
+
+
+def _wrong_in_crawls(body: Mapping[str, Any]) -> str | None:
+    """Where crawls contradict each other or what their ingests say: each has read those that were before it."""
+    stages = body["stages"]
+    if body["crawls"] and body["partitions"] < 1:
+        return f"'partitions' is {body['partitions']} and there are crawls"
+    before: set[str] = set()
+    for crawl in body["crawls"]:
+        name = crawl["crawl_id"]
+        own = f"ingest/{name}"
+        if own in before:
+            return f"crawl '{name}' is listed twice"
+        entry = stages.get(own)
+        if entry is not None:
+            ahead = sorted(each for each in entry["inputs"].keys() - before if each.startswith("ingest/"))
+            if ahead:
+                return f"crawl '{name}' came after '{ahead[0].removeprefix('ingest/')}', which is not listed before it"
+            source = entry["config"].get("source", crawl["source"])
+            if source != crawl["source"]:
+                return f"crawl '{name}' is of source '{crawl['source']}', and was ingested as of '{source}'"
+        before.add(own)
+    finished = (name for name, entry in stages.items() if entry["stage"] == "ingest")
+    lost = next((name for name in finished if name not in before), None)
+    return None if lost is None else f"'{lost}' is done and its crawl is not listed"
 
 
 def _wrong_in_entry(name: str, entry: Any) -> str | None:
@@ -70,6 +96,25 @@ def outputs_in(body: Any) -> list[dict[str, Any]]:
         if not is_output(output):
             raise ValueError("it lists what is no file of the dataset")
     return outputs
+
+
+def is_lock(body: Any) -> bool:
+    """Whether a value is what a run tells of itself in its lock; one of an earlier release tells no try."""
+    if not isinstance(body, dict):
+        return False
+    told = _is(body.get("pid"), int) and all(_is(body.get(key), str) for key in ("host", "run"))
+    return told and _is(body.get("entry", ""), str) and _is_of_a_try(body)
+
+
+def is_ending(body: Any) -> bool:
+    """Whether a value is what a rank leaves that ends before the run is done."""
+    if not isinstance(body, dict):
+        return False
+    return all(_is(body.get(key), str) for key in ("entry", "run", "how", "line")) and _is_of_a_try(body)
+
+
+def _is_of_a_try(body: Mapping[str, Any]) -> bool:
+    return _is(body.get("try", 0), int) and isinstance(body.get("array"), str | None)
 
 
 def is_output(output: Any) -> bool:

@@ -57,6 +57,17 @@ def test_a_dead_holder_is_replaced(tmp_path: Path, bucket: Bucket, monkeypatch: 
         assert time.monotonic() - started >= 0.5
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"1", b'"x"'])
+def test_a_claim_that_does_not_tell_its_holder_is_watched(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(claim, "DEAD_AFTER_S", 0.3)
+    bucket.put_if(PLACE, body, None)
+    started = time.monotonic()
+    with Claim(bucket, _copy(tmp_path, "a")).held():
+        assert time.monotonic() - started >= 0.3
+
+
 def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claim, "DEAD_AFTER_S", 0.3)
     Claim(bucket, _copy(tmp_path, "dead"))._take()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from m5tools.dataset import Dataset
+    from m5tools.shards.faults import Fault, Report
 
 explain = typer.Typer(help="Say in numbers what a cut, shards or a run do.", no_args_is_help=True)
 
@@ -128,12 +130,13 @@ def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard
         from m5tools.shards.check import check as check_shards
 
         report = check_shards(path)
-        for fault in report.faults:
+        for fault in (*report.faults, *(swapped := _other_manifest(path, report))):
             typer.echo(f"{fault}", err=True)
         for what in report.skipped:
             typer.echo(what, err=True)
-        typer.echo(f"{path}: {report.samples:,} samples, {report.members:,} members, {len(report.faults)} faults")
-        if report.faults:
+        faults = len(report.faults) + len(swapped)
+        typer.echo(f"{path}: {report.samples:,} samples, {report.members:,} members, {faults} faults")
+        if faults:
             raise typer.Exit(1)
         return
     dataset = Dataset(path)
@@ -141,14 +144,53 @@ def check(path: Annotated[Path, typer.Argument(help="A dataset folder or a shard
         raise UsageError(f"{path} is neither a dataset (no dataset.json) nor a shard folder (no index/)")
     from m5tools.engine.verify import verify
 
-    compared, faults = verify(dataset)
-    for wrong in faults:
-        typer.echo(f"{wrong.path}: {wrong.what}; run: {wrong.remedy}", err=True)
-    typer.echo(f"{path}: {compared:,} files compared, {len(faults)} faults")
+    compared, wrong = verify(dataset)
+    lines = [f"{one.path}: {one.what}; run: {one.remedy}" for one in wrong]
+    lines += _outlines(dataset, {one.path for one in wrong})
+    for line in lines:
+        typer.echo(line, err=True)
+    typer.echo(f"{path}: {compared:,} files compared, {len(lines)} faults")
     for manifest in sorted(path.glob("shards/*/dataset.json")):
-        typer.echo(f"their members and papers: m5 check {manifest.parent}")
-    if faults:
+        typer.echo(f"their members one by one, by every reader: m5 check {manifest.parent}")
+    if lines:
         raise typer.Exit(1)
+
+
+def _outlines(dataset: Dataset, known: Collection[str]) -> list[str]:
+    """What shows of finished shard folders without reading their tars, beside the files that are known as damaged."""
+    from m5tools.shards.manifest import MANIFEST, ShardManifest
+    from m5tools.shards.outline import outline, strays
+
+    found = []
+    for name, entry in sorted(dataset.manifest()["stages"].items()):
+        place = f"shards/{name.removeprefix('shard/')}"
+        manifest = f"{place}/{MANIFEST}"
+        if entry["stage"] == "shard" and manifest not in known and (dataset.root / manifest).is_file():
+            try:
+                shards = ShardManifest.read(dataset.root / place)
+            except UsageError as error:
+                found.append(f"{manifest}: {error}")
+                continue
+            # Papers tell of indexes, so of damaged ones there is nothing to compare.
+            whole = not any(path.startswith(f"{place}/") for path in known)
+            faults = (outline if whole else strays)(dataset.root / place, shards)
+            found += [f"{place}/{fault}" for fault in faults if f"{place}/{fault.file}" not in known]
+    return found
+
+
+def _other_manifest(folder: Path, report: Report) -> list[Fault]:
+    """Whether the manifest of shards is another than their dataset wrote, though it fits them."""
+    from m5tools.engine.verify import changed
+    from m5tools.shards.faults import Fault
+    from m5tools.shards.manifest import MANIFEST
+    from m5tools.shards.outline import again, home_of
+
+    home = home_of(folder)
+    if home is None or any(fault.file == MANIFEST for fault in report.faults):
+        return []
+    shards = folder.resolve().name
+    wrong = changed(home, f"shard/{shards}", f"shards/{shards}/{MANIFEST}")
+    return [] if wrong is None else [Fault(MANIFEST, wrong.what, remedy=again(folder, MANIFEST))]
 
 
 def compact(dataset: DatasetOption) -> None:

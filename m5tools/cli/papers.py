@@ -21,10 +21,11 @@ def papers(
     from m5tools.shards import papers as of_shards
     from m5tools.shards.lineage import Lineage
     from m5tools.shards.manifest import DATASHEET, ShardManifest, local_folder
+    from m5tools.shards.outline import home_of
 
     folder = local_folder(shards)
     manifest = ShardManifest.read(folder)
-    home = _dataset_of(folder)
+    home = home_of(folder)
     lineage = Lineage.read(folder) if home is None else _lineage(home, folder, manifest)
     checksums = of_shards.checksums_in(folder, manifest) or of_shards.taken_checksums(folder, manifest)
     of_shards.write(folder, manifest, of_shards.counted(folder, manifest), lineage, checksums)
@@ -36,17 +37,6 @@ def papers(
     if unknown:
         typer.echo(f"no licence is declared for {', '.join(map(repr, unknown))}; 'license' in the mapping does")
     typer.echo(f"{left_open} questions in {DATASHEET} are left to you")
-
-
-def _dataset_of(folder: Path) -> Dataset | None:
-    """The dataset that a shard folder lies in, if its `dataset.json` knows the folder."""
-    from m5tools.dataset import Dataset
-
-    place = folder.resolve()
-    home = Dataset(place.parent.parent)
-    if place.parent.name != "shards" or not home.exists:
-        return None
-    return home if f"shard/{place.name}" in home.manifest()["stages"] else None
 
 
 def _lineage(dataset: Dataset, folder: Path, manifest: ShardManifest) -> Lineage:

@@ -6,6 +6,7 @@ also where they are of two entries of one stage: a crawl that settles must not s
 
 Clocks of machines differ, so the time of a heartbeat says nothing to another machine. Whoever wants a lock that is held
 there looks at it until it has changed, which its holder sees to every few seconds, or until it has not for long enough.
+So it is with a lock that is damaged and tells nothing of its holder.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 from m5tools import atomic
 from m5tools.engine.ranks import Ranks, Sign, sign_of
 from m5tools.errors import UsageError
+from m5tools.recorded import is_lock
 
 BEAT_S = 2.0
 DEAD_AFTER_S = 30.0
@@ -109,14 +111,14 @@ def _refusal(folder: Path, mine: Path, run: str, watch: _Watch) -> _Refusal | No
     doubtful = None
     for other in sorted(folder.glob(".lock-*")):
         owner = _owner(other)
-        if owner is None or (owner["run"] == run and other != mine):
+        if owner is None or (owner.get("run") == run and other != mine):
             continue
         lives = _alive(other, owner, watch)
         if lives is False:
             continue
+        who = f"process {owner['pid']} on {owner['host']}" if owner else "its lock is damaged and does not tell which"
         line = (
-            f"another run (process {owner['pid']} on {owner['host']}) is working on this stage; "
-            f"wait for it, or remove {other} if you are sure it is gone"
+            f"another run ({who}) is working on this stage; wait for it, or remove {other} if you are sure it is gone"
         )
         if lives:
             return _Refusal(line, certain=True)
@@ -128,7 +130,7 @@ def _beat(file: Path, over: threading.Event, ranks: Ranks) -> None:
     """Touch the lock every few seconds, however long the holder is busy; see whether it is ours still."""
     while not over.wait(BEAT_S):
         owner = _owner(file)
-        if owner is not None and (owner["pid"], owner["host"]) != (os.getpid(), socket.gethostname()):
+        if owner and (owner["pid"], owner["host"]) != (os.getpid(), socket.gethostname()):
             ranks.robbed = True
             return
         with suppress(OSError):  # a file server that fails once must not make this rank look dead
@@ -136,16 +138,19 @@ def _beat(file: Path, over: threading.Event, ranks: Ranks) -> None:
 
 
 def _owner(file: Path) -> dict[str, Any] | None:
+    """What a lock tells of its holder: nothing where it is damaged; None where there is no lock."""
     try:
-        owner: dict[str, Any] = json.loads(file.read_text())
-    except (FileNotFoundError, ValueError):
+        owner: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
-    return owner
+    except (ValueError, RecursionError):
+        return {}
+    return owner if is_lock(owner) else {}
 
 
 def _alive(file: Path, owner: dict[str, Any], watch: _Watch) -> bool | None:
     """Whether a holder still lives: by its process on this host, by its heartbeat elsewhere; None = not known yet."""
-    if owner["host"] == socket.gethostname():
+    if owner.get("host") == socket.gethostname():
         if owner["pid"] == os.getpid() or not atomic.is_running(owner["pid"]):
             return False
         sign = sign_of(file)

@@ -27,6 +27,7 @@ from typing import Any, Final, Literal
 
 from m5tools import atomic
 from m5tools.errors import M5Error, StageFailed
+from m5tools.recorded import is_ending, is_lock
 
 SILENT_AFTER_S = 300.0
 """A machine that swaps or a file server that pauses keeps a heartbeat for minutes."""
@@ -118,14 +119,14 @@ class Ranks:
         tries = [1]
         for rank, _, body in (*self._files(".lock-"), *self._files(".ended-")):
             if body.get("entry") == self.entry:
-                tries.append(body["try"] + (rank == self.rank or _of_another_array(body)))
+                tries.append(body.get("try", 0) + (rank == self.rank or _of_another_array(body)))
         return max(tries)
 
     def _is_past(self, body: dict[str, Any]) -> bool:
         return body.get("try", 0) < self.attempt or _of_another_array(body)
 
     def _files(self, kind: str) -> list[tuple[int, Path, dict[str, Any]]]:
-        """Rank, file and content of all files of a kind, by rank."""
+        """Rank, file and content of all files of a kind that can be told, by rank."""
         found = []
         for file in self.folder.glob(f"{kind}*"):
             number, body = file.name.removeprefix(kind), _read(file)
@@ -301,8 +302,9 @@ def sign_of(file: Path) -> Sign | None:
 
 
 def _read(file: Path) -> dict[str, Any] | None:
+    """What a rank wrote; None where there is none, or nothing that a rank writes."""
     try:
         body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
-    return body
+    return body if (is_lock if file.name.startswith(".lock-") else is_ending)(body) else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from m5tools import atomic, bundles, schema
+from m5tools.agreement import contradiction
 from m5tools.dataset import Dataset
 from m5tools.engine import bundled
 from m5tools.engine.markers import fingerprint
@@ -44,7 +45,7 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
         The number of files compared, and the faults among them.
     """
     compared = 0
-    faults: list[Fault] = []
+    faults = [*_of_manifest(dataset)]
     known: set[str] = set()
     for name in dataset.manifest()["stages"]:
         found = _recorded(dataset, name)
@@ -64,6 +65,19 @@ def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fa
     """
     found = _recorded(dataset, entry)
     return [*found.faults, *_of_files(dataset, entry, found, contents=contents)]
+
+
+def changed(dataset: Dataset, entry: str, path: str) -> Fault | None:
+    """What is wrong with one file of a finished stage, by its checksum; nothing where no marker lists it.
+
+    Args:
+        dataset: the dataset.
+        entry: the stage.
+        path: of the file, below the dataset root.
+    """
+    found = _recorded(dataset, entry)
+    one = _Recorded([output for output in found.outputs if output["path"] == path], found.faults, found.remedy)
+    return next(_of_files(dataset, entry, one, contents=True), None)
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
@@ -110,6 +124,15 @@ def _of_files(dataset: Dataset, name: str, found: _Recorded, *, contents: bool) 
     for output in found.outputs:
         if (fault := _fault(dataset, name, output, found.remedy, contents=contents)) is not None:
             yield fault
+
+
+def _of_manifest(dataset: Dataset) -> Iterator[Fault]:
+    """A number of partitions that is not that of the parts; products of a crawl that is not listed are strays."""
+    manifest = dataset.manifest()
+    found = contradiction(dataset.root, manifest)
+    if found is not None and found.partitions is not None:
+        change = f's/"partitions" *: *{manifest["partitions"]}/"partitions": {found.partitions}/'
+        yield Fault(MANIFEST, found.what, shlex.join(["sed", "-i", change, str(dataset.root / MANIFEST)]))
 
 
 def _strays(dataset: Dataset, known: set[str]) -> Iterator[Fault]:

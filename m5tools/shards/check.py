@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ import pyarrow.parquet as pq
 from m5tools import schema
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
-from m5tools.shards import overlays, papers, skeleton, sound_index
+from m5tools.shards import outline, overlays, papers, skeleton, sound_index
 from m5tools.shards.faults import Fault, Report, adjacency, differences, told
-from m5tools.shards.lineage import LINEAGE, Lineage
 from m5tools.shards.manifest import (
     CARD,
     MANIFEST,
@@ -56,8 +56,16 @@ def check(folder: str | Path) -> Report:
         root = local_folder(folder)
         manifest = ShardManifest.read(root)
     except UsageError as error:
-        report.faults.append(Fault(MANIFEST, str(error)))
+        report.faults.append(outline.fault_of(MANIFEST, error))
         return report
+    _compare(root, manifest, report)
+    if any(not fault.remedy for fault in report.faults):
+        anew = {file: outline.again(root, file) for file in {fault.file for fault in report.faults}}
+        report.faults = [replace(fault, remedy=fault.remedy or anew[fault.file]) for fault in report.faults]
+    return report
+
+
+def _compare(root: Path, manifest: ShardManifest, report: Report) -> None:
     indexes: dict[str, Rows] = {}
     for split, files in manifest.splits.items():
         for file in files:
@@ -69,24 +77,15 @@ def check(folder: str | Path) -> Report:
     derived = ShardManifest.of(manifest.categories, manifest.splits, manifest.made_with, manifest.config)
     if derived.content != manifest.content:
         report.faults.append(Fault(MANIFEST, "the content hash does not fit the shards it lists"))
-    known = {MANIFEST, *papers.PAPERS, *_names(manifest.splits, "")}
     for name in overlay_names(root):
-        known |= _overlay(root, name, manifest, indexes, report)
-    present = {p.relative_to(root).as_posix() for p in root.rglob("*") if not p.is_dir()}
-    report.faults += [Fault(name, "the manifest does not know this file") for name in sorted(present - known)]
-    if CARD not in present:
-        report.faults.append(Fault(CARD, "is missing; HF datasets needs it to read these shards: run 'm5 papers'"))
-    elif len(indexes) == sum(map(len, manifest.splits.values())):
+        _overlay(root, name, manifest, indexes, report)
+    report.faults += outline.strays(root, manifest)
+    gone = [*outline.missing(root)]
+    report.faults += gone
+    if not gone and len(indexes) == sum(map(len, manifest.splits.values())):
         if all((root / file.tar).is_file() for files in manifest.splits.values() for file in files):
-            _papers(root, manifest, report)
+            report.faults += outline.of_papers(root, manifest, _checksums(root, manifest, report))
         _by_the_card(root, manifest, indexes, report)
-    return report
-
-
-def _names(splits: dict[str, tuple[ShardFile, ...]], prefix: str, tars: bool = True) -> set[str]:
-    """Paths of all tars and indexes."""
-    files = [file for several in splits.values() for file in several]
-    return {prefix + name for file in files for name in ((file.tar, file.index) if tars else (file.index,))}
 
 
 def _index(
@@ -162,20 +161,18 @@ def _media(row: dict[str, Any], index: str) -> Iterator[Fault]:
             yield Fault(index, f"'present' and the members disagree about {modality}", row["product_id"])
 
 
-def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Rows], report: Report) -> set[str]:
-    """Compare an overlay with the shards it lies over; returns the files that it accounts for."""
+def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Rows], report: Report) -> None:
+    """Compare an overlay with the shards it lies over."""
     prefix = f"{OVERLAYS}/{name}/"
-    known = {prefix + OVERLAY_MANIFEST}
     try:
         overlay = OverlayManifest.read(root / prefix)
     except UsageError as error:
-        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, str(error)))
-        return known
-    known |= _names(overlay.splits, prefix, tars=bool(overlay.modalities))
+        report.faults.append(outline.fault_of(prefix + OVERLAY_MANIFEST, error))
+        return
     wrong = overlays.mismatch(overlay, shards)
     if wrong is not None:
-        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, f"{wrong}; run 'm5 overlay' again"))
-        return known
+        report.faults.append(Fault(prefix + OVERLAY_MANIFEST, wrong, remedy="run 'm5 overlay' again"))
+        return
     for files in overlay.splits.values():
         for file in files:
             # Of a column that is laid over the index there is nothing to compare but its file's checksum.
@@ -198,47 +195,13 @@ def _overlay(root: Path, name: str, shards: ShardManifest, indexes: dict[str, Ro
     )
     if derived.content != overlay.content:
         report.faults.append(Fault(prefix + OVERLAY_MANIFEST, "the content hash does not fit the indexes it lists"))
-    return known
-
-
-def _papers(root: Path, manifest: ShardManifest, report: Report) -> None:
-    """Compare the papers that are there with what they should say."""
-    try:
-        facts = papers.counted(root, manifest)
-    except DAMAGE:
-        return  # an index that cannot be counted has its own faults
-    try:
-        lineage = Lineage.read(root)
-    except UsageError as error:
-        report.faults.append(Fault(LINEAGE, str(error)))
-        return
-    checksums = _checksums(root, manifest, report)
-    try:
-        texts = papers.texts(root, manifest, facts, lineage, checksums)
-    except UsageError as error:
-        report.faults.append(Fault("papers", str(error)))
-        return
-    for name, text in texts.items():
-        file = root / name
-        if file.is_file() and not _says(file, text):
-            report.faults.append(Fault(name, "does not say what these shards are; run 'm5 papers' again"))
-
-
-def _says(file: Path, text: str) -> bool:
-    """Whether a paper says what it should; JSON may be written in any form."""
-    if file.suffix != ".json":
-        return file.read_bytes() == text.encode()
-    try:
-        return bool(json.loads(file.read_bytes()) == json.loads(text))
-    except (ValueError, RecursionError):
-        return False
 
 
 def _checksums(root: Path, manifest: ShardManifest, report: Report) -> dict[str, str]:
     """The sha256 of every tar as it is noted, compared with the tars themselves; none of these is missing here."""
     noted = papers.checksums_in(root, manifest)
     if noted is None and (root / papers.CHECKSUMS).is_file():
-        report.faults.append(Fault(papers.CHECKSUMS, "is of other shards; run 'm5 papers' again"))
+        report.faults.append(Fault(papers.CHECKSUMS, "is of other shards", remedy=outline.ANEW))
     found = papers.taken_checksums(root, manifest)
     known = {fault.file for fault in report.faults}
     for tar, digest in (noted or {}).items():
@@ -258,7 +221,9 @@ def _by_the_card(root: Path, manifest: ShardManifest, indexes: dict[str, Rows], 
         try:
             report.faults += differences(f"{split}-*.tar", expected, list(by_datasets(root, split)), "HF datasets")
         except Exception as error:  # noqa: BLE001 - at damage it raises whatever its readers and Arrow raise
-            report.faults.append(Fault(f"{split}-*.tar", f"HF datasets cannot read it: {told(error)}"))
+            remedy = outline.ANEW if any(fault.file == CARD for fault in report.faults) else ""
+            what = f"HF datasets cannot read it: {told(error)}"
+            report.faults.append(Fault(f"{split}-*.tar", what, remedy=remedy))
 
 
 def _as_parsed(tar: Path, rows: Rows) -> Iterator[Found]:

@@ -11,14 +11,15 @@ from m5tools.shards.readers import Found
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: the file it is in, the sample or member where there is one, and what is wrong."""
+    """One fault: the file it is in, the sample or member where there is one, what is wrong, and what mends it."""
 
     file: str
     what: str
     where: str = ""
+    remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}{': ' * bool(self.where)}{self.where}: {self.what}"
+        return f"{self.file}{': ' * bool(self.where)}{self.where}: {self.what}{'; ' * bool(self.remedy)}{self.remedy}"
 
 
 @dataclass

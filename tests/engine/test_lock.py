@@ -143,6 +143,44 @@ def test_a_holder_elsewhere_that_was_seen_to_be_still_is_gone_whatever_its_clock
         assert json.loads(other.read_text())["host"] == os.uname().nodename
 
 
+DAMAGED = ["", "{", "{}", "[]", "1", '"x"', "null", "[" * 9_000, '{"pid": "1", "host": "h", "run": "x"}']
+
+
+@pytest.mark.parametrize("body", DAMAGED)
+def test_a_lock_that_does_not_tell_its_holder_is_watched_until_it_was_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.05)
+    monkeypatch.setattr("m5tools.engine.lock.DEAD_AFTER_S", 0.3)
+    (tmp_path / ".lock-0").write_text(body)
+    (tmp_path / ".ended-1").write_text(body)
+    started = time.monotonic()
+    with held(_alone(tmp_path)):
+        assert time.monotonic() - started >= 0.3
+        assert json.loads((tmp_path / ".lock-0").read_text())["pid"] == os.getpid()
+
+
+def test_a_lock_that_does_not_tell_its_living_holder_is_respected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m5tools.engine.lock.BEAT_S", 0.05)
+    with held(_alone(tmp_path)):
+        lock = tmp_path / ".lock-0"
+        lock.write_text("{}")
+        with pytest.raises(UsageError, match=rf"its lock is damaged .* or remove {lock} if"), held(_alone(tmp_path)):
+            pass
+
+
+@pytest.mark.parametrize("pid", [99999999999999999999, 2**31, 0, -1])
+def test_a_number_that_no_process_has_is_that_of_none(tmp_path: Path, pid: int) -> None:
+    host = os.uname().nodename
+    (tmp_path / ".lock-0").write_text(json.dumps({"pid": pid, "host": host, "run": "x"}))
+    left = tmp_path / f".tmp-99999999999999999999@{host}@.lock-0"
+    left.touch()
+    with held(_alone(tmp_path)):
+        assert not left.exists()
+
+
 def test_a_run_that_stood_still_ends_when_another_has_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

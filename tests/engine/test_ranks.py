@@ -290,3 +290,12 @@ def test_an_interrupted_rank_may_come_back(watching: Ranks, monkeypatch: pytest.
 def test_many_ranks_are_told_in_one_line() -> None:
     stands = dict.fromkeys(range(2, 12), NOT_BEGUN) | {1: AT_WORK}
     assert in_words(stands) == "rank 1 (at work), ranks 2, 3, 4, 5, 6, 7, 8, 9 and 2 more (not begun yet)"
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "1", '"x"', '{"entry": 1, "run": "", "try": "x"}'])
+def test_what_no_rank_wrote_is_none_of_a_rank(tmp_path: Path, body: str) -> None:
+    ranks = Ranks(tmp_path, "split", 0, 2, "run")
+    for name in (".lock-1", ".ended-1", ".ended-0"):
+        (tmp_path / name).write_text(body)
+    assert ranks.begin()["try"] == 1
+    assert ranks.stands([1]) == {1: NOT_BEGUN}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +28,7 @@ SHARDS = "shards/default"
 _UNWATCHED = re.compile(
     r"runs/.*|dataset\.json|shards/\w+/(README\.md|DATASHEET\.md|SHA256SUMS|(croissant|lineage)\.json)"
 )
-"""Markers and manifest, about which other tests are; papers, into which people write: `m5 check` of the shards tells."""
+"""Markers, manifest and papers, about which other tests are."""
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +142,11 @@ def test_a_part_that_nobody_wrote_is_found_out(m5: M5, dataset: Path) -> None:
     [
         (("partitions",), 2**40),
         (("partitions",), "4"),
+        (("partitions",), 0),
+        (("crawls",), lambda crawls: crawls * 2),
+        (("crawls",), []),
+        (("crawls", 0, "source"), "other"),
+        (("stages", "ingest/shop-1", "inputs"), {"ingest/shop-0": ""}),
         (("crawls", 0, "crawl_id"), "../../x"),
         (("stages", "fetch", "run"), "../../../etc"),
         (("stages", "fetch", "inputs"), []),
@@ -156,6 +163,45 @@ def test_a_manifest_that_cannot_be_true_is_one_line(
         assert said.code == 2, said
         assert "dataset.json is damaged (" in said.err, said
         assert "restore it or build the dataset anew" in said.err
+
+
+@pytest.mark.parametrize("said", [1, 2, 3, 5, 8])
+def test_another_number_of_partitions_is_believed_by_nobody_and_the_command_mends_it(
+    m5: M5, dataset: Path, said: int
+) -> None:
+    change(dataset / "dataset.json", ("partitions",), said)
+    what = f"it says {said} partitions, and the tables were cut into 4; "
+    for command in ("status", "audit", "survey"):
+        refused = m5(command, "--dataset", dataset)
+        assert refused.code == 2
+        assert refused.err == f'm5: {dataset}/dataset.json: {what}set "partitions" in dataset.json back to 4\n'
+    checked = m5("check", dataset)
+    assert checked.code == 1
+    (line,) = checked.err.splitlines()
+    assert line.startswith(f"dataset.json: {what}run: sed ")
+    subprocess.run(shlex.split(line.partition("; run: ")[2]), check=True)
+    assert m5("check", dataset).code == 0
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda part: shutil.copy(part, part.with_name("part-00004.parquet"))])
+def test_a_part_lost_or_too_many_says_nothing_about_partitions(
+    m5: M5, dataset: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(dataset / "tables" / "products" / "shop-1" / "part-00003.parquet")
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert "partitions" not in said.err
+    open_dataset(dataset)
+
+
+def test_products_of_a_crawl_that_is_not_listed_are_not_read(m5: M5, dataset: Path) -> None:
+    for table in ("products", "texts"):
+        shutil.copytree(dataset / "tables" / table / "shop-1", dataset / "tables" / table / "shop-2")
+    for command in ("status", "audit", "survey"):
+        said = m5(command, "--dataset", dataset)
+        assert said.code == 2
+        assert "there are products of crawl 'shop-2', which it does not list; restore dataset.json" in said.err
+    assert "tables/products/shop-2/part-00000.parquet: no finished stage wrote it; run: rm" in m5("check", dataset).err
 
 
 def test_a_version_from_the_future_is_refused_with_what_to_do(m5: M5, dataset: Path) -> None:
@@ -189,6 +235,52 @@ def test_a_truncated_part_is_one_line_that_names_check(m5: M5, dataset: Path) ->
         assert said.code in (1, 2)
         assert len(said.err.strip().splitlines()) == 1, said.err
         assert "m5 check" in said.err or "; run: m5 ingest" in said.err, said.err
+
+
+@pytest.mark.parametrize(
+    ("lie", "line"),
+    [
+        (
+            lambda shards: shutil.copy(shards / "train-000000.tar", shards / "train-000099.tar"),
+            "train-000099.tar: the manifest does not know this file; run: rm {shards}/train-000099.tar",
+        ),
+        (
+            lambda shards: (shards / "README.md").write_text("# Mine"),
+            "README.md: does not say what these shards are; run 'm5 papers' again",
+        ),
+        (lambda shards: (shards / "README.md").unlink(), "README.md: is missing; HF datasets needs it"),
+        (
+            lambda shards: change(shards / "dataset.json", ("made_with",), "0" * 16),
+            "dataset.json: of another size; run: m5 shard --dataset {dataset} --set ",
+        ),
+        (lambda shards: flip(shards / "train-000000.tar"), "train-000000.tar: "),
+        (
+            lambda shards: (shards / "overlays" / "rare" / "x").touch(),
+            "overlays/rare/x: the manifest does not know this file; run: rm {shards}/overlays/rare/x",
+        ),
+    ],
+)
+def test_lies_in_a_shard_folder_are_found_by_either_check_with_what_mends_them(
+    m5: M5, dataset: Path, lie: Callable[[Path], Any], line: str
+) -> None:
+    shards = dataset / SHARDS
+    lie(shards)
+    wanted = line.format(shards=shards, dataset=dataset)
+    for place, before in ((dataset, f"{SHARDS}/"), (shards, "")):
+        said = m5("check", place)
+        assert said.code == 1
+        assert any(told.startswith(before + wanted) for told in said.err.splitlines()), said.err
+        for told in said.err.splitlines():
+            assert re.search(r"; run(: (m5|rm) | 'm5 papers')", told), told
+        assert f"m5 check {shards}" in said.out or place == shards
+
+
+def test_shards_that_were_moved_elsewhere_are_to_be_copied_again(m5: M5, dataset: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(dataset / SHARDS, tmp_path / "moved"))
+    flip(moved / "train-000000.tar")
+    said = m5("check", moved)
+    assert said.code == 1
+    assert all(line.endswith("; copy the folder anew from where it came") for line in said.err.splitlines()), said.err
 
 
 def test_an_index_made_to_fit_its_manifest_is_found_out(m5: M5, dataset: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import Batch
 from m5tools.ingest.settle import Settled, settle
 from m5tools.ingest.stage import Ingest, IngestConfig
+from m5tools.manifest import Crawl
 from m5tools.stage import Counts
 
 ABOUT = Chunked("shop", "c1", "a.jsonl")
@@ -312,6 +314,26 @@ def test_a_crawl_that_did_not_come_to_its_end_is_not_read(tmp_path: Path) -> Non
     with dataset.changing() as manifest:
         del manifest["stages"]["ingest/c2"]  # as a kill in the middle leaves it
     with pytest.raises(StaleError, match="the ingest of crawl 'c2' has not come to its end"):
+        run_stage(dataset, Fetch(FetchConfig()))
+
+
+@pytest.mark.parametrize(
+    ("crawls", "wrong"),
+    [
+        (lambda crawls: crawls[::-1], "crawl 'c2' came after 'c1', which is not listed before it"),
+        (lambda crawls: crawls[1:], "crawl 'c2' came after 'c1', which is not listed before it"),
+        (lambda crawls: crawls[:1], "'ingest/c2' is done and its crawl is not listed"),
+        (lambda crawls: [*crawls, crawls[0]], "crawl 'c1' is listed twice"),
+    ],
+)
+def test_crawls_are_listed_as_they_were_ingested_or_not_read(
+    tmp_path: Path, crawls: Callable[[list[Crawl]], list[Crawl]], wrong: str
+) -> None:
+    ingest(tmp_path, {"a.jsonl": [item(1), item(2)]})
+    dataset, _ = ingest(tmp_path, {"a.jsonl": [item(1, brand="New")]}, crawl="c2")
+    with dataset.changing() as manifest:
+        manifest["crawls"] = crawls(manifest["crawls"])
+    with pytest.raises(UsageError, match=rf"is damaged \({wrong}\); restore it"):
         run_stage(dataset, Fetch(FetchConfig()))
 
 

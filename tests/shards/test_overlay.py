@@ -281,8 +281,8 @@ def test_damage_of_an_overlay_is_found(dataset: Dataset, spoil: Callable[[Path],
 def test_an_overlay_of_other_shards_is_found(dataset: Dataset) -> None:
     run_stage(dataset, Overlay(SOUNDS))
     run_stage(dataset, Shard(CONFIG.model_copy(update={"seed": 5})))
-    assert [fault.what for fault in check(folder_of(dataset)).faults] == [
-        "was made for other shards than these; run 'm5 overlay' again"
+    assert [(fault.what, fault.remedy) for fault in check(folder_of(dataset)).faults] == [
+        ("was made for other shards than these", "run 'm5 overlay' again")
     ]
 
 
