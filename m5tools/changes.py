@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from m5tools import plain_yaml
 from m5tools.errors import UsageError
 
 
@@ -21,9 +20,9 @@ def split_change(change: str) -> tuple[str, Any]:
     if text.startswith("*"):
         return key.strip(), text  # a pattern of files, not an alias of something in a document of one value
     try:
-        return key.strip(), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {change}: the value is not YAML: {error}") from error
+        return key.strip(), plain_yaml.parse(text)
+    except plain_yaml.Unreadable as error:
+        raise UsageError(f"--set {change}: {error}") from error
 
 
 def assign(target: Any, steps: list[str], value: Any, change: str) -> None:

@@ -11,26 +11,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from m5tools import resources
+from m5tools import plain_yaml, resources
 from m5tools.errors import UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without keys given twice: of two thresholds for one tag the first would silently not count."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:
-            name = (key.tag, str(key.value))
-            if name in seen and isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-
-MOST_NODES = 100_000
 _NEAR_NAMES = 3
 
 
@@ -70,35 +56,18 @@ def read(path: Path) -> Any:
     """The plain content of a YAML file.
 
     Raises:
-        UsageError: it cannot be read or is not YAML.
+        UsageError: it cannot be read, is not YAML, or more than plain values within the bounds of `plain_yaml`.
     """
     try:
-        body = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader that refuses more
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"{path}:{line}: not valid YAML: {error.problem}") from error
+        return plain_yaml.parse(path.read_text(encoding="utf-8"))
+    except plain_yaml.Unreadable as error:
+        raise UsageError(f"{path}:{error.line}: {error}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
         raise UsageError(f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from error
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
-    except RecursionError as error:
-        raise UsageError(f"{path}: cannot be read: it is nested too deeply") from error
-    if _nodes(body, {}) > MOST_NODES:
-        raise UsageError(f"{path}: cannot be read: its aliases make it endless, or larger than {MOST_NODES:,} values")
-    return body
-
-
-def _nodes(value: Any, known: dict[int, int]) -> int:
-    """How many values there are once every alias is written out; more than `MOST_NODES` where one holds itself."""
-    if not isinstance(value, dict | list):
-        return 1
-    if id(value) not in known:
-        known[id(value)] = MOST_NODES + 1  # until it is counted: who meets it inside itself has met an endless one
-        inner = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_nodes(item, known) for item in inner)
-    return known[id(value)]
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -219,8 +188,8 @@ def near(name: str, known: Collection[str]) -> str:
 def line_of(path: Path, place: Sequence[str | int]) -> int:
     """The line of the node at `place`, or of its nearest ancestor that is written in the file."""
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        node = plain_yaml.compose(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, plain_yaml.Unreadable):
         return 1
     line = 1
     for part in place:

@@ -85,6 +85,14 @@ def test_settings_are_named_by_line_or_by_flag(tmp_path: Path) -> None:
     [
         ("dataset: a\nstages: []\ndataset: b\n", r"p\.yaml:3: not valid YAML: 'dataset' is given twice"),
         ("[" * 5_000, "nested too deeply"),
+        ("fields: {title: 2024-99-99}\n", r"p\.yaml:1: not valid YAML: '2024-99-99' is no date; .* \(column 17\)"),
+        ("a: b\nseed: 0x_\n", r"p\.yaml:2: not valid YAML: '0x_' is no integer; .* \(column 7\)"),
+        (
+            'a: b\nfields: {title: "\\ud800"}',
+            r"p\.yaml:2: not valid YAML: \\ud800 is half a character; .* \(column 17\)",
+        ),
+        ("a: b\nc: \0", r"p\.yaml:2: not valid YAML: the character U\+0000 may not stand in it \(column 4\)"),
+        ("a: 1\n---\na: 2", r"p\.yaml:2: not valid YAML: expected a single document in the stream, but found another"),
     ],
 )
 def test_what_yaml_lets_pass_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -105,20 +113,47 @@ def test_changes_that_fit_nowhere_are_refused(tmp_path: Path, change: str) -> No
         pipelines.load(str(tmp_path / "p.yaml"), ("stages=1", change) if "tag" in change else (change,))
 
 
+ENDLESS, TOO_LARGE, TOO_DEEP = "its aliases make it endless", "larger than 200,000 keys and values", "nested too deeply"
+
+
+def grown(first: str, each: str, times: int) -> str:
+    """A line that names the one before, so many times: `each` is written with `{}` for the name."""
+    return "".join([f"a0: &a0 {first}\n", *(f"a{i}: &a{i} {each.format(f'*a{i - 1}')}\n" for i in range(1, times))])
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["a: &a [*a]\n", "a0: &a0 [1, 2, 3]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))],
-    ids=["endless", "bomb"],
-)  # fmt: skip
-def test_aliases_without_end_are_refused(tmp_path: Path, text: str) -> None:
+    ("text", "complaint"),
+    [
+        ("a: &a [*a]\n", ENDLESS),
+        ("a: &a {<<: *a}\n", ENDLESS),
+        ("a: &a {b: [{*a : c}]}\n", ENDLESS),
+        (grown("[1, 2, 3]", "[{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}]", 9), TOO_LARGE),
+        (grown("{k: v}", "{{<<: [{0}, {0}]}}", 30), TOO_LARGE),
+        (grown("{k: v}", "{{{0} : {0}, a: {0}}}", 30), TOO_LARGE),
+        (f"a: &a {'x' * 100_000}\nb: [{'*a,' * 2_500}]", TOO_LARGE),
+        (grown("[1]", "[{0}]", 2_000), TOO_DEEP),
+    ],
+    ids=["list", "merge", "key", "bomb", "bomb of merges", "bomb of keys", "bomb of a long text", "chain"],
+)
+def test_aliases_and_merges_without_bounds_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(UsageError, match="its aliases make it endless"):
+    with pytest.raises(UsageError, match=rf"a\.yaml:\d+: cannot be read: .*{complaint}"):
         documents.read(tmp_path / "a.yaml")
 
 
 def test_an_alias_used_twice_is_fine(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: &a [1, 2]\nb: *a\nc: *a\n")
     assert documents.read(tmp_path / "a.yaml") == {"a": [1, 2], "b": [1, 2], "c": [1, 2]}
+
+
+def test_what_a_merge_gives_may_be_said_otherwise(tmp_path: Path) -> None:
+    """Also where what is merged stands deeper than who merges it, and so is read later."""
+    (tmp_path / "a.yaml").write_text("top: {deep: {b: &b {<<: {x: 0, y: 0}, x: 2}}}\nc: {<<: *b}\n")
+    merged = {"x": 2, "y": 0}
+    assert documents.read(tmp_path / "a.yaml") == {"top": {"deep": {"b": merged}}, "c": merged}
+    (tmp_path / "a.yaml").write_text("c:\n  <<: {x: 0, x: 1}\n")
+    with pytest.raises(UsageError, match=r"a\.yaml:2: not valid YAML: 'x' is given twice"):
+        documents.read(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize(

@@ -11,38 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from m5tools.cut.selection import Selection
-from m5tools.documents import load as load_document
 from m5tools.errors import M5Error
-from m5tools.ingest.mapping import Mapping
 from m5tools.media.guard import DecodeError
-from m5tools.pipeline import Pipeline
-from m5tools.tag.policy import Policy
 
 from .poison_decoders import DECODING
 from .poison_readers import READING
 from .poison_shards import SHARDS
-from .poison_target import Target, damaged
-
-
-def _document(data: bytes, folder: Path) -> str:
-    path = folder / "a.yaml"
-    path.write_bytes(data)
-    read = 0
-    for model in (Mapping, Policy, Selection, Pipeline):
-        try:
-            load_document(path, model)
-            read += 1
-        except M5Error:
-            continue
-    return "read" if read else "refused"
-
+from .poison_target import Target
+from .poison_yaml import SETTINGS
 
 TARGETS: Final[dict[str, Target]] = {
     **READING,
     **DECODING,
     **SHARDS,
-    "YAML": Target("settings", damaged("yaml"), _document, 2),
+    **SETTINGS,
 }
 
 
