@@ -30,7 +30,7 @@ def test_a_page_or_feed_may_name_any_codec(tmp_path: Path) -> None:
         assert "Größe" in decode(f'<meta charset="{name}">Größe'.encode()) or declared_encoding(name) is not None
         text = f"<?xml version='1.0' encoding='{name}'?><a><p><t>x</t></p><p><t>y</t></p></a>"
         (tmp_path / "a.xml").write_text(text)
-        rows = read(READERS["xml"], tmp_path / "a.xml", Mapping(source="t", format="xml"))
+        rows = read(READERS["xml"], tmp_path / "a.xml", Mapping.model_validate({"source": "t", "format": "xml"}))
         assert records(rows) == [{"t": "x"}, {"t": "y"}], name
 
 
@@ -38,7 +38,7 @@ def test_a_page_or_feed_may_name_any_codec(tmp_path: Path) -> None:
 def test_what_is_no_encoding_of_text_is_none(name: str) -> None:
     assert text_encoding(name) is None
     with pytest.raises(ValueError, match="not an encoding of text"):
-        TableLayout(encoding=name)
+        TableLayout.model_validate({"encoding": name})
 
 
 def test_a_batch_of_records_too_deep_is_all_rejects(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_batch_of_records_too_deep_is_all_rejects(tmp_path: Path) -> None:
         sniff(tmp_path / "a.xml")
 
 
-@pytest.mark.parametrize("depth", range(985, 1_000))
+@pytest.mark.parametrize("depth", range(900, 1_000))
 def test_a_record_nearly_too_deep_ends_nothing(depth: int) -> None:
     value: object = "x"
     for _ in range(depth):
@@ -87,5 +87,5 @@ def test_utf_16_without_a_mark_is_still_told(title: str, encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_a_mapping_may_name_an_encoding_that_wants_a_mark(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "a.csv").write_bytes("id,title\n1,a\n".encode(f"{encoding}-le"))
-    mapping = Mapping(source="t", format="csv", table=TableLayout(encoding=encoding))
+    mapping = Mapping.model_validate({"source": "t", "format": "csv", "table": {"encoding": encoding}})
     assert records(read(READERS["csv"], tmp_path / "a.csv", mapping)) == [{"id": "1", "title": "a"}]
