@@ -21,6 +21,7 @@ _encode = _encoder.encode
 _NESTED_KINDS = {list, dict, type(None)}
 
 KEYS_AS_COLUMNS: Final = 2_000
+_CALLS_DEEPER: Final = 64
 _CELLS_A_VALUE: Final = 8
 _CELLS_ANYWAY: Final = 1 << 20
 
@@ -145,9 +146,15 @@ def not_blank(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def is_writable(record: Record) -> bool:
-    """Whether a record can be written out: parsers take a deeper nesting than writers."""
+    """Whether a record can be written out: parsers take a deeper nesting than writers.
+
+    How deep they go depends on the calls they are reached through; so it must be writable from some calls deeper too.
+    """
+    deeper: Any = record
+    for _ in range(_CALLS_DEEPER):
+        deeper = [deeper]
     try:
-        _encode(record)
+        _encode(deeper)
     except RecursionError:
         return False
     return True

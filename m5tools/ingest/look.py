@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from m5tools.errors import UsageError
-from m5tools.ingest.delivered import Record
+from m5tools.ingest.delivered import Record, is_writable
 from m5tools.ingest.guess.listed import listing, listing_of_lines
 from m5tools.ingest.guess.tables import marked_layout
 from m5tools.ingest.mapping import Mapping, TableLayout
@@ -89,7 +89,7 @@ def look(file: str) -> Look | None:
     for chunk in reader.chunks(file, name):
         for batch in reader.batches(chunk, any_mapping):
             rows += len(batch)
-            records += batch.records
+            records += filter(is_writable, batch.records)  # ingest refuses the others
             if rows >= ROWS:
                 return Look(file, kind, table, listed, rows, records)
     return Look(file, kind, table, listed, rows, records)

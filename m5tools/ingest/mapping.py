@@ -7,13 +7,13 @@ name of a field or a dotted path into the record (`seller.name`, `offers.0.price
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from m5tools import documents, licences, resources
+from m5tools.ingest.charset import text_encoding
 from m5tools.vocabulary import Modality
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def _compiles(pattern: str) -> str:
 
 
 def _known_encoding(name: str) -> str:
-    try:
-        return codecs.lookup(name).name
-    except LookupError as error:
-        raise ValueError("not an encoding Python knows") from error
+    known = text_encoding(name)
+    if known is None:
+        raise ValueError("not an encoding of text that Python knows")
+    return known
 
 
 def _no_group(pattern: str) -> str:

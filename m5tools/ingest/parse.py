@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.ingest import staged
-from m5tools.ingest.delivered import Record, Records, is_writable, selector, text_of
+from m5tools.ingest.delivered import Record, Records, is_writable, selector, structure_of, text_of
 from m5tools.ingest.extract import Extracted, Extractor
 from m5tools.ingest.fields import FieldCounts, inner_paths, named_paths
 from m5tools.ingest.mapping import Mapping
@@ -80,6 +80,8 @@ def parse(
             taken = extractor.take(records)
         except RecursionError:
             batch = _without_endless(batch, rejects)
+            if not batch.records:
+                continue
             records = _joined(batch, join)
             taken = extractor.take(records)
         fields.see(taken.raw, records, inner)
@@ -114,10 +116,10 @@ def _without_parts(batch: Batch, requires: tuple[str, ...], rejects: list[Reject
 
 
 def _without_endless(batch: Batch, rejects: list[Reject]) -> Batch:
-    """The batch without records that are nested too deeply, which become rejects."""
+    """The batch without records that are nested too deeply, also in a cell of JSON; they become rejects."""
     kept = Batch()
     for offset, raw, record in zip(batch.offsets, batch.raws, batch.records, strict=True):
-        if is_writable(record):
+        if is_writable({name: structure_of(value) for name, value in record.items()}):
             kept.add(Row(offset, raw, record))
         else:
             rejects.append((offset, RejectReason.NOT_PARSEABLE.value, "nested too deeply", raw[:RAW_KEPT]))

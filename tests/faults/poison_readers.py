@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import struct
 from contextlib import suppress
 from functools import partial
@@ -61,6 +62,24 @@ def _wacz(draws: random.Random) -> bytes:
         return damaged("wacz")(draws)
     names = (draws.choice(("archive/a.warc", "archive/../../a.warc", "/archive/a.warc")), "archive/b.warc.gz")
     return seeds.archive({names[0]: damaged("warc")(draws), names[1]: damaged("warc.gz")(draws)})
+
+
+def _naming(kind: str) -> Make:
+    """Damage to a file that names a codec, most often one that is no encoding of text."""
+
+    def make(draws: random.Random) -> bytes:
+        name = draws.choice(_CODECS)
+        data = _NAMED.sub(lambda found: found[1] + name, damaged(kind)(draws))
+        declaration = {"xml": b"<?xml version='1.0' encoding='%s'?>", "page": b'<meta charset="%s">'}.get(kind)
+        return data if declaration is None else declaration % name + data.partition(b"?>")[2 * (kind == "xml")]
+
+    return make
+
+
+_CODECS: Final = (
+    b"zlib", b"hex", b"idna", b"undefined", b"rot13", b"punycode", b"unicode_escape", b"utf-16", b"cp037", b"utf-7",
+)  # fmt: skip
+_NAMED: Final = re.compile(rb"""((?:charset|encoding)\s*=\s*["']?)[\w.:-]+""")
 
 
 def _any_text(draws: random.Random) -> bytes:
@@ -166,6 +185,9 @@ READING: Final[dict[str, Target]] = {
     "WARC, compressed": _reader("pages", "warc.gz", ".warc.gz", share=2),
     "WACZ": _reader("pages", "wacz", ".wacz", 2, _wacz),
     **{packing: _reader("json_lines", packing, ".jsonl", 2, _inside(packing)) for packing in seeds.PACKINGS},
+    "XML that names a codec": _reader("xml", "xml", share=1, make=_naming("xml")),
+    "HTML page that names a codec": _reader("pages", "page", ".html", 1, _naming("page")),
+    "WARC that names a codec": _reader("pages", "warc", ".warc", 1, _naming("warc")),
     "folder": Target("reader", damaged("page"), _folder, 1),
     "sniff": Target("reader", _any_text, partial(_sniffed, ""), 2),
 }

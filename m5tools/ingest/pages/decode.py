@@ -10,6 +10,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from m5tools.ingest.charset import declared_encoding
+
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE)
@@ -33,12 +35,10 @@ def decode(data: bytes, charset: str | None = None) -> str:
     head = data[:_META_WITHIN]
     declared = _META.search(head) or _XML.search(head)
     for label in (charset, declared[1].decode("ascii") if declared else None):
-        known = _known(label)
-        if known is None:
+        name = declared_encoding(label.strip("\"' ")) if label else None
+        if name is None:
             continue
-        # A page whose meta can be read as ASCII is not UTF-16, whatever it says.
-        name = "utf-8" if known.startswith("utf-16") else known
-        text = data.decode(name, "replace")
+        text = data.decode(_WIDER.get(name, name), "replace")
         if name != "utf-8" or _fits(text):
             return text
     text = data.decode("utf-8", "replace")
@@ -50,21 +50,6 @@ def decode(data: bytes, charset: str | None = None) -> str:
 def _fits(text: str) -> bool:
     """A few bad bytes are damage; many mean another encoding."""
     return text.count("\ufffd") <= 1 + len(text) // 1_000
-
-
-def _known(label: str | None) -> str | None:
-    if not label:
-        return None
-    try:
-        name = codecs.lookup(label.strip("\"' ")).name
-    except (LookupError, ValueError):
-        return None
-    name = _WIDER.get(name, name)
-    try:
-        b"".decode(name)
-    except LookupError:  # a codec that is no text encoding
-        return None
-    return name
 
 
 def _guess(data: bytes) -> str:

@@ -25,6 +25,10 @@ from m5tools.ingest.readers.opening import HEAD_BYTES
 
 DELIMITERS: Final = ",;\t|#"
 SPACES: Final = "  "
+_MARKS: Final = {
+    "utf-16": (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE),
+    "utf-32": (codecs.BOM_UTF32_BE, codecs.BOM_UTF32_LE),
+}
 _CONTROLS: Final = "\x1f\x01\x02\x1e"
 _RARE: Final = {
     delimiter: re.compile(pattern)
@@ -73,8 +77,11 @@ def dialect_of(head: bytes, layout: TableLayout) -> Dialect:
     """How a table is written, from its first bytes and what its mapping says."""
     encoding = layout.encoding or encoding_of(head, whole=len(head) < HEAD_BYTES)
     stored = encoding.removesuffix("-sig").removesuffix("_sig")
-    if encoding == "utf-16":
-        stored = "utf-16-be" if head.startswith(codecs.BOM_UTF16_BE) else "utf-16-le"
+    if encoding in _MARKS:
+        big, little = _MARKS[encoding]
+        stored = f"{encoding}-be" if head.startswith(big) else f"{encoding}-le"
+        if not head.startswith((big, little)):  # a mapping named it; Python wants the mark
+            encoding = stored
     text = head.decode(encoding, "replace").replace("\0", "")
     lines = list(islice(io.StringIO(text, newline=""), _SAMPLE_LINES))
     delimiter = layout.delimiter or delimiter_of(lines)

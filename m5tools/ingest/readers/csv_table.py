@@ -27,6 +27,7 @@ from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.vocabulary import RejectReason
 
 LONGEST_FIELD = 32 << 20
+_NUL: Final = "it holds NUL, which no text does"
 _NEVER_CLOSED: Final = "a quote that is never closed"
 
 
@@ -39,8 +40,8 @@ class CsvTable(RowReader):
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_FIELD)
         dialect = dialect_of(head_of(chunk), mapping.table or TableLayout())
-        # Bytes that are no text survive as lone surrogates; UTF-16, whose units are no bytes, has no such way.
-        errors = "replace" if dialect.stored.startswith("utf-16") else "surrogateescape"
+        # Bytes that are no text survive as lone surrogates; where units are no bytes there is no such way.
+        errors = "replace" if dialect.stored.startswith(("utf-16", "utf-32")) else "surrogateescape"
         with opened(chunk) as source:
             text = io.TextIOWrapper(source.file, dialect.encoding, errors, newline="")
             yield from _Table(text, source, dialect).rows()
@@ -76,7 +77,9 @@ class _Table:
             if message and lines.give_back(self._is_row):
                 reader, message = self._dialect.cells(iter(lines)), _NEVER_CLOSED
             if not message and not cells:
-                continue
+                if not lines.damaged:
+                    continue
+                message = _NUL
             row = self._row(cells, message)
             if row is None:
                 continue
@@ -112,7 +115,7 @@ class _Table:
         if cells == self._header and len(cells) > 1:
             return Row(self._number, raw, None, RejectReason.NOT_A_PRODUCT, "the line of column names again")
         if self._lines.damaged:
-            return Row(self._number, raw, None, RejectReason.NOT_PARSEABLE, "it holds NUL, which no text does")
+            return Row(self._number, raw, None, RejectReason.NOT_PARSEABLE, _NUL)
         wide = len(self._names)
         if len(cells) > wide and not any(cells[wide:]):
             cells = cells[:wide]

@@ -12,7 +12,11 @@ import codecs
 import io
 import re
 from collections.abc import Callable
+from string import ascii_letters, digits
 from typing import IO, Any, Final, cast
+from unicodedata import category
+
+import numpy as np
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -23,7 +27,14 @@ _MARKS: Final = (
 )
 _LONGEST_CHARACTER: Final = 4
 _BLOCK: Final = 1 << 20
+_LOOKED_AT: Final = 1 << 16
 _NEARLY_ALL: Final = 0.95
+_BYTES: Final = np.arange(256)
+_LETTERS: Final = np.isin(_BYTES, list(f"{ascii_letters}{digits}".encode()))
+_PRINTABLE: Final = (_BYTES >= 0x20) & (_BYTES < 0x7F)
+_ASCII_TEXT: Final = _PRINTABLE | np.isin(_BYTES, list(b"\t\n\r"))
+_OF_NO_TEXT: Final = ("Cn", "Co", "Cs")
+_IN_NO_TEXT: Final = re.compile(rb"[\x01-\x08\x0e-\x1f\x7f]")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _WRITTEN_AS_WORDS_ARE: Final = re.compile(r"[Ѐ-ӿ]?(?:[а-џґ]+|[А-ЯЀ-ЏҐ]+)")
 
@@ -40,14 +51,7 @@ def encoding_of(head: bytes, *, whole: bool) -> str:
             return name
     if sixteen := _utf_16(head):
         return sixteen
-    if _decoded(head, "utf-8", whole) is not None:
-        return "utf-8"
-    for name, is_usual in _USUAL.items():
-        text = _decoded(head, name, whole)
-        if text is not None and is_usual([c for c in text if c > "\x7f"]):
-            return name
-    cyrillic = _decoded(head, "cp1251", whole)
-    return "cp1251" if cyrillic is not None and _is_cyrillic(cyrillic) else "cp1252"
+    return _told(head, whole=whole) or "cp1252"
 
 
 def is_wide(head: bytes) -> bool:
@@ -64,11 +68,48 @@ def narrowed(file: IO[bytes], head: bytes) -> IO[bytes]:
 
 
 def _utf_16(head: bytes) -> str | None:
-    """In text that has line ends and delimiters one byte of many pairs is zero, and always the same one."""
+    """In text that has line ends and delimiters one byte of many pairs is zero, and always the same one.
+
+    In a damaged text of single bytes zeros may lie so too, so that UTF-16 is believed by what it says as such only.
+    """
     low, high = head[0::2].count(0), head[1::2].count(0)
     if max(low, high) * 20 < len(head) or min(low, high) * 20 > max(low, high):
         return None
-    return "utf-16-le" if high > low else "utf-16-be"
+    name = "utf-16-le" if high > low else "utf-16-be"
+    return name if _is_utf_16(head[:_LOOKED_AT], name) else None
+
+
+def _is_utf_16(head: bytes, name: str) -> bool:
+    """Whether a text is in UTF-16, and not in single bytes with zeros among them.
+
+    Of single bytes most pairs without a zero are two characters of ASCII, which together mean rare ideographs, and what
+    is left without the zeros is text. UTF-16 is that too where it holds ASCII alone: each letter is beside a zero then.
+    """
+    other = [c for c in head[: len(head) & ~1].decode(name, "replace") if c > "\x7f"]
+    if other and any(is_usual(other) for is_usual in _USUAL.values()):
+        return True
+    if sum(category(c) in _OF_NO_TEXT or c == "\ufffd" for c in other) * 20 > len(other):
+        return False
+    pairs = np.frombuffer(head, np.uint8, len(head) & ~1).reshape(-1, 2)[:, :: 1 if name == "utf-16-le" else -1]
+    letters = np.count_nonzero(_LETTERS[pairs[:, 0]] & (pairs[:, 1] == 0))
+    of_ascii = np.count_nonzero(_PRINTABLE[pairs].all(axis=1))
+    without_ascii = np.count_nonzero(pairs.all(axis=1) & ~_ASCII_TEXT[pairs].all(axis=1))
+    narrow = head.replace(b"\0", b"")
+    if _told(narrow, whole=False) is None or _IN_NO_TEXT.search(narrow):
+        return bool(of_ascii <= max(without_ascii, letters / 2))
+    return bool(without_ascii == 0 < letters and 2 * of_ascii <= letters)
+
+
+def _told(head: bytes, *, whole: bool) -> str | None:
+    """The encoding of a text of narrow characters by what it says in it; None where it says nothing in any."""
+    if _decoded(head, "utf-8", whole) is not None:
+        return "utf-8"
+    for name, is_usual in _USUAL.items():
+        text = _decoded(head, name, whole)
+        if text is not None and is_usual([c for c in text if c > "\x7f"]):
+            return name
+    cyrillic = _decoded(head, "cp1251", whole)
+    return "cp1251" if cyrillic is not None and _is_cyrillic(cyrillic) else None
 
 
 def _decoded(head: bytes, encoding: str, whole: bool) -> str | None:

@@ -169,6 +169,17 @@ class _Tolerant(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def close(self) -> None:
+        """Give back what the decoder holds: a dictionary of xz alone is 8 MB, and a cycle may keep its file for long."""
+        if not self.closed:
+            self._drop()
+        super().close()
+
+    def _drop(self) -> None:
+        if self._inner is not None:
+            self._inner.close()
+        self._inner = None
+
     def readinto(self, buffer: Any) -> int:
         if self._source.damage is not None:
             return 0
@@ -182,7 +193,8 @@ class _Tolerant(io.RawIOBase):
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # what the file system says of a good file is no damage
             if self._size is None:
-                self._inner, self._size = None, 1
+                self._drop()
+                self._size = 1
                 return self.readinto(buffer)
             self._source.damage = f"the file is damaged or cut off: {error}"
             return 0

@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from collections.abc import Iterator
 from typing import IO, Any, Final, cast
 from xml.parsers import expat
 
+from m5tools.ingest.charset import declared_encoding
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.encoding import Utf8, encoding_of, is_wide
 from m5tools.ingest.readers.opening import head_of, opened, whole_files
@@ -65,11 +65,8 @@ def _encoding(head: bytes) -> str | None:
     if is_wide(head):
         return encoding_of(head, whole=False)
     declared = _DECLARED.match(head.removeprefix(_BOM))
-    try:
-        name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
-    except LookupError:
-        return None
-    return None if name in ("utf-8", "utf-16", "utf-32", "ascii") or head.startswith(_BOM) else name
+    name = declared_encoding(declared[1].decode()) if declared else None
+    return None if name in ("utf-8", "ascii") or head.startswith(_BOM) else name
 
 
 class _Walk:

@@ -1,0 +1,39 @@
+"""What encodings are called: by a page, a feed, an HTTP header, a mapping.
+
+Under such names Python knows codecs that are no encoding of a text: of bytes (`zlib`, `hex`), of text (`rot13`), of
+host names (`idna`, `punycode`), of its own literals (`unicode_escape`), and one that is there to fail (`undefined`).
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import Final
+
+_OF_OTHER_THINGS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+_EVERY_BYTE: Final = bytes(range(256))
+_MARKUP: Final = (
+    '<?xml version="1.0" encoding="ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz:.-0123456789"/>\r\n'
+)
+
+
+def text_encoding(label: str) -> str | None:
+    """Python's name of an encoding in which any bytes can be read, none too bad to be replaced; None for all else."""
+    try:
+        name = codecs.lookup(label).name
+        if name not in _OF_OTHER_THINGS:
+            _EVERY_BYTE.decode(name, "replace")
+            return name
+    except (LookupError, ValueError):  # unknown; no codec of text, which Python tells only where there are bytes
+        pass
+    return None
+
+
+def declared_encoding(label: str) -> str | None:
+    """The encoding of a text whose declaration was read as ASCII; None where it cannot be the one that is named.
+
+    What can be read as ASCII is not UTF-16, whatever it says, but UTF-8 (HTML standard, 13.2.3.2); nor is it EBCDIC.
+    """
+    name = text_encoding(label)
+    if name is None or name.startswith(("utf-16", "utf-32")):
+        return name and "utf-8"
+    return name if _MARKUP.encode().decode(name, "replace") == _MARKUP else None
