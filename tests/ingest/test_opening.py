@@ -14,7 +14,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from m5tools.ingest.readers import READERS, Chunk, locations
+from m5tools.ingest.readers import READERS, Chunk, locations, opening
 from m5tools.ingest.readers.json_lines import JsonLines
 from m5tools.ingest.readers.opening import opened
 from m5tools.vocabulary import RejectReason
@@ -64,6 +64,21 @@ def test_what_lies_before_a_cut_is_kept(tmp_path: Path, packing: str, share: flo
     assert packing in ("bz2", "xz", "zst") or len(found) > 0.9 * share * len(PRODUCTS)  # those unpack whole blocks
     assert "damaged or cut off" in rows[-1].message
     assert {row.reason for row in rows[len(found) :]} == {RejectReason.NOT_PARSEABLE}
+
+
+@pytest.mark.parametrize("packing", [name for name in PACKINGS if "zip" not in name])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_decoder_is_given_back_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packing: str, share: float
+) -> None:
+    made = []
+    for magic, codec in opening._CODECS.items():
+        monkeypatch.setitem(opening._CODECS, magic, lambda file, codec=codec: made.append(codec(file)) or made[-1])
+    data = PACKINGS[packing](LINES)
+    (tmp_path / "a").write_bytes(data[: int(len(data) * share)])
+    read(JsonLines(), tmp_path / "a")
+    assert made
+    assert all(decoder.closed for decoder in made)
 
 
 @pytest.mark.parametrize("packing", PACKINGS)

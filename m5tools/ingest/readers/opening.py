@@ -170,7 +170,7 @@ class _Tolerant(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        """Give back what the decoder holds: a dictionary of xz alone is 8 MB, and a cycle may keep its file for long."""
+        """Give back what the decoder holds: 8 MB of xz, and a cycle may keep its file for long."""
         if not self.closed:
             self._drop()
         super().close()
