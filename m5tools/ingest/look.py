@@ -85,7 +85,8 @@ def look(file: str) -> Look | None:
         listed = listing(text) if one_object else listing_of_lines(text.splitlines()[:_LINES_LOOKED_AT])
     kind = "json" if listed and one_object else kind
     any_mapping = Mapping.model_validate({"source": "-", "format": kind, "table": table or {}, "record": listed})
-    reader, rows, records = READERS[kind], 0, []
+    reader, rows = READERS[kind], 0
+    records: list[Record] = []
     for chunk in reader.chunks(file, name):
         for batch in reader.batches(chunk, any_mapping):
             rows += len(batch)

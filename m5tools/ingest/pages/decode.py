@@ -35,11 +35,11 @@ def decode(data: bytes, charset: str | None = None) -> str:
     head = data[:_META_WITHIN]
     declared = _META.search(head) or _XML.search(head)
     for label in (charset, declared[1].decode("ascii") if declared else None):
-        name = declared_encoding(label.strip("\"' ")) if label else None
-        if name is None:
+        known = declared_encoding(label.strip("\"' ")) if label else None
+        if known is None:
             continue
-        text = data.decode(_WIDER.get(name, name), "replace")
-        if name != "utf-8" or _fits(text):
+        text = data.decode(_WIDER.get(known, known), "replace")
+        if known != "utf-8" or _fits(text):
             return text
     text = data.decode("utf-8", "replace")
     if _fits(text):
