@@ -124,7 +124,7 @@ MISTAKES = (
     (("run", "demo", "--set", "nonsense=1"), "nonsense"),
     (("run", "demo", "--set", "nostage.policy=1"), "nostage"),
     (("run", "demo", "--set", "ingest.sources.7.source=x"), "no place in a list of 1"),
-    (("run", "demo", "--set", "tag.policy=[1"), "not YAML"),
+    (("run", "demo", "--set", "tag.policy=[1"), "not valid YAML"),
     (("run", "demo", "--engine", "spark"), "spark"),
     (("run", "demo", "--until", "soon"), "30m"),
     (("run", "demo", "--rank", "2"), "--world-size"),
