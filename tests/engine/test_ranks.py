@@ -76,13 +76,13 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Entry(Toy):
-    """A stage that has several entries, as `ingest` has one for each crawl."""
+    """A stage that has several entries, as `cut` has one for each policy."""
 
-    name: ClassVar[str] = "ingest"
+    name: ClassVar[str] = "cut"
 
     @property
     def choices(self) -> dict[str, str]:
-        return {"crawl": f"c{self.config.units}"}
+        return {"cut": f"c{self.config.units}"}
 
 
 @pytest.mark.slow
