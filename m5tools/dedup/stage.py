@@ -26,10 +26,11 @@ from m5tools.dedup.clusters import strength_of
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import QUESTIONS, apart, decided
 from m5tools.dedup.edges import evidence
-from m5tools.dedup.left import Left
+from m5tools.dedup.left import PRODUCTS, Left
 from m5tools.dedup.places import Places, placed
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
+from m5tools.dedup.resolved import Resolved
 from m5tools.dedup.rivals import chosen
 from m5tools.dedup.rules import judged
 from m5tools.dedup.taught import Taught, examples, teach
@@ -47,6 +48,7 @@ _CHOSEN: Final = "chosen"
 _FIGURES: Final = "figures"
 _EDGES: Final = "edges"
 _APART: Final = "apart"
+_BLOCKS: Final = "blocks"
 _PAIR: Final = ("product_a", "product_b")
 """By number in here: ids are found when comparisons are read, and given back when edges are written."""
 _ENDS: Final = tuple(pl.col(side).alias(side[-1]) for side in _PAIR)
@@ -204,26 +206,22 @@ class Dedup(Stage):
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
     def _cluster(self, work: Work) -> Counts:
-        left = _left(work)
-        edges = pl.concat(left.parts(_EDGES))
+        left, resolved = _left(work), Resolved(_left(work))
         grown = {table: self._grown(work.dataset, table) for table in self.writes}
+        edges, differ, count = left.parts(_EDGES), left.parts(_APART), left.first[-1]
         if left.base is None:
-            clusters, bridges = resolve_in_blocks(edges, left.products, left.parts(_APART))
+            for block in resolve_in_blocks(edges, left.parts(PRODUCTS), differ, count, work.scratch / _BLOCKS):
+                resolved.add(*block)
         else:
             old = left.clusters(grown["clusters"])
-            clusters, bridges = attach_to_old(edges, left.products, left.parts(_APART), old)
-        for table, rows, names in (
-            ("clusters", clusters, {"cluster": "cluster_id", "row": "product_id"}),
-            ("bridges", bridges, {"row": "product_id", "other": "other_id"}),
-        ):
-            for i, part in enumerate(left.by_partition(rows)):
-                work.write(table, grown[table].part(i), left.named(part, **names))
+            resolved.add(*attach_to_old(pl.concat(edges), left.products, differ, old, count))
+        for table in ("clusters", "bridges"):
+            for i, part in enumerate(resolved.parts(table)):
+                work.write(table, grown[table].part(i), part)
         work.write_note(*grown["clusters"].note())
         for file in (file for table in self.writes for file in grown[table].files(left.base)):
             work.keeps(work.dataset.output(file))
-        counted = clusters.unique(["relation", "cluster"])["relation"]
-        counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
-        return {**counts, "bridges": bridges.height}
+        return resolved.counts
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return decisions_of(dataset, self.policy).of(table)
