@@ -21,10 +21,10 @@ import polars as pl
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.dedup.crowds import hub_gtins
-from m5tools.dedup.numbers import Numbers
 from m5tools.dedup.places import Places
 from m5tools.dedup.products import listing_once, origins
 from m5tools.generations import Generations
+from m5tools.joins.numbers import Numbers
 from m5tools.partitions import part_name
 
 _GROUND: Final = "ground.json"

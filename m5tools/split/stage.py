@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
@@ -20,8 +21,9 @@ from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.generations import Generations
-from m5tools.partitions import by_partition, part_name
+from m5tools.partitions import part_name
 from m5tools.split import assign
+from m5tools.split.catalogue import SPLITS, Catalogue
 from m5tools.split.contamination import contaminated, shared, traces
 from m5tools.split.copies import copied, looks
 from m5tools.split.groups import by_category, groups
@@ -29,13 +31,13 @@ from m5tools.split.inherit import across, inherited
 from m5tools.split.roles import ROLES, roles
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Barred, RetrievalRole, Split
-from m5tools.wording import category_key
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 _PLACING: Final = 3
 """Raised when a product may go to another split than before; what else changes leaves appended sets as they are."""
 
+_BARRED: Final = pl.Enum([barred.value for barred in Barred])
 _TRACED: Final = ("products", "attributes", "media", "fetched")
 _MEASURED: Final = ("signals_image", "signals_video")
 
@@ -143,27 +145,24 @@ class SplitStage(Stage):
 
     def _assign(self, work: Work) -> Counts:
         config, dataset = self.config, work.dataset
-        products = (
-            dataset.scan("products")
-            .select("product_id", category=category_key(pl.col("category")).fill_null(""))
-            .sort("product_id")
-            .collect()
-        )
-        clusters = dataset.read("clusters")
-        related = groups(products["product_id"], clusters)
+        catalogue = Catalogue.of(dataset)
+        clusters = catalogue.clusters(dataset)
+        related = groups(catalogue.products["row"], clusters)
         grown = Generations(dataset, "splits", self._terms())
         base = None if work.terms.refresh else grown.base()
-        splits = self._placed(products, clusters, related, grown.read(base))
-        splits = across(splits, dataset.read("bridges")).with_columns(group=related)
+        old = catalogue.numbered(grown.scans(base), row="product_id").cast({"split": SPLITS})
+        splits = across(self._placed(catalogue, clusters, related, old), catalogue.bridges(dataset))
         met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
         parts = roles(
-            splits.with_columns(barred=self._barred(met)),
+            splits.with_columns(barred=self._barred(_related_to(met, related, catalogue))),
             clusters,
+            catalogue,
             query_share=config.query_share,
             least_of_class=config.least_of_class,
             seed=config.seed,
         )
-        for i, here in enumerate(by_partition(parts, dataset.partitions)):
+        for i in range(dataset.partitions):
+            here = catalogue.named(parts, i)
             work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split", "bridge"))
             work.write("roles", i, here.select("product_id", "barred", *ROLES))
         work.write_note(*grown.note())
@@ -172,27 +171,27 @@ class SplitStage(Stage):
         return _counts(parts, met)
 
     def _placed(
-        self, products: pl.DataFrame, clusters: pl.DataFrame, related: pl.Series, old: pl.DataFrame
+        self, catalogue: Catalogue, clusters: pl.DataFrame, related: pl.Series, old: pl.DataFrame
     ) -> pl.DataFrame:
-        """Columns product_id, category, split, is_new, bridge: what was placed before stays, relatives follow it, and
-        the rest is split as if it were all there is."""
-        config = self.config
+        """Columns row, category, split, is_new, bridge: what was placed before stays, relatives follow it, and the rest
+        is split as if it were all there is."""
+        config, products = self.config, catalogue.products
         by_products = config.hold_out == "products"
-        placed = products.join(old, on="product_id", how="left", maintain_order="left").with_columns(
+        placed = products.join(old, on="row", how="left", maintain_order="left").with_columns(
             is_new=pl.col("split").is_null(), bridge=pl.col("bridge").fill_null(False)
         )
         if not old.is_empty():
             placed = inherited(placed, related)
             if not by_products:
-                placed = inherited(placed, groups(products["product_id"], by_category(products)))
-        free = placed.filter(pl.col("split").is_null()).select("product_id", "category")
+                placed = inherited(placed, groups(products["row"], by_category(products)))
+        free = placed.filter(pl.col("split").is_null()).select("row", "category")
         assigned = assign.by_product if by_products else assign.by_category
         joined = (clusters,) if by_products else (clusters, by_category(free))
-        found = assigned(
-            free, groups(free["product_id"], *joined), val=config.val, test=config.test, seed=config.seed
-        ).rename({"split": "found"})
-        return placed.join(found, on="product_id", how="left", maintain_order="left").select(
-            "product_id", "category", "is_new", "bridge", split=pl.coalesce("split", "found")
+        together = related if by_products and old.is_empty() else groups(free["row"], *joined)
+        split = assigned(free, together, catalogue, val=config.val, test=config.test, seed=config.seed)
+        found = free.select("row", found=split)
+        return placed.join(found, on="row", how="left", maintain_order="left").select(
+            "row", "category", "is_new", "bridge", split=pl.coalesce("split", "found")
         )
 
     def _terms(self) -> dict[str, Any]:
@@ -200,20 +199,32 @@ class SplitStage(Stage):
         fields = {"val", "test", "hold_out", "seed"}
         return {"version": _PLACING, **self.config.model_dump(mode="json", include=fields)}
 
-    def _barred(self, met: pl.DataFrame | None) -> pl.Expr:
-        """Why a product may not stand in its split: over columns product_id, split, category, group, bridge.
+    def _barred(self, related: pl.Series | None) -> pl.Expr:
+        """Why a product may not stand in its split: over columns split, category, bridge.
 
         What is related to a contaminated product is contaminated too; in the test split it does no harm.
+
+        Args:
+            related: whether each product is contaminated or related to one that is; None where nothing was compared.
         """
-        none = pl.lit(None, pl.String)
-        unsure = (pl.col("category") == "") & (self.config.hold_out == "categories")
-        barred = pl.when(unsure).then(pl.lit(Barred.NO_CATEGORY.value)).otherwise(none)
-        barred = pl.when("bridge").then(pl.lit(Barred.BRIDGE.value)).otherwise(barred)
-        if met is None:
+        why = {barred: pl.lit(barred.value, _BARRED) for barred in Barred}
+        unsure = (pl.col("category") == 0) & (self.config.hold_out == "categories")
+        barred = pl.when(unsure).then(why[Barred.NO_CATEGORY]).otherwise(pl.lit(None, _BARRED))
+        barred = pl.when("bridge").then(why[Barred.BRIDGE]).otherwise(barred)
+        if related is None:
             return barred
-        known = pl.col("product_id").is_in(met["product_id"].unique().sort().implode()).any().over("group")
-        leaks = known & (pl.col("split") != Split.TEST.value)
-        return pl.when(leaks).then(pl.lit(Barred.CONTAMINATED.value)).otherwise(barred)
+        leaks = pl.lit(related) & (pl.col("split") != Split.TEST.value)
+        return pl.when(leaks).then(why[Barred.CONTAMINATED]).otherwise(barred)
+
+
+def _related_to(met: pl.DataFrame | None, group: pl.Series, catalogue: Catalogue) -> pl.Series | None:
+    """Whether each product stands in one group with one that the evaluation sets hold."""
+    if met is None:
+        return None
+    rows = catalogue.numbers.of(met["product_id"].unique()).to_numpy()
+    found = np.zeros(len(group), bool)
+    found[group.to_numpy()[rows]] = True
+    return pl.Series("related", found[group.to_numpy()])
 
 
 def _counts(parts: pl.DataFrame, met: pl.DataFrame | None) -> Counts:

@@ -63,6 +63,23 @@ class Numbers:
             found[doubtful[other]] += 1
         return pl.Series(ids.name, found.astype(np.uint32))
 
+    def known(self, ids: pl.Series) -> pl.Series:
+        """uint32: the numbers of any ids; null where an id is none of them."""
+        if not len(self._first):
+            return pl.Series(ids.name, [None] * len(ids), dtype=pl.UInt32)
+        digits = _digits(ids)
+        first, second = _value(digits[:, :_HALF]), _value(digits[:, _HALF:])
+        found, last = np.searchsorted(self._first, first), len(self._first) - 1
+        place = np.minimum(found, last)
+        # Of ids that begin alike, which hashes nearly never do, the second half decides.
+        while (short := (found <= last) & (self._first[place] == first) & (self._second[place] < second)).any():
+            found[short] += 1
+            place = np.minimum(found, last)
+        same = (self._first[place] == first) & (self._second[place] == second)
+        return pl.DataFrame({"number": place.astype(np.uint32), "same": same}).select(
+            pl.when("same").then("number").alias(ids.name)
+        )[ids.name]
+
     def of_runs(self, ids: pl.Series) -> pl.Series:
         """uint32: the numbers of some of them, of which equal ones mostly come one after the other."""
         runs = ids.rle().struct.unnest()
