@@ -86,6 +86,20 @@ class Numbers:
         numbers = np.repeat(self.of(runs["value"]).to_numpy(), runs["len"].to_numpy())
         return pl.Series(ids.name, numbers)
 
+    def numbered(self, parts: Iterable[pl.LazyFrame], **columns: str) -> pl.DataFrame:
+        """Rows with numbers instead of ids, read part by part; those of which an id is none of these are left out.
+
+        Args:
+            parts: at least one.
+            columns: of which column of ids a column of numbers is made.
+        """
+        found = []
+        for part in parts:
+            rows = part.collect()
+            numbers = [self.known(rows[ids]).alias(number) for number, ids in columns.items()]
+            found.append(rows.with_columns(numbers).drop(list(columns.values())).drop_nulls(list(columns)))
+        return pl.concat(found)
+
     def ids(self, numbers: pl.Series) -> pl.Series:
         """The ids of numbers."""
         rows = numbers.to_numpy()

@@ -71,30 +71,16 @@ class Catalogue:
         rows = pl.int_range(first[-1], dtype=pl.UInt32, eager=True).alias("row")
         return cls(numbers, categories, pl.DataFrame([rows, pl.Series("category", category)]), first)
 
-    def numbered(self, parts: Iterable[pl.LazyFrame], **columns: str) -> pl.DataFrame:
-        """Rows with numbers instead of ids; those that name no product are left out.
-
-        Args:
-            parts: at least one.
-            columns: of which column of ids a column of numbers is made.
-        """
-        found = []
-        for part in parts:
-            rows = part.collect()
-            numbers = [self.numbers.known(rows[ids]).alias(number) for number, ids in columns.items()]
-            found.append(rows.with_columns(numbers).drop(list(columns.values())).drop_nulls(list(columns)))
-        return pl.concat(found)
-
     def clusters(self, dataset: Dataset) -> pl.DataFrame:
         """All clusters by number: relation, is_survivor, cluster, row."""
         relation = pl.col("relation").cast(RELATIONS, strict=False)
         parts = (dataset.scan("clusters", partition=i).with_columns(relation) for i in range(dataset.partitions))
-        return self.numbered(parts, cluster="cluster_id", row="product_id")
+        return self.numbers.numbered(parts, cluster="cluster_id", row="product_id")
 
     def bridges(self, dataset: Dataset) -> pl.DataFrame:
         """All bridges by number: row, other."""
         parts = (dataset.scan("bridges", partition=i) for i in range(dataset.partitions))
-        return self.numbered(parts, row="product_id", other="other_id")
+        return self.numbers.numbered(parts, row="product_id", other="other_id")
 
     def named(self, rows: pl.DataFrame, part: int) -> pl.DataFrame:
         """Of rows about all products, in their order, those of one part: with product_id, and words as texts."""

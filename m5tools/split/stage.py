@@ -150,7 +150,7 @@ class SplitStage(Stage):
         related = groups(catalogue.products["row"], clusters)
         grown = Generations(dataset, "splits", self._terms())
         base = None if work.terms.refresh else grown.base()
-        old = catalogue.numbered(grown.scans(base), row="product_id").cast({"split": SPLITS})
+        old = catalogue.numbers.numbered(grown.scans(base), row="product_id").cast({"split": SPLITS})
         splits = across(self._placed(catalogue, clusters, related, old), catalogue.bridges(dataset))
         met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
         parts = roles(

@@ -113,7 +113,9 @@ def test_no_leak_and_no_order(links: list[tuple[int, int]], seed: int) -> None:
     catalogue = Catalogue.over([products[:20], products[20:20], products[20:]])
     found = []
     for order in (rows, rows[::-1]):
-        joined = catalogue.numbered([pl.LazyFrame(order, schema=schema)], cluster="cluster_id", row="product_id")
+        joined = catalogue.numbers.numbered(
+            [pl.LazyFrame(order, schema=schema)], cluster="cluster_id", row="product_id"
+        )
         found.append(_assign(products, groups(catalogue.products["row"], joined), config))
     splits, straight = found
     assert splits.equals(straight)

@@ -35,7 +35,7 @@ def _parts(splits: pl.DataFrame, clusters: pl.DataFrame, query_share: float = 0.
     rows = pl.Series("row", [products["product_id"].index_of(_id(name)) for name in splits["product_id"]], pl.UInt32)
     category = catalogue.products["category"][rows]
     ids = pl.col("cluster_id", "product_id").map_elements(_id, pl.String)
-    joined = catalogue.numbered([clusters.with_columns(ids).lazy()], cluster="cluster_id", row="product_id")
+    joined = catalogue.numbers.numbered([clusters.with_columns(ids).lazy()], cluster="cluster_id", row="product_id")
     parts = roles(
         splits.select(rows, "split", "barred", category), joined, catalogue, query_share=query_share, least_of_class=2,
         seed=seed,
