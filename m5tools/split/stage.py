@@ -1,7 +1,8 @@
 """The stage `split`: train, val and test with no cluster of any relation across them, and the parts of the tasks.
 
-Rounds: with `decontaminate` first `evaluation` (a unit per partition of the evaluation set: what its products may be
-known by) → `compare` (a unit per partition: which of it our products share); always `assign` (one unit).
+Rounds: with `decontaminate` first `files` (a unit for each kind of files of each dataset: what partitions look up) →
+`evaluation` (a unit per partition of the evaluation sets: what their products may be known by) → `telling` (one unit:
+what few of these share) → `compare` (a unit per partition: which of it our products share); always `assign` (one unit).
 
 A later crawl moves nobody: what was placed before stays in its split, and newcomers follow their relatives
 (:mod:`m5tools.generations`). `--refresh` places all anew.
@@ -10,22 +11,17 @@ A later crawl moves nobody: what was placed before stays in its split, and newco
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.generations import Generations
-from m5tools.partitions import part_name
-from m5tools.split import assign
+from m5tools.split import assign, evaluation
 from m5tools.split.catalogue import SPLITS, Catalogue
-from m5tools.split.contamination import contaminated, shared, traces
-from m5tools.split.copies import copied, looks
 from m5tools.split.groups import by_category, groups
 from m5tools.split.inherit import across, inherited
 from m5tools.split.roles import ROLES, roles
@@ -81,45 +77,24 @@ class SplitStage(Stage):
         return (*(Input(table) for table in traced), Input("clusters"), Input("bridges"))
 
     def outside(self) -> Any:
-        """What the evaluation sets hold, by their finished stages."""
+        """What the evaluation sets hold, by their finished stages; looked at anew whenever it is asked for."""
         return [
-            {name: entry["fingerprint"] for name, entry in sorted(other.manifest()["stages"].items())}
-            for other in self._evaluation_sets()
+            {name: entry["fingerprint"] for name, entry in sorted(Dataset(folder).manifest()["stages"].items())}
+            for folder in self.config.decontaminate
         ]
 
     def rounds(self) -> tuple[str, ...]:
-        return ("evaluation", "compare", "assign") if self.config.decontaminate else ("assign",)
+        return (*evaluation.ROUNDS, "assign") if self.config.decontaminate else ("assign",)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        match round_name:
-            case "evaluation":
-                return [
-                    Unit(f"set-{i}-{part_name(j)}", {"which": i, "partition": j})
-                    for i, other in enumerate(self._evaluation_sets())
-                    for j in range(other.partitions)
-                ]
-            case "compare":
-                return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
-            case _:
-                return [Unit("all")]
+        if round_name in evaluation.ROUNDS:
+            return evaluation.units(round_name, dataset, self._evaluation_sets())
+        return [Unit("all")]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        match round_name:
-            case "evaluation":
-                other = self._evaluation_sets()[unit.args["which"]]
-                partition = unit.args["partition"]
-                found = traces(other, partition)
-                _keep(work.scratch / "evaluation", unit.key, found)
-                _keep(work.scratch / "evaluation_looks", unit.key, looks(other, partition, turned=False))
-                return {"evaluation_products": found["product_id"].n_unique()}
-            case "compare":
-                partition = unit.args["partition"]
-                met = shared(traces(work.dataset, partition), _kept(work.scratch / "evaluation"))
-                near = copied(looks(work.dataset, partition, turned=True), _kept(work.scratch / "evaluation_looks"))
-                _keep(work.scratch / "shared", unit.key, pl.concat([met, near], how="diagonal"))
-                return {}
-            case _:
-                return self._assign(work)
+        if round_name in evaluation.ROUNDS:
+            return evaluation.process(round_name, unit, work, self._evaluation_sets())
+        return self._assign(work)
 
     def examine(self, dataset: Dataset) -> None:
         for other in self._evaluation_sets():
@@ -141,7 +116,7 @@ class SplitStage(Stage):
         ]
 
     def _evaluation_sets(self) -> list[Dataset]:
-        return [Dataset(folder) for folder in self.config.decontaminate]
+        return [evaluation.opened(folder) for folder in self.config.decontaminate]
 
     def _assign(self, work: Work) -> Counts:
         config, dataset = self.config, work.dataset
@@ -152,7 +127,7 @@ class SplitStage(Stage):
         base = None if work.terms.refresh else grown.base()
         old = catalogue.numbers.numbered(grown.scans(base), row="product_id").cast({"split": SPLITS})
         splits = across(self._placed(catalogue, clusters, related, old), catalogue.bridges(dataset))
-        met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
+        met = evaluation.contaminated(work) if config.decontaminate else None
         parts = roles(
             splits.with_columns(barred=self._barred(_related_to(met, related, catalogue))),
             clusters,
@@ -240,12 +215,3 @@ def _counts(parts: pl.DataFrame, met: pl.DataFrame | None) -> Counts:
     if met is not None:
         found |= {f"contaminated_by_{by}": n for by, n in met.group_by("by").len().sort("by").iter_rows()}
     return found
-
-
-def _keep(folder: Path, name: str, rows: pl.DataFrame) -> None:
-    with atomic.whole_file(folder / f"{name}.parquet") as temporary:
-        rows.write_parquet(temporary)
-
-
-def _kept(folder: Path) -> pl.DataFrame:
-    return pl.read_parquet(sorted(folder.glob("[!.]*.parquet")), glob=False)
