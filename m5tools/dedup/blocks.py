@@ -8,6 +8,7 @@ products is a block of half of all products.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -16,12 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from m5tools import atomic
 from m5tools.dedup.append import attach, held_together, reached, unfollowed
 from m5tools.dedup.clusters import resolve
 from m5tools.joins import buckets
 from m5tools.joins.components import Rows, of_parts
 
 _AT_ONCE: Final = 1_000_000
+_CUT: Final = "cut.json"
 _FACTS: Final = (
     "row", "product_id", "source", "once", "is_new", "gtin", "group", "modalities", "table_pairs", "files",
     "description_chars",
@@ -32,47 +35,62 @@ Products = Callable[[pl.Series], pl.DataFrame]
 _Bools = npt.NDArray[np.bool_]
 
 
-def resolve_in_blocks(
+def cut_in_blocks(
     edges: Iterable[pl.DataFrame],
     products: Iterable[pl.DataFrame],
     apart: Iterable[pl.DataFrame],
     count: int,
     folder: Path,
     at_once: int = _AT_ONCE,
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """The clusters of all products, block by block.
+) -> None:
+    """Find the components of edges, and leave what is to be resolved in blocks of them.
 
     Args:
         edges: in parts, at least one, that can be gone through twice: as for :func:`m5tools.dedup.clusters.resolve`.
         products: in parts: row (ascending over all) and the columns wanted there, and is_new.
         apart: in parts: row_a, row_b, relation, as there.
         count: of products; rows are below it.
-        folder: for scratch files.
+        folder: where to.
         at_once: rows that are held at once of what goes from part to part, and edges of a block, about.
-
-    Returns:
-        For each block what :func:`m5tools.dedup.clusters.resolve` and :func:`m5tools.dedup.append.unfollowed` give.
     """
     sizes: list[int] = []
     label = of_parts(_ends(edges, sizes), count)
     blocks = 1 + sum(sizes) // at_once
     linked = _linked(label)
-    kinds = (
-        (edges, "row_a"),
-        ((part.select(_FACTS).filter(linked[part["row"].to_numpy()]) for part in products), "row"),
-        ((_within(part, label) for part in apart), "row_a"),
-    )
-    opened = []
-    for kind, (parts, side) in enumerate(kinds):
-        files = []
+    kinds = {
+        "edges": (edges, "row_a"),
+        "products": ((part.select(_FACTS).filter(linked[part["row"].to_numpy()]) for part in products), "row"),
+        "apart": ((_within(part, label) for part in apart), "row_a"),
+    }
+    files: dict[str, list[str]] = {}
+    for kind, (parts, side) in kinds.items():
+        files[kind] = []
         for number, rows in enumerate(_together(parts, at_once)):
-            files.append(folder / f"{kind}-{number:05d}.arrow")
-            buckets.write(files[-1], rows, pl.Series(label[rows[side].to_numpy()] % np.uint32(blocks)), blocks)
-        opened.append(buckets.opened(files))
-    for block in range(blocks):
-        strength, mine, differ = (buckets.read(files, block) for files in opened)
-        clusters = resolve(strength, mine, differ)
-        yield clusters, unfollowed(strength, clusters, mine)
+            files[kind].append(f"{kind}-{number:05d}.arrow")
+            block = pl.Series(label[rows[side].to_numpy()] % np.uint32(blocks))
+            buckets.write(folder / files[kind][-1], rows, block, blocks)
+    atomic.write_json(folder / _CUT, {"blocks": blocks, "files": files})
+
+
+def resolved_blocks(folder: Path, nth: int = 0, of: int = 1) -> Iterator[tuple[int, pl.DataFrame, pl.DataFrame]]:
+    """The clusters and bridges of each block, or of every so many blocks from one on.
+
+    Args:
+        folder: what :func:`cut_in_blocks` was given.
+        nth: the first.
+        of: how far the next is.
+
+    Returns:
+        The number of each block, and what :func:`m5tools.dedup.clusters.resolve` and
+        :func:`m5tools.dedup.append.unfollowed` give of it.
+    """
+    cut = json.loads((folder / _CUT).read_text(encoding="utf-8"))
+    kinds = ("edges", "products", "apart")
+    opened = [buckets.opened(folder / name for name in cut["files"][kind]) for kind in kinds]
+    for block in range(nth, cut["blocks"], of):
+        edges, products, apart = (buckets.read(files, block) for files in opened)
+        clusters = resolve(edges, products, apart)
+        yield block, clusters, unfollowed(edges, clusters, products)
 
 
 def attach_to_old(

@@ -1,18 +1,27 @@
-"""What blocks of components came to, brought back into the partitions of products: whole tables are never in memory."""
+"""Edges resolved, from the partitions of products through blocks of components back into partitions.
+
+Where all is resolved anew no table is ever whole in memory; of a later crawl its own edges are, and old clusters.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from m5tools.dedup.left import Left
+from m5tools import atomic
+from m5tools.dedup.blocks import attach_to_old, cut_in_blocks, resolved_blocks
+from m5tools.dedup.left import PRODUCTS, Left, Parts
+from m5tools.generations import Generations
 from m5tools.joins import buckets
 from m5tools.stage import Counts
 from m5tools.vocabulary import Relation
 
+_BLOCKS: Final = "blocks"
+_COUNTS: Final = "resolved"
 _ORDER: Final = {"clusters": ("relation", "row"), "bridges": ("row", "other")}
 _IDS: Final = {
     "clusters": {"cluster": "cluster_id", "row": "product_id"},
@@ -21,35 +30,42 @@ _IDS: Final = {
 """What becomes of numbers."""
 
 
-class Resolved:
-    """Rows of `clusters` and `bridges`, added block by block and read partition by partition.
+def connect(left: Left, edges: Parts, apart: Parts, grown: Generations) -> None:
+    """Cut what there is into blocks of components; where a later crawl goes on from clusters, resolve it at once."""
+    if left.base is None:
+        cut_in_blocks(edges, left.parts(PRODUCTS), apart, left.first[-1], left.scratch / _BLOCKS)
+    else:
+        old = left.clusters(grown)
+        _keep(left, 0, *attach_to_old(pl.concat(edges), left.products, apart, old, left.first[-1]))
 
-    Args:
-        left: where to keep them meanwhile.
 
-    Attributes:
-        counts: clusters of each relation, and bridges.
-    """
+def resolve(left: Left, nth: int, of: int) -> None:
+    """Resolve every so many blocks from one on."""
+    if left.base is None:
+        for block in resolved_blocks(left.scratch / _BLOCKS, nth, of):
+            _keep(left, *block)
 
-    def __init__(self, left: Left) -> None:
-        self.counts: Counts = {**{f"{r.value}_clusters": 0 for r in Relation}, "bridges": 0}
-        self._left = left
-        self._files: dict[str, list[Path]] = {table: [] for table in _ORDER}
 
-    def add(self, clusters: pl.DataFrame, bridges: pl.DataFrame) -> None:
-        """Add a block: no other holds rows of its clusters."""
-        for table, rows in (("clusters", clusters), ("bridges", bridges)):
-            files = self._files[table]
-            files.append(self._left.scratch / table / f"{len(files):05d}.arrow")
-            buckets.write(files[-1], rows, self._left.homes(rows["row"]), self._left.partitions)
-        of = clusters.unique(["relation", "cluster"])["relation"]
-        for relation in Relation:
-            self.counts[f"{relation.value}_clusters"] += int((of == relation.value).sum())
-        self.counts["bridges"] += bridges.height
+def _keep(left: Left, block: int, clusters: pl.DataFrame, bridges: pl.DataFrame) -> None:
+    """Keep the rows of a block; no other holds rows of its clusters."""
+    for table, rows in (("clusters", clusters), ("bridges", bridges)):
+        file = left.scratch / table / f"{block:05d}.arrow"
+        buckets.write(file, rows, left.homes(rows["row"]), left.partitions)
+    of = clusters.unique(["relation", "cluster"])["relation"]
+    counts = {f"{r.value}_clusters": int((of == r.value).sum()) for r in Relation}
+    atomic.write_json(left.scratch / _COUNTS / f"{block:05d}.json", {**counts, "bridges": bridges.height})
 
-    def parts(self, table: str) -> Iterator[pl.DataFrame]:
-        """The rows of each partition in turn, in order and with ids."""
-        files = buckets.opened(self._files[table])
-        for partition in range(self._left.partitions):
-            rows = buckets.read(files, partition).sort(_ORDER[table])
-            yield self._left.named(rows, **_IDS[table])
+
+def parts(left: Left, table: str) -> Iterator[pl.DataFrame]:
+    """The rows of `clusters` or `bridges` of each partition in turn, of all blocks, in order and with ids."""
+    files = buckets.opened(sorted((left.scratch / table).glob("[!.]*.arrow")))
+    for partition in range(left.partitions):
+        yield left.named(buckets.read(files, partition).sort(_ORDER[table]), **_IDS[table])
+
+
+def counted(left: Left) -> Counts:
+    """The clusters of each relation, and the bridges, of all blocks."""
+    found: Counter[str] = Counter()
+    for file in sorted((left.scratch / _COUNTS).glob("[!.]*.json")):
+        found.update(json.loads(file.read_text(encoding="utf-8")))
+    return dict(found)

@@ -5,7 +5,8 @@ It reads no text and no signal, only what `compare` laid side by side, so other 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`; the products, numbered) →
 `judge` (a unit per partition: what the rules make of each pair) → `rivals` (one unit: which of several alike products
 is the one) → `teach` (one unit: what the pairs that identifiers decide tell of the others) → `decide` (a unit per
-partition: edges) → `clusters` (one unit).
+partition: edges) → `connect` (one unit: components of edges) → `resolve` (units of several blocks of components each) →
+`clusters` (one unit: back into partitions).
 """
 
 from __future__ import annotations
@@ -21,16 +22,15 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset
-from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
+from m5tools.dedup import resolved
 from m5tools.dedup.clusters import strength_of
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import QUESTIONS, apart, decided
 from m5tools.dedup.edges import evidence
-from m5tools.dedup.left import PRODUCTS, Left
+from m5tools.dedup.left import Left
 from m5tools.dedup.places import Places, placed
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, origins
-from m5tools.dedup.resolved import Resolved
 from m5tools.dedup.rivals import chosen
 from m5tools.dedup.rules import judged
 from m5tools.dedup.taught import Taught, examples, teach
@@ -48,7 +48,8 @@ _CHOSEN: Final = "chosen"
 _FIGURES: Final = "figures"
 _EDGES: Final = "edges"
 _APART: Final = "apart"
-_BLOCKS: Final = "blocks"
+_RUNS: Final = 16
+"""Units that resolve blocks, at most."""
 _PAIR: Final = ("product_a", "product_b")
 """By number in here: ids are found when comparisons are read, and given back when edges are written."""
 _ENDS: Final = tuple(pl.col(side).alias(side[-1]) for side in _PAIR)
@@ -91,7 +92,7 @@ class Dedup(Stage):
         return Input("comparisons"), Input("compared")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "judge", "rivals", "teach", "decide", "clusters")
+        return ("ground", "judge", "rivals", "teach", "decide", "connect", "resolve", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -111,6 +112,9 @@ class Dedup(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name in ("judge", "decide"):
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+        if round_name == "resolve":
+            of = min(dataset.partitions, _RUNS)
+            return [Unit(f"blocks-{i:05d}", {"nth": i, "of": of}) for i in range(of)]
         return [Unit("all")]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
@@ -125,6 +129,13 @@ class Dedup(Stage):
                 return self._teach(work)
             case "decide":
                 return self._decide(work, unit.args["partition"])
+            case "connect":
+                left = _left(work)
+                resolved.connect(left, left.parts(_EDGES), left.parts(_APART), self._grown(work.dataset, "clusters"))
+                return {}
+            case "resolve":
+                resolved.resolve(_left(work), **unit.args)
+                return {}
             case _:
                 return self._cluster(work)
 
@@ -206,22 +217,14 @@ class Dedup(Stage):
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
     def _cluster(self, work: Work) -> Counts:
-        left, resolved = _left(work), Resolved(_left(work))
-        grown = {table: self._grown(work.dataset, table) for table in self.writes}
-        edges, differ, count = left.parts(_EDGES), left.parts(_APART), left.first[-1]
-        if left.base is None:
-            for block in resolve_in_blocks(edges, left.parts(PRODUCTS), differ, count, work.scratch / _BLOCKS):
-                resolved.add(*block)
-        else:
-            old = left.clusters(grown["clusters"])
-            resolved.add(*attach_to_old(pl.concat(edges), left.products, differ, old, count))
+        left, grown = _left(work), {table: self._grown(work.dataset, table) for table in self.writes}
         for table in ("clusters", "bridges"):
-            for i, part in enumerate(resolved.parts(table)):
+            for i, part in enumerate(resolved.parts(left, table)):
                 work.write(table, grown[table].part(i), part)
         work.write_note(*grown["clusters"].note())
         for file in (file for table in self.writes for file in grown[table].files(left.base)):
             work.keeps(work.dataset.output(file))
-        return resolved.counts
+        return resolved.counted(left)
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return decisions_of(dataset, self.policy).of(table)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from m5tools.dedup import blocks
 from m5tools.dedup.append import attach, unfollowed
-from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
+from m5tools.dedup.blocks import attach_to_old, cut_in_blocks, resolved_blocks
 from m5tools.dedup.clusters import resolve, strength_of
 from tests.dedup.test_clusters import _EDGE, _products
 
@@ -59,8 +59,11 @@ def _resolved(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     parts = (_cut(rows, cut) for rows in (strength, products, apart))
     with TemporaryDirectory() as folder:
-        found = list(resolve_in_blocks(*parts, _COUNT, Path(folder), at_once))
-    clusters, bridges = (pl.concat(rows) for rows in zip(*found, strict=True))
+        cut_in_blocks(*parts, _COUNT, Path(folder), at_once)
+        found = [block for nth in range(3) for block in resolved_blocks(Path(folder), nth, 3)]
+    numbers, *rows = zip(*found, strict=True)
+    assert sorted(numbers) == list(range(1 + strength.height // at_once))
+    clusters, bridges = (pl.concat(each) for each in rows)
     return clusters.sort("relation", "row"), bridges.sort("row", "other")
 
 
@@ -104,7 +107,8 @@ def test_no_block_holds_all_and_parts_are_read_as_often_however_many_blocks(
         return resolve(edges, mine, differ)
 
     monkeypatch.setattr(blocks, "resolve", counted)
-    found = list(resolve_in_blocks(*given, _COUNT, tmp_path, at_once))
+    cut_in_blocks(*given, _COUNT, tmp_path, at_once)
+    found = list(resolved_blocks(tmp_path))
     assert [parts.passes for parts in given] == [2, 1, 1]
     edges, mine = zip(*heights, strict=True)
     assert len(found) == len(edges) == 1 + strength.height // at_once
