@@ -85,7 +85,8 @@ class Candidates:
             parts: at least one: product_id (ascending over all parts), split, category, band, and more.
             seed: what products draw by; None: they draw nothing.
         """
-        first, told = [0], []
+        first = [0]
+        told: list[pl.DataFrame] = []
 
         def ids() -> Iterator[pl.Series]:
             for part in parts:

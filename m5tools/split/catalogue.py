@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
 from xxhash import xxh3_64_intdigest
@@ -51,7 +52,8 @@ class Catalogue:
         Args:
             parts: product_id (distinct, ascending over all parts) and category ("" where unknown).
         """
-        names, places, first = [pl.Series("name", [""])], [], [0]
+        names, first = [pl.Series("name", [""])], [0]
+        places: list[npt.NDArray[np.uint32]] = []
 
         def ids() -> Iterator[pl.Series]:
             for part in parts:
