@@ -102,6 +102,12 @@ class Generations:
             return self.dataset.scan(self.table).clear().collect()
         return pl.read_parquet(parts, glob=False)
 
+    def scans(self, base: str | None) -> list[pl.LazyFrame]:
+        """The same file by file; one frame without rows where there is nothing to go on from."""
+        parts = [file for file in self.files(base) if file.suffix == ".parquet"]
+        found = [pl.scan_parquet(part, glob=False) for part in parts]
+        return found or [self.dataset.scan(self.table).clear()]
+
     def known(self, base: str | None, partition: int) -> pl.Series:
         """Ids of the products of a partition that crawls up to a generation delivered, ascending."""
         if base is None:

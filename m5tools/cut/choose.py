@@ -1,8 +1,9 @@
 """Rules that choose among products.
 
-Each takes candidates, one row a product: `product_id` (ascending), `split`, `category`, `band`, `draw`; and gives
-`product_id`, `detail` of those it leaves out. What is drawn depends on a hash of the product's id and the seed, on
-nothing else: products that a later crawl adds do not reshuffle those that are there.
+Each takes candidates, one row a product: `row` (its number, ascending as ids are), `split`, `category`, `band`, and
+`draw` where it asks for that; and gives `row` and `detail` (a number, words or null) of those it leaves out. What is
+drawn depends on a hash of the product's id and the seed, on nothing else: products that a later crawl adds do not
+reshuffle those that are there.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ def draws(product_ids: pl.Series, seed: int) -> pl.Series:
 
 
 def one_per(clusters: pl.DataFrame) -> Choice:
-    """One product of each cluster stays in train: the survivor, or where a rule took it the smallest id.
+    """One product of each cluster stays in train: the survivor, or where a rule took it the first.
 
     Products of val and test are queries and gallery: they stay, and count as the one that is kept.
 
     Args:
-        clusters: rows of `clusters` of one relation.
+        clusters: cluster, row, is_survivor of one relation.
     """
 
     def others(candidates: pl.DataFrame) -> pl.DataFrame:
-        mine = clusters.join(candidates.select("product_id", train=_TRAIN), on="product_id")
-        ranked = mine.sort("cluster_id", "is_survivor", "product_id", descending=[False, True, False])
-        first = ranked.with_columns(detail=pl.col("product_id").first().over("cluster_id"))
-        return first.filter("train", pl.col("product_id") != pl.col("detail")).select("product_id", "detail")
+        mine = clusters.join(candidates.select("row", train=_TRAIN), on="row")
+        ranked = mine.sort("cluster", "is_survivor", "row", descending=[False, True, False])
+        first = ranked.with_columns(detail=pl.col("row").first().over("cluster"))
+        return first.filter("train", pl.col("row") != pl.col("detail")).select("row", "detail")
 
     return others
 
@@ -54,7 +55,7 @@ def sample(band: Band, share: float) -> Choice:
     def others(candidates: pl.DataFrame) -> pl.DataFrame:
         mine = candidates.filter(_TRAIN, pl.col("band") == band.value)
         first = pl.col("draw") == pl.col("draw").min().over("category")
-        return mine.filter(pl.col("draw") >= share, ~first).select("product_id", detail=pl.lit(None, pl.String))
+        return mine.filter(pl.col("draw") >= share, ~first).select("row", detail=pl.lit(None, pl.String))
 
     return others
 
@@ -63,9 +64,9 @@ def cap(most: int) -> Choice:
     """At most so many products of a category stay in train: those with the smallest draws."""
 
     def others(candidates: pl.DataFrame) -> pl.DataFrame:
-        mine = candidates.filter(_TRAIN, pl.col("category").is_not_null()).sort("category", "draw", "product_id")
+        mine = candidates.filter(_TRAIN, pl.col("category").is_not_null()).sort("category", "draw", "row")
         place = pl.int_range(pl.len()).over("category")
-        return mine.filter(place >= most).select("product_id", detail="category")
+        return mine.filter(place >= most).select("row", detail="category")
 
     return others
 
@@ -75,6 +76,6 @@ def floor(fewest: int) -> Choice:
 
     def others(candidates: pl.DataFrame) -> pl.DataFrame:
         mine = candidates.filter(pl.col("category").is_not_null())
-        return mine.filter(pl.len().over("category") < fewest).select("product_id", detail="category")
+        return mine.filter(pl.len().over("category") < fewest).select("row", detail="category")
 
     return others

@@ -45,12 +45,14 @@ class ChoiceRule:
     Attributes:
         name: what it is called.
         words: what it does, for people.
-        loses: of candidates, `product_id` and `detail` of those left out; see :mod:`m5tools.cut.choose`.
+        loses: of candidates, `row` and `detail` of those left out; see :mod:`m5tools.cut.choose`.
+        draws: whether it asks what products draw.
     """
 
     name: str
     words: str
     loses: Choice
+    draws: bool = False
 
 
 _NO_DETAIL = pl.lit(None, pl.String)
@@ -87,7 +89,7 @@ def choice_rules(selection: Selection, clusters: pl.DataFrame) -> list[ChoiceRul
 
     Args:
         selection: the selection.
-        clusters: rows of `clusters`.
+        clusters: relation, cluster, row, is_survivor, of the relations that the selection names at least.
     """
     found = []
     # From the narrowest relation on: nested clusters then do not strike out one another's choice.
@@ -98,11 +100,11 @@ def choice_rules(selection: Selection, clusters: pl.DataFrame) -> list[ChoiceRul
     for band in (b for b in Band if selection.sample.get(b, 1) < 1):
         share = selection.sample[band]
         words = f"not among the {share:g} drawn of the {band} (train only)"
-        found.append(ChoiceRule(f"sample {band}", words, choose.sample(band, share)))
+        found.append(ChoiceRule(f"sample {band}", words, choose.sample(band, share), draws=True))
     cap, floor = selection.categories.cap, selection.categories.floor
     if cap is not None:
         words = f"not among the {cap:,} drawn of its category (train only)"
-        found.append(ChoiceRule("category cap", words, choose.cap(cap)))
+        found.append(ChoiceRule("category cap", words, choose.cap(cap), draws=True))
     if floor is not None:
         words = f"fewer than {floor:,} of its category are left"
         found.append(ChoiceRule("category floor", words, choose.floor(floor)))

@@ -23,13 +23,14 @@ import polars as pl
 from pydantic import Field
 
 from m5tools import atomic, documents
-from m5tools.cut import choose, merge, quarantine
+from m5tools.cut import merge, quarantine
+from m5tools.cut.candidates import CANDIDATES, NO_CLUSTERS, chosen_among
 from m5tools.cut.masks import facts, masks
 from m5tools.cut.rules import ChoiceRule, RowRule, choice_rules, row_rules
 from m5tools.cut.selection import Selection, load
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
-from m5tools.partitions import by_partition, part_name, partition_of
+from m5tools.partitions import part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _MASKS: Final = ("present", "state", "reason", "withheld_by", "merged_from")
@@ -37,7 +38,6 @@ _KEPT: Final = ("product_id", "split", "category", "band", "cluster", *_MASKS)
 _JUDGED: Final = "judged"
 _CHOSEN: Final = "chosen"
 _ALONE: Final = "alone.json"
-_CANDIDATES: Final = ("product_id", "split", "category", "band")
 
 
 class CutConfig(StageConfig):
@@ -149,19 +149,10 @@ class Cut(Stage):
 
     def _choose(self, work: Work) -> Counts:
         """Apply the rules one after another, and each of them alone."""
-        rows = [_loses(i) for i in range(len(self._row_rules))]
         parts = [_saved(work, _JUDGED, i) for i in range(work.dataset.partitions)]
-        everyone = pl.scan_parquet(parts, glob=False).select(*_CANDIDATES, *rows).collect()
-        everyone = everyone.with_columns(choose.draws(everyone["product_id"], self.selection.seed))
-        left = everyone.filter(~pl.any_horizontal(rows))
-        alone = [int(everyone[name].sum()) for name in rows]
-        lost = [pl.DataFrame(schema={"product_id": pl.String, "detail": pl.String, "rule": pl.String})]
-        for rule in choice_rules(self.selection, work.dataset.read("clusters")):
-            alone.append(rule.loses(everyone).height)
-            others = rule.loses(left)
-            lost.append(others.with_columns(rule=pl.lit(rule.name)))
-            left = left.join(others, on="product_id", how="anti", maintain_order="left")
-        for partition, mine in enumerate(by_partition(pl.concat(lost).sort("product_id"), work.dataset.partitions)):
+        rows = [_loses(i) for i in range(len(self._row_rules))]
+        alone, chosen = chosen_among(parts, rows, work.dataset, self.selection)
+        for partition, mine in enumerate(chosen):
             _save(work, _CHOSEN, partition, mine)
         atomic.write_json(work.scratch / _ALONE, alone)
         return {}
@@ -178,7 +169,7 @@ class Cut(Stage):
             .sort("product_id")
         )
         kept = judged.filter(pl.col("rule").is_null()).select(_KEPT)
-        lost = judged.filter(pl.col("rule").is_not_null()).select(*_CANDIDATES, "rule", "detail")
+        lost = judged.filter(pl.col("rule").is_not_null()).select(*CANDIDATES, "rule", "detail")
         work.write("cut_products", partition, kept, **self.choices)
         work.write("cut_losses", partition, lost, **self.choices)
         withheld = int(kept["withheld_by"].list.eval(pl.element() != "").list.sum().sum() or 0)
@@ -226,7 +217,7 @@ class Cut(Stage):
 
     def _rules(self) -> Iterator[RowRule | ChoiceRule]:
         yield from self._row_rules
-        yield from choice_rules(self.selection, pl.DataFrame(schema={"relation": pl.String}))
+        yield from choice_rules(self.selection, NO_CLUSTERS)
 
 
 def _save(work: Work, kind: str, partition: int, rows: pl.DataFrame) -> None:

@@ -26,12 +26,6 @@ from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, Words, follow, met, union, wanted
 
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
-_KEYS: Final = {
-    "identifiers": ("row", "source", "group", "gtin", "url", "brand", "mpn", "own_codes", "table_key", "stem"),
-    "equal_texts": ("row", "offerer", "title", "description", "table_key", "media_key"),
-    "tables": ("row", "table_key", "stem", "table_pairs"),
-}
-"""What each kind reads of all products."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Banded:
 
 def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
     """Pairs that share an identifier, a text or a table."""
-    return _BY_KEYS[kind](gathered.scan("sought").select(_KEYS[kind]).collect(), policy, asked)
+    return _BY_KEYS[kind](gathered.parts("sought"), policy, asked)
 
 
 def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy) -> Banded:

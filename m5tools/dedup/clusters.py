@@ -12,11 +12,10 @@ cluster: its products then stand in several variant clusters, or in none.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
-import numpy as np
 import polars as pl
 
+from m5tools.joins.components import of_edges
 from m5tools.vocabulary import Relation
 
 LEVELS: dict[Relation, tuple[Relation, ...]] = {
@@ -169,17 +168,8 @@ def _strongest(edges: pl.DataFrame, names: dict[int, dict[str, str]], apart: pl.
 
 def connected(linked: pl.DataFrame) -> pl.DataFrame:
     """Connected components of edges row_a, row_b: every row in them and `label`, the smallest of its component."""
-    ends = linked.select("row_a", "row_b").to_numpy()
-    rows, places = np.unique(ends, return_inverse=True)
-    places = places.reshape(ends.shape)
-    from scipy.sparse import coo_array  # a quarter of a second to load, which every other stage would pay too
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(ends), bool), (places[:, 0], places[:, 1])), shape=(len(rows), len(rows)))
-    _, component = connected_components(graph, directed=False)
-    smallest: Any = np.full(int(component.max(initial=-1)) + 1, np.iinfo(np.uint32).max, np.uint32)
-    np.minimum.at(smallest, component, rows.astype(np.uint32))
-    return pl.DataFrame({"row": rows.astype(np.uint32), "label": smallest[component]})
+    rows, label = of_edges(linked["row_a"].to_numpy(), linked["row_b"].to_numpy())
+    return pl.DataFrame({"row": rows, "label": label})
 
 
 def clusters_of(relation: Relation, labels: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:

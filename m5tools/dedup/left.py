@@ -21,16 +21,17 @@ import polars as pl
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.dedup.crowds import hub_gtins
-from m5tools.dedup.numbers import Numbers
 from m5tools.dedup.places import Places
 from m5tools.dedup.products import listing_once, origins
 from m5tools.generations import Generations
+from m5tools.joins.numbers import Numbers
 from m5tools.partitions import part_name
 
 _GROUND: Final = "ground.json"
 _NUMBERS: Final = "numbers.npy"
 _NEW: Final = "new.npy"
-_PRODUCTS: Final = "products"
+PRODUCTS: Final = "products"
+"""Kind of parts: row, the columns of `compared`, is_new and once."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Left:
                 once=pl.col("source").is_in(once),
                 gtin=pl.when(~pl.col("gtin").is_in(hubs.implode())).then("gtin"),
             )
-            self.keep(_PRODUCTS, partition, products)
+            self.keep(PRODUCTS, partition, products)
             ids.append(products["product_id"])
             new.append(products["is_new"].to_numpy())
             first.append(first[-1] + products.height)
@@ -126,7 +127,7 @@ class Left:
         wanted[rows.to_numpy()] = True
         return pl.concat(
             part.filter(wanted[first : first + part.height])
-            for first, part in zip(self.first, self.parts(_PRODUCTS), strict=False)
+            for first, part in zip(self.first, self.parts(PRODUCTS), strict=False)
         )
 
     def clusters(self, grown: Generations) -> pl.DataFrame:
@@ -149,9 +150,13 @@ class Left:
             rows, origin, part = rows.filter(known), origin.filter(known), part.filter(known)
             yield part.drop("product_id", "source").with_columns(place=places.of(rows, origin["source"]))
 
+    def homes(self, rows: pl.Series) -> pl.Series:
+        """The partitions of products by number."""
+        return pl.Series("home", np.searchsorted(self.first[1:], rows.to_numpy(), side="right"))
+
     def by_partition(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Rows with a column `row`, split by the partition of this product; their order stays."""
-        home = np.searchsorted(self.first[1:], rows["row"].to_numpy(), side="right")
+        home = self.homes(rows["row"]).to_numpy()
         order = np.argsort(home, kind="stable")
         bounds = np.searchsorted(home[order], np.arange(self.partitions + 1))
         for first, beyond in pairwise(bounds):

@@ -5,7 +5,8 @@ It reads no text and no signal, only what `compare` laid side by side, so other 
 Rounds: `ground` (one unit: which generation to go on from, :mod:`m5tools.generations`; the products, numbered) →
 `judge` (a unit per partition: what the rules make of each pair) → `rivals` (one unit: which of several alike products
 is the one) → `teach` (one unit: what the pairs that identifiers decide tell of the others) → `decide` (a unit per
-partition: edges) → `clusters` (one unit).
+partition: edges) → `connect` (one unit: components of edges) → `resolve` (units of several blocks of components each) →
+`clusters` (one unit: back into partitions).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset
-from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
+from m5tools.dedup import resolved
 from m5tools.dedup.clusters import strength_of
 from m5tools.dedup.compare import Compare, comparisons_of
 from m5tools.dedup.decide import QUESTIONS, apart, decided
@@ -47,6 +48,8 @@ _CHOSEN: Final = "chosen"
 _FIGURES: Final = "figures"
 _EDGES: Final = "edges"
 _APART: Final = "apart"
+_RUNS: Final = 16
+"""Units that resolve blocks, at most."""
 _PAIR: Final = ("product_a", "product_b")
 """By number in here: ids are found when comparisons are read, and given back when edges are written."""
 _ENDS: Final = tuple(pl.col(side).alias(side[-1]) for side in _PAIR)
@@ -89,7 +92,7 @@ class Dedup(Stage):
         return Input("comparisons"), Input("compared")
 
     def rounds(self) -> tuple[str, ...]:
-        return ("ground", "judge", "rivals", "teach", "decide", "clusters")
+        return ("ground", "judge", "rivals", "teach", "decide", "connect", "resolve", "clusters")
 
     def outside(self) -> Any:
         return self.policy.model_dump(mode="json")
@@ -109,6 +112,9 @@ class Dedup(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name in ("judge", "decide"):
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
+        if round_name == "resolve":
+            of = min(dataset.partitions, _RUNS)
+            return [Unit(f"blocks-{i:05d}", {"nth": i, "of": of}) for i in range(of)]
         return [Unit("all")]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
@@ -123,6 +129,13 @@ class Dedup(Stage):
                 return self._teach(work)
             case "decide":
                 return self._decide(work, unit.args["partition"])
+            case "connect":
+                left = _left(work)
+                resolved.connect(left, left.parts(_EDGES), left.parts(_APART), self._grown(work.dataset, "clusters"))
+                return {}
+            case "resolve":
+                resolved.resolve(_left(work), **unit.args)
+                return {}
             case _:
                 return self._cluster(work)
 
@@ -204,26 +217,14 @@ class Dedup(Stage):
         return {f"{r.value}_edges": int((related == r.value).sum()) for r in Relation}
 
     def _cluster(self, work: Work) -> Counts:
-        left = _left(work)
-        edges = pl.concat(left.parts(_EDGES))
-        grown = {table: self._grown(work.dataset, table) for table in self.writes}
-        if left.base is None:
-            clusters, bridges = resolve_in_blocks(edges, left.products, left.parts(_APART))
-        else:
-            old = left.clusters(grown["clusters"])
-            clusters, bridges = attach_to_old(edges, left.products, left.parts(_APART), old)
-        for table, rows, names in (
-            ("clusters", clusters, {"cluster": "cluster_id", "row": "product_id"}),
-            ("bridges", bridges, {"row": "product_id", "other": "other_id"}),
-        ):
-            for i, part in enumerate(left.by_partition(rows)):
-                work.write(table, grown[table].part(i), left.named(part, **names))
+        left, grown = _left(work), {table: self._grown(work.dataset, table) for table in self.writes}
+        for table in ("clusters", "bridges"):
+            for i, part in enumerate(resolved.parts(left, table)):
+                work.write(table, grown[table].part(i), part)
         work.write_note(*grown["clusters"].note())
         for file in (file for table in self.writes for file in grown[table].files(left.base)):
             work.keeps(work.dataset.output(file))
-        counted = clusters.unique(["relation", "cluster"])["relation"]
-        counts = {f"{r.value}_clusters": int((counted == r.value).sum()) for r in Relation}
-        return {**counts, "bridges": bridges.height}
+        return resolved.counted(left)
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return decisions_of(dataset, self.policy).of(table)

@@ -13,75 +13,83 @@ Nothing depends on the order of rows or files.
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
-from xxhash import xxh3_64_intdigest
 
+from m5tools.split.catalogue import SPLITS, Catalogue
 from m5tools.vocabulary import Split
 
 
-def by_product(products: pl.DataFrame, group: pl.Series, *, val: float, test: float, seed: int) -> pl.DataFrame:
+def by_product(
+    products: pl.DataFrame, group: pl.Series, catalogue: Catalogue, *, val: float, test: float, seed: int
+) -> pl.Series:
     """The split of every product, every category split alike.
 
     Args:
-        products: columns product_id (ascending) and category ("" where unknown).
-        group: per product the place of its group's smallest product.
+        products: columns row (ascending) and category, as the catalogue has them; all products, or some.
+        group: per product the place of its group's first product among these.
+        catalogue: what ids and categories draw.
         val: share of products for validation.
         test: share of products for the test.
         seed: another seed, another split.
 
     Returns:
-        Columns product_id, split; in the order of `products`.
+        Of type `SPLITS`, in the order of `products`.
     """
-    sized = products.with_columns(group=group).group_by("group", maintain_order=True).agg(size=pl.len())
-    firsts = products[sized["group"].cast(pl.Int64)]
-    of = sized.with_columns(category=firsts["category"], draw=draws(firsts["product_id"], seed))
-    return _handed_on(products, group, _cut(of, val, test, seed))
+    of = _sized(products, group)
+    of = of.with_columns(draw=catalogue.draws(of["row"], seed))
+    return _handed_on(group, _cut(of, catalogue, val, test, seed))
 
 
-def by_category(products: pl.DataFrame, group: pl.Series, *, val: float, test: float, seed: int) -> pl.DataFrame:
-    """The split of every product, no category in two splits; arguments and columns as :func:`by_product`.
+def by_category(
+    products: pl.DataFrame, group: pl.Series, catalogue: Catalogue, *, val: float, test: float, seed: int
+) -> pl.Series:
+    """The split of every product, no category in two splits; arguments and types as :func:`by_product`.
 
     Args:
-        products: columns product_id (ascending) and category.
+        products: columns row (ascending) and category.
         group: groups in which every category is whole.
+        catalogue: what ids draw.
         val: share of products for validation.
         test: share of products for the test.
         seed: another seed, another split.
     """
-    sized = products.with_columns(group=group).group_by("group", maintain_order=True).agg(size=pl.len())
-    firsts = products[sized["group"].cast(pl.Int64)]
-    of = sized.with_columns(category=pl.lit(""), draw=draws(firsts["product_id"], seed))
+    of = _sized(products, group)
+    of = of.with_columns(category=pl.lit(0, pl.UInt32), draw=catalogue.draws(of["row"], seed))
     largest = min(share for share in (val, test, 1.0) if share > 0) * products.height
     spread = of.filter(pl.col("size") <= largest)
     total = products.height / max(int(spread["size"].sum()), 1)
-    cut = _cut(spread, min(val * total, 1.0), min(test * total, 1.0), seed)
-    large = of.filter(pl.col("size") > largest).select("group", split=pl.lit(Split.TRAIN.value))
-    return _handed_on(products, group, pl.concat([cut, large]))
+    cut = _cut(spread, catalogue, min(val * total, 1.0), min(test * total, 1.0), seed)
+    large = of.filter(pl.col("size") > largest).select("group", split=pl.lit(Split.TRAIN.value, SPLITS))
+    return _handed_on(group, pl.concat([cut, large]))
 
 
-def draws(names: pl.Series, seed: int) -> pl.Series:
-    """A number in [0, 1) for every name, a pure function of name and seed (xxh3-64)."""
-    return pl.Series([xxh3_64_intdigest(name.encode(), seed) / 2**64 for name in names], dtype=pl.Float64)
+def _sized(products: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
+    """Groups: row and category of the first product of each, its place (group), and how many they are (size)."""
+    sizes = np.bincount(group.to_numpy(), minlength=products.height).astype(np.uint32)
+    firsts = np.flatnonzero(sizes)
+    return products[firsts].with_columns(group=pl.Series(firsts.astype(np.uint32)), size=pl.Series(sizes[firsts]))
 
 
-def _cut(of: pl.DataFrame, val: float, test: float, seed: int) -> pl.DataFrame:
-    """Systematic sampling of groups (columns group, size, category, draw) within each category."""
+def _cut(of: pl.DataFrame, catalogue: Catalogue, val: float, test: float, seed: int) -> pl.DataFrame:
+    """Systematic sampling of groups (columns group, size, category, draw) within each category: group, split."""
     drawn = of.sort("category", "draw", "group").with_columns(
         middle=(pl.col("size").cum_sum().over("category") - pl.col("size") / 2) / pl.col("size").sum().over("category")
     )
-    names = drawn["category"].unique().sort()
-    phases = pl.DataFrame({"category": names, "phase": draws(names, seed)})
+    phases = catalogue.phases(drawn["category"].unique().sort(), seed)
     place = (pl.col("middle") + pl.col("phase")) % 1
     return drawn.join(phases, on="category").select(
         "group",
         split=pl.when(place < val)
-        .then(pl.lit(Split.VAL.value))
+        .then(pl.lit(Split.VAL.value, SPLITS))
         .when(place < val + test)
-        .then(pl.lit(Split.TEST.value))
-        .otherwise(pl.lit(Split.TRAIN.value)),
+        .then(pl.lit(Split.TEST.value, SPLITS))
+        .otherwise(pl.lit(Split.TRAIN.value, SPLITS)),
     )
 
 
-def _handed_on(products: pl.DataFrame, group: pl.Series, decided: pl.DataFrame) -> pl.DataFrame:
-    grouped = products.select("product_id").with_columns(group=group)
-    return grouped.join(decided, on="group", maintain_order="left").select("product_id", "split")
+def _handed_on(group: pl.Series, decided: pl.DataFrame) -> pl.Series:
+    """The split of each product: that of its group."""
+    codes = np.zeros(len(group), np.uint8)
+    codes[decided["group"].to_numpy()] = decided["split"].to_physical().to_numpy()
+    return pl.Series("split", codes[group.to_numpy()]).cat.to(SPLITS)

@@ -8,12 +8,14 @@ What many products share on either side (a boilerplate, a placeholder, a hub) is
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from m5tools.addresses import product_page
 from m5tools.dataset import Dataset
+from m5tools.split import files
 from m5tools.vocabulary import MEDIA, Modality, State
 from m5tools.wording import words
 
@@ -34,8 +36,13 @@ RUNS: Final = "runs"
 TRACE: Final = {"product_id": pl.String, "by": pl.String, "trace": pl.UInt64}
 
 
-def traces(dataset: Dataset, partition: int) -> pl.DataFrame:
+def traces(dataset: Dataset, partition: int, kept: Path) -> pl.DataFrame:
     """What the products of one partition may be known by.
+
+    Args:
+        dataset: the dataset.
+        partition: which.
+        kept: where :func:`m5tools.split.files.keep` kept which of its files were had.
 
     Returns:
         Columns product_id, by (`identifier`, `runs` or a modality), trace; distinct, sorted.
@@ -45,9 +52,22 @@ def traces(dataset: Dataset, partition: int) -> pl.DataFrame:
         partition=partition,
         columns=("product_id", "url", "title", "description", "brand", "gtin", "mpn"),
     )
-    found = [*_identifiers(products), *_texts(products), _table(dataset, partition), *_media(dataset, partition)]
+    found = [*_identifiers(products), *_texts(products), _table(dataset, partition), *_media(dataset, partition, kept)]
     rows = [frame.select("product_id", by=pl.lit(by), trace=pl.col("key").hash()) for by, frame in found]
     return pl.concat(rows).drop_nulls().unique().sort("product_id", "by", "trace").cast(TRACE)  # type: ignore[arg-type]
+
+
+def telling(theirs: pl.DataFrame) -> pl.DataFrame:
+    """The traces of an evaluation set but for those that many of its products share.
+
+    Args:
+        theirs: as :func:`traces` returns them, of the whole evaluation set.
+
+    Returns:
+        Columns by, trace; distinct.
+    """
+    counted = theirs.group_by("by", "trace").agg(holders=pl.col("product_id").n_unique())
+    return counted.filter(pl.col("holders") <= HUB).select("by", "trace")
 
 
 def shared(mine: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
@@ -55,16 +75,13 @@ def shared(mine: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         mine: as :func:`traces` returns them.
-        theirs: the same of the whole evaluation set.
+        theirs: as :func:`telling` returns them, of these traces at least.
 
     Returns:
         Columns product_id, by, trace, and of_runs: how many runs of words the product has.
     """
-    telling = (
-        theirs.group_by("by", "trace").agg(holders=pl.col("product_id").n_unique()).filter(pl.col("holders") <= HUB)
-    )
     runs = mine.filter(pl.col("by") == RUNS).group_by("product_id").agg(of_runs=pl.len())
-    met = mine.join(telling.select("by", "trace"), on=["by", "trace"], how="semi")
+    met = mine.join(theirs, on=["by", "trace"], how="semi")
     return met.join(runs, on="product_id", how="left").sort("product_id", "by", "trace")
 
 
@@ -121,14 +138,9 @@ def _table(dataset: Dataset, partition: int) -> tuple[str, pl.DataFrame]:
     return Modality.TABLE.value, pairs
 
 
-def _media(dataset: Dataset, partition: int) -> list[tuple[str, pl.DataFrame]]:
+def _media(dataset: Dataset, partition: int, kept: Path) -> list[tuple[str, pl.DataFrame]]:
     """The bytes of every file that could be had."""
-    had = dataset.scan("fetched").filter(pl.col("state") == State.PRESENT.value).select("location_id", "asset_id")
-    files = (
-        dataset.scan("media", partition=partition)
-        .select("product_id", "modality", "location_id")
-        .join(had, on="location_id")
-        .select("product_id", "modality", key="asset_id")
-        .collect()
-    )
-    return [(m.value, files.filter(pl.col("modality") == m.value).drop("modality")) for m in MEDIA]
+    listed = dataset.read("media", partition=partition, columns=("product_id", "modality", "location_id"))
+    had = files.had(kept, listed).filter(pl.col("state") == State.PRESENT.value)
+    shown = had.select("product_id", "modality", key="asset_id")
+    return [(m.value, shown.filter(pl.col("modality") == m.value).drop("modality")) for m in MEDIA]

@@ -6,6 +6,7 @@ orientations, of clips one a second. Nothing is decoded.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,13 +14,12 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.joins.hamming import BITS, near
+from m5tools.split import files
 from m5tools.split.contamination import HUB
-from m5tools.vocabulary import Modality, State
+from m5tools.vocabulary import Modality
 
 DISTANCE: Final = 31
 """Bits of 256 in which two hashes of one picture differ at most, as PDQ's authors advise."""
-LEAST_QUALITY: Final = 10
-"""PDQ quality (0–100) below which a hash tells nothing."""
 _RECALL: Final = 0.98
 _CAP: Final = 500
 _FRAME_SHARE: Final = 0.5
@@ -28,29 +28,26 @@ _HASH: Final = BITS // 8
 _LOOKS: Final = {"product_id": pl.String, "by": pl.String, "asset_id": pl.String, "hash": pl.Binary}
 
 
-def looks(dataset: Dataset, partition: int, *, turned: bool) -> pl.DataFrame:
+def looks(dataset: Dataset, partition: int, kept: Path, *, turned: bool) -> pl.DataFrame:
     """The hashes of what the products of one partition show.
 
     Args:
         dataset: a measured dataset; one that is not has none.
         partition: which products.
+        kept: where :func:`m5tools.split.files.keep` kept what is looked up of it.
         turned: pictures in their eight orientations; enough on one of two sides.
 
     Returns:
         Columns product_id, by (`image` or `video`), asset_id, hash (32 bytes); distinct, sorted.
     """
-    had = dataset.scan("fetched").drop_nulls("asset_id").select("location_id", "asset_id")
-    listed = dataset.scan("media", partition=partition).select("product_id", "location_id").join(had, on="location_id")
-    shown = listed.select("product_id", "asset_id").unique()
-    present = pl.col("state") == State.PRESENT.value
-    pictures = dataset.scan("signals_image").filter(present & (pl.col("pdq_quality") >= LEAST_QUALITY))
+    listed = dataset.read("media", partition=partition, columns=("product_id", "location_id"))
+    shown = files.had(kept, listed).select("product_id", "asset_id").unique()
+    pictures = files.measured(kept, "pictures", shown)
     sides = [pl.col("pdq_turned").bin.slice(place * _HASH, _HASH) for place in range(8 if turned else 1)]
     views = [pictures.select("asset_id", hash=view) for view in (pl.col("pdq"), *sides)]
-    clips = (
-        dataset.scan("signals_video").filter(present).select("asset_id", hash="frame_pdq", quality="frame_pdq_quality")
-    )
+    clips = files.measured(kept, "clips", shown).select("asset_id", hash="frame_pdq", quality="frame_pdq_quality")
     frames = clips.explode("hash", "quality", empty_as_null=True, keep_nulls=True).filter(
-        pl.col("quality") >= LEAST_QUALITY
+        pl.col("quality") >= files.LEAST_QUALITY
     )
     kinds = {Modality.IMAGE: pl.concat(views), Modality.VIDEO: frames.select("asset_id", "hash")}
     found = [
@@ -59,8 +56,21 @@ def looks(dataset: Dataset, partition: int, *, turned: bool) -> pl.DataFrame:
         )
         for by, hashes in kinds.items()
     ]
-    rows = pl.concat(found).unique().sort("product_id", "by", "asset_id", "hash").collect()
+    rows = pl.concat(found).unique().sort("product_id", "by", "asset_id", "hash")
     return rows.cast(_LOOKS)  # type: ignore[arg-type]
+
+
+def telling(theirs: pl.DataFrame) -> pl.DataFrame:
+    """What the evaluation set shows, but for files that many of its products show.
+
+    Args:
+        theirs: as :func:`looks` returns them, of the whole evaluation set.
+
+    Returns:
+        Columns by, asset_id, hash; distinct, sorted.
+    """
+    few = theirs.filter(pl.col("product_id").n_unique().over("by", "asset_id") <= HUB)
+    return few.select("by", "asset_id", "hash").unique().sort("by", "asset_id", "hash")
 
 
 def copied(mine: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
@@ -68,12 +78,11 @@ def copied(mine: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         mine: as :func:`looks` returns them, of one partition.
-        theirs: the same of the whole evaluation set.
+        theirs: as :func:`telling` returns them.
 
     Returns:
         Columns product_id, by, trace (of the file of the evaluation set); distinct, sorted.
     """
-    theirs = theirs.filter(pl.col("product_id").n_unique().over("by", "asset_id") <= HUB)
     close = _close(mine["hash"].unique().sort(), theirs["hash"].unique().sort())
     met = (
         mine.rename({"asset_id": "file"})

@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Final
+
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+
+from m5tools.joins.components import Ends, Rows, of_parts
+
+_ROWS_AT_ONCE: Final = 1 << 20
 
 
-def groups(product_ids: pl.Series, *joined: pl.DataFrame) -> pl.Series:
+def groups(rows: pl.Series, *joined: pl.DataFrame) -> pl.Series:
     """Which products must stay together.
 
     Args:
-        product_ids: distinct, ascending.
-        joined: frames of columns cluster_id (a product id) and product_id; products of one cluster stay together.
+        rows: numbers of products (uint32), distinct, ascending.
+        joined: frames of columns cluster (number of a product) and row; products of one cluster stay together.
 
     Returns:
-        For each product the place (uint32) of its group's smallest product id in `product_ids`.
+        For each product the place (uint32) of its group's first product in `rows`.
     """
-    count = len(product_ids)
-    places = pl.DataFrame({"product_id": product_ids, "place": np.arange(count, dtype=np.uint32)})
-    ends = [_ends(clusters, places) for clusters in joined]
-    rows, others = (np.concatenate([pair[i] for pair in ends]) for i in (0, 1))
-    from scipy.sparse import coo_array  # a quarter of a second to load, which every other stage would pay too
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(rows), bool), (rows, others)), shape=(count, count))
-    _, component = connected_components(graph, directed=False)
-    smallest = np.full(count, count, np.uint32)
-    np.minimum.at(smallest, component, np.arange(count, dtype=np.uint32))
-    return pl.Series("group", smallest[component])
+    return pl.Series("group", of_parts(_ends(rows.to_numpy(), joined), len(rows)))
 
 
 def by_category(products: pl.DataFrame) -> pl.DataFrame:
-    """Every category as a cluster, named by its smallest product id; products without a category stand alone.
+    """Every category as a cluster, named by its first product; products without a category stand alone.
 
     Args:
-        products: columns product_id and category ("" where unknown).
+        products: columns row and category (0 where unknown).
 
     Returns:
-        Columns cluster_id, product_id.
+        Columns cluster, row.
     """
-    known = products.filter(pl.col("category") != "")
-    return known.select(pl.col("product_id").min().over("category").alias("cluster_id"), "product_id")
+    known = products.filter(pl.col("category") > 0)
+    return known.select(pl.col("row").min().over("category").alias("cluster"), "row")
 
 
-def _ends(clusters: pl.DataFrame, places: pl.DataFrame) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    linked = clusters.join(places, on="product_id").join(
-        places, left_on="cluster_id", right_on="product_id", suffix="_cluster"
-    )
-    return linked["place"].to_numpy(), linked["place_cluster"].to_numpy()
+def _ends(rows: Rows, joined: Iterable[pl.DataFrame]) -> Iterator[tuple[Ends, Ends]]:
+    """The places of both ends of what joins two of some products, some at a time."""
+    if not len(rows):
+        return
+    for clusters in joined:
+        for some in clusters.iter_slices(_ROWS_AT_ONCE):
+            ends = [some[side].to_numpy() for side in ("row", "cluster")]
+            places = [np.minimum(np.searchsorted(rows, end), len(rows) - 1) for end in ends]
+            known = (rows[places[0]] == ends[0]) & (rows[places[1]] == ends[1])
+            yield places[0][known], places[1][known]

@@ -9,7 +9,7 @@ def inherited(products: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
     """Hand the split of old products on to the newcomers of their group.
 
     Args:
-        products: columns product_id (ascending), split (null: not decided), is_new, bridge (bool).
+        products: columns row (ascending), split (null: not decided), is_new, bridge (bool).
         group: per product which group it belongs to.
 
     Returns:
@@ -39,14 +39,14 @@ def across(products: pl.DataFrame, bridges: pl.DataFrame) -> pl.DataFrame:
     """Mark the new products of which an edge that was not followed leads into another split.
 
     Args:
-        products: columns product_id, split, is_new, bridge.
-        bridges: columns product_id (of one that was new then), other_id.
+        products: columns row, split, is_new, bridge.
+        bridges: columns row (of one that was new then), other.
     """
-    of = products.select("product_id", "split")
+    of = products.select("row", "split")
     torn = (
-        bridges.join(of, on="product_id")
-        .join(of, left_on="other_id", right_on="product_id", suffix="_other")
-        .filter(pl.col("split") != pl.col("split_other"))["product_id"]
+        bridges.join(of, on="row")
+        .join(of, left_on="other", right_on="row", suffix="_other")
+        .filter(pl.col("split") != pl.col("split_other"))["row"]
     )
-    told = pl.col("is_new") & pl.col("product_id").is_in(torn.unique().sort().implode())
+    told = pl.col("is_new") & pl.col("row").is_in(torn.unique().sort().implode())
     return products.with_columns(bridge=pl.col("bridge") | told)

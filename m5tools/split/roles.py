@@ -14,20 +14,28 @@ from typing import Final
 
 import polars as pl
 
-from m5tools.split.assign import draws
+from m5tools.split.catalogue import SPLITS, Catalogue
 from m5tools.vocabulary import Relation, RetrievalRole, Split
 
 ROLES: Final = ("coarse", "fine", "classification")
+_PARTS: Final = pl.Enum([role.value for role in RetrievalRole])
 
 
 def roles(
-    splits: pl.DataFrame, clusters: pl.DataFrame, *, query_share: float, least_of_class: int, seed: int
+    splits: pl.DataFrame,
+    clusters: pl.DataFrame,
+    catalogue: Catalogue,
+    *,
+    query_share: float,
+    least_of_class: int,
+    seed: int,
 ) -> pl.DataFrame:
     """Add the parts that products play.
 
     Args:
-        splits: columns product_id, split, barred, category ("" where unknown); who is barred plays no part.
-        clusters: columns relation, cluster_id, product_id, is_survivor.
+        splits: columns row, split, barred, category (0 where unknown); who is barred plays no part.
+        clusters: columns relation, cluster, row, is_survivor.
+        catalogue: what products draw.
         query_share: share of a category's test products that ask in coarse retrieval; one at least.
         least_of_class: train products that a class must have to be classified.
         seed: another seed, other queries.
@@ -36,22 +44,22 @@ def roles(
         The same rows in the same order, with columns coarse and fine (`query`, `gallery`, `distractor` or null) and
         classification (`train`, `test` or null).
     """
-    playing = splits.filter(pl.col("barred").is_null())
-    test = playing.filter(pl.col("split") == Split.TEST.value).select("product_id", "category")
-    test = test.with_columns(draw=draws(test["product_id"], seed))
+    playing = splits.filter(pl.col("barred").is_null()).select("row", "split", "category")
+    test = playing.filter(pl.col("split") == Split.TEST.value).select("row", "category")
+    test = test.with_columns(draw=catalogue.draws(test["row"], seed))
     found = (_coarse(test, query_share), _fine(test, clusters), _classification(playing, least_of_class))
-    for part in found:
-        splits = splits.join(part, on="product_id", how="left", maintain_order="left")
-    return splits
+    rows = splits.select("row")
+    parts = (rows.join(part, on="row", how="left", maintain_order="left").drop("row") for part in found)
+    return pl.concat([splits, *parts], how="horizontal")
 
 
 def _coarse(test: pl.DataFrame, query_share: float) -> pl.DataFrame:
     """A share of every category asks, and the rest answers; a category that nobody asks for distracts."""
-    known = test.filter(pl.col("category") != "")
+    known = test.filter(pl.col("category") > 0)
     size = pl.len().over("category")
-    place = pl.struct("draw", "product_id").rank("ordinal").over("category")
+    place = pl.struct("draw", "row").rank("ordinal").over("category")
     asking = (size * query_share).ceil().clip(1, size - 1)
-    return known.select("product_id", coarse=_role(size > 1, place <= asking))
+    return known.select("row", coarse=_role(size > 1, place <= asking))
 
 
 def _fine(test: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
@@ -59,27 +67,27 @@ def _fine(test: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
     finds them without effort, but for the most complete of them."""
     relation = pl.col("relation")
     relisted = clusters.filter((relation == Relation.SAME_OFFER.value) & ~pl.col("is_survivor"))
-    same = clusters.filter(relation == Relation.SAME_PRODUCT.value).select("product_id", "cluster_id")
-    offers = test.join(relisted, on="product_id", how="anti").join(same, on="product_id", how="left")
-    answered = pl.col("cluster_id").is_not_null() & (pl.len().over("cluster_id") > 1)
-    place = pl.struct("draw", "product_id").rank("ordinal").over("cluster_id")
-    return offers.select("product_id", fine=_role(answered, place == 1))
+    same = clusters.filter(relation == Relation.SAME_PRODUCT.value).select("row", "cluster")
+    offers = test.join(relisted, on="row", how="anti").join(same, on="row", how="left")
+    answered = pl.col("cluster").is_not_null() & (pl.len().over("cluster") > 1)
+    place = pl.struct("draw", "row").rank("ordinal").over("cluster")
+    return offers.select("row", fine=_role(answered, place == 1))
 
 
 def _classification(playing: pl.DataFrame, least_of_class: int) -> pl.DataFrame:
     """Train and test products of the classes that train has enough of and test has any of."""
     split = pl.col("split")
-    known = playing.filter((pl.col("category") != "") & split.is_in([Split.TRAIN.value, Split.TEST.value]))
+    known = playing.filter((pl.col("category") > 0) & split.is_in([Split.TRAIN.value, Split.TEST.value]))
     enough = (split == Split.TRAIN.value).sum().over("category") >= least_of_class
     asked = (split == Split.TEST.value).any().over("category")
-    return known.filter(enough & asked).select("product_id", classification="split")
+    return known.filter(enough & asked).select("row", classification=pl.col("split").cast(SPLITS))
 
 
 def _role(answered: pl.Expr, asks: pl.Expr) -> pl.Expr:
     return (
         pl.when(~answered)
-        .then(pl.lit(RetrievalRole.DISTRACTOR.value))
+        .then(pl.lit(RetrievalRole.DISTRACTOR.value, _PARTS))
         .when(asks)
-        .then(pl.lit(RetrievalRole.QUERY.value))
-        .otherwise(pl.lit(RetrievalRole.GALLERY.value))
+        .then(pl.lit(RetrievalRole.QUERY.value, _PARTS))
+        .otherwise(pl.lit(RetrievalRole.GALLERY.value, _PARTS))
     )

@@ -1,7 +1,8 @@
 """The stage `split`: train, val and test with no cluster of any relation across them, and the parts of the tasks.
 
-Rounds: with `decontaminate` first `evaluation` (a unit per partition of the evaluation set: what its products may be
-known by) → `compare` (a unit per partition: which of it our products share); always `assign` (one unit).
+Rounds: with `decontaminate` first `files` (a unit for each kind of files of each dataset: what partitions look up) →
+`evaluation` (a unit per partition of the evaluation sets: what their products may be known by) → `telling` (one unit:
+what few of these share) → `compare` (a unit per partition: which of it our products share); always `assign` (one unit).
 
 A later crawl moves nobody: what was placed before stays in its split, and newcomers follow their relatives
 (:mod:`m5tools.generations`). `--refresh` places all anew.
@@ -10,32 +11,29 @@ A later crawl moves nobody: what was placed before stays in its split, and newco
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.generations import Generations
-from m5tools.partitions import by_partition, part_name
-from m5tools.split import assign
-from m5tools.split.contamination import contaminated, shared, traces
-from m5tools.split.copies import copied, looks
+from m5tools.split import assign, evaluation
+from m5tools.split.catalogue import SPLITS, Catalogue
 from m5tools.split.groups import by_category, groups
 from m5tools.split.inherit import across, inherited
 from m5tools.split.roles import ROLES, roles
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.vocabulary import Barred, RetrievalRole, Split
-from m5tools.wording import category_key
 
 _Share = Annotated[float, Field(ge=0, lt=1)]
 
 _PLACING: Final = 3
 """Raised when a product may go to another split than before; what else changes leaves appended sets as they are."""
 
+_BARRED: Final = pl.Enum([barred.value for barred in Barred])
 _TRACED: Final = ("products", "attributes", "media", "fetched")
 _MEASURED: Final = ("signals_image", "signals_video")
 
@@ -79,45 +77,24 @@ class SplitStage(Stage):
         return (*(Input(table) for table in traced), Input("clusters"), Input("bridges"))
 
     def outside(self) -> Any:
-        """What the evaluation sets hold, by their finished stages."""
+        """What the evaluation sets hold, by their finished stages; looked at anew whenever it is asked for."""
         return [
-            {name: entry["fingerprint"] for name, entry in sorted(other.manifest()["stages"].items())}
-            for other in self._evaluation_sets()
+            {name: entry["fingerprint"] for name, entry in sorted(Dataset(folder).manifest()["stages"].items())}
+            for folder in self.config.decontaminate
         ]
 
     def rounds(self) -> tuple[str, ...]:
-        return ("evaluation", "compare", "assign") if self.config.decontaminate else ("assign",)
+        return (*evaluation.ROUNDS, "assign") if self.config.decontaminate else ("assign",)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        match round_name:
-            case "evaluation":
-                return [
-                    Unit(f"set-{i}-{part_name(j)}", {"which": i, "partition": j})
-                    for i, other in enumerate(self._evaluation_sets())
-                    for j in range(other.partitions)
-                ]
-            case "compare":
-                return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
-            case _:
-                return [Unit("all")]
+        if round_name in evaluation.ROUNDS:
+            return evaluation.units(round_name, dataset, self._evaluation_sets())
+        return [Unit("all")]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        match round_name:
-            case "evaluation":
-                other = self._evaluation_sets()[unit.args["which"]]
-                partition = unit.args["partition"]
-                found = traces(other, partition)
-                _keep(work.scratch / "evaluation", unit.key, found)
-                _keep(work.scratch / "evaluation_looks", unit.key, looks(other, partition, turned=False))
-                return {"evaluation_products": found["product_id"].n_unique()}
-            case "compare":
-                partition = unit.args["partition"]
-                met = shared(traces(work.dataset, partition), _kept(work.scratch / "evaluation"))
-                near = copied(looks(work.dataset, partition, turned=True), _kept(work.scratch / "evaluation_looks"))
-                _keep(work.scratch / "shared", unit.key, pl.concat([met, near], how="diagonal"))
-                return {}
-            case _:
-                return self._assign(work)
+        if round_name in evaluation.ROUNDS:
+            return evaluation.process(round_name, unit, work, self._evaluation_sets())
+        return self._assign(work)
 
     def examine(self, dataset: Dataset) -> None:
         for other in self._evaluation_sets():
@@ -139,31 +116,28 @@ class SplitStage(Stage):
         ]
 
     def _evaluation_sets(self) -> list[Dataset]:
-        return [Dataset(folder) for folder in self.config.decontaminate]
+        return [evaluation.opened(folder) for folder in self.config.decontaminate]
 
     def _assign(self, work: Work) -> Counts:
         config, dataset = self.config, work.dataset
-        products = (
-            dataset.scan("products")
-            .select("product_id", category=category_key(pl.col("category")).fill_null(""))
-            .sort("product_id")
-            .collect()
-        )
-        clusters = dataset.read("clusters")
-        related = groups(products["product_id"], clusters)
+        catalogue = Catalogue.of(dataset)
+        clusters = catalogue.clusters(dataset)
+        related = groups(catalogue.products["row"], clusters)
         grown = Generations(dataset, "splits", self._terms())
         base = None if work.terms.refresh else grown.base()
-        splits = self._placed(products, clusters, related, grown.read(base))
-        splits = across(splits, dataset.read("bridges")).with_columns(group=related)
-        met = contaminated(_kept(work.scratch / "shared")) if config.decontaminate else None
+        old = catalogue.numbers.numbered(grown.scans(base), row="product_id").cast({"split": SPLITS})
+        splits = across(self._placed(catalogue, clusters, related, old), catalogue.bridges(dataset))
+        met = evaluation.contaminated(work) if config.decontaminate else None
         parts = roles(
-            splits.with_columns(barred=self._barred(met)),
+            splits.with_columns(barred=self._barred(_related_to(met, related, catalogue))),
             clusters,
+            catalogue,
             query_share=config.query_share,
             least_of_class=config.least_of_class,
             seed=config.seed,
         )
-        for i, here in enumerate(by_partition(parts, dataset.partitions)):
+        for i in range(dataset.partitions):
+            here = catalogue.named(parts, i)
             work.write("splits", grown.part(i), here.filter("is_new").select("product_id", "split", "bridge"))
             work.write("roles", i, here.select("product_id", "barred", *ROLES))
         work.write_note(*grown.note())
@@ -172,27 +146,27 @@ class SplitStage(Stage):
         return _counts(parts, met)
 
     def _placed(
-        self, products: pl.DataFrame, clusters: pl.DataFrame, related: pl.Series, old: pl.DataFrame
+        self, catalogue: Catalogue, clusters: pl.DataFrame, related: pl.Series, old: pl.DataFrame
     ) -> pl.DataFrame:
-        """Columns product_id, category, split, is_new, bridge: what was placed before stays, relatives follow it, and
-        the rest is split as if it were all there is."""
-        config = self.config
+        """Columns row, category, split, is_new, bridge: what was placed before stays, relatives follow it, and the rest
+        is split as if it were all there is."""
+        config, products = self.config, catalogue.products
         by_products = config.hold_out == "products"
-        placed = products.join(old, on="product_id", how="left", maintain_order="left").with_columns(
+        placed = products.join(old, on="row", how="left", maintain_order="left").with_columns(
             is_new=pl.col("split").is_null(), bridge=pl.col("bridge").fill_null(False)
         )
         if not old.is_empty():
             placed = inherited(placed, related)
             if not by_products:
-                placed = inherited(placed, groups(products["product_id"], by_category(products)))
-        free = placed.filter(pl.col("split").is_null()).select("product_id", "category")
+                placed = inherited(placed, groups(products["row"], by_category(products)))
+        free = placed.filter(pl.col("split").is_null()).select("row", "category")
         assigned = assign.by_product if by_products else assign.by_category
         joined = (clusters,) if by_products else (clusters, by_category(free))
-        found = assigned(
-            free, groups(free["product_id"], *joined), val=config.val, test=config.test, seed=config.seed
-        ).rename({"split": "found"})
-        return placed.join(found, on="product_id", how="left", maintain_order="left").select(
-            "product_id", "category", "is_new", "bridge", split=pl.coalesce("split", "found")
+        together = related if by_products and old.is_empty() else groups(free["row"], *joined)
+        split = assigned(free, together, catalogue, val=config.val, test=config.test, seed=config.seed)
+        found = free.select("row", found=split)
+        return placed.join(found, on="row", how="left", maintain_order="left").select(
+            "row", "category", "is_new", "bridge", split=pl.coalesce("split", "found")
         )
 
     def _terms(self) -> dict[str, Any]:
@@ -200,20 +174,32 @@ class SplitStage(Stage):
         fields = {"val", "test", "hold_out", "seed"}
         return {"version": _PLACING, **self.config.model_dump(mode="json", include=fields)}
 
-    def _barred(self, met: pl.DataFrame | None) -> pl.Expr:
-        """Why a product may not stand in its split: over columns product_id, split, category, group, bridge.
+    def _barred(self, related: pl.Series | None) -> pl.Expr:
+        """Why a product may not stand in its split: over columns split, category, bridge.
 
         What is related to a contaminated product is contaminated too; in the test split it does no harm.
+
+        Args:
+            related: whether each product is contaminated or related to one that is; None where nothing was compared.
         """
-        none = pl.lit(None, pl.String)
-        unsure = (pl.col("category") == "") & (self.config.hold_out == "categories")
-        barred = pl.when(unsure).then(pl.lit(Barred.NO_CATEGORY.value)).otherwise(none)
-        barred = pl.when("bridge").then(pl.lit(Barred.BRIDGE.value)).otherwise(barred)
-        if met is None:
+        why = {barred: pl.lit(barred.value, _BARRED) for barred in Barred}
+        unsure = (pl.col("category") == 0) & (self.config.hold_out == "categories")
+        barred = pl.when(unsure).then(why[Barred.NO_CATEGORY]).otherwise(pl.lit(None, _BARRED))
+        barred = pl.when("bridge").then(why[Barred.BRIDGE]).otherwise(barred)
+        if related is None:
             return barred
-        known = pl.col("product_id").is_in(met["product_id"].unique().sort().implode()).any().over("group")
-        leaks = known & (pl.col("split") != Split.TEST.value)
-        return pl.when(leaks).then(pl.lit(Barred.CONTAMINATED.value)).otherwise(barred)
+        leaks = pl.lit(related) & (pl.col("split") != Split.TEST.value)
+        return pl.when(leaks).then(why[Barred.CONTAMINATED]).otherwise(barred)
+
+
+def _related_to(met: pl.DataFrame | None, group: pl.Series, catalogue: Catalogue) -> pl.Series | None:
+    """Whether each product stands in one group with one that the evaluation sets hold."""
+    if met is None:
+        return None
+    rows = catalogue.numbers.of(met["product_id"].unique()).to_numpy()
+    found = np.zeros(len(group), bool)
+    found[group.to_numpy()[rows]] = True
+    return pl.Series("related", found[group.to_numpy()])
 
 
 def _counts(parts: pl.DataFrame, met: pl.DataFrame | None) -> Counts:
@@ -229,12 +215,3 @@ def _counts(parts: pl.DataFrame, met: pl.DataFrame | None) -> Counts:
     if met is not None:
         found |= {f"contaminated_by_{by}": n for by, n in met.group_by("by").len().sort("by").iter_rows()}
     return found
-
-
-def _keep(folder: Path, name: str, rows: pl.DataFrame) -> None:
-    with atomic.whole_file(folder / f"{name}.parquet") as temporary:
-        rows.write_parquet(temporary)
-
-
-def _kept(folder: Path) -> pl.DataFrame:
-    return pl.read_parquet(sorted(folder.glob("[!.]*.parquet")), glob=False)

@@ -23,7 +23,7 @@ def candidates(rows: list[tuple[str, str | None, int]], seed: int = 0) -> pl.Dat
     ids = pl.Series("product_id", [f"{i:032x}" for i in range(len(rows))], dtype=pl.String)
     return pl.DataFrame(
         {
-            "product_id": ids,
+            "row": pl.Series(range(len(rows)), dtype=pl.UInt32),
             "split": pl.Series([r[0] for r in rows], dtype=pl.String),
             "category": pl.Series([r[1] for r in rows], dtype=pl.String),
             "band": pl.Series([BANDS[r[1]] for r in rows], dtype=pl.String),
@@ -35,21 +35,21 @@ def clusters(rows: list[tuple[str, str | None, int]]) -> pl.DataFrame:
     """Products of one number are one cluster; those of number 0 stand alone."""
     frame = pl.DataFrame(
         {
-            "product_id": pl.Series([f"{i:032x}" for i in range(len(rows))], dtype=pl.String),
-            "cluster_id": pl.Series([str(r[2]) for r in rows], dtype=pl.String),
+            "row": pl.Series(range(len(rows)), dtype=pl.UInt32),
+            "cluster": pl.Series([r[2] for r in rows], dtype=pl.UInt32),
         }
     )
-    return frame.filter(pl.col("cluster_id") != "0").with_columns(
-        relation=pl.lit(Relation.SAME_OFFER.value), is_survivor=pl.int_range(pl.len()).over("cluster_id") == 1
+    return frame.filter(pl.col("cluster") > 0).with_columns(
+        relation=pl.lit(Relation.SAME_OFFER.value), is_survivor=pl.int_range(pl.len()).over("cluster") == 1
     )
 
 
-def lost(rule: choose.Choice, frame: pl.DataFrame) -> set[str]:
-    return set(rule(frame)["product_id"])
+def lost(rule: choose.Choice, frame: pl.DataFrame) -> set[int]:
+    return set(rule(frame)["row"])
 
 
 def kept(rule: choose.Choice, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.join(rule(frame), on="product_id", how="anti")
+    return frame.join(rule(frame), on="row", how="anti")
 
 
 @given(LISTS, st.integers(1, 6))
@@ -103,9 +103,9 @@ def test_one_of_each_cluster_stays(rows: list[tuple[str, str | None, int]]) -> N
     frame, groups = candidates(rows), clusters(rows)
     left = kept(choose.one_per(groups), frame)
     assert left.filter(pl.col("split") != "train").height == frame.filter(pl.col("split") != "train").height
-    in_train = left.filter(pl.col("split") == "train").join(groups, on="product_id")
-    assert in_train["cluster_id"].is_unique().all()
-    assert set(left.join(groups, on="product_id")["cluster_id"]) == set(groups["cluster_id"])
+    in_train = left.filter(pl.col("split") == "train").join(groups, on="row")
+    assert in_train["cluster"].is_unique().all()
+    assert set(left.join(groups, on="row")["cluster"]) == set(groups["cluster"])
 
 
 @given(LISTS, st.randoms(use_true_random=False))
@@ -123,7 +123,7 @@ def test_draws_are_stable_under_appends(rows: list[tuple[str, str | None, int]],
     """A product that is drawn stays drawn when others come; only the one that stands for a whole category may change."""
     before, after = candidates(rows[:old]), candidates(rows)
     assert before["draw"].to_list() == after["draw"].head(before.height).to_list()
-    drawn = set(before.filter((pl.col("draw") < 0.5) & (pl.col("band") == "head"))["product_id"])
+    drawn = set(before.filter((pl.col("draw") < 0.5) & (pl.col("band") == "head"))["row"])
     assert not drawn & lost(choose.sample(Band.HEAD, 0.5), after)
 
 

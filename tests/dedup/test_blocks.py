@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m5tools.dedup import blocks
 from m5tools.dedup.append import attach, unfollowed
-from m5tools.dedup.blocks import attach_to_old, resolve_in_blocks
+from m5tools.dedup.blocks import attach_to_old, cut_in_blocks, resolved_blocks
 from m5tools.dedup.clusters import resolve, strength_of
 from tests.dedup.test_clusters import _EDGE, _products
 
@@ -44,17 +49,72 @@ def _asked(products: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     return products.filter(pl.col("row").is_in(rows.implode()))
 
 
+def _cut(rows: pl.DataFrame, places: tuple[int, int]) -> list[pl.DataFrame]:
+    first, second = sorted(places)
+    return [rows[:first], rows[first:second], rows[second:]]
+
+
+def _resolved(
+    strength: pl.DataFrame, products: pl.DataFrame, apart: pl.DataFrame, cut: tuple[int, int], at_once: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    parts = (_cut(rows, cut) for rows in (strength, products, apart))
+    with TemporaryDirectory() as folder:
+        cut_in_blocks(*parts, _COUNT, Path(folder), at_once)
+        found = [block for nth in range(3) for block in resolved_blocks(Path(folder), nth, 3)]
+    numbers, *rows = zip(*found, strict=True)
+    assert sorted(numbers) == list(range(1 + strength.height // at_once))
+    clusters, bridges = (pl.concat(each) for each in rows)
+    return clusters.sort("relation", "row"), bridges.sort("row", "other")
+
+
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), at_once=st.sampled_from([1, 5, 1000]), cut=st.integers(0, 200))
-def test_blocks_change_nothing(seed: int, at_once: int, cut: int) -> None:
+@given(
+    seed=st.integers(0, 2**32),
+    at_once=st.sampled_from([1, 5, 1000]),
+    cut=st.tuples(st.integers(0, 70), st.integers(0, 70)),
+)
+def test_blocks_change_nothing(seed: int, at_once: int, cut: tuple[int, int]) -> None:
     strength, products, apart = _drawn(seed)
     products = products.with_columns(is_new=True)
-    clusters, bridges = resolve_in_blocks(
-        strength, lambda rows: _asked(products, rows), [apart[:cut], apart[cut:]], at_once
-    )
+    clusters, bridges = _resolved(strength, products, apart, cut, at_once)
     whole = resolve(strength, products, apart)
     assert clusters.equals(whole)
     assert bridges.equals(unfollowed(strength, whole, products))
+
+
+class _Parts:
+    """Counts how often parts were gone through."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self.rows = rows
+        self.passes = 0
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        self.passes += 1
+        return self.rows.iter_slices(2)
+
+
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_no_block_holds_all_and_parts_are_read_as_often_however_many_blocks(
+    at_once: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    strength, products, apart = _drawn(3)
+    given = [_Parts(rows) for rows in (strength, products.with_columns(is_new=True), apart)]
+    heights: list[tuple[int, int]] = []
+
+    def counted(edges: pl.DataFrame, mine: pl.DataFrame, differ: pl.DataFrame) -> pl.DataFrame:
+        heights.append((edges.height, mine.height))
+        return resolve(edges, mine, differ)
+
+    monkeypatch.setattr(blocks, "resolve", counted)
+    cut_in_blocks(*given, _COUNT, tmp_path, at_once)
+    found = list(resolved_blocks(tmp_path))
+    assert [parts.passes for parts in given] == [2, 1, 1]
+    edges, mine = zip(*heights, strict=True)
+    assert len(found) == len(edges) == 1 + strength.height // at_once
+    assert sum(edges) == strength.height
+    assert sum(mine) == len({*strength["row_a"], *strength["row_b"]}), "nobody without an edge"
+    assert max(edges) < strength.height
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,13 +125,12 @@ def test_what_edges_do_not_reach_changes_nothing(seed: int, old: int) -> None:
     mine = pl.col("row_b") < old
     before = resolve(strength.filter(mine), products.filter(~pl.col("is_new"))).drop("is_survivor")
     late, differ = strength.filter(~mine), apart.filter(~mine)
-    found = attach_to_old(late, lambda rows: _asked(products, rows), [differ], before)
+    found = attach_to_old(late, lambda rows: _asked(products, rows), [differ], before, _COUNT)
     assert [rows.rows() for rows in found] == [rows.rows() for rows in attach(late, products, before, differ)]
 
 
 @pytest.mark.parametrize("at_once", [1, 1000])
 def test_no_edges(at_once: int) -> None:
     strength, products, apart = _drawn(1)
-    products = products.with_columns(is_new=True)
-    found = resolve_in_blocks(strength.clear(), lambda rows: _asked(products, rows), [apart], at_once)
+    found = _resolved(strength.clear(), products.with_columns(is_new=True), apart, (0, 5), at_once)
     assert [rows.height for rows in found] == [0, 0]

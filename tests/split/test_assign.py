@@ -17,6 +17,7 @@ from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.split import SplitConfig, SplitStage
 from m5tools.split.assign import by_product
+from m5tools.split.catalogue import Catalogue
 from m5tools.split.groups import groups
 
 
@@ -30,11 +31,14 @@ def _products(sizes: dict[str, int]) -> pl.DataFrame:
 
 
 def _alone(products: pl.DataFrame) -> pl.Series:
-    return groups(products["product_id"], pl.DataFrame(schema={"cluster_id": pl.String, "product_id": pl.String}))
+    none = pl.DataFrame(schema={"cluster": pl.UInt32, "row": pl.UInt32})
+    return groups(Catalogue.over([products]).products["row"], none)
 
 
 def _assign(products: pl.DataFrame, group: pl.Series, config: SplitConfig) -> pl.DataFrame:
-    return by_product(products, group, val=config.val, test=config.test, seed=config.seed)
+    catalogue = Catalogue.over([products])
+    splits = by_product(catalogue.products, group, catalogue, val=config.val, test=config.test, seed=config.seed)
+    return products.select("product_id", split=splits.cast(pl.String))
 
 
 def test_shares_hold_in_every_large_category() -> None:
@@ -106,8 +110,14 @@ def test_no_leak_and_no_order(links: list[tuple[int, int]], seed: int) -> None:
     random.Random(seed).shuffle(rows)
     schema = {"cluster_id": pl.String, "product_id": pl.String}
     config = SplitConfig(val=0.2, test=0.2, seed=seed)
-    splits = _assign(products, groups(products["product_id"], pl.DataFrame(rows, schema=schema)), config)
-    straight = _assign(products, groups(products["product_id"], pl.DataFrame(rows[::-1], schema=schema)), config)
+    catalogue = Catalogue.over([products[:20], products[20:20], products[20:]])
+    found = []
+    for order in (rows, rows[::-1]):
+        joined = catalogue.numbers.numbered(
+            [pl.LazyFrame(order, schema=schema)], cluster="cluster_id", row="product_id"
+        )
+        found.append(_assign(products, groups(catalogue.products["row"], joined), config))
+    splits, straight = found
     assert splits.equals(straight)
     of = dict(splits.iter_rows())
     assert all(of[ids[a]] == of[ids[b]] for a, b in links)

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageOps
 from m5tools.dataset import Dataset
 from m5tools.measure.image import signals
 from m5tools.media.image import decode
-from m5tools.split.copies import copied, looks
+from m5tools.split import files
+from m5tools.split.copies import copied, looks, telling
 from m5tools.vocabulary import Reason, State
 
 _TABLES = ("products", "media", "fetched", "signals_image", "signals_video")
@@ -40,8 +41,8 @@ def _shown(pictures: dict[str, bytes], clips: dict[str, list[bytes]] | None = No
     """Tables of products that show one file each; `_` and what follows in a name tells products of one file apart."""
     tables: dict[str, Any] = {name: [] for name in _TABLES}
     measured: set[str] = set()
-    for modality, files in (("image", pictures), ("video", clips or {})):
-        for name, content in files.items():
+    for modality, contents in (("image", pictures), ("video", clips or {})):
+        for name, content in contents.items():
             product, asset = f"{len(tables['products']):032x}", name.split("_")[0]
             own = {"product_id": product, "crawl_id": "c1", "source": "shop"}
             origin = {"content_hash": "0", "origin_file": "f", "origin_offset": 0, "title": name}
@@ -64,7 +65,13 @@ def _shown(pictures: dict[str, bytes], clips: dict[str, list[bytes]] | None = No
 def _found(make_dataset: Callable[..., Dataset], mine: dict[str, Any], theirs: dict[str, Any]) -> set[str]:
     """Titles of the products that show what the others show."""
     dataset, other = make_dataset(mine, 1, "mine"), make_dataset(theirs, 1, "theirs")
-    met = copied(looks(dataset, 0, turned=True), looks(other, 0, turned=False))
+    shown = []
+    for whose, turned in ((dataset, True), (other, False)):
+        kept = whose.root / "kept"
+        for kind in files.KINDS:
+            files.keep(whose, kept, kind)
+        shown.append(looks(whose, 0, kept, turned=turned))
+    met = copied(shown[0], telling(shown[1]))
     titles = dict(dataset.read("products").select("product_id", "title").iter_rows())
     return {titles[product] for product in met["product_id"]}
 

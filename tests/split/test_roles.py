@@ -8,6 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m5tools.split.catalogue import Catalogue
 from m5tools.split.roles import ROLES, roles
 
 _CLUSTERS = {"relation": pl.String, "cluster_id": pl.String, "product_id": pl.String, "is_survivor": pl.Boolean}
@@ -22,8 +23,24 @@ def _clusters(*rows: tuple[str, str, str, bool]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_CLUSTERS, orient="row")
 
 
+def _id(name: str) -> str:
+    """An id in the order of names."""
+    return name.encode().hex().ljust(32, "0")
+
+
 def _parts(splits: pl.DataFrame, clusters: pl.DataFrame, query_share: float = 0.2, seed: int = 0) -> pl.DataFrame:
-    return roles(splits, clusters, query_share=query_share, least_of_class=2, seed=seed)
+    """By name what :func:`roles` says by number."""
+    products = splits.select(pl.col("product_id").map_elements(_id, pl.String), "category").sort("product_id")
+    catalogue = Catalogue.over([products])
+    rows = pl.Series("row", [products["product_id"].index_of(_id(name)) for name in splits["product_id"]], pl.UInt32)
+    category = catalogue.products["category"][rows]
+    ids = pl.col("cluster_id", "product_id").map_elements(_id, pl.String)
+    joined = catalogue.numbers.numbered([clusters.with_columns(ids).lazy()], cluster="cluster_id", row="product_id")
+    parts = roles(
+        splits.select(rows, "split", "barred", category), joined, catalogue, query_share=query_share, least_of_class=2,
+        seed=seed,
+    )  # fmt: skip
+    return pl.concat([splits, parts.select(ROLES).cast(pl.String)], how="horizontal")
 
 
 def test_a_share_of_every_category_asks_and_one_at_least() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
-from m5tools.split import SplitConfig, SplitStage
+from m5tools.split import SplitConfig, SplitStage, evaluation
 from m5tools.vocabulary import State
 
 _LONG = "this enamel mug was fired twice in a small kiln and holds three quarters of a pint of tea or soup"
@@ -125,6 +126,48 @@ def test_what_many_share_is_nobodys_trace(make_dataset: Callable[..., Dataset]) 
     dataset, other = make_dataset(mine, 2, "mine"), make_dataset(theirs, 1, "other")
     counts = run_stage(dataset, SplitStage(SplitConfig(decontaminate=(str(other.root),)))).counts
     assert "contaminated" not in counts
+
+
+def test_tables_of_files_are_read_as_often_however_many_partitions(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan, opened = Dataset.scan, evaluation.Dataset
+    seen: Counter[str] = Counter()
+
+    def counted(self: Dataset, table: str, *, partition: int | None = None, **choices: str) -> pl.LazyFrame:
+        if partition is None:
+            seen[table] += 1
+        return scan(self, table, partition=partition, **choices)
+
+    def count_opened(folder: str) -> Dataset:
+        seen["opened"] += 1
+        return opened(folder)
+
+    def reads(partitions: int) -> Counter[str]:
+        tables = _tables([_product(i) for i in range(20)])
+        mine, other = (make_dataset(tables, partitions, f"{name}-{partitions}") for name in ("mine", "other"))
+        seen.clear()
+        run_stage(mine, SplitStage(SplitConfig(decontaminate=(str(other.root),))))
+        return Counter(seen)
+
+    monkeypatch.setattr(Dataset, "scan", counted)
+    monkeypatch.setattr(evaluation, "Dataset", count_opened)
+    few, many = reads(2), reads(7)
+    assert few == many
+    assert few["opened"] == 1
+    assert few["fetched"] == few["signals_image"] == few["signals_video"] == 2, "once of each dataset"
+
+
+def test_an_evaluation_set_that_changed_is_compared_anew(make_dataset: Callable[..., Dataset]) -> None:
+    """Also where the same process has opened it before."""
+    mine = make_dataset(_tables([_product(i, gtin=f"{i + 1:08d}") for i in range(20)]), 2, "mine")
+    other = make_dataset(_tables([_product("e", gtin="00000001")]), 2, "other")
+    stage = SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))
+    assert run_stage(mine, stage).counts["contaminated"] == 1
+    make_dataset(_tables([_product(f"e{i}", gtin=f"{i:08d}") for i in (1, 2)]), 2, "other")
+    with other.changing() as manifest:
+        manifest["stages"]["ingest/c1"]["fingerprint"] = "another"
+    assert run_stage(mine, stage).counts["contaminated"] == 2
 
 
 @pytest.mark.parametrize("which", ["nowhere", "itself"])

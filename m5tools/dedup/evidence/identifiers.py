@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import polars as pl
 
+from m5tools.dedup.evidence.keyed import Parts, alike, hashed, shared
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, joined, neighbours
 
 _OF = "\x1f"
 
 
-def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
+def identifier_pairs(products: Parts, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
     """Products that share a group, a GTIN, the address of a page that two sources list, or a brand with part number or
     the code of a model.
 
@@ -23,13 +24,19 @@ def identifier_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Se
         policy: window and cap of the joins.
         asked: rows of which each pair holds one; None: all.
     """
-    alike = products.sort("table_key", "stem", "row", nulls_last=True)
+    coded = [part.select("row", "brand", code="own_codes").explode("code", empty_as_null=False) for part in products]
+    keyed = [shared(products, hashed(key)) for key in (pl.col("group"), pl.col("gtin"), branded("mpn", policy))]
+    keyed.append(shared(coded, hashed(pl.concat_str("brand", "code", separator=_OF))))
+    keyed.append(_of_two_sources(shared(products, hashed("url"), hashed("source").alias("source"))))
     window, cap = policy.join.window, policy.join.cap
-    coded = alike.select("row", "brand", code="own_codes").explode("code", empty_as_null=False)
-    keys = (pl.col("group"), pl.col("gtin"), listed_twice(), branded("mpn", policy))
-    keyed = [alike.select("row", key=key) for key in keys]
-    keyed.append(coded.select("row", key=pl.concat_str("brand", "code", separator=_OF)))
-    return joined(neighbours(keys, window, cap, asked) for keys in keyed)
+    return joined(neighbours(keys, window, cap, asked) for keys in alike(products, keyed, "table_key", "stem"))
+
+
+def _of_two_sources(listed: pl.DataFrame) -> pl.DataFrame:
+    """The rows under keys that more than one source has."""
+    source = pl.col("source")
+    several = listed.group_by("key").agg(several=source.min() != source.max()).filter("several")
+    return listed.join(several, on="key", how="semi", maintain_order="left").select("row", "key")
 
 
 def listed_twice() -> pl.Expr:

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from m5tools.dedup.evidence.keyed import Parts, alike, shared
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, neighbours
 
@@ -41,10 +42,17 @@ _WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]"
 """Scripts without spaces between words."""
 
 
-def table_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
-    """Products with equal tables of some size; where some rows are asked about, pairs with one of these."""
-    keyed = products.filter(pl.col("table_pairs") >= policy.table.min_pairs).sort("stem", "row", nulls_last=True)
-    return neighbours(keyed.select("row", key="table_key"), policy.join.window, policy.join.cap, asked)
+def table_pairs(products: Parts, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
+    """Products with equal tables of some size; where some rows are asked about, pairs with one of these.
+
+    Args:
+        products: columns row, table_key, stem, table_pairs.
+        policy: window and cap of the join, and the size.
+        asked: these rows; None: all.
+    """
+    large = pl.when(pl.col("table_pairs") >= policy.table.min_pairs).then("table_key")
+    (keyed,) = alike(products, [shared(products, large)], "stem")
+    return neighbours(keyed, policy.join.window, policy.join.cap, asked)
 
 
 def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:

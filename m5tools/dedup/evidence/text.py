@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.dedup.evidence.cores import on_cores
+from m5tools.dedup.evidence.keyed import Parts, alike, hashed, shared
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.policy import ComparePolicy, TextRules
 from m5tools.joins.bands import Joined, joined, neighbours
@@ -52,7 +53,7 @@ def bands_for(similarity: float, recall: float, permutations: int) -> Bands:
     return best
 
 
-def equal_text_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
+def equal_text_pairs(products: Parts, policy: ComparePolicy, asked: pl.Series | None = None) -> Joined:
     """Products with equal titles, and those whose offerer and whole content are equal.
 
     Args:
@@ -61,11 +62,13 @@ def equal_text_pairs(products: pl.DataFrame, policy: ComparePolicy, asked: pl.Se
             and the chain loses nothing.
         asked: rows of which each pair holds one; None: all.
     """
-    alike = products.sort("table_key", "media_key", "row", nulls_last=True)
-    by_title = neighbours(alike.select("row", key="title"), policy.join.window, policy.join.cap, asked)
-    filled = alike.filter(pl.any_horizontal(pl.col("title", "description", "table_key", "media_key").is_not_null()))
-    content = pl.struct("offerer", "title", "description", "table_key", "media_key").hash()
-    return joined((by_title, neighbours(filled.select("row", key=content), 1, None, asked)))
+    content = ("title", "description", "table_key", "media_key")
+    filled = pl.any_horizontal(pl.col(content).is_not_null())
+    keys = (hashed("title"), pl.when(filled).then(pl.struct("offerer", *content).hash()))
+    keyed = [shared(products, key) for key in keys]
+    titles, contents = alike(products, keyed, "table_key", "media_key")
+    by_title = neighbours(titles, policy.join.window, policy.join.cap, asked)
+    return joined((by_title, neighbours(contents, 1, None, asked)))
 
 
 def title_bands(rules: TextRules) -> Bands:

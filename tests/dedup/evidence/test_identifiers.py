@@ -160,4 +160,4 @@ def test_addresses_of_one_source_are_no_candidates() -> None:
             **{name: pl.Series([None] * 5, dtype=pl.String) for name in ("group", "gtin", "brand", "mpn", "stem")},
         }
     )
-    assert identifier_pairs(rows, POLICY).pairs.rows() == [(0, 1)]
+    assert identifier_pairs([rows.lazy()], POLICY).pairs.rows() == [(0, 1)]

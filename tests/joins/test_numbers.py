@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from m5tools.dedup.numbers import Numbers
+from m5tools.joins.numbers import Numbers
 
 
 @pytest.mark.parametrize("shared", [0, 16])
@@ -24,6 +24,11 @@ def test_numbers_come_back_as_ids(shared: int, tmp_path: Path) -> None:
     assert found.dtype == pl.UInt32
     assert found.to_list() == [ids.to_list().index(one) for one in some]
     assert numbers.ids(found).to_list() == some.to_list()
+    places = {one: place for place, one in enumerate(ids)}
+    asked = [*some, *(one[:31] + digit for one in some for digit in "0f"), "f" * 31 + "e", "0" * 31 + "1"]
+    told = numbers.known(pl.Series("id", asked))
+    assert (told.name, told.dtype) == ("id", pl.UInt32)
+    assert told.to_list() == [places.get(one) for one in asked]
     runs = pl.concat([some, some[:1], some[:1], some])
     assert numbers.of_runs(runs).equals(numbers.of(runs))
     assert numbers.of(ids[3:9]).to_list() == [3, 4, 5, 6, 7, 8], "a part of a longer column"
@@ -35,4 +40,5 @@ def test_no_products(tmp_path: Path) -> None:
     numbers = Numbers.read(tmp_path / "numbers.npy")
     assert numbers.of(none).is_empty()
     assert numbers.of_runs(none).dtype == pl.UInt32
+    assert numbers.known(pl.Series("id", ["0" * 32])).to_list() == [None]
     assert numbers.ids(numbers.of(none)).dtype == pl.String

@@ -63,11 +63,42 @@ class Numbers:
             found[doubtful[other]] += 1
         return pl.Series(ids.name, found.astype(np.uint32))
 
+    def known(self, ids: pl.Series) -> pl.Series:
+        """uint32: the numbers of any ids; null where an id is none of them."""
+        if not len(self._first):
+            return pl.Series(ids.name, [None] * len(ids), dtype=pl.UInt32)
+        digits = _digits(ids)
+        first, second = _value(digits[:, :_HALF]), _value(digits[:, _HALF:])
+        found, last = np.searchsorted(self._first, first), len(self._first) - 1
+        place = np.minimum(found, last)
+        # Of ids that begin alike, which hashes nearly never do, the second half decides.
+        while (short := (found <= last) & (self._first[place] == first) & (self._second[place] < second)).any():
+            found[short] += 1
+            place = np.minimum(found, last)
+        same = (self._first[place] == first) & (self._second[place] == second)
+        return pl.DataFrame({"number": place.astype(np.uint32), "same": same}).select(
+            pl.when("same").then("number").alias(ids.name)
+        )[ids.name]
+
     def of_runs(self, ids: pl.Series) -> pl.Series:
         """uint32: the numbers of some of them, of which equal ones mostly come one after the other."""
         runs = ids.rle().struct.unnest()
         numbers = np.repeat(self.of(runs["value"]).to_numpy(), runs["len"].to_numpy())
         return pl.Series(ids.name, numbers)
+
+    def numbered(self, parts: Iterable[pl.LazyFrame], **columns: str) -> pl.DataFrame:
+        """Rows with numbers instead of ids, read part by part; those of which an id is none of these are left out.
+
+        Args:
+            parts: at least one.
+            columns: of which column of ids a column of numbers is made.
+        """
+        found = []
+        for part in parts:
+            rows = part.collect()
+            numbers = [self.known(rows[ids]).alias(number) for number, ids in columns.items()]
+            found.append(rows.with_columns(numbers).drop(list(columns.values())).drop_nulls(list(columns)))
+        return pl.concat(found)
 
     def ids(self, numbers: pl.Series) -> pl.Series:
         """The ids of numbers."""
