@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED, Sides
@@ -46,9 +47,8 @@ def _sides(words: list[set[int]], first: int) -> pl.DataFrame:
     return pl.DataFrame(rows | lists | texts | numbers | {"facts": [[fact]] * len(words)})
 
 
-@pytest.mark.parametrize("recalled", [False, True])
-def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None:
-    gathered = Gathered(tmp_path, len(HELD))
+def _gathered(folder: Path, recalled: bool) -> Gathered:
+    gathered = Gathered(folder, len(HELD))
     every = [_sides(words, 0) for words in HELD]
     vocabulary = [
         Vocabulary(counted(ShingleSets(np.arange(10, dtype=np.uint32), np.array([0, 10]))), 1)
@@ -63,6 +63,12 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
         gathered.keep(SPELT, i, spelt)
         gathered.keep(before + TOLD, i, sides.select(SAID))
         gathered.keep(WEIGHED, i, weigh(spelt, Vocabularies(*vocabulary)))
+    return gathered
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None:
+    gathered = _gathered(tmp_path, recalled)
     held = [words for part in HELD for words in part]
     a, b = np.array([4, 3, 3, 4, 3], np.uint32), np.array([4, 5, 6, 7, 7], np.uint32)
     sides = Sides(gathered, range(1, 2), recalled)
@@ -81,3 +87,30 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
     shared = [part.shared["words"].each for part in run.met(a, b, ("words", "marks"))]
     assert np.concatenate(shared).tolist() == [len(held[i] & held[j]) for i, j in zip(a, b, strict=True)]
     assert run.at_home(a, ("title", "row")).rows() == [(f"title {min(held[i])}", i) for i in a]
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_of_another_partition_only_rows_that_are_asked_for_become_a_frame(
+    tmp_path: Path, recalled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = _gathered(tmp_path, recalled)
+    made: list[int] = []
+    from_arrow = pl.from_arrow
+
+    def counting(table: pa.Table) -> pl.DataFrame | pl.Series:
+        made.append(table.num_rows * table.num_columns)
+        return from_arrow(table)
+
+    sides = Sides(gathered, range(1, 2), recalled)
+    asked = np.array([3, 5, 7], np.uint32)
+    whole = pl.concat(
+        pl.DataFrame(from_arrow(gathered.mapped((RECALLED if recalled else "") + TOLD, i))) for i in range(len(HELD))
+    )
+    expected = whole.with_row_index("place").filter(pl.col("place").is_in([3, 5, 7])).select("group", "facts")
+    sides.at_home(asked[:1], ("title",))
+    monkeypatch.setattr(pl, "from_arrow", counting)
+    found = sides.anywhere(asked, ("group", "facts"))
+    assert made == [2, 2 * 2]
+    assert found.drop("row").equals(expected)
+    assert found.schema == {**expected.schema, "row": pl.UInt32}
+    assert found["row"].to_list() == asked.tolist()
