@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from m5tools.dedup.evidence.identifiers import identifier_pairs
@@ -74,11 +75,22 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         hubs, hub_rows = hubs + followed.hubs, hub_rows + followed.hub_rows
     del every
     origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
-    ahead, back = collisions((found.pop() for _ in range(len(found))), origin)
+    ahead, back = collisions(_as_one(found), origin)
     if asked is not None:
         mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
         ahead, back = ahead.filter(mine), back.filter(mine)
     return Banded(ahead, back, hubs, hub_rows)
+
+
+def _as_one(found: list[Words]) -> Words:
+    """Parts as one array; each is let go once it is copied, so that pairs are in memory once."""
+    every = np.empty(sum(map(len, found)), np.uint64)
+    end = len(every)
+    while found:
+        part = found.pop()
+        every[end - len(part) : end] = part
+        end -= len(part)
+    return every
 
 
 def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool, policy: ComparePolicy) -> Joined:
