@@ -45,7 +45,7 @@ from m5tools.dedup.gathering import (
     TELLING,
     Ground,
     gather_partition,
-    list_files,
+    may_show,
     recall_partition,
 )
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
@@ -181,7 +181,7 @@ class Compare(Stage):
         base = None if work.terms.refresh else grown.base()
         if self._index(work.dataset).base() != base:
             base = None
-        Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
+        Ground(base, may_show(work.dataset, grown.since(base))).keep(work.scratch)
         return {}
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:

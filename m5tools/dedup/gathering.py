@@ -28,6 +28,7 @@ from m5tools.dedup.products import gather, listed_media, numbered
 from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
 from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
 from m5tools.generations import Generations
+from m5tools.listing import any_was_had
 from m5tools.stage import Counts, Work
 
 _COMPARED: Final = (
@@ -44,7 +45,7 @@ class Ground:
 
     Attributes:
         base: the generation; None where all is compared anew.
-        shows: whether the crawls since then list files at all.
+        shows: whether the crawls since then list files, and any file was had; else none is looked for.
     """
 
     base: str | None
@@ -58,9 +59,9 @@ class Ground:
         atomic.write_json(scratch / "ground.json", asdict(self))
 
 
-def list_files(dataset: Dataset, crawls: Sequence[str]) -> bool:
-    """Whether some product of these crawls lists a file."""
-    return bool(dataset.of_crawls("media", crawls).select(pl.len()).collect().item())
+def may_show(dataset: Dataset, crawls: Sequence[str]) -> bool:
+    """Whether some product of these crawls lists a file, and of all that is listed some was had."""
+    return bool(dataset.of_crawls("media", crawls).select(pl.len()).collect().item()) and any_was_had(dataset)
 
 
 def gather_partition(

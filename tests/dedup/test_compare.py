@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import polars as pl
 import pytest
@@ -95,6 +96,24 @@ def test_an_old_product_that_changed_is_sought_as_it_is_now(make_dataset: Callab
     assert dataset.read("word_counts").filter(kind="titles")["titles"].to_list() == [2, 1]
     oak = word_sets(pl.Series(["oak"])).shingles[0]
     assert dataset.read("word_counts").filter(kind="words", token=int(oak))["titles"].to_list() == [1, -1]
+
+
+def test_where_no_file_was_had_none_is_looked_for(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [replace(listing, images=(None,)) for listing in SHOP]
+    dataset, other = (make_dataset(tables_of(listed), 2, name) for name in ("dataset", "other"))
+    with monkeypatch.context() as patched:
+        patched.setattr("m5tools.dedup.gathering.any_was_had", lambda _: True)
+        run(other)
+
+    def fail(*_: object) -> NoReturn:
+        raise AssertionError("files were looked for")
+
+    monkeypatch.setattr("m5tools.dedup.gathering.files_of", fail)
+    run(dataset)
+    assert dataset.read("comparisons").height > 0
+    assert bytes_of(dataset, "c1") == bytes_of(other, "c1")
 
 
 def test_hashes_of_another_library_are_not_gone_on_from(make_dataset: Callable[..., Dataset]) -> None:
