@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
 from m5tools.dedup.gathered import Gathered
-from m5tools.dedup.laid import KEYS, SAID, joined, lay, weigh
+from m5tools.dedup.laid import KEYS, SAID, Laid, joined, lay, weigh
 from tests.dedup.shop import POLICY
 
 HELD = [[{1, 2, 3}, {2, 3, 4}, {3, 4, 9}], [{2, 9}, {1, 2, 3, 4}], [{9}, {3}, {2, 3}]]
@@ -87,6 +88,26 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
     shared = [part.shared["words"].each for part in run.met(a, b, ("words", "marks"))]
     assert np.concatenate(shared).tolist() == [len(held[i] & held[j]) for i, j in zip(a, b, strict=True)]
     assert run.at_home(a, ("title", "row")).rows() == [(f"title {min(held[i])}", i) for i in a]
+
+
+def test_what_pairs_share_is_found_without_their_keys_and_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = _gathered(tmp_path, False)
+    a, b = np.array([4, 3, 3, 4, 3], np.uint32), np.array([4, 5, 6, 7, 7], np.uint32)
+    sets = ("stems", "descriptions")
+    met = [part.shared for part in Sides(gathered, range(1, 2), False).met(a, b, sets)]
+
+    def fail(_: Laid) -> NoReturn:
+        raise AssertionError("it was read")
+
+    for name in ("keys", "figures", "lengths"):
+        monkeypatch.setattr(Laid, name, property(fail))
+    common = list(Sides(gathered, range(1, 2), False).common(a, b, sets))
+    for name in sets:
+        each = [np.concatenate([part[name].each for part in parts]).tolist() for parts in (common, met)]
+        assert each[0] == each[1]
+        assert sum(each[0]) > 0
 
 
 @pytest.mark.parametrize("recalled", [False, True])
