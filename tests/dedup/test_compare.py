@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import polars as pl
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.evidence.shingles import word_sets
+from m5tools.dedup.evidence.usual import Usual
+from m5tools.dedup.policy import load_policy
 from m5tools.engine.local import run_stage
 
 from .shop import Found, Listing, deliver, drawing, encoded, tables_of, with_margin
@@ -114,6 +116,28 @@ def test_where_no_file_was_had_none_is_looked_for(
     run(dataset)
     assert dataset.read("comparisons").height > 0
     assert bytes_of(dataset, "c1") == bytes_of(other, "c1")
+
+
+def test_who_compares_reads_of_the_counted_facts_those_that_may_be_usual(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = load_policy("duplicates").table.usual_from + 1
+    listings = [
+        Listing(f"n{i}", f"Lamp of {i} oaks", attributes={"warranty": "1 year", "serial": f"s{i}"}) for i in range(many)
+    ]
+    read: list[pl.DataFrame] = []
+    told = Usual.told
+
+    def noting(facts: pl.DataFrame, *others: Any) -> Usual:
+        read.append(facts)
+        return told(facts, *others)
+
+    monkeypatch.setattr(Usual, "told", noting)
+    dataset = make_dataset(tables_of(listings), 2)
+    run_stage(dataset, Compare(CompareConfig()))
+    assert {facts.height for facts in read} == {1}
+    assert {facts["titles"].item() for facts in read} == {many}
+    assert dataset.read("word_counts").filter(kind="facts").height == many + 1
 
 
 def test_hashes_of_another_library_are_not_gone_on_from(make_dataset: Callable[..., Dataset]) -> None:
