@@ -26,6 +26,8 @@ from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, Words, follow, met, union, wanted
 
+RARE_WORDS: Final = "rare_words"
+"""The scratch table of keys of rare words: a part per partition, cut into slices, rows counted over the dataset."""
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 _KEYS: Final = {
     "identifiers": ("row", "source", "group", "gtin", "url", "brand", "mpn", "own_codes", "table_key", "stem"),
@@ -118,8 +120,9 @@ def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolic
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:
-    """Pairs that share rare words, with the weight they share: own, other, weight; each pair both ways, sorted."""
-    keyed = gathered.scan(f"rare_words_{part}").collect()
+    """Pairs that share rare words of one slice, with the weight they share: own, other, weight; each pair both ways,
+    sorted."""
+    keyed = gathered.bucket(RARE_WORDS, part)
     if asked is None:
         return rare_word_pairs(keyed, policy)
     pairs = rare_word_pairs(met(keyed, asked), policy)

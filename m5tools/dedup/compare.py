@@ -30,7 +30,7 @@ from pydantic import Field
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.abreast import Sides
-from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
+from m5tools.dedup.candidates import RARE_WORDS, by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.counting import OverAll, count
 from m5tools.dedup.evidence import vectors
@@ -198,9 +198,9 @@ class Compare(Stage):
             for i, kind in enumerate(RARE)
         )
         keyed = keyed.join(sources, on="row", maintain_order="left")
+        keyed = keyed.with_columns(pl.col("row") + pl.lit(gathered.offsets()[partition], pl.UInt32))
         slices = slices_of(gathered.partitions)
-        for i in range(slices):
-            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key"), slices) == i))
+        gathered.cut(RARE_WORDS, partition, keyed, slice_of(keyed["key"], slices), slices)
         return {}
 
     def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:

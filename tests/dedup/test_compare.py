@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
 import pytest
 
+from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
+from m5tools.dedup.candidates import RARE_WORDS
 from m5tools.dedup.evidence.shingles import word_sets
 from m5tools.dedup.evidence.usual import Usual
 from m5tools.dedup.policy import load_policy
@@ -138,6 +142,21 @@ def test_who_compares_reads_of_the_counted_facts_those_that_may_be_usual(
     assert {facts.height for facts in read} == {1}
     assert {facts["titles"].item() for facts in read} == {many}
     assert dataset.read("word_counts").filter(kind="facts").height == many + 1
+
+
+def test_keys_of_rare_words_are_a_file_a_partition(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, written = make_dataset(tables_of(SHOP), 3), []
+    whole_file = atomic.whole_file
+
+    def noting(path: Path) -> AbstractContextManager[Path]:
+        written.append(path.parent.name)
+        return whole_file(path)
+
+    monkeypatch.setattr(atomic, "whole_file", noting)
+    run_stage(dataset, Compare(CompareConfig()))
+    assert [name for name in written if name.startswith(RARE_WORDS)] == [RARE_WORDS] * 3
 
 
 def test_hashes_of_another_library_are_not_gone_on_from(make_dataset: Callable[..., Dataset]) -> None:
