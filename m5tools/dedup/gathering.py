@@ -168,9 +168,11 @@ def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
     members = grouped.filter(pl.col("group").is_in(touched.implode()))
     for i, sides in came.items():
         mine = members.filter(pl.col("row").is_between(first[i], first[i + 1], closed="left"))
-        rows = mine.select((pl.col("row") - first[i]).cast(pl.UInt32))
-        old = numbered(work.dataset, i).join(rows, on="row", how="semi").join(sides, on="row", how="anti")
-        recalled = known_sides(work.dataset, i, old).select("row", "group", "facts") if old.height else sides.clear()
+        rows = mine.select((pl.col("row") - first[i]).cast(pl.UInt32)).join(sides, on="row", how="anti")
+        recalled = sides.clear()
+        if rows.height:
+            old = numbered(work.dataset, i).join(rows, on="row", how="semi")
+            recalled = known_sides(work.dataset, i, old).select("row", "group", "facts")
         listed = pl.concat([sides.drop_nulls("group"), recalled])
         options = facts_of(listed).filter("option").join(listed.select("row", "group"), on="row")
         found.append(options.with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))

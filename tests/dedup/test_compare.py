@@ -20,6 +20,7 @@ from m5tools.dedup.candidates import RARE_WORDS
 from m5tools.dedup.evidence.shingles import word_sets
 from m5tools.dedup.evidence.usual import Usual
 from m5tools.dedup.policy import load_policy
+from m5tools.dedup.products import numbered
 from m5tools.engine.local import run_stage
 
 from .shop import Found, Listing, deliver, drawing, encoded, tables_of, with_margin
@@ -157,6 +158,21 @@ def test_keys_of_rare_words_are_a_file_a_partition(
     monkeypatch.setattr(atomic, "whole_file", noting)
     run_stage(dataset, Compare(CompareConfig()))
     assert [name for name in written if name.startswith(RARE_WORDS)] == [RARE_WORDS] * 3
+
+
+def test_ids_are_put_in_order_once_a_partition_where_nothing_is_old(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, sorted_ids = make_dataset(tables_of(SHOP), 3), []
+
+    def noting(dataset: Dataset, partition: int) -> pl.DataFrame:
+        sorted_ids.append(partition)
+        return numbered(dataset, partition)
+
+    monkeypatch.setattr("m5tools.dedup.gathering.numbered", noting)
+    run_stage(dataset, Compare(CompareConfig()))
+    assert any(listing.group_id for listing in SHOP)
+    assert sorted(sorted_ids) == [0, 1, 2]
 
 
 def test_hashes_of_another_library_are_not_gone_on_from(make_dataset: Callable[..., Dataset]) -> None:
