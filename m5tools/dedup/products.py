@@ -16,7 +16,7 @@ from m5tools.addresses import product_page
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.facts import product_facts
 from m5tools.dedup.evidence.identifiers import declared_codes
-from m5tools.dedup.evidence.titles import model_codes, plain, stem, words_of
+from m5tools.dedup.evidence.titles import compound_codes, model_codes, plain, stem, words_of
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins import looked_up
 from m5tools.manifest import Manifest
@@ -103,10 +103,10 @@ def _fetched(dataset: Dataset) -> pl.LazyFrame:
 
 def _products(read: pl.DataFrame, attributes: pl.DataFrame, media: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, url,
-    mpn, model, declared, own_codes, group, category, price, currency, content_hash, table_key, media_key, table_pairs,
-    modalities, files, description_chars, whole. `whole` is everything said in words, `declared` the codes that it gives
-    as its model or part number, `own_codes` these and those of its title, `category` its place in the tree of its
-    source."""
+    mpn, model, declared, title_codes, own_codes, group, category, price, currency, content_hash, table_key, media_key,
+    table_pairs, modalities, files, description_chars, whole. `whole` is everything said in words, `declared` the codes
+    that it gives as its model or part number, `own_codes` these and those of its title, `category` its place in the
+    tree of its source."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
@@ -144,27 +144,32 @@ def _products(read: pl.DataFrame, attributes: pl.DataFrame, media: pl.DataFrame,
     gathered = (
         texts.sort("row")
         .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
-        .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
+        .with_columns(stem=stem(pl.col("title"), policy), compound=compound_codes(pl.col("title"), policy))
+        .with_columns(
+            said=words_of(pl.col("title"), pl.col("compound")),
+            title_codes=model_codes(pl.col("title"), policy).list.set_union("compound").fill_null([]),
+        )
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
         .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), named=plain(pl.col("model")))
         .with_columns(model=_compact(pl.col("named")), declared=declared_codes("part", "named", policy))
-        .with_columns(own_codes=pl.col("declared").list.set_union(model_codes(pl.col("title"), policy).fill_null([])))
-        .drop("maker", "part", "named")
+        .with_columns(own_codes=pl.col("declared").list.set_union("title_codes"))
+        .drop("maker", "part", "named", "compound")
         .join(tables, on="product_id", how="left")
         .join(files, on="product_id", how="left")
         .with_columns(pl.col("table_pairs", "files", "media_present").fill_null(0))
+        .with_columns(
+            text=pl.concat_str(pl.col("title", "brand", "mpn", "description", "listed").fill_null(""), separator=" ")
+        )
         .sort("row")
     )
     return gathered.with_columns(
         description_chars=pl.col("description").str.len_chars().fill_null(0),
-        whole=words_of(
-            pl.concat_str(pl.col("title", "brand", "mpn", "description", "listed").fill_null(""), separator=" "), policy
-        ),
+        whole=words_of(pl.col("text"), compound_codes(pl.col("text"), policy)),
         modalities=pl.col("media_present")
         + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
         + (pl.col("table_pairs") > 0),
-    ).drop("media_present", "listed")
+    ).drop("media_present", "listed", "text")
 
 
 def listing_once(manifest: Manifest) -> list[str]:

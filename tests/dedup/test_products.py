@@ -45,6 +45,21 @@ def test_columns_that_are_not_compared_are_not_read(
         assert found.equals(wanted)
 
 
+def test_codes_of_a_title_are_words_of_it_and_what_it_writes_in_parts(make_dataset: Callable[..., Dataset]) -> None:
+    titles = ["Radio KD-G335, 12V", "Radio", None]
+    listings = [Listing(f"n{i}", title, mpn="XY-100-2") for i, title in enumerate(titles)]
+    dataset = make_dataset(tables_of(listings), 1)
+    products, _ = gather(dataset, 0, numbered(dataset, 0), POLICY)
+    found = {row["title"]: row for row in products.to_dicts()}
+    assert {title: set(row["title_codes"]) for title, row in found.items()} == {
+        "radio kd-g335, 12v": {"kdg335", "g335"}, "radio": set(), None: set(),
+    }  # fmt: skip
+    assert {title: set(row["own_codes"]) - set(row["declared"]) for title, row in found.items()} == {
+        title: set(row["title_codes"]) for title, row in found.items()
+    }
+    assert found["radio kd-g335, 12v"]["said"].split() == ["radio", "kd", "g335", "12v", "kdg335"]
+
+
 def test_of_some_products_the_same_is_gathered_as_of_all(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(tables_of(SHOP), 1)
     every = numbered(dataset, 0)
