@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from m5tools import atomic
@@ -23,6 +22,7 @@ from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values
 from m5tools.dedup.evidence.usual import fact_counts
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import SAID, joined, lay, weigh
+from m5tools.dedup.paired import paired
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import gather, listed_media, numbered
 from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
@@ -133,7 +133,7 @@ def recall_partition(
     said = gathered.mapped(SPELT, partition)
     if Ground.of(work.scratch).base is not None:
         came = gathered.kept(TOLD, partition)
-        rows = pl.DataFrame(_paired(gathered, partition))
+        rows = paired(gathered, partition).to_frame()
         old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
         sides = known_sides(work.dataset, partition, old)
         laid, spelt = lay(sides, policy)
@@ -141,18 +141,6 @@ def recall_partition(
         gathered.keep(RECALLED + LAID, partition, joined((gathered.mapped(LAID, partition), laid)))
         gathered.keep(RECALLED + TOLD, partition, pl.concat([came, sides.select(SAID)]).sort("row"))
     gathered.keep(WEIGHED, partition, weigh(said, vocabularies))
-
-
-def _paired(gathered: Gathered, partition: int) -> pl.Series:
-    """The rows of a partition that stand in some pair, counted from 0."""
-    first, beyond = gathered.offsets()[partition : partition + 2]
-    found = [np.empty(0, np.uint32)]
-    for name in gathered.names("pairs"):
-        pairs = gathered.mapped("pairs", name)
-        for side in ("a", "b"):
-            rows = pairs[side].to_numpy()
-            found.append(np.unique(rows[(rows >= first) & (rows < beyond)]))
-    return pl.Series("row", np.unique(np.concatenate(found)) - first, dtype=pl.UInt32)
 
 
 def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
