@@ -134,7 +134,7 @@ def words_of(text: pl.Expr, compound: pl.Expr) -> pl.Expr:
 
 def model_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
     """What looks like a model number among the words of a plain text: letters and digits mixed, or five digits and
-    more; a list. Compound codes are no words but in what :func:`words_of` gives, where they stand whole."""
+    more; a list. A code written in parts is among the words of :func:`words_of` only, where it stands whole."""
     return _codes_among(text.str.extract_all(_NUMBERED), policy).list.unique()
 
 
