@@ -8,6 +8,12 @@ from m5tools.dataset import Dataset
 from m5tools.vocabulary import MEDIA, Modality, State
 
 
+def any_was_had(dataset: Dataset) -> bool:
+    """Whether any listed file was had. Parts of `fetched` are looked at up to the first that tells of one."""
+    had = pl.col("asset_id").is_not_null().any()
+    return any(pl.scan_parquet(part, glob=False).select(had).collect().item() for part in dataset.parts("fetched"))
+
+
 def usable_files(dataset: Dataset, partition: int) -> pl.LazyFrame:
     """Listed files of one partition that were fetched, and decoded when measured.
 

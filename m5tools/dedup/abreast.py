@@ -72,22 +72,28 @@ class Sides:
             b: rows, ascending.
             sets: names of sets.
         """
+        for part, here, there, tokens in self._side_by_side(a, b, sets):
+            keys, figures, lengths = (
+                (own.take(here, axis=0), other.take(there, axis=0))
+                for own, other in zip(self._tables(self._own), self._tables(part), strict=True)
+            )
+            yield Met(keys, figures, lengths, tokens)
+
+    def common(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[dict[str, Shared]]:
+        """Of :meth:`met` which tokens pairs share; nothing else is read of them."""
+        return (tokens for *_, tokens in self._side_by_side(a, b, sets))
+
+    def _side_by_side(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[tuple[Laid, Any, Any, dict[str, Shared]]]:
+        """Some pairs at a time: the part that holds their second products, where both lie, what they share."""
         here = self._own.places(a - self._first[self._homes.start])
         for piece, number in [*self._pieces(b)] or [(slice(0), self._homes.start)]:
             part = self._laid(range(number, number + 1))
             there = part.places(b[piece] - self._first[number])
             mine, others = here[piece], {name: part.sets(name) for name in sets}
             for i in range(0, max(len(there), 1), _PAIRS_AT_ONCE):
-                some = slice(i, i + _PAIRS_AT_ONCE)
-                yield self._side_by_side(part, others, mine[some], there[some])
-
-    def _side_by_side(self, part: Laid, sets: dict[str, csr_array], here: Any, there: Any) -> Met:
-        keys, figures, lengths = (
-            (own.take(here, axis=0), other.take(there, axis=0))
-            for own, other in zip(self._tables(self._own), self._tables(part), strict=True)
-        )
-        tokens = {name: shared(self._spread_out(name)[here], others[there]) for name, others in sets.items()}
-        return Met(keys, figures, lengths, tokens)
+                one, other = mine[i : i + _PAIRS_AT_ONCE], there[i : i + _PAIRS_AT_ONCE]
+                tokens = {name: shared(self._spread_out(name)[one], held[other]) for name, held in others.items()}
+                yield part, one, other, tokens
 
     def _spread_out(self, name: str) -> csr_array:
         if name not in self._spread:
@@ -99,9 +105,14 @@ class Sides:
         return _taken(self._said, rows, columns)
 
     def anywhere(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
-        """What products say whose rows ascend."""
+        """What products say whose rows ascend. Of each part the rows are taken as they lie: to have all of its texts as
+        Polars' views takes milliseconds, and thousands of parts are opened."""
         found = [_taken(self._said, rows[:0], columns)]
-        found += (_taken(self._told(number), rows[piece], columns) for piece, number in self._pieces(rows))
+        for piece, number in self._pieces(rows):
+            part, own = self._gathered.mapped(self._before + TOLD, number), rows[piece]
+            places = np.searchsorted(part["row"].to_numpy(), own - self._first[number].astype(np.uint32))
+            said = pl.DataFrame(pl.from_arrow(part.select(columns).take(pa.array(places))))
+            found.append(said.with_columns(pl.Series("row", own)))
         return pl.concat(found)
 
     def _pieces(self, rows: U32) -> Iterator[tuple[slice, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from m5tools.dedup.evidence.identifiers import identifier_pairs
@@ -25,6 +26,8 @@ from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, Words, follow, met, union, wanted
 
+RARE_WORDS: Final = "rare_words"
+"""The scratch table of keys of rare words: a part per partition, cut into slices, rows counted over the dataset."""
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
 
 
@@ -68,11 +71,22 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         hubs, hub_rows = hubs + followed.hubs, hub_rows + followed.hub_rows
     del every
     origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
-    ahead, back = collisions((found.pop() for _ in range(len(found))), origin)
+    ahead, back = collisions(_as_one(found), origin)
     if asked is not None:
         mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
         ahead, back = ahead.filter(mine), back.filter(mine)
     return Banded(ahead, back, hubs, hub_rows)
+
+
+def _as_one(found: list[Words]) -> Words:
+    """Parts as one array; each is let go once it is copied, so that pairs are in memory once."""
+    every = np.empty(sum(map(len, found)), np.uint64)
+    end = len(every)
+    while found:
+        part = found.pop()
+        every[end - len(part) : end] = part
+        end -= len(part)
+    return every
 
 
 def by_files(gathered: Gathered, kind: str, asked: pl.Series | None, shows: bool, policy: ComparePolicy) -> Joined:
@@ -100,8 +114,9 @@ def by_vectors(gathered: Gathered, asked: pl.Series | None, policy: ComparePolic
 
 
 def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy: ComparePolicy) -> pl.DataFrame:
-    """Pairs that share rare words, with the weight they share: own, other, weight; each pair both ways, sorted."""
-    keyed = gathered.scan(f"rare_words_{part}").collect()
+    """Pairs that share rare words of one slice, with the weight they share: own, other, weight; each pair both ways,
+    sorted."""
+    keyed = gathered.bucket(RARE_WORDS, part)
     if asked is None:
         return rare_word_pairs(keyed, policy)
     pairs = rare_word_pairs(met(keyed, asked), policy)

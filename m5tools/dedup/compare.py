@@ -5,7 +5,7 @@ that tell products apart, kept to be looked up) → `gather` (a unit per partiti
 changed, cut; keys of all products, those of old ones from the index, see :mod:`m5tools.dedup.sought`) → `vectors` (a
 unit per partition, where the policy names a model: of all titles) → `vocabulary` (one unit: in how many titles each
 word stands, how many products say what, which identifiers too many bear, in which options the products of an item group
-differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per five
+differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per few
 bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words or
 bands the ones that share the most) → `recall` (a unit per partition: what is stored of old products that stand in some
 pair, and what the words of all tell) → `compare` (a unit per run of neighbouring partitions: all evidence about their
@@ -30,7 +30,7 @@ from pydantic import Field
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.abreast import Sides
-from m5tools.dedup.candidates import by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
+from m5tools.dedup.candidates import RARE_WORDS, by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
 from m5tools.dedup.comparison import comparisons
 from m5tools.dedup.counting import OverAll, count
 from m5tools.dedup.evidence import vectors
@@ -45,7 +45,7 @@ from m5tools.dedup.gathering import (
     TELLING,
     Ground,
     gather_partition,
-    list_files,
+    may_show,
     recall_partition,
 )
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
@@ -60,7 +60,10 @@ from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _BANDS_AT_ONCE = 5
-"""Bands that one unit joins, one after the other."""
+"""Bands that one unit joins, one after the other, at most …"""
+_BANDS_BY_PARTITIONS = 640
+"""… and bands times partitions: a unit holds all pairs of its bands, and each band leads to the more the more products
+there are. Whether a pair is counted in one unit or in several, what it shares adds up."""
 _PAIRS_AT_ONCE = 2**18
 """Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
 is known of their products is a kilobyte or two each."""
@@ -115,7 +118,8 @@ class Compare(Stage):
         match round_name:
             case "evidence":
                 bands, slices = self._bands(), slices_of(dataset.partitions)
-                runs = [bands[i : i + _BANDS_AT_ONCE] for i in range(0, len(bands), _BANDS_AT_ONCE)]
+                length = max(1, min(_BANDS_AT_ONCE, _BANDS_BY_PARTITIONS // dataset.partitions))
+                runs = [bands[i : i + length] for i in range(0, len(bands), length)]
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
                 whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(slices)]
@@ -177,7 +181,7 @@ class Compare(Stage):
         base = None if work.terms.refresh else grown.base()
         if self._index(work.dataset).base() != base:
             base = None
-        Ground(base, list_files(work.dataset, grown.since(base))).keep(work.scratch)
+        Ground(base, may_show(work.dataset, grown.since(base))).keep(work.scratch)
         return {}
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
@@ -194,9 +198,9 @@ class Compare(Stage):
             for i, kind in enumerate(RARE)
         )
         keyed = keyed.join(sources, on="row", maintain_order="left")
+        keyed = keyed.with_columns(pl.col("row") + pl.lit(gathered.offsets()[partition], pl.UInt32))
         slices = slices_of(gathered.partitions)
-        for i in range(slices):
-            gathered.write(f"rare_words_{i}", partition, keyed.filter(slice_of(pl.col("key"), slices) == i))
+        gathered.cut(RARE_WORDS, partition, keyed, slice_of(keyed["key"], slices), slices)
         return {}
 
     def _evidence(self, work: Work, gathered: Gathered, kind: str, bands: Sequence[str] = (), slice: int = 0) -> Counts:

@@ -206,7 +206,7 @@ def _figures(met: Met, policy: ComparePolicy) -> dict[str, Any]:
 def _near(seen: pl.DataFrame, sides: Sides) -> pl.DataFrame:
     """Adds the Jaccard indices of titles and descriptions; nothing is like a text that is not there."""
     scores = {"title_score": ("stems", STEM), "description_score": ("descriptions", DESCRIPTION)}
-    met = [each.shared for each in sides.met(*_rows(seen), [name for name, _ in scores.values()])]
+    met = list(sides.common(*_rows(seen), [name for name, _ in scores.values()]))
     found = {}
     for score, (name, size) in scores.items():
         common = np.concatenate([np.empty(0), *(shared[name].each for shared in met)])

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from m5tools.dedup.crowds import CROWDS, Crowds, crowds_among
-from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual
+from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual, often
 from m5tools.dedup.evidence.varying import varying_options
 from m5tools.dedup.evidence.vocabulary import COUNTS, merged, summed
 from m5tools.dedup.gathered import Gathered
@@ -57,7 +57,8 @@ def count(work: Work, gathered: Gathered, grown: Generations, policy: ComparePol
     for kind in COUNTED:
         new = summed(pl.read_parquet(file, glob=False) for file in gathered.files(f"{kind}_counted"))
         found.append(new.select(pl.lit(kind).alias("kind"), *COUNTS))
-        gathered.write(kind, "all", merged([before.filter(kind=kind).select(*COUNTS), new]))
+        every = merged([before.filter(kind=kind).select(*COUNTS), new])
+        gathered.write(kind, "all", often(every, policy.table) if kind == VALUED else every)
     work.write("word_counts", grown.part(0), pl.concat(found))
     gathered.write(CROWDS, "all", crowds_among(gathered.scan("sought"), policy))
     gathered.write(_VARYING, "all", varying_options(options_of_groups(work, gathered)))

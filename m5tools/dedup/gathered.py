@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools import atomic
+from m5tools.joins import buckets
 from m5tools.partitions import part_name
 
 _OFFSETS: Final = "offsets.json"
@@ -93,6 +94,14 @@ class Gathered:
             start, stop = np.searchsorted(ordered, np.array((first, beyond), ordered.dtype))
             found.append(rows[int(start) : int(stop)])
         return found
+
+    def cut(self, kind: str, part: int, rows: pl.DataFrame, bucket: pl.Series, several: int) -> None:
+        """Write one part cut into several buckets, of which :meth:`bucket` takes one from all parts."""
+        buckets.write(self._file(kind, part, "arrow"), rows, bucket, several)
+
+    def bucket(self, kind: str, number: int) -> pl.DataFrame:
+        """One bucket of all parts of a kind that :meth:`cut` wrote: rows as they were given, part by part."""
+        return buckets.read(buckets.opened(self._file(kind, i, "arrow") for i in range(self.partitions)), number)
 
     def take(self, kind: str, wanted: pl.Series) -> pl.DataFrame:
         """All rows of a kind that have one of some numbers, ascending and counted over the dataset."""

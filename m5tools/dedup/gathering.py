@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from m5tools import atomic
@@ -23,11 +22,13 @@ from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values
 from m5tools.dedup.evidence.usual import fact_counts
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import SAID, joined, lay, weigh
+from m5tools.dedup.paired import paired
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.products import gather, listed_media, numbered
 from m5tools.dedup.sides import SIDE, facts_of, known_sides, known_words, sides_of
 from m5tools.dedup.sought import band_columns, counts_of, keys_of, known_keys, replaced, with_sources
 from m5tools.generations import Generations
+from m5tools.listing import any_was_had
 from m5tools.stage import Counts, Work
 
 _COMPARED: Final = (
@@ -44,7 +45,7 @@ class Ground:
 
     Attributes:
         base: the generation; None where all is compared anew.
-        shows: whether the crawls since then list files at all.
+        shows: whether the crawls since then list files, and any file was had; else none is looked for.
     """
 
     base: str | None
@@ -58,9 +59,9 @@ class Ground:
         atomic.write_json(scratch / "ground.json", asdict(self))
 
 
-def list_files(dataset: Dataset, crawls: Sequence[str]) -> bool:
-    """Whether some product of these crawls lists a file."""
-    return bool(dataset.of_crawls("media", crawls).select(pl.len()).collect().item())
+def may_show(dataset: Dataset, crawls: Sequence[str]) -> bool:
+    """Whether some product of these crawls lists a file, and of all that is listed some was had."""
+    return bool(dataset.of_crawls("media", crawls).select(pl.len()).collect().item()) and any_was_had(dataset)
 
 
 def gather_partition(
@@ -132,7 +133,7 @@ def recall_partition(
     said = gathered.mapped(SPELT, partition)
     if Ground.of(work.scratch).base is not None:
         came = gathered.kept(TOLD, partition)
-        rows = pl.DataFrame(_paired(gathered, partition))
+        rows = paired(gathered, partition).to_frame()
         old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
         sides = known_sides(work.dataset, partition, old)
         laid, spelt = lay(sides, policy)
@@ -140,18 +141,6 @@ def recall_partition(
         gathered.keep(RECALLED + LAID, partition, joined((gathered.mapped(LAID, partition), laid)))
         gathered.keep(RECALLED + TOLD, partition, pl.concat([came, sides.select(SAID)]).sort("row"))
     gathered.keep(WEIGHED, partition, weigh(said, vocabularies))
-
-
-def _paired(gathered: Gathered, partition: int) -> pl.Series:
-    """The rows of a partition that stand in some pair, counted from 0."""
-    first, beyond = gathered.offsets()[partition : partition + 2]
-    found = [np.empty(0, np.uint32)]
-    for name in gathered.names("pairs"):
-        pairs = gathered.mapped("pairs", name)
-        for side in ("a", "b"):
-            rows = pairs[side].to_numpy()
-            found.append(np.unique(rows[(rows >= first) & (rows < beyond)]))
-    return pl.Series("row", np.unique(np.concatenate(found)) - first, dtype=pl.UInt32)
 
 
 def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
@@ -167,9 +156,11 @@ def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
     members = grouped.filter(pl.col("group").is_in(touched.implode()))
     for i, sides in came.items():
         mine = members.filter(pl.col("row").is_between(first[i], first[i + 1], closed="left"))
-        rows = mine.select((pl.col("row") - first[i]).cast(pl.UInt32))
-        old = numbered(work.dataset, i).join(rows, on="row", how="semi").join(sides, on="row", how="anti")
-        recalled = known_sides(work.dataset, i, old).select("row", "group", "facts") if old.height else sides.clear()
+        rows = mine.select((pl.col("row") - first[i]).cast(pl.UInt32)).join(sides, on="row", how="anti")
+        recalled = sides.clear()
+        if rows.height:
+            old = numbered(work.dataset, i).join(rows, on="row", how="semi")
+            recalled = known_sides(work.dataset, i, old).select("row", "group", "facts")
         listed = pl.concat([sides.drop_nulls("group"), recalled])
         options = facts_of(listed).filter("option").join(listed.select("row", "group"), on="row")
         found.append(options.with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))

@@ -7,6 +7,7 @@ a < b is a pair of ids product_a < product_b, whatever files or partitions the p
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from m5tools.addresses import product_page
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.facts import product_facts
 from m5tools.dedup.evidence.identifiers import declared_codes
-from m5tools.dedup.evidence.titles import model_codes, plain, stem, words_of
+from m5tools.dedup.evidence.titles import compound_codes, model_codes, plain, stem, words_of
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins import looked_up
 from m5tools.manifest import Manifest
@@ -23,6 +24,15 @@ from m5tools.vocabulary import State
 
 _JOINT = "\x1f"
 """Separates the parts of a key; a control character no normalised text holds."""
+_READ: Final = {
+    "products": (
+        "product_id", "crawl_id", "content_hash", "source", "seller", "title", "description", "brand", "gtin", "url",
+        "mpn", "group_id", "category", "price", "currency",
+    ),
+    "attributes": ("product_id", "position", "name", "value", "number", "unit", "is_option"),
+    "media": ("product_id", "modality", "location_id"),
+}  # fmt: skip
+"""What is compared of each table. The rest is not read: the records as they were delivered are in it once more."""
 
 
 def numbered(dataset: Dataset, partition: int) -> pl.DataFrame:
@@ -46,18 +56,22 @@ def gather(
     Returns:
         `products`: one row a product, sorted by id, see :func:`_products`; `facts`: see :func:`product_facts`.
     """
-    attributes = _delivered(dataset, "attributes", partition, asked).collect()
-    media = listed_media(dataset, _delivered(dataset, "media", partition, asked), had)
-    products = _products(dataset, partition, asked, attributes, media, policy)
-    facts = product_facts(products, attributes.join(asked.select("product_id", "row"), on="product_id"), policy)
-    return products, facts
+    delivered, attributes, media = _delivered(dataset, partition, asked)
+    listed = attributes.collect()
+    numbers = asked.select("product_id", "row")
+    read = delivered.collect().join(numbers, on="product_id")
+    products = _products(read, listed, listed_media(dataset, media, had), policy)
+    return products, product_facts(products, listed.drop("position").join(numbers, on="product_id"), policy)
 
 
-def _delivered(dataset: Dataset, table: str, partition: int, asked: pl.DataFrame) -> pl.LazyFrame:
-    """What a table says about products, read from the parts of the crawls that delivered them."""
-    rows = dataset.of_crawls(table, set(asked["crawl_id"]), partition)
-    names = asked.lazy().select("product_id", "crawl_id")
-    return rows.join(names, on=["product_id", "crawl_id"], how="semi", maintain_order="left")
+def _delivered(dataset: Dataset, partition: int, asked: pl.DataFrame) -> list[pl.LazyFrame]:
+    """What the tables say about products, read from the parts of the crawls that delivered them."""
+    crawls = set(asked["crawl_id"])
+    tables = [dataset.of_crawls(table, crawls, partition) for table in _READ]
+    if len(crawls) > 1 or tables[0].select(pl.len()).collect().item() > asked.height:
+        names = asked.lazy().select("product_id", "crawl_id")
+        tables = [rows.join(names, on=["product_id", "crawl_id"], how="semi", maintain_order="left") for rows in tables]
+    return [rows.select(columns) for rows, columns in zip(tables, _READ.values(), strict=True)]
 
 
 def keep_files_had(dataset: Dataset, folder: Path) -> None:
@@ -87,19 +101,12 @@ def _fetched(dataset: Dataset) -> pl.LazyFrame:
     return dataset.scan("fetched").select("location_id", "asset_id", "state")
 
 
-def _products(
-    dataset: Dataset,
-    partition: int,
-    asked: pl.DataFrame,
-    attributes: pl.DataFrame,
-    media: pl.DataFrame,
-    policy: ComparePolicy,
-) -> pl.DataFrame:
+def _products(read: pl.DataFrame, attributes: pl.DataFrame, media: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """Per product: row, product_id, crawl_id, source, offerer, title, said, stem, description, brand, gtin, url,
-    mpn, model, declared, own_codes, group, category, price, currency, content_hash, table_key, media_key, table_pairs,
-    modalities, files, description_chars, whole. `whole` is everything said in words, `declared` the codes that it gives
-    as its model or part number, `own_codes` these and those of its title, `category` its place in the tree of its
-    source."""
+    mpn, model, declared, title_codes, own_codes, group, category, price, currency, content_hash, table_key, media_key,
+    table_pairs, modalities, files, description_chars, whole. `whole` is everything said in words, `declared` the codes
+    that it gives as its model or part number, `own_codes` these and those of its title, `category` its place in the
+    tree of its source."""
     filled = attributes.drop_nulls("value").select(
         "product_id", "value", pair=pl.concat_str("name", pl.col("value").str.to_lowercase(), separator=_JOINT)
     )
@@ -113,11 +120,6 @@ def _products(
         media_key=pl.coalesce("asset_id", "location_id").unique().sort().str.join(_JOINT).hash(),
         files=pl.len(),
         media_present=pl.col("modality").filter(pl.col("state") == State.PRESENT).n_unique(),
-    )
-    read = (
-        _delivered(dataset, "products", partition, asked)
-        .collect()
-        .join(asked.select("product_id", "row"), on="product_id")
     )
     makers, models = (_listed(attributes, names) for names in (policy.brand_names, policy.part_names))
     texts = read.select(
@@ -142,27 +144,32 @@ def _products(
     gathered = (
         texts.sort("row")
         .with_columns(gtin=pl.when(pl.col("gtin") != "").then("gtin"))
-        .with_columns(stem=stem(pl.col("title"), policy), said=words_of(pl.col("title"), policy))
+        .with_columns(stem=stem(pl.col("title"), policy), compound=compound_codes(pl.col("title"), policy))
+        .with_columns(
+            said=words_of(pl.col("title"), pl.col("compound")),
+            title_codes=model_codes(pl.col("title"), policy).list.set_union("compound").fill_null([]),
+        )
         .join(makers.rename({"value": "maker"}), on="product_id", how="left")
         .join(models.rename({"value": "model"}), on="product_id", how="left")
         .with_columns(brand=pl.coalesce("brand", plain(pl.col("maker"))), named=plain(pl.col("model")))
         .with_columns(model=_compact(pl.col("named")), declared=declared_codes("part", "named", policy))
-        .with_columns(own_codes=pl.col("declared").list.set_union(model_codes(pl.col("title"), policy).fill_null([])))
-        .drop("maker", "part", "named")
+        .with_columns(own_codes=pl.col("declared").list.set_union("title_codes"))
+        .drop("maker", "part", "named", "compound")
         .join(tables, on="product_id", how="left")
         .join(files, on="product_id", how="left")
         .with_columns(pl.col("table_pairs", "files", "media_present").fill_null(0))
+        .with_columns(
+            text=pl.concat_str(pl.col("title", "brand", "mpn", "description", "listed").fill_null(""), separator=" ")
+        )
         .sort("row")
     )
     return gathered.with_columns(
         description_chars=pl.col("description").str.len_chars().fill_null(0),
-        whole=words_of(
-            pl.concat_str(pl.col("title", "brand", "mpn", "description", "listed").fill_null(""), separator=" "), policy
-        ),
+        whole=words_of(pl.col("text"), compound_codes(pl.col("text"), policy)),
         modalities=pl.col("media_present")
         + (pl.col("title").is_not_null() | pl.col("description").is_not_null())
         + (pl.col("table_pairs") > 0),
-    ).drop("media_present", "listed")
+    ).drop("media_present", "listed", "text")
 
 
 def listing_once(manifest: Manifest) -> list[str]:

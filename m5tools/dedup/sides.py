@@ -12,7 +12,7 @@ import polars as pl
 from m5tools import schema
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.facts import FACTS
-from m5tools.dedup.evidence.tokens import DECLARED, LISTS, OWN_CODES, TITLE_WORDS, VALUES
+from m5tools.dedup.evidence.tokens import DECLARED, LISTS, OWN_CODES, TITLE_CODES, TITLE_WORDS, VALUES
 from m5tools.dedup.sought import KEYS, stored
 
 SIDE: Final = (*KEYS, "content_hash", "price", "currency", *LISTS, "facts")
@@ -32,7 +32,7 @@ def sides_of(products: pl.DataFrame, tokens: pl.DataFrame, facts: pl.DataFrame) 
         row and the columns of the table `sides`.
     """
     listed = facts.group_by("row", maintain_order=True).agg(facts=pl.struct(_FACT))
-    every = pl.concat([products.drop(DECLARED, OWN_CODES), tokens.drop("row")], how="horizontal")
+    every = pl.concat([products.drop(DECLARED, TITLE_CODES, OWN_CODES), tokens.drop("row")], how="horizontal")
     every = every.join(listed, on="row", how="left", maintain_order="left")
     filled = every.with_columns(pl.col("facts", *LISTS).fill_null([]))
     return filled.select("row", *schema.law("sides").names)

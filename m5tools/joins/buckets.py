@@ -31,6 +31,12 @@ def of_text(texts: pl.Series, buckets: int) -> pl.Series:
     return of_hash(wording.hashed(texts), buckets)
 
 
+def of_hex(texts: pl.Series, buckets: int) -> pl.Series:
+    """The bucket of each text that is a hash in hex digits, by the first of them; of any other text some bucket."""
+    digits = texts.str.slice(0, 4).str.to_integer(base=16, strict=False).cast(pl.Int64)
+    return digits.fill_null(0).clip(0) * buckets // (1 << 16)
+
+
 def write(path: Path, rows: pl.DataFrame, bucket: pl.Series, buckets: int) -> None:
     """Write rows with the bucket of each."""
     place = bucket.to_numpy()

@@ -4,6 +4,7 @@ Each partition of the products writes its partial counts to the scratch folder, 
 as there are partitions. Then each bucket is merged by itself, so neither the number of workers nor that of products
 changes what a unit holds in memory, and no unit reads a whole table of media. A file is counted by its content, which
 only `fetched` knows: listings and places meet in a bucket by location first ("place"), then in one by file ("merge").
+Where no file was had, no listing is looked at.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import Field
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.joins import buckets
+from m5tools.listing import any_was_had
 from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.survey import merge
@@ -70,39 +72,42 @@ class Survey(Stage):
         return (_COUNT, _PLACE, _MERGE)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
-        several = dataset.partitions
+        several, had = dataset.partitions, any_was_had(dataset)
+        parts = dataset.parts(_FETCHED) if had else []
         if round_name == _COUNT:
-            partitions = [Unit(part_name(i), {"partition": i}) for i in range(several)]
-            return partitions + [Unit(f"{_FETCHED}-{p.stem}", {_FETCHED: p.stem}) for p in dataset.parts(_FETCHED)]
+            partitions = [Unit(part_name(i), {"partition": i, "had": had}) for i in range(several)]
+            return partitions + [Unit(f"{_FETCHED}-{part.stem}", {_FETCHED: part.stem}) for part in parts]
         length = -(-several // _RUNS)
         starts = range(0, several, length)
-        runs = [Unit(part_name(i), {"first": i, "beyond": min(i + length, several)}) for i in starts]
-        return runs if round_name == _PLACE else [*runs, Unit(_MERGE, {})]
+        runs = [Unit(part_name(i), {"first": i, "beyond": min(i + length, several), "had": had}) for i in starts]
+        if round_name == _PLACE:
+            return runs if had else []
+        return [*runs, Unit(_MERGE, {})]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if _FETCHED in unit.args:
             return self._spread(unit.args[_FETCHED], work)
         if round_name == _COUNT:
-            return self._count(int(unit.args["partition"]), work)
+            return self._count(int(unit.args["partition"]), unit.args["had"], work)
         if unit.key == _MERGE:
             return self._merge_whole(work)
         run = range(unit.args["first"], unit.args["beyond"])
-        return self._place(run, work) if round_name == _PLACE else self._merge_buckets(run, work)
+        return self._place(run, work) if round_name == _PLACE else self._merge_buckets(run, unit.args["had"], work)
 
-    def _count(self, number: int, work: Work) -> Counts:
+    def _count(self, number: int, had: bool, work: Work) -> Counts:
         partition, several = Partition(work.dataset, number), work.dataset.partitions
         for table, (count, _) in _WHOLE.items():
             with atomic.whole_file(_partial(work, table, number)) as temporary:
                 count(partition).write_parquet(temporary, compression="zstd")
-        phrases, listings, words, values = (
-            partition.phrases(), partition.listings(), partition.words(), partition.values(),
-        )  # fmt: skip
+        phrases, words, values = partition.phrases(), partition.words(), partition.values()
         homes = {
             "corpus_phrases": (phrases, buckets.of_hash(phrases["phrase"], several)),
-            _LISTINGS: (listings, buckets.of_text(listings["location_id"], several)),
             "corpus_words": (words, buckets.of_hash(words["word"], several)),
             "corpus_values": (values, buckets.of_text(values["name"] + " " + values["value"], several)),
         }
+        if had:
+            listings = partition.listings()
+            homes[_LISTINGS] = (listings, buckets.of_hex(listings["location_id"], several))
         for table, (rows, bucket) in homes.items():
             buckets.write(_bucketed(work, table, part_name(number)), rows, bucket, several)
         return {"products": partition.products.height}
@@ -113,7 +118,7 @@ class Survey(Stage):
         rows = pl.read_parquet(file, columns=["location_id", "asset_id"], glob=False)
         rows = rows.drop_nulls("asset_id").sort("location_id")
         several = work.dataset.partitions
-        bucket = buckets.of_text(rows["location_id"], several)
+        bucket = buckets.of_hex(rows["location_id"], several)
         buckets.write(_bucketed(work, _FETCHED, part), rows, bucket, several)
         return {}
 
@@ -121,13 +126,12 @@ class Survey(Stage):
         listed, several = _opened(work, _LISTINGS), work.dataset.partitions
         places = buckets.opened(_bucketed(work, _FETCHED, p.stem) for p in work.dataset.parts(_FETCHED))
         for bucket in run:
-            fetched = buckets.read(places, bucket) if places else _NOWHERE
-            rows = merge.found(buckets.read(listed, bucket), fetched)
+            rows = merge.found(buckets.read(listed, bucket), buckets.read(places, bucket))
             home = buckets.of_text(rows["asset_id"], several)
             buckets.write(_bucketed(work, _FOUND, part_name(bucket)), rows, home, several)
         return {}
 
-    def _merge_buckets(self, run: Iterable[int], work: Work) -> Counts:
+    def _merge_buckets(self, run: Iterable[int], had: bool, work: Work) -> Counts:
         config = self.config
         merged: Mapping[str, tuple[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
             "corpus_phrases": (
@@ -139,8 +143,10 @@ class Survey(Stage):
         }  # fmt: skip
         counts: Counts = {}
         for table, (kind, rows_of) in merged.items():
-            files = _opened(work, kind)
-            written = (work.write(table, bucket, rows_of(buckets.read(files, bucket))) for bucket in run)
+            files = _opened(work, kind) if had or kind != _FOUND else []
+            written = (
+                work.write(table, bucket, rows_of(buckets.read(files, bucket) if files else _NOTHING)) for bucket in run
+            )
             counts[table.removeprefix("corpus_")] = sum(written)
         return counts
 
@@ -152,7 +158,10 @@ class Survey(Stage):
         return counts
 
 
-_NOWHERE: Final = pl.DataFrame(schema={"location_id": pl.String, "asset_id": pl.String})
+_NOTHING: Final = pl.DataFrame(
+    schema={"asset_id": pl.String, "product_id": pl.String, "title": pl.UInt64, "home": pl.UInt64}
+)
+"""What :func:`m5tools.survey.merge.found` finds where no file was had."""
 
 
 def _partial(work: Work, table: str, number: int) -> Path:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED, Sides
@@ -14,7 +16,7 @@ from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
 from m5tools.dedup.gathered import Gathered
-from m5tools.dedup.laid import KEYS, SAID, joined, lay, weigh
+from m5tools.dedup.laid import KEYS, SAID, Laid, joined, lay, weigh
 from tests.dedup.shop import POLICY
 
 HELD = [[{1, 2, 3}, {2, 3, 4}, {3, 4, 9}], [{2, 9}, {1, 2, 3, 4}], [{9}, {3}, {2, 3}]]
@@ -46,9 +48,8 @@ def _sides(words: list[set[int]], first: int) -> pl.DataFrame:
     return pl.DataFrame(rows | lists | texts | numbers | {"facts": [[fact]] * len(words)})
 
 
-@pytest.mark.parametrize("recalled", [False, True])
-def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None:
-    gathered = Gathered(tmp_path, len(HELD))
+def _gathered(folder: Path, recalled: bool) -> Gathered:
+    gathered = Gathered(folder, len(HELD))
     every = [_sides(words, 0) for words in HELD]
     vocabulary = [
         Vocabulary(counted(ShingleSets(np.arange(10, dtype=np.uint32), np.array([0, 10]))), 1)
@@ -63,6 +64,12 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
         gathered.keep(SPELT, i, spelt)
         gathered.keep(before + TOLD, i, sides.select(SAID))
         gathered.keep(WEIGHED, i, weigh(spelt, Vocabularies(*vocabulary)))
+    return gathered
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None:
+    gathered = _gathered(tmp_path, recalled)
     held = [words for part in HELD for words in part]
     a, b = np.array([4, 3, 3, 4, 3], np.uint32), np.array([4, 5, 6, 7, 7], np.uint32)
     sides = Sides(gathered, range(1, 2), recalled)
@@ -81,3 +88,50 @@ def test_pairs_are_told_of_any_partition(tmp_path: Path, recalled: bool) -> None
     shared = [part.shared["words"].each for part in run.met(a, b, ("words", "marks"))]
     assert np.concatenate(shared).tolist() == [len(held[i] & held[j]) for i, j in zip(a, b, strict=True)]
     assert run.at_home(a, ("title", "row")).rows() == [(f"title {min(held[i])}", i) for i in a]
+
+
+def test_what_pairs_share_is_found_without_their_keys_and_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = _gathered(tmp_path, False)
+    a, b = np.array([4, 3, 3, 4, 3], np.uint32), np.array([4, 5, 6, 7, 7], np.uint32)
+    sets = ("stems", "descriptions")
+    met = [part.shared for part in Sides(gathered, range(1, 2), False).met(a, b, sets)]
+
+    def fail(_: Laid) -> NoReturn:
+        raise AssertionError("it was read")
+
+    for name in ("keys", "figures", "lengths"):
+        monkeypatch.setattr(Laid, name, property(fail))
+    common = list(Sides(gathered, range(1, 2), False).common(a, b, sets))
+    for name in sets:
+        each = [np.concatenate([part[name].each for part in parts]).tolist() for parts in (common, met)]
+        assert each[0] == each[1]
+        assert sum(each[0]) > 0
+
+
+@pytest.mark.parametrize("recalled", [False, True])
+def test_of_another_partition_only_rows_that_are_asked_for_become_a_frame(
+    tmp_path: Path, recalled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered = _gathered(tmp_path, recalled)
+    made: list[int] = []
+    from_arrow = pl.from_arrow
+
+    def counting(table: pa.Table) -> pl.DataFrame | pl.Series:
+        made.append(table.num_rows * table.num_columns)
+        return from_arrow(table)
+
+    sides = Sides(gathered, range(1, 2), recalled)
+    asked = np.array([3, 5, 7], np.uint32)
+    whole = pl.concat(
+        pl.DataFrame(from_arrow(gathered.mapped((RECALLED if recalled else "") + TOLD, i))) for i in range(len(HELD))
+    )
+    expected = whole.with_row_index("place").filter(pl.col("place").is_in([3, 5, 7])).select("group", "facts")
+    sides.at_home(asked[:1], ("title",))
+    monkeypatch.setattr(pl, "from_arrow", counting)
+    found = sides.anywhere(asked, ("group", "facts"))
+    assert made == [2, 2 * 2]
+    assert found.drop("row").equals(expected)
+    assert found.schema == {**expected.schema, "row": pl.UInt32}
+    assert found["row"].to_list() == asked.tolist()

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
 
 import polars as pl
 import pytest
 
+from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
+from m5tools.dedup.candidates import RARE_WORDS
 from m5tools.dedup.evidence.shingles import word_sets
+from m5tools.dedup.evidence.usual import Usual
+from m5tools.dedup.policy import load_policy
+from m5tools.dedup.products import numbered
 from m5tools.engine.local import run_stage
 
 from .shop import Found, Listing, deliver, drawing, encoded, tables_of, with_margin
@@ -95,6 +103,76 @@ def test_an_old_product_that_changed_is_sought_as_it_is_now(make_dataset: Callab
     assert dataset.read("word_counts").filter(kind="titles")["titles"].to_list() == [2, 1]
     oak = word_sets(pl.Series(["oak"])).shingles[0]
     assert dataset.read("word_counts").filter(kind="words", token=int(oak))["titles"].to_list() == [1, -1]
+
+
+def test_where_no_file_was_had_none_is_looked_for(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [replace(listing, images=(None,)) for listing in SHOP]
+    dataset, other = (make_dataset(tables_of(listed), 2, name) for name in ("dataset", "other"))
+    with monkeypatch.context() as patched:
+        patched.setattr("m5tools.dedup.gathering.any_was_had", lambda _: True)
+        run(other)
+
+    def fail(*_: object) -> NoReturn:
+        raise AssertionError("files were looked for")
+
+    monkeypatch.setattr("m5tools.dedup.gathering.files_of", fail)
+    run(dataset)
+    assert dataset.read("comparisons").height > 0
+    assert bytes_of(dataset, "c1") == bytes_of(other, "c1")
+
+
+def test_who_compares_reads_of_the_counted_facts_those_that_may_be_usual(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = load_policy("duplicates").table.usual_from + 1
+    listings = [
+        Listing(f"n{i}", f"Lamp of {i} oaks", attributes={"warranty": "1 year", "serial": f"s{i}"}) for i in range(many)
+    ]
+    read: list[pl.DataFrame] = []
+    told = Usual.told
+
+    def noting(facts: pl.DataFrame, *others: Any) -> Usual:
+        read.append(facts)
+        return told(facts, *others)
+
+    monkeypatch.setattr(Usual, "told", noting)
+    dataset = make_dataset(tables_of(listings), 2)
+    run_stage(dataset, Compare(CompareConfig()))
+    assert {facts.height for facts in read} == {1}
+    assert {facts["titles"].item() for facts in read} == {many}
+    assert dataset.read("word_counts").filter(kind="facts").height == many + 1
+
+
+def test_keys_of_rare_words_are_a_file_a_partition(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, written = make_dataset(tables_of(SHOP), 3), []
+    whole_file = atomic.whole_file
+
+    def noting(path: Path) -> AbstractContextManager[Path]:
+        written.append(path.parent.name)
+        return whole_file(path)
+
+    monkeypatch.setattr(atomic, "whole_file", noting)
+    run_stage(dataset, Compare(CompareConfig()))
+    assert [name for name in written if name.startswith(RARE_WORDS)] == [RARE_WORDS] * 3
+
+
+def test_ids_are_put_in_order_once_a_partition_where_nothing_is_old(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, sorted_ids = make_dataset(tables_of(SHOP), 3), []
+
+    def noting(dataset: Dataset, partition: int) -> pl.DataFrame:
+        sorted_ids.append(partition)
+        return numbered(dataset, partition)
+
+    monkeypatch.setattr("m5tools.dedup.gathering.numbered", noting)
+    run_stage(dataset, Compare(CompareConfig()))
+    assert any(listing.group_id for listing in SHOP)
+    assert sorted(sorted_ids) == [0, 1, 2]
 
 
 def test_hashes_of_another_library_are_not_gone_on_from(make_dataset: Callable[..., Dataset]) -> None:

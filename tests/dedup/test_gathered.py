@@ -25,6 +25,23 @@ def test_rows_are_taken_from_the_parts_that_hold_them(tmp_path: Path) -> None:
         gathered.number()
 
 
+def test_a_bucket_is_taken_of_all_parts_in_their_order(tmp_path: Path) -> None:
+    gathered = Gathered(tmp_path, 3)
+    for part, keys in enumerate(([5, 1, 5, 9], [], [1, 5])):
+        rows = pl.DataFrame({"key": keys, "row": range(len(keys))}, schema={"key": pl.UInt64, "row": pl.UInt32})
+        rows = rows.with_columns(part=pl.lit(part, pl.UInt16), once=pl.col("key") == 5)
+        gathered.cut("keyed", part, rows, (rows["key"] // 4).cast(pl.UInt16), 4)
+    assert len(list((tmp_path / "keyed").iterdir())) == 3
+    found = [gathered.bucket("keyed", bucket) for bucket in range(4)]
+    assert [bucket.rows() for bucket in found] == [
+        [(1, 1, 0, False), (1, 0, 2, False)],
+        [(5, 0, 0, True), (5, 2, 0, True), (5, 1, 2, True)],
+        [(9, 3, 0, False)],
+        [],
+    ]
+    assert {tuple(bucket.schema.dtypes()) for bucket in found} == {(pl.UInt64, pl.UInt32, pl.UInt16, pl.Boolean)}
+
+
 def test_a_range_of_sorted_rows_is_taken(tmp_path: Path) -> None:
     gathered = Gathered(tmp_path, 1)
     for part, rows in {"one": [1, 3, 3, 8], "other": [], "third": [9]}.items():

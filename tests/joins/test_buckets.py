@@ -21,6 +21,14 @@ def test_every_row_is_in_the_bucket_of_its_key(tmp_path: Path) -> None:
     assert all(part["n"].is_sorted() for part in parts)
 
 
+def test_hashes_in_digits_lie_in_order_and_any_other_text_lies_somewhere() -> None:
+    texts = ["00" * 16, "7fff" + "0" * 28, "8000" + "0" * 28, "ff" * 16]
+    assert buckets.of_hex(pl.Series(texts), 4).to_list() == [0, 1, 2, 3]
+    odd = buckets.of_hex(pl.Series(["", "a", "l0", "-fff", "+0ff", "0x1f", "é"]), 5)
+    assert odd.null_count() == 0
+    assert odd.is_between(0, 4).all()
+
+
 def test_an_empty_bucket_has_the_columns(tmp_path: Path) -> None:
     rows = pl.DataFrame({"hash": [0, 2**64 - 1]}, schema={"hash": pl.UInt64})
     place = buckets.of_hash(rows["hash"], 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from m5tools import wording
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.survey.count import Partition
 from m5tools.survey.stage import Survey, SurveyConfig
 
 MUGS = ["Home", "Mugs"]
@@ -164,6 +165,25 @@ def test_buckets_by_the_run_change_no_byte(
     run_stage(other, Survey(SurveyConfig()))
     for table in Survey.writes:
         assert [p.read_bytes() for p in one.parts(table)] == [p.read_bytes() for p in other.parts(table)], table
+
+
+def test_where_no_file_was_had_no_listing_is_looked_at(
+    make_dataset: Callable[..., Dataset], tables: dict[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [{**row, "asset_id": None, "state": 3, "reason": 7} for row in tables["fetched"]]
+    dataset, other = make_dataset(tables | {"fetched": gone}), make_dataset(tables | {"fetched": gone}, name="other")
+    monkeypatch.setattr("m5tools.survey.stage.any_was_had", lambda _: True)
+    run_stage(other, Survey(SurveyConfig()))
+    monkeypatch.undo()
+
+    def fail(_: Partition) -> NoReturn:
+        raise AssertionError("listings were looked at")
+
+    monkeypatch.setattr(Partition, "listings", fail)
+    run_stage(dataset, Survey(SurveyConfig()))
+    for table in Survey.writes:
+        assert [p.read_bytes() for p in dataset.parts(table)] == [p.read_bytes() for p in other.parts(table)], table
+        assert dataset.parts(table), table
 
 
 def test_words_of_titles_by_category(surveyed: Dataset) -> None:

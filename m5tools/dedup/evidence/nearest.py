@@ -73,21 +73,25 @@ def shared(own: Any, other: Any, weight: Any, elsewhere: Any) -> pl.DataFrame:
     return pl.DataFrame(dict(columns), schema=SHARED)
 
 
-def collisions(joins: Iterable[Any], origin: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+def collisions(packed: Any, origin: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs that several joins found, with the number of joins that did.
 
     Args:
-        joins: words a << 32 | b, uint64, as of :func:`m5tools.joins.bands.follow`; of MinHash bands, say.
+        packed: words a << 32 | b, uint64 [n], as of :func:`m5tools.joins.bands.follow`, of all joins; of MinHash bands,
+            say. They are sorted where they lie: an array that only this call holds is let go early.
         origin: the source of each row as a number.
 
     Returns:
         Columns `SHARED`, sorted: pairs as their first rows see them, and as their second rows do.
     """
-    packed = np.concatenate([np.empty(0, np.uint64), *joins])  # what is given by a generator is not held any more
     packed.sort()
-    first, count = runs(packed)
+    first, size = runs(packed)
+    weight = size.astype(np.uint32)
+    del size
     packed = packed[first]
-    a, b, weight = (packed >> HALF).astype(np.uint32), packed.astype(np.uint32), count.astype(np.uint32)
+    del first
+    a, b = (packed >> HALF).astype(np.uint32), packed.astype(np.uint32)
+    del packed
     elsewhere = origin[a] != origin[b]
     back = ordered(b, a, weight, elsewhere.view(np.uint8))
     return shared(a, b, weight, elsewhere), shared(*back)

@@ -122,16 +122,20 @@ def codes(stem: pl.Expr) -> pl.Expr:
     return stem.str.extract_all(r"[\p{L}]*\d[\p{L}\d]*").list.unique().list.sort().fill_null([])
 
 
-def words_of(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
-    """A plain text as words with blanks between; model codes written in parts ("kd-g335") stand there whole as well."""
-    whole = _compact(text).list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.join(" ")
-    return pl.concat_str(text.str.replace_all(_PUNCTUATION, " "), whole, separator=" ")
+def compound_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
+    """The model codes that a plain text writes in parts ("kd-g335"), whole ("kdg335"); a list."""
+    return _codes_among(_compact(text), policy)
+
+
+def words_of(text: pl.Expr, compound: pl.Expr) -> pl.Expr:
+    """A plain text as words with blanks between; its compound codes stand there whole as well."""
+    return pl.concat_str(text.str.replace_all(_PUNCTUATION, " "), compound.list.join(" "), separator=" ")
 
 
 def model_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
-    """What looks like a model number in a plain text: letters and digits mixed, or five digits and more; a list."""
-    words = text.str.extract_all(_NUMBERED).list.concat(_compact(text))
-    return words.list.eval(pl.element().filter(_is_code(pl.element(), policy))).list.unique()
+    """What looks like a model number among the words of a plain text: letters and digits mixed, or five digits and
+    more; a list. A code written in parts is among the words of :func:`words_of` only, where it stands whole."""
+    return _codes_among(text.str.extract_all(_NUMBERED), policy).list.unique()
 
 
 def numbers(text: pl.Expr) -> pl.Expr:
@@ -142,6 +146,10 @@ def numbers(text: pl.Expr) -> pl.Expr:
 def is_code(word: pl.Expr) -> pl.Expr:
     """Whether a word looks like a model number and not like dimensions."""
     return word.str.contains(_CODE) & ~word.str.contains(_DIMENSIONS)
+
+
+def _codes_among(words: pl.Expr, policy: ComparePolicy) -> pl.Expr:
+    return words.list.eval(pl.element().filter(_is_code(pl.element(), policy)))
 
 
 def _is_code(word: pl.Expr, policy: ComparePolicy) -> pl.Expr:

@@ -33,13 +33,15 @@ LISTS = (
 )
 """Sets that only a comparison reads; `OWN_CODES` is sought by as well."""
 _OF = "\x1f"
+_HALF, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 
 
 def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
     """The sets of products.
 
     Args:
-        products: columns row, title, said, stem, description, whole (all plain), declared, own_codes (lists).
+        products: columns row, title, said, stem, description (all plain), whole (words), declared, title_codes,
+            own_codes (lists).
         policy: shortest title; units that are no codes.
 
     Returns:
@@ -57,7 +59,7 @@ def tokens_of(products: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:
         DESCRIPTION: word_shingles(products["description"]),
     }
     named = products.select(
-        model_codes(pl.col("title"), policy).alias(TITLE_CODES),
+        TITLE_CODES,
         model_codes(pl.col("whole"), policy).alias(WHOLE_CODES),
         numbers(pl.col("title")).alias(NUMBERS),
         pl.col("stem").str.split(" ").alias(STEM_WORDS),
@@ -110,7 +112,11 @@ def _lists(sets: ShingleSets) -> pl.Series:
 
 
 def _hashed(texts: pl.Series) -> pl.Series:
-    numbered = pl.DataFrame({"text": texts}).with_row_index("place").explode("text").drop_nulls()
-    numbered = numbered.with_columns(pl.col("text").hash(0).mod(2**32).cast(pl.UInt32)).unique().sort("place", "text")
-    bounds = np.searchsorted(numbered["place"].to_numpy(), np.arange(len(texts) + 1))
-    return _lists(ShingleSets(numbered["text"].to_numpy(), bounds.astype(np.int64)))
+    """Lists of texts as lists of numbers, distinct and ascending; none of a null."""
+    listed = pl.DataFrame({"text": texts}).with_row_index("place").explode("text").drop_nulls()
+    listed = listed.with_columns(pl.col("text").hash(0))
+    places, hashes = (listed[name].to_numpy() for name in ("place", "text"))
+    # Place and hash in one word, which sort in a fraction of the time that the rows of a table take.
+    words = np.unique(places.astype(np.uint64) << _HALF | hashes & _LOW)
+    bounds = np.searchsorted(words, np.arange(len(texts) + 1, dtype=np.uint64) << _HALF)
+    return _lists(ShingleSets((words & _LOW).astype(np.uint32), bounds.astype(np.int64)))

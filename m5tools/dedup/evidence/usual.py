@@ -36,6 +36,11 @@ def fact_counts(came: pl.DataFrame, gone: pl.DataFrame) -> dict[str, pl.DataFram
     return {kind: summed([_counted(new[kind]), taken_back(_counted(old[kind]))]) for kind in new}
 
 
+def often(facts: pl.DataFrame, rules: TableRules) -> pl.DataFrame:
+    """Of the counts of facts those that may be usual: nearly every value is said by a few products."""
+    return facts.filter(pl.col("titles") > rules.usual_from)
+
+
 @dataclass(frozen=True)
 class Usual:
     """Which facts are usual.
@@ -55,7 +60,7 @@ class Usual:
     @classmethod
     def told(cls, facts: pl.DataFrame, names: pl.DataFrame, products: int, rules: TableRules) -> Usual:
         """From the counts of both kinds over all products."""
-        return cls(facts.filter(pl.col("titles") > rules.usual_from), names, products, rules)
+        return cls(often(facts, rules), names, products, rules)
 
     def borne(self, facts: pl.DataFrame) -> pl.DataFrame:
         """By how many products values are borne.

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import polars as pl
+import pytest
 
+from m5tools.dataset import Dataset
+from m5tools.dedup import Compare, CompareConfig
 from m5tools.dedup.candidates import by_bands, nearest
 from m5tools.dedup.evidence.nearest import HALF, collisions, most_shared, summed
 from m5tools.dedup.evidence.shingles import byte_shingles, word_shingles
@@ -44,14 +49,14 @@ def test_neighbours_of_a_catalogue_do_not_crowd_out_another_seller() -> None:
 
 def test_a_pair_of_many_bands_is_counted_from_either_side() -> None:
     joins = [[(1, 2), (0, 2)], [(0, 2)], []]
-    words = (np.array([(a << int(HALF)) | b for a, b in rows], np.uint64) for rows in joins)
-    ahead, back = collisions(words, np.array([0, 1, 0]))
+    words = [np.array([(a << int(HALF)) | b for a, b in rows], np.uint64) for rows in joins]
+    ahead, back = collisions(np.concatenate(words), np.array([0, 1, 0]))
     assert ahead.rows() == [(0, 2, 2, False), (1, 2, 1, True)]
     assert back.rows() == [(2, 0, 2, False), (2, 1, 1, True)]
 
 
 def _near(
-    folder: Path, titles: list[str], parts: int, asked: pl.Series | None = None
+    folder: Path, titles: list[str], parts: int, asked: pl.Series | None = None, at_once: int = 7
 ) -> tuple[set[tuple[int, int]], int]:
     """Pairs by bands of titles, and how many there were to pick from."""
     gathered = Gathered(folder, parts)
@@ -62,8 +67,8 @@ def _near(
         gathered.write("bands", part, keys[first:beyond].with_columns(row))
         gathered.write("sought", part, pl.DataFrame({"row": row}).with_columns(origin=pl.lit(0, pl.UInt16)))
     gathered.number()
-    for i in range(0, len(names), 7):
-        found = by_bands(gathered, names[i : i + 7], asked, POLICY)
+    for i in range(0, len(names), at_once):
+        found = by_bands(gathered, names[i : i + at_once], asked, POLICY)
         gathered.keep("shared_bands", f"{i}", found.ahead)
         gathered.keep("shared_bands", f"{i}-back", found.back)
     picked = [nearest(gathered, part, (), POLICY) for part in range(parts)]
@@ -91,6 +96,23 @@ def test_among_a_hundred_alike_the_nearest_is_met(tmp_path: Path) -> None:
 
 def test_partitions_change_nothing(tmp_path: Path) -> None:
     assert _near(tmp_path / "one", _family(90), 1) == _near(tmp_path / "four", _family(90), 4)
+
+
+def test_how_many_bands_a_unit_joins_changes_nothing(tmp_path: Path) -> None:
+    picks = [_near(tmp_path / str(at_once), _family(90), 2, at_once=at_once) for at_once in (1, 2, 22)]
+    assert picks[0] == picks[1] == picks[2]
+
+
+@pytest.mark.parametrize(("partitions", "most"), [(1, 5), (128, 5), (129, 4), (256, 2), (4096, 1)])
+def test_the_more_partitions_the_fewer_bands_a_unit_joins(partitions: int, most: int) -> None:
+    units = Compare(CompareConfig()).units(cast(Dataset, SimpleNamespace(partitions=partitions)), "evidence")
+    runs = [unit.args["bands"] for unit in units if "bands" in unit.args]
+    assert {len(run) for run in runs[:-1]} == {most}
+    text = POLICY.text
+    assert [band for run in runs for band in run] == [
+        *(f"title_{i}" for i in range(title_bands(text).count)),
+        *(f"description_{i}" for i in range(description_bands(text).count)),
+    ]
 
 
 def test_a_newcomer_picks_what_it_would_in_a_full_run(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def _pairs(titles: list[str | None], once: bool = False, parts: int = 1) -> set[
     sets = word_sets(pl.Series(titles, dtype=pl.String))
     keyed = rare_keys(sets, Vocabulary(counted(sets), len(titles)), POLICY)
     keyed = keyed.with_columns(origin=pl.lit(0, pl.UInt16), once=pl.lit(once))
-    slices = [rare_word_pairs(keyed.filter(slice_of(pl.col("key"), 5) == i), POLICY) for i in range(5)]
+    slices = [rare_word_pairs(keyed.filter(slice_of(keyed["key"], 5) == i), POLICY) for i in range(5)]
     bounds = [len(titles) * i // parts for i in range(parts + 1)]
     own = [[part.filter(pl.col("own").is_between(a, b, closed="left")) for part in slices] for a, b in pairwise(bounds)]
     rules = POLICY.rare_words

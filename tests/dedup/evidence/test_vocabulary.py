@@ -14,8 +14,17 @@ from scipy.sparse import csr_array
 from m5tools.dedup.evidence.common import FIRST, SECOND, shared, spread
 from m5tools.dedup.evidence.likeness import Vocabularies, lengths, wordings
 from m5tools.dedup.evidence.shingles import ShingleSets, byte_shingles, in_columns, shingles_in, word_sets
-from m5tools.dedup.evidence.titles import model_codes, plain, words_of
-from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_CODES, VALUES, WHOLE_WORDS, sets_of, tokens_of
+from m5tools.dedup.evidence.titles import compound_codes, model_codes, plain, words_of
+from m5tools.dedup.evidence.tokens import (
+    DECLARED,
+    LISTS,
+    OWN_CODES,
+    TITLE_CODES,
+    VALUES,
+    WHOLE_WORDS,
+    sets_of,
+    tokens_of,
+)
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted, merged
 from tests.dedup.shop import POLICY
 
@@ -114,7 +123,7 @@ def test_letters_within_words_know_no_order_of_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "codes"),
+    ("text", "codes"),
     [
         ("Panasonic KX-TSC14B telephone", {"kxtsc14b", "tsc14b"}),
         ("TomTom One 1EE0.052.02", {"1ee005202"}),
@@ -123,10 +132,14 @@ def test_letters_within_words_know_no_order_of_words() -> None:
         ("Windows 98", set()),
     ],
 )
-def test_model_codes(title: str, codes: set[str]) -> None:
-    frame = pl.DataFrame({"title": [title]}).select(title=plain(pl.col("title")))
-    found = set(frame.select(model_codes(pl.col("title"), POLICY)).to_series().to_list()[0])
+def test_model_codes(text: str, codes: set[str]) -> None:
+    frame = pl.DataFrame({"title": [text]}).select(title=plain(pl.col("title")))
+    title = pl.col("title")
+    words, whole = frame.select(model_codes(title, POLICY), compound=compound_codes(title, POLICY)).row(0)
+    found = {*words, *whole}
     assert codes <= found
+    told = frame.select(words=words_of(title, compound_codes(title, POLICY)))
+    assert set(told.select(model_codes(pl.col("words"), POLICY)).item()) >= set(whole), "compound codes are words there"
     assert not found & {"4gb", "300x600", "5000mah", "98"}
 
 
@@ -134,7 +147,8 @@ def test_tokens_come_back_as_they_were_cut() -> None:
     titles = pl.Series([*TITLES, "KD-G335 radio"], dtype=pl.String)
     products = pl.DataFrame({"row": range(6), "title": titles}).with_columns(title=plain(pl.col("title")))
     products = products.with_columns(
-        said=words_of(pl.col("title"), POLICY), stem="title", description="title", whole=pl.col("title").fill_null(""),
+        said=words_of(pl.col("title"), compound_codes(pl.col("title"), POLICY)), stem="title", description="title",
+        whole=pl.col("title").fill_null(""), title_codes=model_codes(pl.col("title"), POLICY),
         declared=pl.lit([], pl.List(pl.String)), own_codes=pl.lit([], pl.List(pl.String)),
     )  # fmt: skip
     tokens = tokens_of(products, POLICY)
@@ -143,4 +157,21 @@ def test_tokens_come_back_as_they_were_cut() -> None:
     assert back.shingles.tolist() == cut.shingles.tolist()
     assert back.offsets.tolist() == cut.offsets.tolist()
     assert sets_of(tokens.slice(2, 2)[WHOLE_WORDS]).sizes.tolist() == cut.sizes[2:4].tolist()
-    assert sets_of(tokens[TITLE_CODES]).sizes.tolist() == [1, 0, 0, 0, 0, 2]
+    assert sets_of(tokens[TITLE_CODES]).sizes.tolist() == [1, 0, 0, 0, 0, 1]
+
+
+def test_texts_of_lists_become_their_hashes_each_once_and_ascending() -> None:
+    codes = [["b1", "a2", "b1", None], [], None, [None], [f"c{i}" for i in range(50)], ["a2"]]
+    products = pl.DataFrame({"row": range(6), DECLARED: codes}).with_columns(
+        *(pl.lit(None, pl.String).alias(text) for text in ("title", "said", "stem", "description", "whole")),
+        title_codes=DECLARED, own_codes=pl.lit([], pl.List(pl.String)),
+    )  # fmt: skip
+    tokens = tokens_of(products, POLICY)
+    expected = [sorted({hash_of(code) for code in listed or [] if code is not None}) for listed in codes]
+    assert tokens[DECLARED].to_list() == tokens[TITLE_CODES].to_list() == expected
+    assert tokens.schema[DECLARED] == pl.List(pl.UInt32)
+    assert tokens[OWN_CODES].to_list() == [[]] * 6
+
+
+def hash_of(code: str) -> int:
+    return int(pl.Series([code]).hash(0).item()) % 2**32
