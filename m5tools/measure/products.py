@@ -33,13 +33,13 @@ def measure(partition: int, config: WordsConfig, work: Work) -> Counts:
     products = dataset.read("products", partition=partition, columns=_COLUMNS).sort("product_id")
     attributes = dataset.read("attributes", partition=partition)
     homes = table.category_keys(products)
-    texts = text.signals(products, counts.phrases, config.languages, config.placeholders, counts.words["word"].unique())
+    texts = text.signals(products, counts.phrases, config.languages, config.placeholders, counts.words.words)
     work.write("signals_text", partition, texts)
     work.write(
         "signals_table", partition, table.signals(homes, attributes, counts.usual, counts.lists, config.placeholders)
     )
     said = pair.claims(
-        _titled(products, attributes, config.placeholders), _telling(attributes, config), counts.values, counts.brands
+        _titled(products, attributes, config.placeholders), _telling(attributes, config), counts.vocabulary
     )
     for kind, rows in {"said": said, "names": pair.name_counts(said), "brands": pair.brand_counts(said)}.items():
         with atomic.whole_file(_partial(work, kind, partition)) as temporary:
