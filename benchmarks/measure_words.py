@@ -149,7 +149,9 @@ def signals(dataset: Dataset, runs: int) -> dict[str, list[float]]:
     work: dict[str, Callable[[], object]] = {
         "text, no language": lambda: text.signals(products, counts.phrases, languages=False),
         "language": lambda: text.language(whole),
-        "table": lambda: table.signals(homes, attributes, counts.usual, counts.lists, config.placeholders),
+        "table": lambda: table.signals(
+            homes, table.judged(attributes, config.placeholders), counts.usual, counts.lists
+        ),
     }
     few = whole.head(2000).str.slice(0, 200).to_list()
     alone = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

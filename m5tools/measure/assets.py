@@ -1,13 +1,14 @@
 """A slice of media files: each read and decoded once, for its signals and its preview together.
 
 A file that cannot be decoded, and one that has killed a worker before, gets a row with its state and reason and nothing
-else; the slice goes on.
+else; the slice goes on. What is known of a file from an earlier run is written as if it had been measured now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import polars as pl
@@ -26,6 +27,7 @@ from m5tools.stage import Counts, Work
 from m5tools.vocabulary import Modality, Reason, State
 
 _BATCH: Final = {Modality.IMAGE: 32, Modality.VIDEO: 1, Modality.AUDIO: 8}
+_NOTHING: Final[Mapping[str, Found]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,14 @@ class Depth:
     sound_s: float
 
 
-def measure(modality: Modality, assets: pl.DataFrame, part: str, depth: Depth, work: Work) -> Counts:
+def measure(
+    modality: Modality,
+    assets: pl.DataFrame,
+    part: str,
+    depth: Depth,
+    work: Work,
+    known: Mapping[str, Found] = _NOTHING,
+) -> Counts:
     """Decode and measure the files of one slice and write their parts of the signal and preview tables.
 
     Args:
@@ -50,6 +59,7 @@ def measure(modality: Modality, assets: pl.DataFrame, part: str, depth: Depth, w
         part: name of the parts to write.
         depth: how far to go.
         work: of the unit.
+        known: all rows of files that need not be decoded, by id.
     """
     kept = Kept(work.scratch / "measured" / f"{part}.msgpack")
     tables: dict[str, list[Row]] = {}
@@ -57,17 +67,23 @@ def measure(modality: Modality, assets: pl.DataFrame, part: str, depth: Depth, w
     for ids, found in kept.entries():
         done.update(ids)
         _sort_in(tables, found)
+    reused = [asset_id for asset_id in assets["asset_id"] if asset_id in known and asset_id not in done]
+    for asset_id in reused:
+        done.add(asset_id)
+        _sort_in(tables, known[asset_id])
     with bounded():
         for batch in _batches(assets, done, _BATCH[modality]):
             found = _measured(modality, batch, depth, work)
             kept.add([asset["asset_id"] for asset in batch], found)
             _sort_in(tables, found)
     for table, rows in sorted(tables.items()):
+        rows.sort(key=lambda row: str(row["asset_id"]))
         work.write(table, part, pa.Table.from_pylist(rows, schema.law(table).schema))
     kept.forget()
     failed = sum(row["state"] == State.FAILED for row in tables.get(f"signals_{modality}", []))
     plural = "sounds" if modality is Modality.AUDIO else f"{modality}s"
-    return {"items": assets.height, "failed": failed, plural: assets.height}
+    counts = {"items": assets.height, "failed": failed, plural: assets.height}
+    return counts | ({"kept": len(reused)} if reused else {})
 
 
 def _batches(assets: pl.DataFrame, done: set[str], size: int) -> Iterator[list[Row]]:

@@ -11,6 +11,7 @@ from m5tools import wording
 from m5tools.dataset import Dataset
 from m5tools.measure import table
 from m5tools.measure.config import WordsConfig
+from m5tools.measure.known import TitleWords, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,18 @@ class Corpus:
         phrases: `phrase`: boilerplate.
         usual: `category`, `name` that it usually lists.
         lists: `source`, `name` under which shops list several values.
-        values: `name`, `value`: short values that say something.
-        brands: `brand`.
+        vocabulary: short values that say something, and brands.
         categories: `category`, `products`.
-        words: `word`, `category`, `products`, `everywhere`.
+        words: of titles.
         spread: `asset_id`, `categories`: pictures that several categories share.
     """
 
     phrases: pl.DataFrame
     usual: pl.DataFrame
     lists: pl.DataFrame
-    values: pl.DataFrame
-    brands: pl.DataFrame
+    vocabulary: Vocabulary
     categories: pl.DataFrame
-    words: pl.DataFrame
+    words: TitleWords
     spread: pl.DataFrame
 
 
@@ -57,20 +56,21 @@ def _read(root: str, files: tuple[tuple[str, int], ...], config: WordsConfig) ->
     common = wording.boilerplate(
         phrases, config.boilerplate_titles, config.boilerplate_categories, products, categories.height
     )
-    words = dataset.read("corpus_words")
+    values = (
+        dataset.scan("corpus_values")
+        .select("name", "value")
+        .filter(~wording.says_nothing(pl.col("value"), config.placeholders))
+        .collect()
+    )
     return Corpus(
         phrases=common.select("phrase").collect(),
         usual=table.usual_names(
             dataset.read("corpus_attributes"), categories, config.usual_products, config.usual_share
         ),
         lists=table.list_names(dataset.read("corpus_names"), config.list_share, config.list_share_of_all),
-        values=dataset.scan("corpus_values")
-        .select("name", "value")
-        .filter(~wording.says_nothing(pl.col("value"), config.placeholders))
-        .collect(),
-        brands=dataset.read("corpus_brands").select("brand"),
+        vocabulary=Vocabulary.of(values, dataset.read("corpus_brands").select("brand")),
         categories=categories,
-        words=words.with_columns(everywhere=pl.col("products").sum().over("word")),
+        words=TitleWords.of(dataset.read("corpus_words")),
         spread=dataset.scan("corpus_assets")
         .filter(pl.col("categories") > 1)
         .select("asset_id", "categories")

@@ -9,6 +9,7 @@ import polars as pl
 import yaml
 
 from m5tools import resources, wording
+from m5tools.measure.known import TitleWords
 
 _NUMBER: Final = r"\p{N}+(?:[.,]\p{N}+)?"
 _COLOUR: Final = "colour"
@@ -89,27 +90,27 @@ def _colour_words() -> tuple[list[str], pl.DataFrame]:
     return names, pl.DataFrame(pairs, schema=["word", "family"], orient="row")
 
 
-def category_support(products: pl.DataFrame, words: pl.DataFrame, categories: pl.DataFrame) -> pl.DataFrame:
+def category_support(products: pl.DataFrame, words: TitleWords, categories: pl.DataFrame) -> pl.DataFrame:
     """`product_id`, `title_category_support`: of the title's words that at least two other products of the corpus
     share, the part that another product of its category shares, rare words weighing more; null where the category has
     fewer than five products or no word is known.
 
     Args:
         products: `product_id`, `title`, `category` (key).
-        words: `corpus_words`, with `everywhere`: products of all categories that share the word.
+        words: of the titles of the corpus.
         categories: `corpus_categories`.
     """
     sizes = categories.filter(pl.col("products") >= _SMALLEST).select("category")
-    titled = products.join(sizes, on="category", how="semi").select(
-        "product_id", "category", word=wording.words(pl.col("title")).str.split(" ").list.unique(maintain_order=True)
+    titled = (
+        products.join(sizes, on="category", how="semi")
+        .join(words.homes, on="category", how="left", maintain_order="left")
+        .select(
+            "product_id", "home", word=wording.words(pl.col("title")).str.split(" ").list.unique(maintain_order=True)
+        )
     )
     said = titled.drop_nulls("word").explode("word", empty_as_null=False)
-    said = said.with_columns(word=wording.hashed(said["word"]))
-    everywhere = words.select("word", "everywhere").unique("word")
-    known = said.join(everywhere, on="word").join(
-        words.select("word", "category", here="products"), on=["word", "category"], how="left"
-    )
-    here = pl.col("here").fill_null(0)
+    known = words.counts(said.with_columns(word=wording.hashed(said["word"])))
+    here = pl.col("here")
     others = pl.col("everywhere") - (here > 0).cast(pl.Int64)
     weight = (categories["products"].sum() / pl.col("everywhere")).log() + 1e-9
     support = (

@@ -19,41 +19,33 @@ from typing import Final
 import polars as pl
 
 from m5tools import quantities, wording
+from m5tools.measure.known import BRAND, Vocabulary, of_run
 
-BRAND: Final = "brand"
 _ABBREVIATION: Final = r"^[a-z]{1,3}$"
 _OWN: Final = "own"
 _RIVAL: Final = "rival"
 
 
-def claims(
-    products: pl.DataFrame, attributes: pl.DataFrame, values: pl.DataFrame, brands: pl.DataFrame
-) -> pl.DataFrame:
+def claims(products: pl.DataFrame, attributes: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
     """What titles say.
 
     Args:
         products: `product_id`, `title`, `brand`.
         attributes: rows of `attributes` whose value says something.
-        values: `name`, `value`: the short values that the corpus lists under each name.
-        brands: `brand`: the brands of the corpus.
+        vocabulary: the short values that the corpus lists under each name, and its brands.
 
     Returns:
         `product_id`, `name`, `run` (words of the title), `says`: "own" where the run is one of the product's values
         under the name (or part of one, or holds it), "rival" where it is only other products'. Sorted.
     """
     rows = products.select("product_id", "title", "brand").with_row_index("row")
-    vocabulary = pl.concat(
-        [values.select("name", run="value"), brands.select(name=pl.lit(BRAND), run="brand")]
-    ).unique()
     own = _own_values(rows, attributes)
-    every_value = pl.concat([vocabulary.select("run"), own.select(run="value")]).unique()
-    said = (
-        wording.runs(rows.select("row", words=wording.words(pl.col("title"))))
-        .join(every_value, on="run", how="semi")
-        .unique()
-    )
+    runs = wording.runs(rows.select("row", words=wording.words(pl.col("title")))).with_columns(hash=of_run("run"))
+    # A hash that two runs share lets one pass that is no value; below it is neither listed nor the product's own.
+    values = pl.concat([vocabulary.holds(runs["hash"]), own.select(of_run("value")).to_series().alias("hash")])
+    said = runs.filter(pl.col("hash").is_in(values.implode())).select("row", "run").unique()
     spoken = said.join(own, on="row")
-    known = spoken.join(vocabulary, on=["name", "run"], how="semi")
+    known = vocabulary.listed(spoken)
     literal = spoken.filter(pl.col("run") == pl.col("value"))
     same = _same_quantities(known)
     known = known.join(same, on=["row", "name", "run", "value"], how="left")

@@ -21,7 +21,9 @@ from m5tools.partitions import by_partition, part_name
 from m5tools.stage import Counts, Work
 from m5tools.vocabulary import Modality
 
-_COLUMNS: Final = ("product_id", "source", "title", "description", "brand", "category")
+_COLUMNS: Final = ("product_id", "source", "title", "brand", "category")
+_PAIRS_OF_TABLES: Final = ("product_id", "language", "name", "value", "number", "unit", "is_option")
+_PAIRS_OF_MEANING: Final = ("product_id", "position", "name", "value")
 _SOUND: Final = "sound"
 _PICTURES: Final = "pictures"
 
@@ -30,18 +32,23 @@ def measure(partition: int, config: WordsConfig, work: Work) -> Counts:
     """Text and table signals of a partition, and what its titles say."""
     dataset = work.dataset
     counts = corpus(dataset, config)
-    products = dataset.read("products", partition=partition, columns=_COLUMNS).sort("product_id")
-    attributes = dataset.read("attributes", partition=partition)
+    products = dataset.read("products", partition=partition, columns=(*_COLUMNS, "description")).sort("product_id")
+    attributes = dataset.read("attributes", partition=partition, columns=_PAIRS_OF_TABLES)
+    judged = table.judged(attributes, config.placeholders)
     homes = table.category_keys(products)
-    texts = text.signals(products, counts.phrases, config.languages, config.placeholders, counts.words["word"].unique())
+    texts = text.signals(products, counts.phrases, config.languages, config.placeholders, counts.words.words)
     work.write("signals_text", partition, texts)
-    work.write(
-        "signals_table", partition, table.signals(homes, attributes, counts.usual, counts.lists, config.placeholders)
-    )
+    work.write("signals_table", partition, table.signals(homes, judged, counts.usual, counts.lists))
     said = pair.claims(
-        _titled(products, attributes, config.placeholders), _telling(attributes, config), counts.values, counts.brands
+        _titled(products, attributes, config.placeholders), judged.filter(~pl.col("empty")), counts.vocabulary
     )
-    for kind, rows in {"said": said, "names": pair.name_counts(said), "brands": pair.brand_counts(said)}.items():
+    notes = {
+        "said": said,
+        "names": pair.name_counts(said),
+        "brands": pair.brand_counts(said),
+        "empty": judged.select("empty"),
+    }
+    for kind, rows in notes.items():
         with atomic.whole_file(_partial(work, kind, partition)) as temporary:
             rows.write_parquet(temporary)
     return {"products": products.height}
@@ -110,9 +117,11 @@ def relate(partition: int, config: WordsConfig, shown: pl.DataFrame, work: Work)
     """
     dataset = work.dataset
     counts = corpus(dataset, config)
-    products = dataset.read("products", partition=partition, columns=_COLUMNS).sort("product_id")
-    attributes = dataset.read("attributes", partition=partition)
-    titled, telling = _titled(products, attributes, config.placeholders), _telling(attributes, config)
+    columns = (*_COLUMNS, "description") if config.text_model or config.image_model else _COLUMNS
+    products = dataset.read("products", partition=partition, columns=columns).sort("product_id")
+    attributes = dataset.read("attributes", partition=partition, columns=_PAIRS_OF_MEANING)
+    judged = attributes.hstack(pl.read_parquet(_partial(work, "empty", partition), glob=False))
+    titled, telling = _titled(products, attributes, config.placeholders), judged.filter(~pl.col("empty"))
     homes = titled.select("product_id", "title", category=wording.category_key(pl.col("category")))
     rows = pair.agreement(
         titled,
@@ -164,10 +173,6 @@ def _titled(products: pl.DataFrame, attributes: pl.DataFrame, placeholders: Coll
         .with_columns(title=pl.when(~empty).then("title"))
         .join(one, on="product_id", how="left", maintain_order="left")
     )
-
-
-def _telling(attributes: pl.DataFrame, config: WordsConfig) -> pl.DataFrame:
-    return attributes.filter(~wording.says_nothing(pl.col("value"), config.placeholders))
 
 
 def _partial(work: Work, kind: str, partition: int) -> Path:

@@ -1,8 +1,9 @@
 """The measuring stage: every media file decoded once, every text and table scanned once; no verdicts, only numbers.
 
-The round "measure" takes slices of media files and partitions of products; what titles say about attributes must be
-weighed over the corpus before it counts, so the rounds "weigh" and "pair" come after; with a model for pictures the
-round "show" between them encodes each picture that stands for a product once.
+The round "ground" sets aside what was measured of earlier crawls' files. The round "measure" takes slices of media
+files and partitions of products; what titles say about attributes must be weighed over the corpus before it counts, so
+the rounds "weigh" and "pair" come after; with a model for pictures the round "show" between them encodes each picture
+that stands for a product once.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from pydantic import Field
 
 from m5tools.dataset import Dataset
 from m5tools.embedding import fingerprint
-from m5tools.measure import products, shown
+from m5tools.measure import earlier, products, shown
 from m5tools.measure.assets import Depth, measure
 from m5tools.measure.config import WordsConfig
 from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality
 
+_GROUND: Final = "ground"
 _MEASURE: Final = "measure"
 _WEIGH: Final = "weigh"
 _SHOW: Final = "show"
@@ -68,12 +70,12 @@ class Measure(Stage):
         return [fingerprint(place) for place in places] or None
 
     def rounds(self) -> tuple[str, ...]:
-        return (_MEASURE, _WEIGH, _SHOW, _PAIR) if self.config.image_model else (_MEASURE, _WEIGH, _PAIR)
+        return (_GROUND, _MEASURE, _WEIGH, *((_SHOW,) if self.config.image_model else ()), _PAIR)
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         partitions = [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
-        if round_name == _WEIGH:
-            return [Unit(_WEIGH)]
+        if round_name in (_GROUND, _WEIGH):
+            return [Unit(round_name)]
         if round_name == _SHOW:
             return self._slices(dataset, Modality.IMAGE)
         if round_name == _PAIR:
@@ -102,6 +104,9 @@ class Measure(Stage):
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         model = self.config.image_model
+        if round_name == _GROUND:
+            earlier.begin([self.version, self.config.model_dump(mode="json")], work)
+            return {}
         if round_name == _WEIGH:
             if model:
                 shown.choose(self._parts(work, Modality.IMAGE), work)
@@ -125,7 +130,9 @@ class Measure(Stage):
             .sort("asset_id")
             .collect()
         )
-        return measure(modality, assets, unit.key, Depth(self.config.video_frames, self.config.sound_seconds), work)
+        known = earlier.known(modality, assets["asset_id"].to_list(), work)
+        depth = Depth(self.config.video_frames, self.config.sound_seconds)
+        return measure(modality, assets, unit.key, depth, work, known)
 
     def _parts(self, work: Work, modality: Modality) -> list[str]:
         """The parts that this run has written of a modality's signals; others may lie there from an earlier one."""

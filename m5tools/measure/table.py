@@ -9,24 +9,29 @@ import polars as pl
 from m5tools import quantities, wording
 
 
-def signals(
-    products: pl.DataFrame,
-    attributes: pl.DataFrame,
-    usual: pl.DataFrame,
-    lists: pl.DataFrame,
-    placeholders: Collection[str],
-) -> pl.DataFrame:
+def judged(attributes: pl.DataFrame, placeholders: Collection[str]) -> pl.DataFrame:
+    """The rows with `empty`: the value says nothing; null where there is none. Each different value is judged once.
+
+    Args:
+        attributes: `value`.
+        placeholders: values that say nothing, lower case.
+    """
+    coded = attributes["value"].to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+    different = pl.DataFrame({"value": pl.from_arrow(coded.dictionary)}, schema={"value": pl.String})
+    empty = different.select(wording.says_nothing(pl.col("value"), placeholders)).to_series()
+    return attributes.with_columns(pl.Series("empty", empty.to_arrow().take(coded.indices), dtype=pl.Boolean))
+
+
+def signals(products: pl.DataFrame, attributes: pl.DataFrame, usual: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
     """Rows of `signals_table`, one for every product, listed attributes or not.
 
     Args:
         products: `product_id`, `source`, `category` (key).
-        attributes: rows of `attributes`.
+        attributes: rows of `attributes`, as :func:`judged` gives them.
         usual: `category`, `name`: the names that a category usually lists.
         lists: `source`, `name`: the names that hold lists, so that several values are no contradiction.
-        placeholders: values that say nothing, lower case.
     """
-    empty = wording.says_nothing(pl.col("value"), placeholders)
-    pairs = attributes.with_columns(empty=empty.fill_null(False))
+    pairs = attributes.with_columns(pl.col("empty").fill_null(False))
     filled = pl.col("value").is_not_null()
     counted = pairs.group_by("product_id").agg(
         attributes=pl.len(),

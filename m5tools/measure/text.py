@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from m5tools import wording
+from m5tools.measure.known import Numbers, found
 from m5tools.measure.language import identifier
 
 _LETTERS_FOR_LANGUAGE: Final = 20
@@ -32,7 +34,7 @@ _SCRIPTS: Final = {
     "Deva": r"\p{Devanagari}",
 }  # fmt: skip
 
-_NO_WORDS: Final = pl.Series("word", [], dtype=pl.UInt64)
+_NO_WORDS: Final = np.empty(0, np.uint64)
 
 
 def signals(
@@ -40,7 +42,7 @@ def signals(
     phrases: pl.DataFrame,
     languages: bool,
     placeholders: Collection[str] = wording.PLACEHOLDERS,
-    known: pl.Series = _NO_WORDS,
+    known: Numbers = _NO_WORDS,
 ) -> pl.DataFrame:
     """Rows of `signals_text`.
 
@@ -49,7 +51,7 @@ def signals(
         phrases: `phrase` (uint64): the sentences that count as boilerplate.
         languages: detect languages (the dearest of the signals).
         placeholders: what says nothing where it is the whole title, lower case.
-        known: hashes of words that titles of the corpus use.
+        known: hashes of words that titles of the corpus use, sorted.
     """
     title, description, whole = pl.col("title"), pl.col("description"), pl.col("whole")
     rows = products.select(
@@ -103,7 +105,7 @@ def _repeated_words(title: pl.Expr) -> pl.Expr:
     return 1 - words.list.n_unique() / words.list.len()
 
 
-def _broken_words(texts: pl.DataFrame, broken: pl.Series, known: pl.Series) -> pl.DataFrame:
+def _broken_words(texts: pl.DataFrame, broken: pl.Series, known: Numbers) -> pl.DataFrame:
     """`broken_share` and `title_broken_share`: of the words of the whole text and of the title, those with a lost or
     garbled letter; null without words.
 
@@ -126,7 +128,7 @@ def _broken_words(texts: pl.DataFrame, broken: pl.Series, known: pl.Series) -> p
     return marked.select(broken_share=share("whole"), title_broken_share=share("title"))
 
 
-def _signed_words(rows: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
+def _signed_words(rows: pl.DataFrame, known: Numbers) -> pl.DataFrame:
     """The words that hold a sign of wrong decoding: `row`, `in_title`, `letter` (a lost sign touches a letter),
     `garbled`, `harmed` (it shows that letters were lost)."""
     parted = {"title": True, "rest": False}
@@ -142,8 +144,8 @@ def _signed_words(rows: pl.DataFrame, known: pl.Series) -> pl.DataFrame:
         .select("number", part=word.str.to_lowercase().str.extract_all(r"[\p{L}\p{M}\p{N}]+"))
         .explode("part", empty_as_null=False)
     )
-    parts = parts.with_columns(hash=wording.hashed(parts["part"]))
-    whole = (pl.col("part").str.len_chars() > 1) & pl.col("hash").is_in(known.implode())
+    _, used = found(known, wording.hashed(parts["part"]).to_numpy())
+    whole = (pl.col("part").str.len_chars() > 1) & pl.Series(used)
     joined = parts.with_columns(whole=whole).group_by("number").agg(joined=pl.col("whole").all())
     told = words.join(joined, on="number", how="left", maintain_order="left")
     inside = word.str.contains(_INSIDE_A_WORD) & ~pl.col("joined").fill_null(False)

@@ -9,6 +9,7 @@ import pytest
 
 from m5tools import wording
 from m5tools.measure import facts
+from m5tools.measure.known import TitleWords
 
 
 def products(*titles: str | None, category: str | None = None) -> pl.DataFrame:
@@ -55,13 +56,15 @@ def support(title: str, category: str) -> float | None:
         ("mug", "Mugs"): 6,
         ("odd", "Mugs"): 2,
     }
-    words = pl.DataFrame(
-        {
-            "word": wording.hashed(pl.Series([word for word, _ in counts])),
-            "category": [home for _, home in counts],
-            "products": list(counts.values()),
-        }
-    ).with_columns(everywhere=pl.col("products").sum().over("word"))
+    words = TitleWords.of(
+        pl.DataFrame(
+            {
+                "word": wording.hashed(pl.Series([word for word, _ in counts])),
+                "category": [home for _, home in counts],
+                "products": list(counts.values()),
+            }
+        )
+    )
     sizes = pl.DataFrame({"category": ["Kettles", "Mugs", "Few"], "products": [10, 10, 4]})
     found = facts.category_support(products(title, category=category), words, sizes)
     value: float | None = found["title_category_support"].item()

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from m5tools import wording
-from m5tools.measure import pair
+from m5tools.measure import known, pair
+from m5tools.measure.known import Vocabulary
 
 TABLES: dict[str, tuple[str, dict[str, str]]] = {
     # product: (title, table)
@@ -47,7 +48,7 @@ def found() -> dict[str, dict[str, Any]]:
     )  # fmt: skip
     values = attributes.select("name", value=wording.words(pl.col("value"))).unique()
     brands = products.select(brand=wording.words(pl.col("brand"))).drop_nulls().unique()
-    said = pair.claims(products, attributes, values, brands)
+    said = pair.claims(products, attributes, Vocabulary.of(values, brands))
     names = pair.reliable_names(pair.name_counts(said).lazy(), 0.7).collect()
     true = pair.true_brands(pair.brand_counts(said).lazy(), 0.5).collect()
     assert sorted(names["name"]) == ["brand", "color", "storage", "volume"]
@@ -111,7 +112,7 @@ def said_of(title: str, own: str, *others: str) -> set[tuple[str, str]]:
     products = pl.DataFrame({"product_id": ["p"], "title": [title], "brand": pl.Series([None], dtype=pl.String)})
     attributes = pl.DataFrame({"product_id": ["p"], "name": ["volume"], "value": [own]})
     values = pl.DataFrame({"name": ["volume"] * (1 + len(others)), "value": [own.lower(), *others]})
-    claims = pair.claims(products, attributes, values, pl.DataFrame(schema={"brand": pl.String}))
+    claims = pair.claims(products, attributes, Vocabulary.of(values, pl.DataFrame(schema={"brand": pl.String})))
     return set(claims.select("run", "says").rows())
 
 
@@ -144,5 +145,30 @@ def test_a_table_of_another_brand_disagrees_whatever_the_brand_field_says(name: 
     products = pl.DataFrame({"product_id": ["p", "q"], "title": ["Acer lamp", "Acer mug"], "brand": ["acer", "acer"]})
     attributes = pl.DataFrame({"product_id": ["p", "q"], "name": [name, "colour"], "value": ["Philips", "red"]})
     none = pl.DataFrame(schema={"name": pl.String, "value": pl.String})
-    said = pair.claims(products, attributes, none, pl.DataFrame({"brand": ["acer", "philips"]}))
+    said = pair.claims(products, attributes, Vocabulary.of(none, pl.DataFrame({"brand": ["acer", "philips"]})))
     assert said.rows() == [("p", pair.BRAND, "acer", "rival"), ("q", pair.BRAND, "acer", "own")]
+
+
+def test_hashes_that_several_runs_share_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    products = pl.DataFrame(
+        {"product_id": ["p", "q"], "title": ["Acer lamp red 1 l", "Blue mug of steel 5 w"], "brand": ["acer", None]}
+    )
+    attributes = pl.DataFrame(
+        {"product_id": ["p", "p", "q"], "name": ["color", "volume", "color"], "value": ["Red", "1000 ml", "navy blue"]}
+    )
+    values = pl.DataFrame(
+        {"name": ["color", "color", "volume", "power", "material"], "value": ["red", "blue", "1 l", "5 w", "steel"]}
+    )
+    brands = pl.DataFrame({"brand": ["acer", "lamp"]})
+    expected = pair.claims(products, attributes, Vocabulary.of(values, brands))
+    assert expected.height == 5
+
+    def few(column: str) -> pl.Expr:
+        return pl.col(column).str.len_bytes().cast(pl.UInt64) % 3
+
+    monkeypatch.setattr(known, "of_run", few)
+    monkeypatch.setattr(known, "_of_pair", lambda: few("run"))
+    monkeypatch.setattr(pair, "of_run", few)
+    vocabulary = Vocabulary.of(values, brands)
+    assert len(vocabulary.runs) < vocabulary.rows.height - 3
+    assert pair.claims(products, attributes, vocabulary).rows() == expected.rows()

@@ -12,6 +12,7 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.measure import pair, table
 from m5tools.measure import products as measured
 from m5tools.measure.corpus import corpus
 from m5tools.measure.stage import Measure, MeasureConfig
@@ -184,13 +185,44 @@ def test_counts_are_read_once_in_a_process(dataset: Dataset, monkeypatch: pytest
     assert read.count("fetched") == 2  # once for the durations, once for shared pictures
 
 
+def test_of_tables_only_what_is_used_is_read_and_values_are_judged_once(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns: list[tuple[str, ...]] = []
+    judged: list[int] = []
+    read, judge = Dataset.read, table.judged
+
+    def reading(self: Dataset, name: str, **choices: Any) -> pl.DataFrame:
+        if name in ("products", "attributes"):
+            columns.append(tuple(choices["columns"]))
+        return read(self, name, **choices)
+
+    def judging(attributes: pl.DataFrame, placeholders: Any) -> pl.DataFrame:
+        judged.append(attributes.height)
+        return judge(attributes, placeholders)
+
+    monkeypatch.setattr(Dataset, "read", reading)
+    monkeypatch.setattr(table, "judged", judging)
+    run_stage(dataset, Measure(PLAIN), workers=0)
+    assert len(columns) == 2 * 2 * dataset.partitions
+    assert all(columns)
+    assert not {"raw", "name_raw", "value_raw", "numbers", "form"} & {name for names in columns for name in names}
+    assert len([names for names in columns if "description" in names]) == dataset.partitions  # of texts, not of pairs
+    assert sum(judged) == 9
+
+
+def brands_of(dataset: Dataset) -> list[str]:
+    rows = corpus(dataset, PLAIN).vocabulary.rows
+    return sorted(rows.filter(pl.col("name") == pair.BRAND)["run"])
+
+
 def test_counts_of_another_survey_are_read_anew(dataset: Dataset, tables: Any, make_dataset: Any) -> None:
-    assert corpus(dataset, PLAIN).brands.height == 2
+    assert brands_of(dataset) == ["korvano", "veltek"]
     for row in tables["products"]:
         row["brand"] = "One"
     other = make_dataset(tables, name="other")
     run_stage(other, Survey(SurveyConfig()))
-    assert corpus(other, PLAIN).brands["brand"].to_list() == ["one"]
+    assert brands_of(other) == ["one"]
 
 
 def test_a_title_that_says_nothing_is_no_title() -> None:

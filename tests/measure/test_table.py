@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import polars as pl
 import pytest
 
-from m5tools.measure.table import list_names, signals, usual_names
+from m5tools import wording
+from m5tools.measure.table import judged, list_names, signals, usual_names
 from m5tools.wording import PLACEHOLDERS, says_nothing
 
 SCHEMA = {
@@ -30,7 +32,7 @@ def measured(
         [{"product_id": "p", "name": n, "value": v, "is_option": False, **fields} for n, v in pairs], schema=SCHEMA
     )
     products = pl.DataFrame({"product_id": ["p"], "source": ["s"], "category": ["Mugs"]})
-    return signals(products, attributes, usual, lists, PLACEHOLDERS).row(0, named=True)
+    return signals(products, judged(attributes, PLACEHOLDERS), usual, lists).row(0, named=True)
 
 
 def listing(*values: tuple[str, float | None, str | None]) -> int:
@@ -40,7 +42,7 @@ def listing(*values: tuple[str, float | None, str | None]) -> int:
         schema=SCHEMA,
     )  # fmt: skip
     products = pl.DataFrame({"product_id": ["p"], "source": ["s"], "category": ["Mugs"]})
-    row = signals(products, attributes, NOTHING_USUAL, NO_LISTS, PLACEHOLDERS).row(0, named=True)
+    row = signals(products, judged(attributes, PLACEHOLDERS), NOTHING_USUAL, NO_LISTS).row(0, named=True)
     return int(row["contradictory_names"])
 
 
@@ -86,6 +88,28 @@ def test_values_that_say_nothing(value: str) -> None:
 )
 def test_values_that_say_something(value: str) -> None:
     assert not pl.select(says_nothing(pl.lit(value))).item()
+
+
+def test_each_different_value_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = ["red", "n/a", None, "red", "N/A", "n/a", None, "0 kg"]
+    told = judged(pl.DataFrame({"value": values}), PLACEHOLDERS)["empty"].to_list()
+    assert told == [False, True, None, False, True, True, None, True]
+    without = pl.DataFrame({"value": [None]}, schema={"value": pl.String})
+    assert judged(without, PLACEHOLDERS)["empty"].to_list() == [None]
+    assert judged(without.head(0), PLACEHOLDERS).schema["empty"] == pl.Boolean
+    seen: list[int] = []
+    original = wording.says_nothing
+
+    def says_nothing(value: pl.Expr, placeholders: Collection[str]) -> pl.Expr:
+        def noted(batch: pl.Series) -> pl.Series:
+            seen.append(len(batch))
+            return batch
+
+        return original(value.map_batches(noted, return_dtype=pl.String), placeholders)
+
+    monkeypatch.setattr(wording, "says_nothing", says_nothing)
+    judged(pl.DataFrame({"value": values}), PLACEHOLDERS)
+    assert set(seen) == {4}
 
 
 def test_counts_and_shares() -> None:
@@ -140,7 +164,8 @@ def test_two_languages_do_not_contradict_each_other() -> None:
     rows = [{"product_id": "p", "name": "material", "value": v, "language": s, "is_option": False}
             for v, s in (("oak", "en"), ("Eiche", "de"))]  # fmt: skip
     products = pl.DataFrame({"product_id": ["p"], "source": ["s"], "category": ["Mugs"]})
-    found = signals(products, pl.DataFrame(rows, schema=SCHEMA), NOTHING_USUAL, NO_LISTS, PLACEHOLDERS)
+    attributes = judged(pl.DataFrame(rows, schema=SCHEMA), PLACEHOLDERS)
+    found = signals(products, attributes, NOTHING_USUAL, NO_LISTS)
     assert found["contradictory_names"].item() == 0
 
 
