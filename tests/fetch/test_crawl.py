@@ -400,6 +400,10 @@ def planned(dataset: Dataset, config: FetchConfig, scratch: Path) -> list[pl.Dat
     return list(plan.made(dataset, config, plan.count(dataset, config), refresh=False, scratch=scratch))
 
 
+def in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(parts).sort("unit", "lane", "location_id", nulls_last=True)
+
+
 def _many_hosts() -> list[str]:
     urls = [f"http://h{host}.example:80{host}/{i}.png" for host in range(5) for i in range(10 * host + 1)]
     return urls + [f"https://user@BIG.example/{i}.png" for i in range(300)]
@@ -433,7 +437,7 @@ def test_the_plan_is_the_same_however_much_of_it_is_in_memory(
         monkeypatch.setattr(plan, "IDS_AT_ONCE", 2 * at_once)
         parts = planned(dataset, config, tmp_path / "scratch")
         assert len(parts) == -(-len(urls) // at_once)
-        plans.append(pl.concat(parts).sort("unit", "lane", "location_id", nulls_last=True))
+        plans.append(in_order(parts))
         looked_at = len(urls) if download else 150 + -(-len(_many_hosts()) // plan.LEFT_A_LOOK)
         assert plan.count(dataset, config) == -(-looked_at // 100)
         assert plans[-1]["unit"].unique().sort().to_list() == list(range(-(-looked_at // 100)))
@@ -447,10 +451,10 @@ def test_what_was_asked_is_read_once_for_all_ranges(
     dataset = make_dataset({"media": listing(pictures(server, 20))})
     run(dataset, locations_a_pack=2)
     config = fetch().config
-    order = {"by": ["unit", "lane", "location_id"], "nulls_last": True}
-    whole = pl.concat(planned(dataset, config, tmp_path / "whole")).sort(**order)
+    whole = in_order(planned(dataset, config, tmp_path / "whole"))
     assert whole["asset_id"].null_count() == 0
-    read_parquet, read = pl.read_parquet, []
+    read_parquet = pl.read_parquet
+    read: list[Path] = []
 
     def counted(source: Path | list[Path], **how: Any) -> pl.DataFrame:
         read.extend(source if isinstance(source, list) else [])
@@ -461,7 +465,7 @@ def test_what_was_asked_is_read_once_for_all_ranges(
     monkeypatch.setattr(ranges, "PARTS_AT_ONCE", 4)
     parts = planned(dataset, config, tmp_path / "parts")
     assert len(parts) == 7
-    assert_frame_equal(pl.concat(parts).sort(**order), whole)
+    assert_frame_equal(in_order(parts), whole)
     assert len(read) > 4
     assert read == dataset.parts("visits")
 
