@@ -129,8 +129,8 @@ def _hashes(dataset: Dataset, partition: int, number: int, passes: int) -> NDArr
     hashed = dataset.scan("media", partition=partition).select(hash=pl.col("location_id").hash(), url=is_url())
     listed = hashed.collect()
     hashes = listed["hash"].to_numpy() & ~np.uint64(1) | listed["url"].to_numpy()
-    mine: NDArray[np.uint64] = (hashes >> 32) * passes >> 32 == number
-    return hashes[mine]
+    mine: NDArray[np.uint64] = hashes[(hashes >> 32) * passes >> 32 == number]
+    return mine
 
 
 def _known(

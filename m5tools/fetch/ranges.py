@@ -40,9 +40,8 @@ def cut(dataset: Dataset, folder: Path) -> Iterator[tuple[pl.DataFrame, pl.DataF
     number = several(dataset, LISTINGS_AT_ONCE)
     bounds = pl.Series([f"{(place << 16) // number:04x}" for place in range(1, number)], dtype=pl.String)
     listings = (dataset.read("media", partition=i, columns=LISTED) for i in range(dataset.partitions))
-    listed, visited = (
-        _cut(tables, bounds, folder / name) for name, tables in (("listings", listings), ("visits", _visits(dataset)))
-    )
+    listed = _cut(listings, bounds, folder / "listings")
+    visited = _cut(_visits(dataset), bounds, folder / "visits")
     for place in range(number):
         yield buckets.read(listed, place), buckets.read(visited, place)
 
