@@ -39,7 +39,7 @@ _HOST: Final = r"^[^:]+://(?:[^/?#]*@)?(\[[^\]/]*\]|[^/?#:]*)"
 
 
 def count(dataset: Dataset, config: FetchConfig) -> int:
-    """Number of units, by the different hashes of what is listed: were two equal, units would be a trifle larger."""
+    """Number of units, by the different hashes of what is listed: were two equal, units would be slightly larger."""
     passes, found, urls = ranges.several(dataset, IDS_AT_ONCE), 0, 0
     for number in range(passes):
         hashes = [_hashes(dataset, partition, number, passes) for partition in range(dataset.partitions)]
