@@ -35,10 +35,12 @@ import polars as pl
 
 from benchmarks import beside
 from m5tools.dataset import Dataset
+from m5tools.listing import FACTS
 from m5tools.manifest import FORMAT, StageEntry
 from m5tools.partitions import part_name, partition_of
 from m5tools.shards import gather
 from m5tools.shards.config import ShardConfig
+from m5tools.shards.files import keep_facts, known
 from m5tools.vocabulary import MODALITIES
 
 DATA = Path(os.environ.get("M5_REAL_DATA", "../shared/data"))
@@ -143,6 +145,7 @@ from m5tools.engine.local import LocalEngine
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.shards.config import ShardConfig
+from m5tools.shards.files import keep_facts, known
 from m5tools.shards.stage import Shard
 if __name__ == "__main__":
     before = os.times()
@@ -245,7 +248,9 @@ def encoded(folder: Path, files: list[Path], runs: int) -> tuple[dict[str, list[
     """Times of both sides, and whether both hold the same pictures."""
     dataset = build(folder / "encoded", files)
     plan = gather.order(dataset.read("cut_products", columns=("product_id", "split")), 0, 1000)
-    parts = [gather.rows(dataset, i, ShardConfig(), plan) for i in range(PARTITIONS)]
+    for table in FACTS:
+        keep_facts(dataset, table, folder)
+    parts = [gather.rows(dataset, i, ShardConfig(), plan, known(folder)) for i in range(PARTITIONS)]
     rows = pl.concat(parts).sort("number", "place").with_columns(pl.col("files").list.eval(pl.element().struct["uri"]))
     gather.save(folder / "rows.arrow", rows.select("product_id", "json", "files"))
 

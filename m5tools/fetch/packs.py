@@ -57,15 +57,17 @@ class Visit:
     last_modified: str | None = None
 
 
-def known(dataset: Dataset, settings: str, within: pl.Expr) -> pl.DataFrame:
-    """The last visit of the locations for which `within` holds, as far as its pack is still there, with `failures`: the
-    visits that ended in a failure of a passing kind since the crawl that lists it, under the same settings."""
-    visits = dataset.scan("visits").filter(within).sort("location_id", "visit")
+def known(dataset: Dataset, settings: str, visits: pl.DataFrame) -> pl.DataFrame:
+    """The last of some locations' visits, as far as its pack is still there, with `failures`: the visits that ended in
+    a failure of a passing kind since the crawl that lists it, under the same settings."""
     alike = (pl.col("crawl_id") == pl.col("crawl_id").last()) & (pl.col("settings") == settings) & pl.col("passing")
-    last = visits.group_by("location_id", maintain_order=True).agg(
-        pl.exclude("location_id", "visit").last(), failures=alike.sum()
+    found = (
+        visits.lazy()
+        .sort("location_id", "visit")
+        .group_by("location_id", maintain_order=True)
+        .agg(pl.exclude("location_id", "visit").last(), failures=alike.sum())
+        .collect()
     )
-    found = last.collect()
     packs = found.select("uri", "pack_bytes").drop_nulls().unique()
     gone = [uri for uri, size in packs.iter_rows() if dataset.size_of(dataset.root / uri) != size]
     return found.filter(pl.col("uri").is_null() | ~pl.col("uri").is_in(gone))

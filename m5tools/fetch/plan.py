@@ -5,57 +5,48 @@ in one unit. Only a host of very many locations that is allowed very many connec
 with its share of the connections. Inside a unit a host of many locations has a *lane* of its own, so that a slow one
 keeps nobody waiting; the small ones share lane 0. Order and packs are settled lane by lane.
 
-The plan is made by ranges of location ids, so that memory does not grow with what is listed: listings are cut into them
-once, each range is put together and counted, host by host; then, with all counts known, each is given its units.
+The plan is made by ranges of location ids (`ranges.py`), so that memory does not grow with what is listed: each range
+is put together and counted, host by host; then, with all counts known, each is given its units.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
-from m5tools.detached import detached
-from m5tools.fetch import packs
+from m5tools.fetch import packs, ranges
 from m5tools.fetch.config import FetchConfig
-from m5tools.joins import buckets
 from m5tools.vocabulary import MEDIA, State
 
 RUNS_FOR_PASSING_FAILURES: Final = 3
 """Runs of `fetch` that ask again for what fails in a passing way; then it is left, so that runs come to an end."""
 
-LISTINGS_AT_ONCE: Final = 131_072
-"""Rows of `media` that are in memory at once, nearly: location ids are hashes, so equal ranges hold about as many."""
-
-IDS_AT_ONCE: Final = 2_097_152
-"""The same where only ids are counted."""
+IDS_AT_ONCE: Final = 12_582_912
+"""Rows of `media` of which hashes, no texts, are in memory at once, nearly."""
 
 LEFT_A_LOOK: Final = 16
 """Addresses that are left pending in the time that one location is looked at in."""
-
-_LISTED: Final = ("location_id", "source", "location", "modality", "crawl_id")
 
 _HOST: Final = r"^[^:]+://(?:[^/?#]*@)?(\[[^\]/]*\]|[^/?#:]*)"
 
 
 def count(dataset: Dataset, config: FetchConfig) -> int:
-    """Number of units."""
-    at_once, columns = _several(dataset, IDS_AT_ONCE), ("location_id", "location")
-    bounds, paths, urls = [pl.lit(False), *(pl.col("location_id") < b for b in _bounds(at_once)), pl.lit(True)], 0, 0
-    for begins, ends in pairwise(bounds):
-        within = ends & ~begins
-        parts = (dataset.scan("media", partition=i).filter(within).select(columns) for i in range(dataset.partitions))
-        found = pl.concat(detached(rows.select("location_id", url=is_url()).collect()) for rows in parts).unique()
-        urls += int(found["url"].sum())
-        paths += found.height - int(found["url"].sum())
-    return units(paths, urls, config)
+    """Number of units, by the different hashes of what is listed: were two equal, units would be slightly larger."""
+    passes, found, urls = ranges.several(dataset, IDS_AT_ONCE), 0, 0
+    for number in range(passes):
+        hashes = [_hashes(dataset, partition, number, passes) for partition in range(dataset.partitions)]
+        different = np.unique(np.concatenate(hashes))
+        found += different.size
+        urls += int((different & np.uint64(1)).sum())
+    return units(found - urls, urls, config)
 
 
 def units(paths: int, urls: int, config: FetchConfig) -> int:
@@ -64,12 +55,13 @@ def units(paths: int, urls: int, config: FetchConfig) -> int:
     return -(-looked_at // config.locations_a_unit)
 
 
-def made(dataset: Dataset, config: FetchConfig, refresh: bool, scratch: Path) -> Iterator[pl.DataFrame]:
+def made(dataset: Dataset, config: FetchConfig, several: int, refresh: bool, scratch: Path) -> Iterator[pl.DataFrame]:
     """Every listed location once: what is known of it, its unit, and its lane where it is to be asked (else null).
 
     Args:
         dataset: the dataset.
         config: the settings.
+        several: :func:`count` of units.
         refresh: ask again for what was had before.
         scratch: folder for what is put together first.
 
@@ -78,17 +70,15 @@ def made(dataset: Dataset, config: FetchConfig, refresh: bool, scratch: Path) ->
         pieces, and the columns of :func:`packs.known`, null where a location was never asked; ordered by unit, lane,
         location_id.
     """
-    staged, hosts, idle, urls = [], [], 0, 0
-    for number, (listings, within) in enumerate(_ranges(dataset, scratch / "listings")):
-        rows = _known(dataset, config, refresh, listings, within)
+    staged, hosts, idle = [], [], 0
+    for number, (listings, visits) in enumerate(ranges.cut(dataset, scratch)):
+        rows = _known(dataset, config, refresh, listings, visits)
         hosts.append(rows.filter("is_open").group_by("host").len())
         idle += rows.height - int(hosts[-1]["len"].sum())
-        urls += rows.select(is_url().sum()).item()
         staged.append(scratch / f"{number:05d}.parquet")
         with atomic.whole_file(staged[-1]) as temporary:
             rows.write_parquet(temporary, compression="lz4")
     sizes = pl.concat(hosts).group_by("host").agg(pl.col("len").cast(pl.Int64).sum())
-    several = units(idle + int(sizes["len"].sum()) - urls, urls, config)
     places = _places(sizes, several, config)
     idle_before, asked_before = 0, sizes.with_columns(before=pl.lit(0, pl.Int64))
     for file in staged:
@@ -127,44 +117,27 @@ def _is_open(config: FetchConfig, order: pl.Enum) -> pl.Expr:
     )
 
 
-def _several(dataset: Dataset, at_once: int) -> int:
-    """Ranges of location ids of which each holds so many listings."""
-    listings = sum(int(pq.read_metadata(part).num_rows) for part in dataset.parts("media"))
-    return min(1 << 16, max(1, -(-listings // at_once)))
-
-
-def _bounds(several: int) -> list[str]:
-    """Where all ranges but the first begin."""
-    return [f"{(place << 16) // several:04x}" for place in range(1, several)]
-
-
-def _ranges(dataset: Dataset, folder: Path) -> Iterator[tuple[pl.DataFrame, pl.Expr]]:
-    """The listings of each range of location ids, in order, and the condition that an id is of the range.
+def _hashes(dataset: Dataset, partition: int, number: int, passes: int) -> NDArray[np.uint64]:
+    """Hashes of location ids, uint64, whose lowest bit says whether the location is on the network.
 
     Args:
         dataset: the dataset.
-        folder: where the listings of each partition are kept, cut into ranges.
+        partition: whose listings.
+        number: which of several equal ranges of hashes.
+        passes: how many ranges there are.
     """
-    several = _several(dataset, LISTINGS_AT_ONCE)
-    bounds = _bounds(several)
-    files = []
-    for partition in range(dataset.partitions):
-        rows = dataset.read("media", partition=partition, columns=_LISTED)
-        homes = pl.Series(bounds, dtype=pl.String).search_sorted(rows["location_id"], side="right")
-        files.append(folder / f"{partition:05d}.arrow")
-        buckets.write(files[-1], rows, homes, several)
-    listed, location = buckets.opened(files), pl.col("location_id")
-    for place in range(several):
-        begins = location >= bounds[place - 1] if place else pl.lit(True)
-        ends = location < bounds[place] if place + 1 < several else pl.lit(True)
-        yield buckets.read(listed, place), begins & ends
+    hashed = dataset.scan("media", partition=partition).select(hash=pl.col("location_id").hash(), url=is_url())
+    listed = hashed.collect()
+    hashes = listed["hash"].to_numpy() & ~np.uint64(1) | listed["url"].to_numpy()
+    mine: NDArray[np.uint64] = hashes[(hashes >> 32) * passes >> 32 == number]
+    return mine
 
 
 def _known(
-    dataset: Dataset, config: FetchConfig, refresh: bool, listings: pl.DataFrame, within: pl.Expr
+    dataset: Dataset, config: FetchConfig, refresh: bool, listings: pl.DataFrame, visits: pl.DataFrame
 ) -> pl.DataFrame:
     """The locations of a range by id, with what is known of them and whether they are to be asked (`is_open`)."""
-    known = packs.known(dataset, config.deciding, within)
+    known = packs.known(dataset, config.deciding, visits)
     rows = _listed(dataset, listings).join(known, on="location_id", how="left", suffix="_known")
     order = pl.Enum([c["crawl_id"] for c in dataset.manifest()["crawls"]])
     return rows.with_columns(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 import polars as pl
@@ -22,13 +23,15 @@ from m5tools.dataset import Dataset
 from m5tools.fetch import packs, plan, roots
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.hosts import Clock
+from m5tools.joins import buckets
 from m5tools.manifest import Manifest
 from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Reason, State
 
 PLAN = "plan"
 _MEDIA = rf"^(?:{'|'.join(m.value for m in MEDIA)})/"
-ROWS_READ_AT_ONCE = 8_192
+RANGES_A_FILE = 4
+"""Ranges of the plan that are written together: every unit that looks opens all files."""
 _FOUND = ("state", "reason", "asset_id", "mime", "uri", "offset", "length")
 
 
@@ -89,18 +92,18 @@ class Fetch(Stage):
     def _list(self, work: Work) -> Counts:
         roots.look_in(roots.of_sources(work.dataset.manifest()))
         visit = packs.next_visit(work.dataset)
-        ranges = plan.made(work.dataset, self.config, work.terms.refresh, work.scratch / "listed")
-        for number, rows in enumerate(ranges):
-            with atomic.whole_file(work.scratch / PLAN / f"{number:05d}.parquet") as temporary:
-                rows.with_columns(visit=pl.lit(visit, pl.Int32)).write_parquet(
-                    temporary, row_group_size=ROWS_READ_AT_ONCE
-                )
+        several = plan.count(work.dataset, self.config)
+        ranges = plan.made(work.dataset, self.config, several, work.terms.refresh, work.scratch / "listed")
+        files = 0
+        while some := list(islice(ranges, RANGES_A_FILE)):
+            rows = pl.concat(some).with_columns(visit=pl.lit(visit, pl.Int32))
+            buckets.write(work.scratch / PLAN / f"{files:05d}.arrow", rows, rows["unit"], several)
+            files += 1
         return {}
 
     def _look(self, unit: Unit, work: Work) -> Counts:
-        ranges = pl.scan_parquet(sorted((work.scratch / PLAN).glob("[!.]*.parquet")), glob=False)
-        mine = ranges.filter(pl.col("unit") == unit.args["unit"])
-        rows = mine.sort("lane", "location_id", nulls_last=True).collect()
+        planned = buckets.opened(sorted((work.scratch / PLAN).glob("[!.]*.arrow")))
+        rows = buckets.read(planned, unit.args["unit"]).sort("lane", "location_id", nulls_last=True)
         open_rows = rows.filter(pl.col("lane").is_not_null())
         asked = self._ask(unit, open_rows, work) if open_rows.height else None
         remote = _settled(rows.filter(plan.is_url()), asked)

@@ -1,8 +1,8 @@
 """From the tables of a dataset to the rows of shards: a seeded order, and everything one sample needs in one row.
 
 The order of a split is that of a seeded hash of the product ids, so neither files, crawls nor workers can move a
-sample. All of it is columnar; a partition is gathered at a time, sorted by shard, into an Arrow file. The unit that
-writes a shard maps these files and touches its own rows alone.
+sample. All of it is columnar; a partition is gathered at a time, sorted by shard, into an Arrow file, from which
+:mod:`m5tools.shards.collate` takes the rows of a shard.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import xxhash
@@ -18,7 +17,7 @@ import xxhash
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.shards import record
-from m5tools.shards.files import FilesOf, files, merged_records
+from m5tools.shards.files import FilesOf, Known, files, merged_records
 from m5tools.vocabulary import Modality, Split, bit_mask
 
 _GATHERED: Final = ("attributes", "texts", "merged_media")
@@ -70,9 +69,7 @@ def order(products: pl.DataFrame, seed: int, samples_per_shard: int) -> pl.DataF
     )
 
 
-def rows(
-    dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFrame, made: pl.LazyFrame | None = None
-) -> pl.DataFrame:
+def rows(dataset: Dataset, partition: int, selection: Selection, plan: pl.DataFrame, known: Known) -> pl.DataFrame:
     """The samples of one partition: the columns of the plan and the cut, `tags`, the roles, `text_length`,
     `json`, `files`, in the order of the shards.
 
@@ -82,8 +79,8 @@ def rows(
         dataset: where the tables are.
         partition: which of its partitions.
         selection: what to take.
-        plan: of :func:`order`.
-        made: what other shards hold of the files already, as :func:`m5tools.shards.reuse.opened` gives it.
+        plan: of :func:`order`; the partition's rows will do.
+        known: of its files.
     """
     cut = dataset.scan("cut_products", partition=partition, cut=selection.cut)
     samples = cut.drop("split").join(plan.lazy(), on="product_id")
@@ -107,16 +104,14 @@ def rows(
         samples.join(told, on="product_id", how="left")
         .join(tags, on="product_id", how="left")
         .join(roles, on="product_id", how="left")
-        .join(files(dataset, partition, samples, selection, made), on="product_id", how="left")
+        .join(files(dataset, partition, samples, selection, known), on="product_id", how="left")
         .with_columns(pl.col("tags", "files").fill_null([]))
         .sort("number", "place")
         .collect()
     )
 
 
-def additions(
-    dataset: Dataset, partition: int, choice: Additions, base: pl.DataFrame, made: pl.LazyFrame | None
-) -> pl.DataFrame:
+def additions(dataset: Dataset, partition: int, choice: Additions, base: pl.DataFrame, known: Known) -> pl.DataFrame:
     """The rows of one partition of shards that stand, with the media that a later cut allows and they lack.
 
     Args:
@@ -125,7 +120,7 @@ def additions(
         choice: the cut, and how many pictures.
         base: the columns of the plan, and `present`, `state`, `reason` and `tags` of the shards' index; a product
             that the cut has in another split gets nothing: nothing of a test product may come into training.
-        made: as for :func:`rows`.
+        known: of its files.
 
     Returns:
         The same columns and `files`; `present` tells of the additions alone, `state` and `reason` are the cut's.
@@ -143,7 +138,7 @@ def additions(
         .drop("allowed", "now", "why")
     )
     return (
-        here.join(files(dataset, partition, here, choice, made), on="product_id", how="left")
+        here.join(files(dataset, partition, here, choice, known), on="product_id", how="left")
         .with_columns(pl.col("files").fill_null([]))
         .sort("number", "place")
         .collect()
@@ -156,18 +151,6 @@ def save(path: Path, frame: pl.DataFrame) -> None:
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-
-
-def load(paths: list[Path], number: int) -> pa.Table:
-    """The rows of one shard in their order; of the files only these rows are read."""
-    found = []
-    for path in paths:
-        with pa.memory_map(str(path)) as source:
-            rows = pa.ipc.open_file(source).read_all()
-        first, behind = np.searchsorted(rows["number"].to_numpy(), (number, number + 1))
-        found.append(rows.slice(first, behind - first))
-    mine = pa.concat_tables(found)
-    return mine.take(np.argsort(mine["place"].to_numpy(), kind="stable"))
 
 
 def _attributes(dataset: Dataset, partition: int, cut: str) -> pl.LazyFrame:

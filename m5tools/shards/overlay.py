@@ -15,20 +15,23 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools import atomic, schema
+from m5tools import atomic, listing, schema
 from m5tools.dataset import Dataset, checked_name
 from m5tools.embedding import fingerprint
 from m5tools.errors import UsageError
+from m5tools.joins import buckets
 from m5tools.partitions import part_name, partition_of
-from m5tools.shards import gather, reuse, vectors, weights
+from m5tools.shards import collate, gather, reuse, vectors, weights
 from m5tools.shards.config import Encoding, OverlayConfig
 from m5tools.shards.encode import Encoder
+from m5tools.shards.files import keep_facts, keep_made, known
 from m5tools.shards.manifest import INDEX, OVERLAYS, OverlayManifest, ShardFile, ShardManifest
 from m5tools.shards.pack import pack
 from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import Modality
 
 HELD: Final = "held"
+BASE: Final = "base.arrow"
 _TEXTS: Final = (pa.string(), pa.large_string(), pa.string_view())
 _PLAN: Final = ("product_id", "split", "shard", "number", "place")
 _BASE: Final = ("product_id", "present", "state", "reason", "tags")
@@ -47,9 +50,10 @@ class _Additions:
 class Overlay(Stage):
     """Writes `shards/<name>/overlays/<overlay>/`.
 
-    Rounds: *base* reads which sample lies where, *held* looks for what other shards hold already, *gather* joins the
-    tables of one partition to it, *write* makes what goes with one shard, *manifest* writes the overlay's. For a
-    model, which reads the shards themselves, nothing is gathered; for weights *count* takes the sizes of categories.
+    Rounds: *base* reads which sample lies where, *held* looks for what other shards hold already and keeps what is
+    known of files, *gather* joins the tables of one partition to it, *collate* brings the rows of many shards together,
+    *write* makes what goes with one shard, *manifest* writes the overlay's. For a model, which reads the shards
+    themselves, nothing is gathered; for weights *count* takes the sizes of categories.
     """
 
     config: OverlayConfig
@@ -90,14 +94,17 @@ class Overlay(Stage):
     def rounds(self) -> tuple[str, ...]:
         if self.config.weights is not None:
             return ("count", "write", "manifest")
-        return ("write", "manifest") if self.config.model else ("base", "held", "gather", "write", "manifest")
+        gathered = () if self.config.model else ("base", HELD, "gather", "collate")
+        return (*gathered, "write", "manifest")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        if round_name == HELD and self.config.cut is not None:
+            return [Unit(HELD), *map(Unit, listing.FACTS)]
         if round_name == "gather":
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
-        if round_name == "write":
+        if round_name in ("collate", "write"):
             tars = [file.tar for files in self._base(dataset).splits.values() for file in files]
-            return [Unit(Path(tar).stem, {"tar": tar, "number": number}) for number, tar in enumerate(tars)]
+            return collate.run_units(len(tars)) if round_name == "collate" else collate.shard_units(tars)
         return [Unit(round_name)]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
@@ -110,11 +117,13 @@ class Overlay(Stage):
             case "base":
                 return self._places(work)
             case "held":
-                return self._held(work)
+                return self._held(unit, work)
             case "gather":
                 return self._gather(unit.args["partition"], work)
+            case "collate":
+                return collate.bring_together(unit, work)
             case "write":
-                return self._write(unit.args["tar"], unit.args["number"], work)
+                return self._write(unit, work)
             case _:
                 return self._manifest(work)
 
@@ -130,27 +139,29 @@ class Overlay(Stage):
         numbered = [part.with_columns(number=pl.lit(number)) for number, part in enumerate(rows)]
         empty = pl.DataFrame(schema=dict.fromkeys((*_PLAN, *_BASE), pl.String))
         plan = pl.concat(numbered).with_columns(pl.col("place").cast(pl.Int32)) if rows else empty
-        gather.save(work.scratch / "base.arrow", plan)
+        home = partition_of(pl.col("product_id"), work.dataset.partitions)
+        buckets.write(work.scratch / BASE, plan, plan.select(home).to_series(), work.dataset.partitions)
         return {"samples": plan.height}
 
-    def _held(self, work: Work) -> Counts:
+    def _held(self, unit: Unit, work: Work) -> Counts:
+        if unit.key != HELD:
+            keep_facts(work.dataset, unit.key, work.scratch)
+            return {}
         found = (
             reuse.nothing()
             if work.terms.refresh
             else reuse.pool(work.dataset, self._encoding(work.dataset), work.scratch / HELD)
         )
-        gather.save(work.scratch / f"{HELD}.arrow", found)
+        keep_made(found, work.scratch)
         return {}
 
     def _gather(self, partition: int, work: Work) -> Counts:
-        here = partition_of(pl.col("product_id"), work.dataset.partitions) == partition
-        base = pl.scan_ipc(work.scratch / "base.arrow", glob=False).filter(here).collect()
+        base = buckets.read(buckets.opened([work.scratch / BASE]), partition)
         counts: Counts = {}
         if self.config.cut is not None:
             most = int(self._base(work.dataset).config["max_images"])
             asked = _Additions(self.config.cut, self.config.modalities, most)
-            made = reuse.opened(work.scratch / f"{HELD}.arrow")
-            rows = gather.additions(work.dataset, partition, asked, base, made)
+            rows = gather.additions(work.dataset, partition, asked, base, known(work.scratch))
         else:
             added = self._added(work.dataset, partition)
             rows = base.select(_PLAN).join(added, on="product_id", how="left", maintain_order="left")
@@ -158,7 +169,7 @@ class Overlay(Stage):
                 counts = {"listed": base.join(added, on="product_id", how="semi").height}
             if self.config.policy is not None:
                 rows = rows.with_columns(pl.col("tags").fill_null([]))
-        gather.save(work.scratch / f"{part_name(partition)}.arrow", rows.sort("number", "place"))
+        gather.save(collate.gathered(work.scratch, partition), rows.sort("number", "place"))
         return counts
 
     def _added(self, dataset: Dataset, partition: int) -> pl.DataFrame:
@@ -177,17 +188,17 @@ class Overlay(Stage):
             )
         return found
 
-    def _write(self, tar: str, number: int, work: Work) -> Counts:
-        folder = self._folder(work.dataset)
-        path = folder / INDEX / f"{Path(tar).stem}.parquet"
-        index, counts = self._index(tar, path, number, work)
+    def _write(self, unit: Unit, work: Work) -> Counts:
+        path = self._folder(work.dataset) / INDEX / f"{unit.key}.parquet"
+        index, counts = self._index(unit, path, work)
         with atomic.whole_file(path) as temporary:
             pq.write_table(index.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
         work.wrote(path)
         return counts
 
-    def _index(self, tar: str, path: Path, number: int, work: Work) -> tuple[pa.Table, Counts]:
+    def _index(self, unit: Unit, path: Path, work: Work) -> tuple[pa.Table, Counts]:
         """What the overlay's index of one shard holds; its tar, where it brings media, is written on the way."""
+        tar = unit.args["tar"]
         if self.config.model is not None:
             base = self._base_folder(work.dataset)
             index, counts = vectors.vectors_of(base / tar, base / INDEX / path.name, self.config, work)
@@ -200,8 +211,7 @@ class Overlay(Stage):
                 self._base_folder(work.dataset) / INDEX / path.name, split, factors, self.config.weights
             )
             return index, {"shards": 1}
-        parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
-        rows = gather.load(parts, number)
+        rows = collate.load(unit, work)
         if self.config.cut is not None:
             tarred = self._folder(work.dataset) / tar
             index, counts, xxh3 = pack(tarred, rows, Encoder(self._encoding(work.dataset), work))

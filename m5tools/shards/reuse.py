@@ -99,12 +99,6 @@ def nothing() -> pl.DataFrame:
     return pl.DataFrame(schema={"modality": pl.String, "asset_id": pl.String, "made": pl.List(_MADE)})
 
 
-def opened(path: Path) -> pl.LazyFrame | None:
-    """A pool that was saved; None where nothing is in it, for a join with nothing is not free."""
-    pool = pl.scan_ipc(path, glob=False)
-    return pool if pool.select(pl.len()).collect().item() else None
-
-
 def copies(file: File, made: list[dict[str, Any]], number: int) -> list[Member] | None:
     """The members that a file became before, named for the sample at hand; None where one is not what it was.
 

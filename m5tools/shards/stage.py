@@ -9,13 +9,15 @@ from typing import ClassVar
 import polars as pl
 import pyarrow.parquet as pq
 
-from m5tools import atomic
+from m5tools import atomic, listing
 from m5tools.dataset import Dataset, checked_name
-from m5tools.partitions import part_name
-from m5tools.shards import gather, lineage, papers, reuse
+from m5tools.joins import buckets
+from m5tools.partitions import part_name, partition_of
+from m5tools.shards import collate, gather, lineage, papers, reuse
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.encode import Encoder
 from m5tools.shards.facts import Facts
+from m5tools.shards.files import keep_facts, keep_made, known
 from m5tools.shards.lineage import Lineage, StageFacts
 from m5tools.shards.manifest import INDEX, OVERLAYS, ShardFile, ShardManifest, tar_name
 from m5tools.shards.pack import pack
@@ -30,9 +32,9 @@ HELD = "held"
 class Shard(Stage):
     """Writes `shards/<name>/`.
 
-    Rounds: *order* draws the place of every sample, *held* looks for what other shards hold already, *gather* joins the
-    tables of one partition into sample rows, *write* makes one shard a unit, *card* writes the manifest and the
-    papers.
+    Rounds: *order* draws the place of every sample, *held* looks for what other shards hold already and keeps what is
+    known of files, *gather* joins the tables of one partition into sample rows, *collate* brings those of many shards
+    together, *write* makes one shard a unit, *card* writes the manifest and the papers.
     """
 
     config: ShardConfig
@@ -51,7 +53,7 @@ class Shard(Stage):
         )
 
     def rounds(self) -> tuple[str, ...]:
-        return ("order", "held", "gather", "write", "card")
+        return ("order", HELD, "gather", "collate", "write", "card")
 
     @property
     def choices(self) -> dict[str, str]:
@@ -62,11 +64,13 @@ class Shard(Stage):
         return sorted(path for path in folder.glob("*") if path.name not in (OVERLAYS, *papers.PAPERS))
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
+        if round_name == HELD:
+            return [Unit(HELD), *map(Unit, listing.FACTS)]
         if round_name == "gather":
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
-        if round_name == "write":
-            names = [tar_name(split, i) for split, shards in self._shards(dataset).items() for i in range(shards)]
-            return [Unit(Path(name).stem, {"tar": name, "number": number}) for number, name in enumerate(names)]
+        if round_name in ("collate", "write"):
+            tars = [tar_name(split, i) for split, shards in self._shards(dataset).items() for i in range(shards)]
+            return collate.run_units(len(tars)) if round_name == "collate" else collate.shard_units(tars)
         return [Unit(round_name)]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
@@ -74,11 +78,13 @@ class Shard(Stage):
             case "order":
                 return self._order(work)
             case "held":
-                return self._held(work)
+                return self._held(unit, work)
             case "gather":
                 return self._gather(unit.args["partition"], work)
+            case "collate":
+                return collate.bring_together(unit, work)
             case "write":
-                return self._write(unit.args["tar"], unit.args["number"], work)
+                return self._write(unit, work)
             case _:
                 return self._card(work)
 
@@ -87,27 +93,29 @@ class Shard(Stage):
         papers.by_people(self._folder(work.dataset))
         products = work.dataset.read("cut_products", columns=("product_id", "split"), cut=self.config.cut)
         plan = gather.order(products, self.config.seed, self.config.samples_per_shard)
-        gather.save(work.scratch / PLAN, plan)
+        home = partition_of(pl.col("product_id"), work.dataset.partitions)
+        buckets.write(work.scratch / PLAN, plan, plan.select(home).to_series(), work.dataset.partitions)
         return {"samples": plan.height}
 
-    def _held(self, work: Work) -> Counts:
+    def _held(self, unit: Unit, work: Work) -> Counts:
+        if unit.key != HELD:
+            keep_facts(work.dataset, unit.key, work.scratch)
+            return {}
         found = reuse.nothing() if work.terms.refresh else reuse.pool(work.dataset, self.config, work.scratch / HELD)
-        gather.save(work.scratch / f"{HELD}.arrow", found)
+        keep_made(found, work.scratch)
         return {}
 
     def _gather(self, partition: int, work: Work) -> Counts:
-        plan = pl.scan_ipc(work.scratch / PLAN, glob=False).collect()
-        made = reuse.opened(work.scratch / f"{HELD}.arrow")
-        rows = gather.rows(work.dataset, partition, self.config, plan, made)
-        gather.save(work.scratch / f"{part_name(partition)}.arrow", rows)
+        plan = buckets.read(buckets.opened([work.scratch / PLAN]), partition)
+        rows = gather.rows(work.dataset, partition, self.config, plan, known(work.scratch))
+        gather.save(collate.gathered(work.scratch, partition), rows)
         return {}
 
-    def _write(self, tar: str, number: int, work: Work) -> Counts:
-        parts = [work.scratch / f"{part_name(i)}.arrow" for i in range(work.dataset.partitions)]
-        path = self._folder(work.dataset) / tar
-        index, counts, xxh3 = pack(path, gather.load(parts, number), Encoder(self.config, work))
+    def _write(self, unit: Unit, work: Work) -> Counts:
+        path = self._folder(work.dataset) / unit.args["tar"]
+        index, counts, xxh3 = pack(path, collate.load(unit, work), Encoder(self.config, work))
         work.wrote(path, xxh3)
-        atomic.write_bytes(_checksum(work, tar), atomic.sha256_of(path).encode())
+        atomic.write_bytes(_checksum(work, path.name), atomic.sha256_of(path).encode())
         work.write("shard_index", path.stem, index, **self.choices)
         return counts
 

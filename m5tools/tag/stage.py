@@ -1,8 +1,9 @@
 """The stage `tag`: a policy's verdicts, and the state and reason of every modality of every product.
 
 It reads signals and what became of files, never media, texts or tables: a changed threshold costs seconds. Rounds:
-`looks` (which pictures look the same; clips and sounds are judged) → `files` (pictures are judged) → `judge` (runs of
-neighbouring partitions, so that the tables that know no partitions are read a few times only).
+`looks` (which pictures look the same; clips and sounds are judged; what became of locations is kept to be looked up) →
+`files` (pictures are judged) → `judge` (runs of neighbouring partitions, so that what was judged is read a few times
+only).
 """
 
 from __future__ import annotations
@@ -18,24 +19,23 @@ from pydantic import Field
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.joins import looked_up
 from m5tools.partitions import part_name, partition_of
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
-from m5tools.tag import files, looks, lookup, states
+from m5tools.tag import files, looks, states
 from m5tools.tag import policy as policies
 from m5tools.tag.policy import Policy
 from m5tools.tag.verdicts import judge, needed, worded
-from m5tools.vocabulary import MEDIA, MODALITIES, State
+from m5tools.vocabulary import MEDIA, MODALITIES, Reason, State
 
 _LOOKS: Final = "looks"
+_TRIED: Final = "tried"
 _FILES: Final = "files"
 _JUDGE: Final = "judge"
 RULES: Final = "policy.json"
 """Beside the tags: the rules they were made by."""
 ROWS_A_UNIT: Final = 524_288
 """Products and listed files that a unit holds in memory."""
-_FETCHED: Final = pl.Schema(
-    {"location_id": pl.String(), "asset_id": pl.String(), "state": pl.UInt8(), "reason": pl.UInt8()}
-)
 
 
 class TagConfig(StageConfig):
@@ -74,7 +74,7 @@ class Tag(Stage):
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name == _LOOKS:
-            return [Unit(_LOOKS), *files.units(dataset, files.BY_THEMSELVES)]
+            return [Unit(_LOOKS), Unit(_TRIED), *files.units(dataset, files.BY_THEMSELVES)]
         if round_name == _FILES:
             return files.units(dataset, files.BY_LOOKS)
         return _partition_runs(dataset)
@@ -82,6 +82,9 @@ class Tag(Stage):
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if unit.key == _LOOKS:
             return self._look(work)
+        if unit.key == _TRIED:
+            _keep_tried(work)
+            return {}
         if round_name != _JUDGE:
             files.process(self.policy, unit, _looks_file(work), work)
             return {}
@@ -113,7 +116,7 @@ class Tag(Stage):
 
     def _listed(self, partitions: range, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
         """What became of every file that products of these partitions list, and the verdicts on the usable ones."""
-        fetched = _fetched(work.dataset, partitions)
+        fetched = _fetched(partitions, work)
         listed = states.files(fetched, {m: files.outcomes(work, m, fetched["asset_id"]) for m in MEDIA})
         usable = listed.filter(pl.col("state") == State.PRESENT.value).select("product_id", "modality", "asset_id")
         on_files = [files.found(work, m, usable.filter(pl.col("modality") == m.value)) for m in MEDIA]
@@ -137,11 +140,18 @@ class Tag(Stage):
         return tags, _with_tags(every, tags, listed)
 
 
-def _fetched(dataset: Dataset, partitions: range) -> pl.DataFrame:
+def _keep_tried(work: Work) -> None:
+    """Keep what became of locations, but of those that wait to be asked for, which need no row; see `states.files`."""
+    untried = (pl.col("state") == State.PENDING.value) & (pl.col("reason") == Reason.NOT_FETCHED.value)
+    rows = work.dataset.scan("fetched").select("location_id", "asset_id", "state", "reason")
+    looked_up.keep(work.scratch / _TRIED, rows.filter(~untried | pl.col("asset_id").is_not_null()), "location_id")
+
+
+def _fetched(partitions: range, work: Work) -> pl.DataFrame:
     """`product_id`, `modality`, `position` of every listed file; as fetching left it `asset_id`, `state`, `reason`."""
     columns = ("product_id", "modality", "position", "location_id")
-    media = pl.concat([dataset.read("media", partition=i, columns=columns) for i in partitions])
-    places = lookup.rows_of(dataset.parts("fetched"), media["location_id"], _FETCHED)
+    media = pl.concat([work.dataset.read("media", partition=i, columns=columns) for i in partitions])
+    places = looked_up.rows_of(work.scratch / _TRIED, media["location_id"])
     return media.join(places, on="location_id", how="left").drop("location_id")
 
 

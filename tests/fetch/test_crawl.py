@@ -24,9 +24,9 @@ from m5tools.engine.local import LocalEngine, Result, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import Fault, verify
-from m5tools.fetch import exchange, plan
+from m5tools.fetch import exchange, plan, ranges
 from m5tools.fetch.config import FetchConfig
-from m5tools.fetch.stage import Fetch
+from m5tools.fetch.stage import PLAN, RANGES_A_FILE, Fetch
 from m5tools.journal import Journal
 from m5tools.media import guard, source
 from m5tools.stage import Work
@@ -396,6 +396,14 @@ def test_a_killed_run_does_not_ask_again_for_what_a_pack_holds(make_dataset: Mak
     assert contents(dataset) == contents(undisturbed)
 
 
+def planned(dataset: Dataset, config: FetchConfig, scratch: Path) -> list[pl.DataFrame]:
+    return list(plan.made(dataset, config, plan.count(dataset, config), refresh=False, scratch=scratch))
+
+
+def in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(parts).sort("unit", "lane", "location_id", nulls_last=True)
+
+
 def _many_hosts() -> list[str]:
     urls = [f"http://h{host}.example:80{host}/{i}.png" for host in range(5) for i in range(10 * host + 1)]
     return urls + [f"https://user@BIG.example/{i}.png" for i in range(300)]
@@ -406,7 +414,7 @@ def test_a_host_stays_in_one_unit_and_limits_add_up(make_dataset: Make, tmp_path
     dataset = make_dataset({"media": listing(urls)})
     for per_host, pieces in ((8, 1), (64, 4)):
         config = FetchConfig(per_host=per_host, locations_a_unit=100, locations_a_pack=20)
-        rows = pl.concat(plan.made(dataset, config, refresh=False, scratch=tmp_path / "scratch"))
+        rows = pl.concat(planned(dataset, config, tmp_path / "scratch"))
         assert rows.height == len(urls)
         assert rows["lane"].null_count() == 0
         spread = dict(rows.group_by("host").agg(pl.col("unit").n_unique()).iter_rows())
@@ -424,17 +432,57 @@ def test_the_plan_is_the_same_however_much_of_it_is_in_memory(
     dataset = make_dataset({"media": listing(urls)})
     config = FetchConfig(download=download, per_host=64, locations_a_unit=100, locations_a_pack=20)
     plans = []
-    for at_once in (plan.LISTINGS_AT_ONCE, 100, 7):
-        monkeypatch.setattr(plan, "LISTINGS_AT_ONCE", at_once)
+    for at_once in (ranges.LISTINGS_AT_ONCE, 100, 7):
+        monkeypatch.setattr(ranges, "LISTINGS_AT_ONCE", at_once)
         monkeypatch.setattr(plan, "IDS_AT_ONCE", 2 * at_once)
-        ranges = list(plan.made(dataset, config, refresh=False, scratch=tmp_path / "scratch"))
-        assert len(ranges) == -(-len(urls) // at_once)
-        plans.append(pl.concat(ranges).sort("unit", "lane", "location_id", nulls_last=True))
+        parts = planned(dataset, config, tmp_path / "scratch")
+        assert len(parts) == -(-len(urls) // at_once)
+        plans.append(in_order(parts))
         looked_at = len(urls) if download else 150 + -(-len(_many_hosts()) // plan.LEFT_A_LOOK)
         assert plan.count(dataset, config) == -(-looked_at // 100)
         assert plans[-1]["unit"].unique().sort().to_list() == list(range(-(-looked_at // 100)))
     assert_frame_equal(plans[0], plans[1])
     assert_frame_equal(plans[0], plans[2])
+
+
+def test_what_was_asked_is_read_once_for_all_ranges(
+    make_dataset: Make, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset({"media": listing(pictures(server, 20))})
+    run(dataset, locations_a_pack=2)
+    config = fetch().config
+    whole = in_order(planned(dataset, config, tmp_path / "whole"))
+    assert whole["asset_id"].null_count() == 0
+    read_parquet = pl.read_parquet
+    read: list[Path] = []
+
+    def counted(source: Path | list[Path], **how: Any) -> pl.DataFrame:
+        read.extend(source if isinstance(source, list) else [])
+        return read_parquet(source, **how)
+
+    monkeypatch.setattr(pl, "read_parquet", counted)
+    monkeypatch.setattr(ranges, "LISTINGS_AT_ONCE", 3)
+    monkeypatch.setattr(ranges, "PARTS_AT_ONCE", 4)
+    parts = planned(dataset, config, tmp_path / "parts")
+    assert len(parts) == 7
+    assert_frame_equal(in_order(parts), whole)
+    assert len(read) > 4
+    assert read == dataset.parts("visits")
+
+
+def test_ranges_of_the_plan_are_written_together(
+    make_dataset: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "LISTINGS_AT_ONCE", 7)
+    urls, scratch = _many_hosts(), tmp_path / "scratch"
+    dataset = make_dataset({"media": listing(urls)})
+    stage = fetch(download=False, locations_a_unit=2)
+    scratch.mkdir()
+    for round_name in ("list", "look"):
+        counts = [stage.process(round_name, unit, Work(dataset, scratch)) for unit in stage.units(dataset, round_name)]
+    assert len(list((scratch / PLAN).iterdir())) == -(-len(urls) // (7 * RANGES_A_FILE))
+    assert len(counts) == 13
+    assert sum(count["pending"] for count in counts) == len(urls) == dataset.fetched.collect().height
 
 
 def test_a_unit_tells_of_every_location_that_is_settled(make_dataset: Make, server: Server, tmp_path: Path) -> None:

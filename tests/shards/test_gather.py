@@ -6,8 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from m5tools.dataset import Dataset
+from m5tools.listing import FACTS
 from m5tools.shards import gather
 from m5tools.shards.config import ShardConfig
+from m5tools.shards.files import keep_facts, known
 from m5tools.vocabulary import Modality
 
 from .shop import Shop, product_id
@@ -43,7 +45,10 @@ def files(dataset: Dataset, number: int, max_images: int = 6) -> list[tuple[str,
     """Modality and asset of the files gathered for one product."""
     order = gather.order(dataset.read("cut_products", columns=("product_id", "split")), 0, 100)
     config = ShardConfig(max_images=max_images)
-    rows = pl.concat(gather.rows(dataset, i, config, order) for i in range(dataset.partitions))
+    scratch = dataset.root / "scratch"
+    for table in FACTS:
+        keep_facts(dataset, table, scratch)
+    rows = pl.concat(gather.rows(dataset, i, config, order, known(scratch)) for i in range(dataset.partitions))
     row = rows.row(by_predicate=pl.col("product_id") == product_id(number), named=True)
     return [(f["modality"], f["asset_id"]) for f in row["files"]]
 

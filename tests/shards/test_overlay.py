@@ -214,7 +214,7 @@ def test_without_shards_the_command_that_makes_them_is_named(dataset: Dataset) -
         run_stage(dataset, Overlay(SOUNDS.model_copy(update={"shards": "none"})))
 
 
-@pytest.mark.parametrize("units", [4, 6])
+@pytest.mark.parametrize("units", [4, 9, 11])
 def test_a_killed_overlay_ends_with_the_same_bytes(make_dataset: Make, tmp_path: Path, units: int) -> None:
     tables = Shop(tmp_path / "media", 16).tables
     found = []

@@ -17,10 +17,12 @@ from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.media import video
+from m5tools.shards import collate, gather
 from m5tools.shards.check import check
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.papers import PAPERS
 from m5tools.shards.stage import Shard
+from m5tools.stage import Work
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
 from .shop import KINDS, Shop, product_id
@@ -158,6 +160,44 @@ def test_bytes_depend_on_nothing_but_the_products(make_dataset: Make, tmp_path: 
     assert check(first.root / "shards" / "default").faults == []
 
 
+def test_many_shards_have_the_bytes_of_few(make_dataset: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop(tmp_path / "media", 24)
+    few = make_dataset(shop.tables, name="few")
+    run_stage(few, Shard(CONFIG))
+    monkeypatch.setattr(collate, "RUNS", 2)
+    many = make_dataset(shop.tables, name="many", partitions=5)
+    run_stage(many, Shard(CONFIG))
+    assert bytes_of(many) == bytes_of(few)
+
+
+def test_a_partition_reads_its_own_rows_alone(
+    make_dataset: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(Shop(tmp_path / "media", 24).tables, partitions=4)
+    scan, rows = Dataset.scan, gather.rows
+    whole: list[str] = []
+    planned: list[int] = []
+
+    def scanned(self: Dataset, table: str, *, partition: int | None = None, **choices: str) -> pl.LazyFrame:
+        whole.extend([table] if partition is None else [])
+        return scan(self, table, partition=partition, **choices)
+
+    def gathered(dataset: Dataset, partition: int, config: ShardConfig, plan: pl.DataFrame, *more: Any) -> pl.DataFrame:
+        planned.append(plan.height)
+        return rows(dataset, partition, config, plan, *more)
+
+    monkeypatch.setattr(Dataset, "scan", scanned)
+    monkeypatch.setattr(gather, "rows", gathered)
+    stage, scratch = Shard(CONFIG), tmp_path / "scratch"
+    scratch.mkdir()
+    for round_name in ("order", "held", "gather"):
+        whole.clear()
+        for unit in stage.units(dataset, round_name):
+            stage.process(round_name, unit, Work(dataset, scratch))
+    assert whole == []
+    assert (len(planned), sum(planned)) == (4, 24)
+
+
 def test_untouched_media_are_the_files_themselves(make_dataset: Make, tmp_path: Path) -> None:
     shop = Shop(tmp_path / "media", 16)
     dataset = make_dataset(shop.tables)
@@ -232,7 +272,7 @@ class Killer(Silent):
 
 
 @pytest.mark.parametrize("how", [{}, {"media": "untouched"}, {"video": "clip"}])
-@pytest.mark.parametrize("units", [1, 4, 6])
+@pytest.mark.parametrize("units", [1, 4, 8, 11])
 def test_a_killed_run_ends_with_the_same_bytes(
     make_dataset: Make, tmp_path: Path, units: int, how: dict[str, Any]
 ) -> None:

@@ -11,6 +11,9 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.joins import looked_up
+from m5tools.stage import Work
+from m5tools.tag import stage as tagging
 from m5tools.tag.stage import Tag, TagConfig
 from m5tools.vocabulary import Reason, State
 
@@ -114,6 +117,51 @@ def test_a_clip_gives_its_sound_and_takes_it_along(make_dataset: Callable[..., D
     pending = make_dataset(tables, name="pending")
     run_stage(pending, Tag(TagConfig()))
     assert states(pending, A)["video"] == states(pending, A)["audio"] == (State.PENDING, Reason.NOT_FETCHED)
+
+
+def test_a_unit_looks_up_what_became_of_its_files(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = world({A: [("fine", OK), ("waits", OK)], B: [("gone", FAILED), ("late", FAILED)]})
+    pending, missing = (State.PENDING.value, Reason.NOT_FETCHED.value), (State.FAILED.value, Reason.MISSING_FILE.value)
+    for row in tables["fetched"]:
+        if row["location_id"] != "fine":
+            state, reason = missing if row["location_id"] == "gone" else pending
+            row |= {"asset_id": None, "state": state, "reason": reason}
+    dataset = make_dataset(tables, partitions=4)
+    parts = Dataset.parts
+    read: list[str] = []
+
+    def counted(self: Dataset, table: str, **which: Any) -> list[Path]:
+        read.append(table)
+        return parts(self, table, **which)
+
+    monkeypatch.setattr(Dataset, "parts", counted)
+    monkeypatch.setattr(tagging, "ROWS_A_UNIT", 1)
+    stage, scratch = Tag(TagConfig()), tmp_path / "scratch"
+    scratch.mkdir()
+    for round_name in stage.rounds():
+        units = stage.units(dataset, round_name)
+        read.clear()
+        for unit in units:
+            stage.process(round_name, unit, Work(dataset, scratch))
+    assert len(units) == 2
+    assert "media" in read
+    assert "fetched" not in read
+    assert states(dataset, A)["image"] == (State.PRESENT, Reason.NONE)
+    assert states(dataset, B)["image"] == (State.FAILED, Reason.MISSING_FILE)
+    kept = looked_up.rows_of(scratch / "tried", pl.Series("location_id", ["fine", "waits", "gone", "late"]))
+    assert sorted(kept["location_id"]) == ["fine", "gone"]
+
+
+def test_a_file_that_waits_is_pending(make_dataset: Callable[..., Dataset]) -> None:
+    tables = world({A: [("waits", OK)], B: [("unheard of", OK)]})
+    tables["fetched"] = [
+        {"location_id": "waits", "state": State.PENDING.value, "reason": Reason.NOT_FETCHED.value},
+    ]
+    dataset = make_dataset(tables)
+    run_stage(dataset, Tag(TagConfig()))
+    assert states(dataset, A)["image"] == states(dataset, B)["image"] == (State.PENDING, Reason.NOT_FETCHED)
 
 
 def test_changing_a_threshold_changes_verdicts_only(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
