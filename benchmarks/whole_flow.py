@@ -158,7 +158,8 @@ def main() -> None:
             whole = whole_of(found)
             print(line(whole, products, before.get("all stages"), of_before, duckdb), flush=True)
             figures = held_against(products, folder, found)
-            print(planted.table(figures), flush=True)
+            if figures:
+                print(planted.table(figures), flush=True)
             wrong += [f"{products:,} products: {figure.name}" for figure in figures if figure.is_wrong]
             before |= {name: spent for name, (spent, _) in found.items()} | {"all stages": whole}
             of_before = products

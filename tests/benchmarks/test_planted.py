@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from benchmarks import planted
+from benchmarks import planted, whole_flow
 from benchmarks.planted_pairs import Groups
-from benchmarks.watched import Watched
+from benchmarks.watched import Spent, Watched
 from m5tools import truth
 from m5tools.audit import audit, write
 from m5tools.cut import Cut, CutConfig
@@ -149,3 +149,15 @@ def test_what_processes_moved_that_are_gone_is_counted(tmp_path: Path, monkeypat
     wrote, read = watched.rounds
     assert wrote.wchar >= 5_000_000 > read.wchar
     assert read.rchar >= 5_000_000
+
+
+def test_a_stage_is_told_beside_duckdb_and_all_together() -> None:
+    duckdb, ingest = Spent("duckdb", 2.0, 0.5), Spent("ingest", 10.0, 4.0, largest=3 << 30, rchar=1 << 30)
+    cut = Spent("cut", 5.0, 1.0, largest=1 << 30, rchar=2 << 30)
+    found = {spent.name: (spent, []) for spent in (duckdb, ingest, cut)}
+    whole = whole_flow.whole_of(found)
+    assert (whole.wall, whole.processor, whole.largest, whole.rchar) == (15.0, 5.0, 3 << 30, 3 << 30)
+    told = whole_flow.line(whole, 1_000_000, Spent("all stages", 1.0, 0.25), 100_000, duckdb)
+    assert len(told) == 14 + sum(whole_flow.WIDTHS)
+    assert told.split()[:8] == ["all", "stages", "15.0", "5.0", "5.0", "2.00", "10.00", "3.00"]
+    assert len(whole_flow.line(duckdb, 1_000_000, None, 0, None)) == len(told)
