@@ -28,7 +28,7 @@ from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
 from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.measure.stage import Measure, MeasureConfig
-from m5tools.split.stage import Split, SplitConfig
+from m5tools.split.stage import SplitConfig, SplitStage
 from m5tools.survey.stage import Survey, SurveyConfig
 from m5tools.synth import SynthConfig, synthesize
 from m5tools.tag.stage import Tag, TagConfig
@@ -108,7 +108,7 @@ def test_a_whole_flow_finds_what_was_planted(tmp_path: Path) -> None:
     dataset = crawled(tmp_path, 1_500)
     for stage in (
         Fetch(FetchConfig(download=False)), Survey(SurveyConfig()), Measure(MeasureConfig()), Tag(TagConfig()),
-        Compare(CompareConfig()), Dedup(DedupConfig()), Split(SplitConfig()), Cut(CutConfig(cut="any")),
+        Compare(CompareConfig()), Dedup(DedupConfig()), SplitStage(SplitConfig()), Cut(CutConfig(cut="any")),
     ):  # fmt: skip
         run_stage(dataset, stage)
     write(audit(dataset, cut="any"), dataset.root / "reports")
