@@ -5,39 +5,37 @@
 A simulated crawl in the release's own layout (`m5 synth --profile m5product --no-media`: one JSON object of products)
 goes through `ingest` up to `cut` and the audit, each stage a command of its own; nobody is asked for a picture. Beside
 it, in the same run, DuckDB reads the same file and writes its fields as one Parquet file (what it needs:
-benchmarks/requirements-flow.txt).
+benchmarks/requirements-flow.txt). Then the audit, and DuckDB's rows, are held against what was planted
+(`benchmarks/planted.py`); where a count that must be exact is not, the run ends with an error.
 
 `wall` and `processor` are of the whole command, start-up and workers included. `largest` is the most that one process
 had resident; `together` the proportional set sizes of all processes at one moment, `own` what of these is no file that
-lies in the page cache (both looked at twice a second). `written` counts what went to the file system, scratch tables
-included, `left` what remains of it, `most` how large dataset and scratch were at most. `×` is what a product costs over
-what it costs in the size before; 1.00 is linear. With `--rounds` each round of a stage follows it: seconds by the clock
-and processor time as far as it was seen.
+lies in the page cache (both looked at twice a second). `rchar` and `wchar` are what system calls read and wrote, of the
+whole tree of processes: mapped files are not in it, the page cache is. `written` counts what went to the file system,
+scratch tables included, `left` what remains of it, `most` how large dataset and scratch were at most. `×` is what a
+product costs over what it costs in the size before; 1.00 is linear. `÷ duckdb` is processor time over DuckDB's. With
+`--rounds` each round of a stage follows it: seconds by the clock, processor time and bytes as far as they were seen.
 
-All 6,313,067 products: 6 GB of crawl, and what `most` says for a million more than six times: keep 60 GB free.
+All 6,313,067 products: 5.8 GB of crawl, and what `most` says for a million more than six times: keep 80 GB free.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks import planted
+from benchmarks.watched import Spent, Watched
 
 M5 = (sys.executable, "-m", "m5tools.cli.main")
 STAGES = ("ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "audit")
-LOOKED_EVERY_S = 0.5
-SIZED_EVERY_S = 5.0
-TICK = os.sysconf("SC_CLK_TCK")
 DUCKDB = """
 import sys, duckdb
 file, out, threads = sys.argv[1:]
@@ -59,122 +57,6 @@ COPY (
 """
 
 
-@dataclass
-class Spent:
-    """What one command took: seconds, bytes."""
-
-    name: str
-    wall: float = 0.0
-    processor: float = 0.0
-    largest: int = 0
-    together: int = 0
-    own: int = 0
-    written: int = 0
-    left: int = 0
-    most: int = 0
-
-
-@dataclass
-class Watched:
-    """A command and its workers, looked at while they run; what they use is laid at the door of the round that is
-    on."""
-
-    command: Sequence[str]
-    folder: Path
-    name: str
-    rounds: list[Spent] = field(default_factory=list)
-    _used: dict[int, float] = field(default_factory=dict)
-
-    def run(self) -> Spent:
-        """Run it to its end."""
-        whole = Spent(self.name)
-        before, began = held(self.folder), time.perf_counter()
-        with subprocess.Popen(
-            self.command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as running:
-            said: list[str] = []
-            listening = threading.Thread(target=self._listen, args=(running, said), daemon=True)
-            listening.start()
-            ended = threading.Event()
-            looking = threading.Thread(target=self._watch, args=(running.pid, whole, ended), daemon=True)
-            looking.start()
-            _, status, used = os.wait4(running.pid, 0)
-            whole.wall = time.perf_counter() - began
-            running.returncode = os.waitstatus_to_exitcode(status)
-            ended.set()
-            looking.join()
-            listening.join()
-        if running.returncode:
-            sys.exit(f"{' '.join(map(str, self.command))}\n" + "".join(said[-30:]))
-        whole.processor = used.ru_utime + used.ru_stime
-        whole.largest = max(whole.largest, used.ru_maxrss * 1024)
-        whole.written = used.ru_oublock * 512
-        whole.left = held(self.folder) - before
-        return whole
-
-    def _listen(self, running: subprocess.Popen[str], said: list[str]) -> None:
-        assert running.stderr is not None
-        for line in running.stderr:
-            said.append(line)
-            if line.startswith('{"event": "round_started"'):
-                self.rounds.append(Spent(json.loads(line)["round"], wall=time.perf_counter()))
-
-    def _watch(self, session: int, whole: Spent, ended: threading.Event) -> None:
-        sized = 0.0
-        while not ended.wait(LOOKED_EVERY_S):
-            now = time.perf_counter()
-            processes = list(of_session(session))
-            for spent in (whole, *self.rounds[-1:]):
-                spent.largest = max([spent.largest, *(p.resident for p in processes)])
-                spent.together = max(spent.together, sum(p.shared for p in processes))
-                spent.own = max(spent.own, sum(p.own for p in processes))
-            for process in processes:
-                if self.rounds:
-                    self.rounds[-1].processor += process.processor - self._used.get(process.pid, 0.0)
-                self._used[process.pid] = process.processor
-            if now - sized > SIZED_EVERY_S:
-                whole.most, sized = max(whole.most, held(self.folder)), now
-        for this, ended_at in zip(self.rounds, [*(r.wall for r in self.rounds[1:]), time.perf_counter()], strict=False):
-            this.wall = ended_at - this.wall
-
-
-@dataclass(frozen=True)
-class Process:
-    """One process of a session: processor seconds, bytes."""
-
-    pid: int
-    processor: float
-    resident: int
-    shared: int
-    own: int
-
-
-def of_session(session: int) -> Iterator[Process]:
-    """The living processes of a session."""
-    for entry in Path("/proc").iterdir():
-        try:
-            if not entry.name.isdigit() or os.getsid(int(entry.name)) != session:
-                continue
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            lines = (line.split() for line in (entry / "smaps_rollup").read_text().splitlines()[1:])
-            kept = {words[0]: int(words[1]) * 1024 for words in lines}
-        except (OSError, ValueError):
-            continue
-        used = (int(fields[11]) + int(fields[12])) / TICK
-        own = kept.get("Pss_Anon:", 0) + kept.get("Pss_Shmem:", 0)
-        yield Process(int(entry.name), used, kept["Rss:"], kept["Pss:"], own)
-
-
-def held(folder: Path) -> int:
-    """Bytes of all files below a folder; those that go while it is looked at do not count."""
-    size = 0
-    for home, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                size += Path(home, name).stat().st_size
-    return size
-
-
 def commands(crawl: Path, dataset: Path, workers: int, duckdb: str | None) -> dict[str, list[str]]:
     """The commands of the flow, in order."""
     file = crawl / "crawl" / "products.json"
@@ -193,12 +75,40 @@ def commands(crawl: Path, dataset: Path, workers: int, duckdb: str | None) -> di
     return found
 
 
-def line(spent: Spent, products: int, before: Spent | None, of_before: int) -> str:
+HEADS = ("wall s", "processor s", "µs each", "×", "÷ duckdb", "largest", "together", "own", "rchar", "wchar", "written",
+         "left", "most")  # fmt: skip
+WIDTHS = (9, 12, 8, 8, 9, *[9] * 8)
+
+
+def line(spent: Spent, products: int, before: Spent | None, of_before: int, duckdb: Spent | None) -> str:
     a_product = spent.processor / products
     slope = f"{a_product / (before.processor / of_before):8.2f}" if before and before.processor else " " * 8
-    sizes = "".join(f"{size / 2**30:9.2f}" for size in (spent.largest, spent.together, spent.own))
-    files = "".join(f"{size / 2**30:9.2f}" for size in (spent.written, spent.left, spent.most))
-    return f"{spent.name:14}{spent.wall:9.1f}{spent.processor:11.1f}{a_product * 1e6:9.1f}{slope}{sizes}{files}"
+    beside = f"{spent.processor / duckdb.processor:9.2f}" if duckdb and duckdb.processor else " " * 9
+    sizes = (spent.largest, spent.together, spent.own)
+    files = (spent.rchar, spent.wchar, spent.written, spent.left, spent.most)
+    told = "".join(f"{size / 2**30:9.2f}" for size in (*sizes, *files))
+    return f"{spent.name:14}{spent.wall:9.1f}{spent.processor:12.1f}{a_product * 1e6:8.1f}{slope}{beside}{told}"
+
+
+def whole_of(found: dict[str, tuple[Spent, list[Spent]]]) -> Spent:
+    """All our stages together: what they used in sum, and at most."""
+    ours = [spent for name, (spent, _) in found.items() if name != "duckdb"]
+    whole = Spent("all stages")
+    for what in ("wall", "processor", "rchar", "wchar", "written", "left"):
+        setattr(whole, what, sum(getattr(spent, what) for spent in ours))
+    for what in ("largest", "together", "own", "most"):
+        setattr(whole, what, max((getattr(spent, what) for spent in ours), default=0))
+    return whole
+
+
+def held_against(products: int, folder: Path, ran: dict[str, tuple[Spent, list[Spent]]]) -> list[planted.Figure]:
+    """What was found of the planted figures, as far as it was looked for in this run."""
+    crawl, dataset = folder / f"crawl-{products}", folder / f"dataset-{products}"
+    figures = planted.compared(crawl / "truth.parquet", dataset) if "audit" in ran else []
+    if "duckdb" in ran:
+        rows = pq.read_metadata(dataset.with_suffix(".parquet")).num_rows
+        figures.append(planted.Figure("duckdb: rows", planted.objects(crawl / "truth.parquet"), rows))
+    return figures
 
 
 def measured(products: int, folder: Path, arguments: argparse.Namespace) -> dict[str, tuple[Spent, list[Spent]]]:
@@ -232,24 +142,25 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     before: dict[str, Spent] = {}
     of_before = 0
+    wrong: list[str] = []
     try:
         for products in arguments.products:
-            head = ("wall s", "processor s", "µs each", "×", "largest", "together", "own", "written", "left", "most")
-            widths = (9, 12, 8, 8, 9, 9, 9, 9, 9, 9)
-            print(f"{products:<14,}" + "".join(f"{h:>{w}}" for h, w in zip(head, widths, strict=True)) + "  (GiB)")
+            heads = "".join(f"{head:>{width}}" for head, width in zip(HEADS, WIDTHS, strict=True))
+            print(f"{products:<14,}{heads}  (GiB)")
             found = measured(products, folder, arguments)
+            duckdb = found["duckdb"][0] if "duckdb" in found else None
             for name, (spent, rounds) in found.items():
-                print(line(spent, products, before.get(name), of_before))
+                print(line(spent, products, before.get(name), of_before, duckdb))
                 for one in rounds if arguments.rounds else ():
                     one.name = f"  {one.name}"
-                    print(line(one, products, before.get(f"{name}{one.name}"), of_before))
+                    print(line(one, products, before.get(f"{name}{one.name}"), of_before, duckdb))
                     before[f"{name}{one.name}"] = one
-            ours = [spent for name, (spent, _) in found.items() if name != "duckdb"]
-            whole = Spent("all stages", sum(s.wall for s in ours), sum(s.processor for s in ours))
-            for what in ("largest", "together", "own", "most"):
-                setattr(whole, what, max(getattr(s, what) for s in ours))
-            whole.written, whole.left = sum(s.written for s in ours), sum(s.left for s in ours)
-            print(line(whole, products, before.get("all stages"), of_before), flush=True)
+            whole = whole_of(found)
+            print(line(whole, products, before.get("all stages"), of_before, duckdb), flush=True)
+            figures = held_against(products, folder, found)
+            if figures:
+                print(planted.table(figures), flush=True)
+            wrong += [f"{products:,} products: {figure.name}" for figure in figures if figure.is_wrong]
             before |= {name: spent for name, (spent, _) in found.items()} | {"all stages": whole}
             of_before = products
             if arguments.keep is None:
@@ -258,6 +169,8 @@ def main() -> None:
     finally:
         if arguments.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+    if wrong:
+        sys.exit(f"not what was planted: {'; '.join(wrong)}")
 
 
 if __name__ == "__main__":

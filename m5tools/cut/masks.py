@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
 from m5tools.cut.selection import Selection
@@ -12,6 +14,7 @@ from m5tools.wording import category_key
 NOT_TAKEN = "modalities"
 QUARANTINE = "quarantine"
 LANGUAGE = "language"
+_TOLD: Final = ("state", "reason", "tags")
 
 
 def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.DataFrame) -> pl.DataFrame:
@@ -52,13 +55,30 @@ def facts(dataset: Dataset, partition: int, selection: Selection, ledgers: pl.Da
         frame = frame.join(texts, on="product_id", how="left").with_columns(language=pl.coalesce("detected", declared))
     else:
         frame = frame.with_columns(language=pl.lit(None, pl.String))
-    states = dataset.scan("modalities", partition=partition, policy=selection.policy)
+    columns = ("product_id", "modality", *_TOLD)
+    states = dataset.read("modalities", partition=partition, columns=columns, policy=selection.policy)
+    return _with_states(frame.sort("product_id").collect(), states)
+
+
+def _with_states(products: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
+    """What is told of each modality beside its product.
+
+    `m5 tag` writes five rows a product, in the order of products and of modalities, so every fifth row is of one
+    modality and nothing has to be joined. Of a table that is otherwise each modality is joined.
+    """
+    every = {modality: states.gather_every(len(MODALITIES), modality.bit) for modality in MODALITIES}
+    in_order = states.height == products.height * len(MODALITIES) and all(
+        mine["product_id"].equals(products["product_id"]) and (mine["modality"] == modality.value).all()
+        for modality, mine in every.items()
+    )
     for modality in MODALITIES:
-        mine = states.filter(pl.col("modality") == modality.value).select(
-            "product_id", *(pl.col(name).alias(f"{name}_{modality}") for name in ("state", "reason", "tags"))
-        )
-        frame = frame.join(mine, on="product_id", how="left")
-    return frame.sort("product_id").collect()
+        told = [pl.col(name).alias(f"{name}_{modality}") for name in _TOLD]
+        if in_order:
+            products = products.with_columns(every[modality].select(told).iter_columns())
+        else:
+            mine = states.filter(pl.col("modality") == modality.value).select("product_id", *told)
+            products = products.join(mine, on="product_id", how="left", maintain_order="left")
+    return products
 
 
 def masks(known: pl.DataFrame, selection: Selection) -> pl.DataFrame:

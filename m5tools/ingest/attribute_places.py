@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
-from m5tools.ingest.delivered import Record, along, selector, structure_of, texts_of
+from m5tools.ingest.delivered import Record, along, not_blank, selector, structure_of, texts_of
 from m5tools.ingest.mapping import AttributeField
 from m5tools.ingest.pairs import pairs_of
 
 ATTRIBUTE = {
     "row": pl.Int64, "name_raw": pl.String, "value_raw": pl.String, "is_option": pl.Boolean, "language": pl.String,
 }  # fmt: skip
+# What `str.strip` takes off; Polars by itself leaves the separators of files, groups, records and units.
+_SPACE = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def attributes(spec: AttributeField, records: list[Record]) -> pl.DataFrame:
@@ -62,6 +68,8 @@ def _pairs_in(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
         if spec.pairs is not None:
             frame = frame.with_columns(pl.col("value_raw").str.split(spec.pairs)).explode("value_raw")
         frame = frame.drop_nulls("value_raw").select("row", pl.lit(spec.name).alias("name_raw"), "value_raw")
+    elif (apart := _text_pairs(spec, values)) is not None:
+        frame = apart
     else:
         found = _object_pairs(spec, values) or _member_pairs(spec, values) or _any_pairs(spec, values)
         rows, names, contents = found
@@ -72,12 +80,39 @@ def _pairs_in(spec: AttributeField, values: list[Any]) -> pl.DataFrame:
     return frame
 
 
+def _text_pairs(spec: AttributeField, values: list[Any]) -> pl.DataFrame | None:
+    """Pairs where every value is a text whose separators are declared, or missing; None where one is not.
+
+    The same as :func:`_pairs` gives, by whole columns.
+    """
+    if not spec.pairs or not {value.__class__ for value in values} <= {str, type(None)}:
+        return None
+    if any(value and value[0] in "[{" and structure_of(value) is not value for value in values):
+        return None
+    texts = pl.DataFrame(
+        {"row": pl.int_range(len(values), dtype=pl.Int64, eager=True), "pair": pl.Series(values, dtype=pl.String)}
+    )
+    halves = pl.col("pair").str.splitn(spec.assign, 2).struct.rename_fields(["name_raw", "value_raw"])
+    pairs = (
+        texts.drop_nulls("pair")
+        .with_columns(pl.col("pair").str.split(spec.pairs))
+        .explode("pair")
+        .select("row", halves)
+        .unnest("pair")
+        .drop_nulls("value_raw")
+        .with_columns(pl.col("name_raw").str.strip_chars(_SPACE))
+        .filter(pl.col("name_raw") != "")
+    )
+    contents = not_blank(pairs["value_raw"].to_arrow().cast(pa.large_string()))
+    return pairs.with_columns(pl.Series("value_raw", contents))
+
+
 def _object_pairs(spec: AttributeField, values: list[Any]) -> tuple[list[int], list[Any], pl.Series] | None:
     """Pairs where every value is a list of objects that have both keys, or missing; None where one is not."""
     name, content = spec.name_key, spec.value_key
     try:
+        names = [item[name] for value in values if value for item in value]  # the first letter of a text has no keys
         rows = [row for row, value in enumerate(values) if value for _ in value]
-        names = [item[name] for value in values if value for item in value]
         return rows, names, texts_of([item[content] for value in values if value for item in value])
     except (TypeError, KeyError):
         return None

@@ -1,7 +1,8 @@
-"""The measured shape of M5Product: label tail, attribute vocabulary and which modalities are missing together.
+"""The measured shape of M5Product: label tail, attribute vocabulary, which modalities are missing together, and the
+length of its records.
 
-Counts are those of the distributed master JSON (6,313,067 products, 6,522 labels) and of section 3 of
-"M5Product: Self-harmonized Contrastive Learning for E-commercial Multi-modal Pretraining" (CVPR 2022).
+Counts are those of the distributed master JSON (6,313,067 products, 6,522 labels, 5,794,852,057 bytes) and of
+section 3 of "M5Product: Self-harmonized Contrastive Learning for E-commercial Multi-modal Pretraining" (CVPR 2022).
 """
 
 from __future__ import annotations
@@ -14,8 +15,47 @@ from m5tools.synth import words
 from m5tools.synth.draws import Floats
 
 PRODUCTS: Final = 6_313_067
+BYTES: Final = 5_794_852_057
 LABELS: Final = 6_522
 ATTRIBUTE_NAMES: Final = 5_679
+
+# The release has 918 bytes a product. How they are spread over its fields is not published; titles and links of its
+# relative Product1M have 78 and 86 bytes, so most of the rest are tables: about twenty attributes of thirty bytes. A
+# sheet is four attributes of one part of the product, which a shop lists together or not at all.
+SHEETS: Final = 5
+SHEET: Final = 4
+SHEET_VALUES: Final = 64
+SHEET_KEPT: Final = 0.8
+FEATURES_TOLD: Final = 3
+FEATURE_KEPT: Final = 0.7
+# What titles praise, in the order of `words.LANGUAGES`: no word of it is a value, a name or a brand elsewhere, and no
+# number is among them.
+FEATURES: Final = (
+    ("easy to clean", "leicht zu reinigen", "nettoyage facile", "容易清洗"),
+    ("energy saving", "energiesparend", "peu énergivore", "节能省电"),
+    ("low noise", "besonders leise", "très silencieux", "静音低噪"),
+    ("space saving", "platzsparend", "gain de place", "节省空间"),
+    ("long lasting", "lange haltbar", "longue durée", "经久耐用"),
+    ("skin friendly", "hautfreundlich", "doux pour la peau", "亲肤不刺激"),
+    ("anti slip", "rutschfest", "antidérapant", "防滑设计"),
+    ("scratch proof", "kratzfest", "résiste aux rayures", "耐刮耐磨"),
+    ("washable", "waschbar", "lavable", "可水洗"),
+    ("breathable", "atmungsaktiv", "respirant", "透气舒适"),
+    ("child safe", "kindersicher", "sans danger pour enfants", "儿童安全"),
+    ("all weather", "wetterfest", "toutes saisons", "四季通用"),
+    ("stackable", "stapelbar", "empilable", "可叠放"),
+    ("ergonomic", "ergonomisch", "ergonomique", "人体工学"),
+    ("leak proof", "auslaufsicher", "anti-fuite", "防漏防溢"),
+    ("dust proof", "staubdicht", "anti-poussière", "防尘防潮"),
+    ("heat resistant", "hitzebeständig", "supporte la chaleur", "耐高温"),
+    ("double layer", "doppelwandig", "double paroi", "双层加厚"),
+    ("quick setup", "schnell aufgebaut", "montage rapide", "快速安装"),
+    ("odour free", "geruchsfrei", "sans odeur", "无异味"),
+    ("refill included", "mit Nachfüllung", "recharge comprise", "附赠替换装"),
+    ("loved by pros", "von Kennern geschätzt", "apprécié des connaisseurs", "达人推荐"),
+    ("hand finished", "handvollendet", "finition main", "匠心工艺"),
+    ("everyday use", "für jeden Tag", "pour tous les jours", "日常必备"),
+)  # fmt: skip
 
 # (rank, products of the label at that rank). Fixed by the counts: 1 (largest), 850 (more than 2,000), 3261.5 (median),
 # 4797.5 (100 or fewer), 6178.5 (10 or fewer), 6475.5 (singletons). The others are fitted so that the top 1, 10 and 20 %

@@ -86,20 +86,27 @@ def _links(world: World, rows: Listing, mess: Mess) -> Links:
     draws, offer = world.draws, rows.offer
     stem = glue(pick(_FOLDERS, draws.below("folder", offer, 256)), "/", number(offer))
     root = "media/" if world.config.media else "https://media.example/"
+    if world.of_release_length and not world.config.media:
+        digits = 10**18 + (draws.below("link-high", offer, 2**28) << 31) + draws.below("link-low", offer, 2**31 - 1)
+        stem = glue("shop-", number(10**9 + rows.seller), "/", stem, "_", number(digits))
     shares = (0.66, 0.20, 0.14)
     of_shop = draws.choice("placeholder-format", rows.seller, shares)
+    nothing = pl.repeat(None, len(offer), dtype=pl.String, eager=True)
     images = []
     for k in range(MAX_IMAGES):
+        listed = mess.images > k
+        if not listed.any():
+            images.append(nothing)
+            continue
         kind = draws.choice(f"image-format-{k}", offer, shares)
         kind = np.where(mess.has("image.placeholder"), of_shop, kind)  # one file for the whole shop
         path = glue(root, "images/", stem, f"-{k}.", pick(_IMAGE_SUFFIXES, kind))
-        images.append(mask(path, mess.images > k))
-    suffix = pick(_AUDIO_SUFFIXES, draws.below("audio-format", offer, len(AUDIO_FORMATS)))
-    return Links(
-        images=tuple(images),
-        video=mask(glue(root, "videos/", stem, ".mp4"), mess.video),
-        audio=mask(glue(root, "audios/", stem, ".", suffix), mess.sound == Sound.OWN_FILE),
-    )
+        images.append(mask(path, listed))
+    video, audio = mask(glue(root, "videos/", stem, ".mp4"), mess.video), nothing
+    if (alone := mess.sound == Sound.OWN_FILE).any():
+        suffix = pick(_AUDIO_SUFFIXES, draws.below("audio-format", offer, len(AUDIO_FORMATS)))
+        audio = mask(glue(root, "audios/", stem, ".", suffix), alone)
+    return Links(images=tuple(images), video=video, audio=audio)
 
 
 def _nested(
@@ -178,8 +185,8 @@ def _flat(
         hashed = otherwise(slip == 1, bare, hashed)
     columns = {"title": title, "label": pick(world.leaf_table, facts.category), "url": hashed, "video": links.video,
                "pv": table_text}  # fmt: skip
-    fields = {key: glue(f'"{key}":"', value.fill_null(""), '"') for key, value in columns.items()}
-    fields["pv"] = glue(fields["pv"], "}")
+    ends = dict.fromkeys(columns, '"') | {"pv": '"}'}
+    fields = {key: glue(f'"{key}":"', value.fill_null(""), ends[key]) for key, value in columns.items()}
     long = (title.str.len_chars() > 8).fill_null(False).to_numpy()  # a mark would make a short title long
     marked = otherwise(long, glue(title, " (new)"), title)
     first, again = (glue('"', ids, '":{"title":"', text.fill_null(""), '"').alias("title") for text in (title, marked))

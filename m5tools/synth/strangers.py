@@ -49,6 +49,9 @@ def told(world: World, rows: Listing, facts: Facts, mess: Mess, modality: Modali
         origin=swapped(facts.origin, stranger.origin),
         extra_names=tuple(map(swapped, facts.extra_names, stranger.extra_names)),
         extra_values=tuple(map(swapped, facts.extra_values, stranger.extra_values)),
+        sheets=tuple(map(swapped, facts.sheets, stranger.sheets)),
+        sheet_values=tuple(map(swapped, facts.sheet_values, stranger.sheet_values)),
+        features=tuple(map(swapped, facts.features, stranger.features)),
     )
 
 

@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 
 from m5tools.synth import words
-from m5tools.synth.columns import escaped, glue, mask, otherwise, pick
+from m5tools.synth.columns import escaped, glue, join, mask, otherwise, pick
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing
 from m5tools.synth.mess import Mess
+from m5tools.synth.profile_m5product import SHEET, SHEET_KEPT, SHEET_VALUES
 from m5tools.synth.world import EXTRAS, MAGNITUDES, MEASURE_KINDS, VALUES_PER_ASPECT, Facts, World, translated
 from m5tools.vocabulary import Modality, State
 
@@ -94,6 +95,7 @@ class Tables:
             world.extra_names[:-1].to_list(),
             [aspects[n % len(aspects)] for n in range(world.config.attribute_names)],
         )
+        self._sheets = self._written_sheets() if world.of_release_length else None
         # Model codes are too many for a table: only what stands around them is.
         around = [_around(layout, name) for name in _wordings(words.NAMES["model"])]
         self._before_model = pl.Series([start for start, _ in around])
@@ -126,6 +128,7 @@ class Tables:
         shift = 1 + draws.below("contradiction", offer, len(words.MATERIALS) - 1)
         second = translated((facts.material + shift) % len(words.MATERIALS), facts.language, value_wording)
         measured = world.measure_code(facts, form)
+        extras = self._extras(offer, facts, genuine)
         entries = [
             _Entry(self._brand, name, facts.brand, np.ones(len(offer), np.bool_)),
             _Entry(self._colour, name, colour, kept("colour") | named.colour | varies),
@@ -133,7 +136,7 @@ class Tables:
             _Entry(self._material, name, material, kept("material") | named.material | contradictory),
             _Entry(self._weight, name, weight, kept("weight")),
             _Entry(self._origin, name, origin, kept("origin")),
-            *self._extras(offer, facts, genuine),
+            *extras,
             _Entry(self._material, name, second, contradictory),
         ]
         present = mess.state_is(Modality.TABLE, State.PRESENT)
@@ -142,11 +145,14 @@ class Tables:
         only = draws.below("only-attribute", offer, 2)  # the brand or the colour
         place = np.zeros_like(offer)
         columns = []
+        taken = [np.where(extra.keep, extra.name // SHEET, -1) for extra in extras]
         for position, entry in enumerate(entries):
             keep = np.where(sparse, only == position, np.where(two, position < 2, entry.keep & present))
             place += keep
             filler = self._filler(offer, position, vague & (place % 2 == 1))
             columns.append(entry.written.column(entry.name, entry.value, filler, keep))
+        if self._sheets is not None:
+            columns += self._sheet_columns(offer, facts, genuine, taken, present & ~sparse & ~two & ~vague)
         keep = kept("model") & present & ~sparse & ~two
         model = glue(pick(self._before_model, name), world.model(facts), self._after_model)
         filler = self._filler(offer, len(entries), vague & ((place + keep) % 2 == 1))
@@ -174,6 +180,38 @@ class Tables:
             names.append(name)
             entries.append(_Entry(self._extra, name, value, keep))
         return entries
+
+    def _written_sheets(self) -> pl.Series:
+        """Every sheet with each of its values, its attributes already joined."""
+        sheets = np.repeat(np.arange(self._world.config.attribute_names // SHEET), SHEET_VALUES)
+        high, low = np.divmod(np.tile(np.arange(SHEET_VALUES), len(sheets) // SHEET_VALUES), VALUES_PER_ASPECT)
+        always, never = np.ones(len(sheets), np.bool_), np.full(len(sheets), -1)
+        pairs = (
+            self._extra.column(sheets * SHEET + i, (low + i * high) % VALUES_PER_ASPECT, never, always)
+            for i in range(SHEET)
+        )
+        written = join("#;#" if self._world.config.layout == "m5product" else ",", *pairs)
+        return written.append(pl.Series([None], dtype=pl.String))
+
+    def _sheet_columns(
+        self, offer: Ints, facts: Facts, genuine: float, taken: list[Ints], there: Bools
+    ) -> list[pl.Series]:
+        """The sheets that each offer lists; none twice, nor one with a name that the table has already."""
+        assert self._sheets is not None
+        draws, config = self._world.draws, self._world.config
+        columns = []
+        for j, (own_sheet, own_value) in enumerate(zip(facts.sheets, facts.sheet_values, strict=True)):
+            sheet, value = own_sheet.copy(), own_value.copy()
+            wrong = np.flatnonzero(~draws.chance(f"right-sheet-{j}", offer, config.informativeness.table))
+            sheet[wrong] = draws.below(f"other-sheet-{j}", offer[wrong], config.attribute_names // SHEET)
+            wrong = np.flatnonzero(~draws.chance(f"genuine-sheet-{j}", offer, genuine))
+            value[wrong] = draws.below(f"wrong-sheet-{j}", offer[wrong], SHEET_VALUES)
+            keep = there & draws.chance(f"lists-sheet-{j}", offer, SHEET_KEPT)
+            for before in taken:
+                keep &= sheet != before
+            taken = [*taken, sheet]
+            columns.append(pick(self._sheets, sheet * SHEET_VALUES + value, keep))
+        return columns
 
 
 def _wordings(texts: Sequence[str]) -> list[str]:

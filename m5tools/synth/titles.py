@@ -15,6 +15,7 @@ from m5tools.synth.columns import glue, join, mask, number, otherwise, pick, tab
 from m5tools.synth.draws import Bools, Ints
 from m5tools.synth.listing import Listing
 from m5tools.synth.mess import Mess
+from m5tools.synth.profile_m5product import FEATURE_KEPT
 from m5tools.synth.tables import Named
 from m5tools.synth.world import Facts, World, translated
 from m5tools.vocabulary import Modality, State
@@ -77,7 +78,9 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
 
     branded = mess.is_near("text.brand_phrase")
     described = draws.chance("described", offer, _HAS_DESCRIPTION) & ~short & ~terse & ~mess.generic_title | branded
-    description = mask(_descriptions(world, rows, told, nouns), described)
+    at_length = world.config.layout == "json_lines"  # the other layout has titles only
+    written = _descriptions(world, rows, told, nouns) if at_length else pl.repeat("-", len(offer), eager=True)
+    description = mask(written, described)
     found = np.flatnonzero(branded)
     phrases = _brand_phrases(world, told.language[found], told.brand[found])
     description = description.scatter(found, join(" ", description.gather(found), phrases))
@@ -91,9 +94,10 @@ def texts(world: World, rows: Listing, facts: Facts, mess: Mess) -> Texts:
     lost, text_tags = mess.has("text.mojibake"), mess.has_any("text.")
     misread = draws.chance("misread", offer, _MISREAD) & ~text_tags & ~branded & description.is_not_null().to_numpy()
     signs, there = mess.is_near("text.lost_sign"), description.is_not_null().to_numpy()
-    description = _without_signs(world, offer, description, signs & there)
     title = _without_signs(world, offer, title, signs & ~there)
-    description = _misread(world, offer, _lost(world, offer, description, lost), misread & ~signs)
+    if at_length:
+        description = _without_signs(world, offer, description, signs & there)
+        description = _misread(world, offer, _lost(world, offer, description, lost), misread & ~signs)
     return Texts(_lost(world, offer, title, lost), description, named, misread & ~signs)
 
 
@@ -127,8 +131,18 @@ def _titles(world: World, offer: Ints, told: Facts, nouns: pl.Series, named: Nam
         mask(colours, ~colour_first),
         pick(world.measures, world.measure_code(told, form), named.measure),
         pick(world.materials, translated(told.material, told.language, wording), named.material),
+        *_features(world, offer, told),
         pick(_CLOSERS, fashion + draws.below("closer", offer, 7), draws.chance("closed", offer, 0.3)),
     )
+
+
+def _features(world: World, offer: Ints, told: Facts) -> list[pl.Series]:
+    """What a title of the release's length praises beside; each seller something else of it."""
+    columns = []
+    for j, feature in enumerate(told.features):
+        praised = world.draws.chance(f"praises-{j}", offer, FEATURE_KEPT)
+        columns.append(pick(world.features, feature * len(words.LANGUAGES) + told.language, praised))
+    return columns
 
 
 def _descriptions(world: World, rows: Listing, told: Facts, nouns: pl.Series) -> pl.Series:

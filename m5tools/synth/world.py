@@ -16,6 +16,7 @@ from m5tools.synth import profile_m5product, words
 from m5tools.synth.columns import glue, number, pick, table, wordings
 from m5tools.synth.config import SynthConfig
 from m5tools.synth.draws import Draws, Ints
+from m5tools.synth.profile_m5product import FEATURES, FEATURES_TOLD, SHEET, SHEET_VALUES, SHEETS
 
 EXTRAS: Final = 3
 MEASURE_KINDS: Final = tuple(words.MEASURES)
@@ -42,6 +43,9 @@ class Facts:
     origin: Ints
     extra_names: tuple[Ints, ...]
     extra_values: tuple[Ints, ...]
+    sheets: tuple[Ints, ...]
+    sheet_values: tuple[Ints, ...]
+    features: tuple[Ints, ...]
     cents: Ints
     gtin: Ints
 
@@ -52,6 +56,7 @@ class World:
     def __init__(self, config: SynthConfig) -> None:
         self.config = config
         self.draws = Draws(config.seed)
+        self.of_release_length = config.profile == "m5product"
         count = config.categories
         ranks = np.arange(1, count + 1, dtype=np.float64)
         if config.profile == "m5product":
@@ -80,6 +85,7 @@ class World:
         self.colours = wordings((colour[language] for colour in words.COLOURS for language in range(_LANGUAGES)), 2)
         self.materials = wordings((m[language] for m in words.MATERIALS for language in range(_LANGUAGES)), 2)
         self.measures = wordings((size for kind in MEASURE_KINDS for size in words.MEASURES[kind]), 3)
+        self.features = table(feature[language] for feature in FEATURES for language in range(_LANGUAGES))
         self.extra_names = table(_extra_names(config.attribute_names))
         self.extra_values = table(value for _, values in words.ASPECTS for value in values)
 
@@ -103,6 +109,7 @@ class World:
         )
         by_colour = draws.below("option-axis", group, 2)
         rare_brand = (_BRANDS_PER_CATEGORY * draws.unit("brand", group) ** 1.7).astype(np.int64)
+        sheets, sheet_values, features = self._of_release_length(category, group)
         return Facts(
             category=category,
             language=draws.choice("language", group, words.LANGUAGE_SHARES[1:]) + 1,
@@ -116,10 +123,28 @@ class World:
             origin=draws.below("origin", group, len(words.ORIGINS)),
             extra_names=extra_names,
             extra_values=extra_values,
+            sheets=sheets,
+            sheet_values=sheet_values,
+            features=features,
             cents=(399 * 80 ** draws.unit("price", group)).astype(np.int64),
             gtin=_gtin_13(400_000_000_000 + draws.below("gtin-high", instance, 90_000) * 1_000_000
                           + draws.below("gtin-low", instance, 1_000_000)),
         )  # fmt: skip
+
+    def _of_release_length(self, category: Ints, group: Ints) -> tuple[tuple[Ints, ...], ...]:
+        """Sheets, their values, features: what only long tables and titles tell, and all sizes and colours alike."""
+        if not self.of_release_length:
+            return (), (), ()
+        draws, count, many = self.draws, self.config.attribute_names // SHEET, len(FEATURES)
+        sheet = draws.below("sheet-first", category, count)
+        sheet_step = 1 + draws.below("sheet-stride", category, (count - 1) // SHEETS)
+        feature = draws.below("feature-first", group, many)
+        feature_step = 1 + draws.below("feature-stride", group, (many - 1) // FEATURES_TOLD)
+        return (
+            tuple((sheet + j * sheet_step) % count for j in range(SHEETS)),
+            tuple(draws.below(f"sheet-{j}", group, SHEET_VALUES) for j in range(SHEETS)),
+            tuple((feature + j * feature_step) % many for j in range(FEATURES_TOLD)),
+        )
 
     def model(self, facts: Facts) -> pl.Series:
         """Model codes such as `KD240`."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m5tools.cut import Cut, CutConfig, Selection
-from m5tools.cut.masks import masks
+from m5tools.cut.masks import facts, masks
 from m5tools.cut.rules import row_rules
 from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine
@@ -101,6 +101,8 @@ sample: {head: 0.6}
 categories: {cap: 9, floor: 3}
 """
 
+LEDGERS = {"product_id": pl.String, "modality": pl.String}
+
 
 def world(count: int) -> dict[str, list[dict[str, Any]]]:
     draw = np.random.default_rng(7)
@@ -176,3 +178,40 @@ def test_one_bad_modality_goes_and_the_product_stays(cut: Callable[..., Dataset]
     blank = rows.filter(pl.col("withheld_by").list.get(Modality.IMAGE.bit) == "image.blank")
     assert blank.height
     assert (blank["present"] & 1 << Modality.TEXT.bit).min() > 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("disorder", ["none", "rows", "missing", "foreign"])
+def test_states_stand_beside_their_products_however_the_rows_lie(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch, disorder: str
+) -> None:
+    tables = world(40)
+    rows = tables["modalities"]
+    if disorder == "rows":
+        rows[3], rows[7] = rows[7], rows[3]
+    if disorder == "missing":
+        del rows[11]
+    if disorder == "foreign":
+        rows += [row | {"product_id": "f" * 32} for row in rows[:5]]
+    joins: list[str] = []
+    whole = pl.DataFrame.join
+
+    def noted(self: pl.DataFrame, other: pl.DataFrame, **how: Any) -> pl.DataFrame:
+        joins.append(how["on"])
+        return whole(self, other, **how)
+
+    monkeypatch.setattr(pl.DataFrame, "join", noted)
+    found = facts(make_dataset(tables, partitions=1), 0, Selection(cut="x"), pl.DataFrame(schema=LEDGERS))
+    assert len(joins) == (0 if disorder == "none" else len(MODALITIES))
+    wanted = {(row["product_id"], row["modality"]): (row["state"], row["reason"], row["tags"]) for row in rows}
+    assert found.height == 40
+    for row in found.iter_rows(named=True):
+        for m in MODALITIES:
+            told = tuple(row[f"{name}_{m}"] for name in ("state", "reason", "tags"))
+            assert told == wanted.get((row["product_id"], m.value), (None, None, None))
+
+
+def test_a_partition_without_products_has_the_same_columns(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset(world(3), partitions=8)
+    found = [facts(dataset, i, Selection(cut="x"), pl.DataFrame(schema=LEDGERS)) for i in range(8)]
+    assert sum(part.height for part in found) == 3
+    assert all(part.schema == found[0].schema for part in found)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m5tools.ingest import attribute_places
 from m5tools.ingest.delivered import structure_of
 from m5tools.ingest.extract import Extractor
-from m5tools.ingest.mapping import Mapping
+from m5tools.ingest.mapping import AttributeField, Mapping
 from m5tools.ingest.pairs import pairs_of, written_pairs
 
 RED_L = [("Colour", "red"), ("Size", "L")]
@@ -103,3 +106,58 @@ def test_what_is_joined_is_taken_apart(pairs: dict[str, str], signs: tuple[str, 
     st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)), max_leaves=8))  # fmt: skip
 def test_no_shape_is_an_error(value: Any) -> None:
     assert all(isinstance(name, str) for name, _ in pairs_of(value, "name", "value"))
+
+
+LETTERS = ["#;#", "#:#", "#", ";", ":", "a", "é", " ", "\x1c", "\x85", "\u3000", "\u200b", "\0", "[", "]", "{", '"']
+
+
+def mapped(pairs: str, assign: str) -> Extractor:
+    place = {"from": "a", "pairs": pairs, "assign": assign}
+    return Extractor(Mapping.model_validate({"source": "s", "format": "json_lines", "attributes": [place]}))
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.lists(st.sampled_from(LETTERS), max_size=14).map("".join)), max_size=6),
+    st.sampled_from([("#;#", "#:#"), (";", ":"), ("##", "#"), (" ", "a")]),
+)
+def test_texts_taken_apart_by_columns_are_those_taken_apart_one_by_one(
+    values: list[str | None], signs: tuple[str, str]
+) -> None:
+    take = mapped(*signs).take
+    together = take([{"a": value} for value in values]).attributes
+    one_by_one = []
+    for row, value in enumerate(values):
+        # A number beside it, and the batch goes value by value.
+        for name, content in take([{"a": value}, {"a": 1}]).attributes.select("name_raw", "value_raw").iter_rows():
+            one_by_one.append((row, name, content))
+    assert together.select("row", "name_raw", "value_raw").rows() == one_by_one
+
+
+def test_a_text_of_json_among_texts_of_pairs_is_read_as_what_it_is() -> None:
+    found = (
+        mapped("#;#", "#:#").take([{"a": "Size#:#L"}, {"a": '{"Colour": "red"}'}, {"a": "[new] Fit#:#slim"}]).attributes
+    )
+    assert found.select("row", "name_raw", "value_raw").rows() == [
+        (0, "Size", "L"), (1, "Colour", "red"), (2, "[new] Fit", "slim"),
+    ]  # fmt: skip
+
+
+def test_names_lose_what_python_takes_for_space() -> None:
+    assert set(attribute_places._SPACE) == {chr(c) for c in range(sys.maxunicode + 1) if chr(c).isspace()}
+
+
+class Counting(str):
+    """A text that counts how many of its letters are looked at."""
+
+    looked = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for letter in str(self):
+            Counting.looked += 1
+            yield letter
+
+
+def test_no_text_is_walked_through_letter_by_letter_to_see_that_it_is_no_list_of_objects() -> None:
+    place = AttributeField.model_validate({"from": "a"})
+    assert attribute_places._object_pairs(place, [Counting("Colour: red | Size: L")] * 50) is None
+    assert Counting.looked == 1
