@@ -5,7 +5,7 @@ that tell products apart, kept to be looked up) → `gather` (a unit per partiti
 changed, cut; keys of all products, those of old ones from the index, see :mod:`m5tools.dedup.sought`) → `vectors` (a
 unit per partition, where the policy names a model: of all titles) → `vocabulary` (one unit: in how many titles each
 word stands, how many products say what, which identifiers too many bear, in which options the products of an item group
-differ) → `keys` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per few
+differ) → `rarest` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per few
 bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words or
 bands the ones that share the most) → `recall` (a unit per partition: what is stored of old products that stand in some
 pair, and what the words of all tell) → `compare` (a unit per run of neighbouring partitions: all evidence about their
@@ -101,7 +101,7 @@ class Compare(Stage):
         return tuple(Input(table) for table in tables)
 
     def rounds(self) -> tuple[str, ...]:
-        found = ("vocabulary", "keys", "evidence", "nearest", "recall", "compare", "close")
+        found = ("vocabulary", "rarest", "evidence", "nearest", "recall", "compare", "close")
         return ("ground", "gather", *(("vectors",) if self.policy.embedding else ()), *found)
 
     def outside(self) -> Any:
@@ -149,7 +149,7 @@ class Compare(Stage):
             case "vocabulary":
                 grown = comparisons_of(work.dataset, self.policy).of("word_counts")
                 return count(work, gathered, grown, self.policy)
-            case "keys":
+            case "rarest":
                 return self._keys(gathered, unit.args["partition"])
             case "evidence":
                 return self._evidence(work, gathered, **unit.args)

@@ -122,7 +122,8 @@ class LocalEngine:
             if done := self._done_before(dataset, stage, run, documents):
                 return done
             outside = outside_of(stage)
-            make_room(dataset, stage, run, refresh=self.refresh, first=self.rank == 0)
+            first, alone = self.rank == 0, self.world_size == 1
+            make_room(dataset, stage, run, refresh=self.refresh, first=first, alone=alone)
             markers = Markers(dataset, home / run)
             with inputs_stay(dataset, stage, inputs, markers):
                 for round_name in stage.rounds():

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.engine.compaction import leave
+from m5tools.errors import UsageError
 from m5tools.stage import Stage
 
 DISCARDED = ".gone-"
+_SCRATCH = "scratch"
 
 
-def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first: bool) -> None:
+def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first: bool, alone: bool) -> None:
     """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs.
+
+    Of the run itself what was done in rounds that the stage does not have is of a version that laid its scratch out
+    otherwise (a round is given another name with its layout): no marker of it counts, for none can be told apart.
 
     Args:
         dataset: the dataset.
@@ -25,8 +31,19 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
         run: the run that is about to begin or to go on.
         refresh: forget what was done before of this run, too.
         first: whether this is rank 0, which sees to what only one may do.
+        alone: whether there are no other ranks.
+
+    Raises:
+        UsageError: the run was begun in other rounds, and other ranks may be at it.
     """
     home = dataset.root / "runs" / stage.entry
+    elsewise = _in_other_rounds(home / run, stage.rounds())
+    if elsewise and not alone:
+        # The rank that clears it away cannot know what the others have already done anew.
+        raise UsageError(
+            f"'{stage.entry}' was begun by another version of m5tools; go on once without --world-size, or remove "
+            f"{home / run}"
+        )
     home.mkdir(parents=True, exist_ok=True)
     leave(dataset, stage.owned(dataset))
     with dataset.changing() as manifest:
@@ -35,7 +52,7 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
             del manifest["stages"][stage.entry]
     for other in filter(_is_run, home.iterdir()):
         # With markers but no scratch folder a run was committed before; its markers no longer help.
-        outlived = refresh or (any(other.iterdir()) and not (other / "scratch").is_dir())
+        outlived = refresh or elsewise or (any(other.iterdir()) and not (other / _SCRATCH).is_dir())
         if other.name != run or (outlived and first):
             discard(other, home)
     if first:
@@ -46,13 +63,21 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
 
 def tidy(home: Path, run: str) -> None:
     """Remove what is left below an entry's folder of a run that was killed after it was committed."""
-    discard(home / run / "scratch", home)
+    discard(home / run / _SCRATCH, home)
     _sweep_discarded(home)
 
 
 def _sweep_discarded(home: Path) -> None:
     for left in home.glob(f"{DISCARDED}*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def _in_other_rounds(folder: Path, rounds: Collection[str]) -> bool:
+    """Whether units of other rounds than these were done in a run's folder."""
+    if not folder.is_dir():
+        return False
+    done = (f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    return any(name != _SCRATCH and name not in rounds for name in done)
 
 
 def _is_run(folder: Path) -> bool:

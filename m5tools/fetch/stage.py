@@ -3,7 +3,7 @@
 Files below a media root, a folder here or in an S3 store, are referenced where they lie; a path is looked for below the
 root of its source's latest crawl, then below those of the crawls before. What URLs give goes into packs. What was
 listed as several modalities is the first of them, in their fixed order, that its bytes fit (a URL: the first). Rounds:
-`list` (every location once, what is known of it, who asks it) → `look` (units: files below roots are examined, URLs
+`plan` (every location once, what is known of it, who asks it) → `look` (units: files below roots are examined, URLs
 asked) → `assets` (equal bytes found under several locations become one asset). What was asked is remembered beside the
 packs, URL by URL (`packs.py`): a run that was killed or stopped by `--until` goes on where it was, and a later one asks
 only for what is open.
@@ -77,7 +77,7 @@ class Fetch(Stage):
         return not counts.get("to_ask_again", 0)
 
     def rounds(self) -> tuple[str, ...]:
-        return ("list", "look", "assets")
+        return ("plan", "look", "assets")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         if round_name != "look":
@@ -85,7 +85,7 @@ class Fetch(Stage):
         return [Unit(f"part-{i:05d}", {"unit": i}) for i in range(plan.count(dataset, self.config))]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
-        if round_name == "list":
+        if round_name == "plan":
             return self._list(work)
         return self._look(unit, work) if round_name == "look" else self._assets(work)
 

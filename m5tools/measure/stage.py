@@ -1,6 +1,6 @@
 """The measuring stage: every media file decoded once, every text and table scanned once; no verdicts, only numbers.
 
-The round "ground" sets aside what was measured of earlier crawls' files. The round "measure" takes slices of media
+The round "ground" sets aside what was measured of earlier crawls' files. The round "scan" takes slices of media
 files and partitions of products; what titles say about attributes must be weighed over the corpus before it counts, so
 the rounds "weigh" and "pair" come after; with a model for pictures the round "show" between them encodes each picture
 that stands for a product once.
@@ -24,7 +24,7 @@ from m5tools.stage import Counts, Input, Stage, Unit, Work
 from m5tools.vocabulary import MEDIA, Modality
 
 _GROUND: Final = "ground"
-_MEASURE: Final = "measure"
+_MEASURE: Final = "scan"
 _WEIGH: Final = "weigh"
 _SHOW: Final = "show"
 _PAIR: Final = "pair"

@@ -50,7 +50,7 @@ class _Additions:
 class Overlay(Stage):
     """Writes `shards/<name>/overlays/<overlay>/`.
 
-    Rounds: *base* reads which sample lies where, *held* looks for what other shards hold already and keeps what is
+    Rounds: *places* reads which sample lies where, *held* looks for what other shards hold already and keeps what is
     known of files, *gather* joins the tables of one partition to it, *collate* brings the rows of many shards together,
     *write* makes what goes with one shard, *manifest* writes the overlay's. For a model, which reads the shards
     themselves, nothing is gathered; for weights *count* takes the sizes of categories.
@@ -94,7 +94,7 @@ class Overlay(Stage):
     def rounds(self) -> tuple[str, ...]:
         if self.config.weights is not None:
             return ("count", "write", "manifest")
-        gathered = () if self.config.model else ("base", HELD, "gather", "collate")
+        gathered = () if self.config.model else ("places", HELD, "gather", "collate")
         return (*gathered, "write", "manifest")
 
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
@@ -114,7 +114,7 @@ class Overlay(Stage):
                 factors = weights.factors(base, self._base(work.dataset), self.config)
                 gather.save(work.scratch / "factors.arrow", factors)
                 return {}
-            case "base":
+            case "places":
                 return self._places(work)
             case "held":
                 return self._held(unit, work)

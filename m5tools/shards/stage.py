@@ -32,7 +32,7 @@ HELD = "held"
 class Shard(Stage):
     """Writes `shards/<name>/`.
 
-    Rounds: *order* draws the place of every sample, *held* looks for what other shards hold already and keeps what is
+    Rounds: *draw* draws the place of every sample, *held* looks for what other shards hold already and keeps what is
     known of files, *gather* joins the tables of one partition into sample rows, *collate* brings those of many shards
     together, *write* makes one shard a unit, *card* writes the manifest and the papers.
     """
@@ -53,7 +53,7 @@ class Shard(Stage):
         )
 
     def rounds(self) -> tuple[str, ...]:
-        return ("order", HELD, "gather", "collate", "write", "card")
+        return ("draw", HELD, "gather", "collate", "write", "card")
 
     @property
     def choices(self) -> dict[str, str]:
@@ -75,7 +75,7 @@ class Shard(Stage):
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         match round_name:
-            case "order":
+            case "draw":
                 return self._order(work)
             case "held":
                 return self._held(unit, work)

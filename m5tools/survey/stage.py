@@ -26,7 +26,7 @@ from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 from m5tools.survey import merge
 from m5tools.survey.count import Partition
 
-_COUNT: Final = "count"
+_COUNT: Final = "tally"
 _PLACE: Final = "place"
 _MERGE: Final = "merge"
 _WHOLE: Final[Mapping[str, tuple[Callable[[Partition], pl.DataFrame], Callable[[pl.LazyFrame], pl.LazyFrame]]]] = {

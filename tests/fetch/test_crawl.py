@@ -478,7 +478,7 @@ def test_ranges_of_the_plan_are_written_together(
     dataset = make_dataset({"media": listing(urls)})
     stage = fetch(download=False, locations_a_unit=2)
     scratch.mkdir()
-    for round_name in ("list", "look"):
+    for round_name in ("plan", "look"):
         counts = [stage.process(round_name, unit, Work(dataset, scratch)) for unit in stage.units(dataset, round_name)]
     assert len(list((scratch / PLAN).iterdir())) == -(-len(urls) // (7 * RANGES_A_FILE))
     assert len(counts) == 13
@@ -489,7 +489,7 @@ def test_a_unit_tells_of_every_location_that_is_settled(make_dataset: Make, serv
     dataset = make_dataset({"media": listing(pictures(server, 7))})
     stage, told = fetch(), tmp_path / "worker"
     (tmp_path / "scratch").mkdir()
-    for round_name in ("list", "look"):
+    for round_name in ("plan", "look"):
         for unit in stage.units(dataset, round_name):
             work = Work(dataset, tmp_path / "scratch", journal=told)
             stage.process(round_name, unit, work)

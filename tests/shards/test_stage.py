@@ -190,7 +190,7 @@ def test_a_partition_reads_its_own_rows_alone(
     monkeypatch.setattr(gather, "rows", gathered)
     stage, scratch = Shard(CONFIG), tmp_path / "scratch"
     scratch.mkdir()
-    for round_name in ("order", "held", "gather"):
+    for round_name in ("draw", "held", "gather"):
         whole.clear()
         for unit in stage.units(dataset, round_name):
             stage.process(round_name, unit, Work(dataset, scratch))

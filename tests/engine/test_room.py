@@ -1,0 +1,73 @@
+"""What a run does not build on: markers and scratch of a version that laid its scratch out otherwise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m5tools.dataset import Dataset
+from m5tools.engine.local import LocalEngine, run_stage
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
+from m5tools.engine.verify import verify
+from m5tools.errors import UsageError
+from m5tools.registry import StageName, build
+
+from .toy import Toy, ToyConfig, files
+
+FORMER: list[tuple[StageName, dict[str, Any], str]] = [
+    ("fetch", {}, "list"),
+    ("survey", {}, "count"),
+    ("measure", {}, "measure"),
+    ("compare", {}, "keys"),
+    ("shard", {}, "order"),
+    ("overlay", {"name": "later", "cut": "default"}, "base"),
+]
+"""The first round of each stage that laid its scratch out otherwise, by the name that it bore then."""
+
+
+@pytest.mark.parametrize(("name", "settings", "former"), FORMER, ids=lambda value: str(value))
+def test_rounds_of_another_layout_bear_other_names(name: StageName, settings: dict[str, Any], former: str) -> None:
+    assert former not in build(name, settings).rounds()
+
+
+def begun_otherwise(dataset: Dataset, stage: Toy) -> Path:
+    """What another version left that was killed: a unit of a round that is no more, one of a round that is, scratch."""
+    folder = dataset.root / "runs" / "split" / stage.run_name({})
+    for round_name in ("former", "first"):
+        (folder / round_name).mkdir(parents=True)
+        (folder / round_name / "u0.json").write_text(json.dumps({"counts": {"rows": 99}, "outputs": []}))
+    (folder / "scratch").mkdir()
+    (folder / "scratch" / "seen-9").touch()  # the last round counts these files
+    return folder
+
+
+def test_a_run_that_was_begun_in_other_rounds_is_begun_anew(tmp_path: Path) -> None:
+    reference = Dataset(tmp_path / "reference")
+    counts = run_stage(reference, Toy(ToyConfig())).counts
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig())
+    folder = begun_otherwise(dataset, stage)
+    assert run_stage(dataset, stage).counts == counts
+    assert files(dataset.root) == files(reference.root)
+    assert sorted(path.name for path in folder.iterdir()) == ["first", "last"]
+    assert verify(dataset) == (4, [])
+
+
+def test_ranks_leave_such_a_run_to_one_process(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig())
+    folder = begun_otherwise(dataset, stage)
+    with Pool(0) as pool, pytest.raises(UsageError, match=r"begun by another version .* without --world-size"):
+        LocalEngine(pool, Silent(), rank=1, world_size=2).run(dataset, stage)
+    assert (folder / "scratch" / "seen-9").exists()
+
+
+def test_what_was_finished_in_other_rounds_is_up_to_date(tmp_path: Path) -> None:
+    dataset, stage = Dataset(tmp_path / "ds"), Toy(ToyConfig())
+    run_stage(dataset, stage)
+    folder = dataset.root / "runs" / "split" / stage.run_name({})
+    (folder / "first").rename(folder / "former")
+    assert run_stage(dataset, stage).up_to_date
+    assert verify(dataset) == (4, [])
