@@ -1,13 +1,14 @@
 """Files that were measured before are not decoded again: what a later crawl costs is its new files.
 
 A file is named by the hash of its bytes, so what else decides about its rows is the stage's version, its settings and
-the libraries that decode. `made.json` beside the parts tells of these. Where it tells of others, or is not there, all
-parts go and everything is measured anew. The note goes before the first of them, and the next one comes before the
-first new part, so it holds for whatever parts a killed run leaves. Only what decoded is taken: a failure may have had
-other reasons than the file.
+the libraries that decode. `made.json` beside the parts tells of each slice of the last run that came so far under which
+of these terms it was made, and the checksums of its parts. Rows are taken from a part alone that is still what was
+noted, under the same terms. So whatever a killed run, a damaged disk or a hand has left there, its files are decoded
+anew. Only what decoded is taken: a failure may have had other reasons than the file.
 
-New slices bear the names of old ones, so the old parts get second names in scratch while the run lasts. Their rows go
-the way of new ones, and the parts become those of a run that decodes everything.
+The note is no output of the run: who reads signals does not depend on who decoded them. New slices bear the names of
+old ones, so the old parts get second names in scratch while the run lasts. Their rows go the way of new ones, and the
+parts become those of a run that decodes everything.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import av
 import cv2
+import msgspec
 import numpy as np
 import PIL
 import polars as pl
@@ -34,35 +36,55 @@ import simplejpeg
 import soundfile
 
 from m5tools import atomic
+from m5tools.dataset import Dataset
 from m5tools.measure.kept import Found, Row
-from m5tools.stage import Work
+from m5tools.stage import Unit, Work
 from m5tools.vocabulary import MEDIA, Modality, State
 
-_NOTE: Final = "made.json"
+NOTE: Final = "made.json"
 _TABLES: Final = tuple(f"{kind}_{modality}" for modality in MEDIA for kind in ("signals", "previews"))
-_PARTS: Final = {"modality": pl.String, "part": pl.String, "first": pl.String, "last": pl.String}
+_PARTS: Final = ("modality", "first", "last", "part", "table", "sha256")
+
+
+class _Slice(msgspec.Struct):
+    """What is noted of a slice of files.
+
+    Attributes:
+        terms: digest of the terms that it was made under.
+        modality: what its files are listed as.
+        first, last: ids of its files.
+        parts: sha256 of its part of each table.
+    """
+
+    terms: str
+    modality: str
+    first: str
+    last: str
+    parts: dict[str, str]
+
+
+_slice_in: Final = msgspec.json.Decoder(_Slice).decode
+_slices_in: Final = msgspec.json.Decoder(dict[str, _Slice]).decode
 
 
 def begin(terms: Any, work: Work) -> None:
-    """Set aside what is there, if it was made under these terms, and note them for what is about to be made.
+    """Set aside what is there of slices that were made under these terms.
 
     Args:
         terms: a JSON value: all that decides about the rows of a file, apart from its bytes and the libraries.
         work: of the one unit that runs before any file is measured.
     """
-    dataset = work.dataset
-    note = dataset.folder(_TABLES[0]) / _NOTE
-    told = {"terms": _digest([terms, _libraries()])}
-    aside: list[tuple[str, str, str, str]] = []
-    if _read(note) == told and not work.terms.refresh:
-        aside = _set_aside(work)
-    else:
-        atomic.remove(note)
-        for part in (part for table in _TABLES for part in dataset.parts(table)):
-            atomic.remove(part)
+    wanted = _digest(terms)
+    slices = {} if work.terms.refresh else _noted(work.dataset)
+    aside = []
+    for table in _TABLES:
+        for part in work.dataset.parts(table):
+            of = slices.get(part.stem)
+            if of is not None and of.terms == wanted and table in of.parts:
+                _name_again(part, _second(work, table, part.stem))
+                aside.append((of.modality, of.first, of.last, part.stem, table, of.parts[table]))
     with atomic.whole_file(_folder(work) / "parts.parquet") as temporary:
-        pl.DataFrame(aside, schema=_PARTS, orient="row").write_parquet(temporary)
-    work.write_note(note, told)
+        pl.DataFrame(aside, schema=dict.fromkeys(_PARTS, pl.String), orient="row").write_parquet(temporary)
 
 
 def known(modality: Modality, asset_ids: Sequence[str], work: Work) -> dict[str, Found]:
@@ -73,19 +95,50 @@ def known(modality: Modality, asset_ids: Sequence[str], work: Work) -> dict[str,
         asset_ids: the files, ascending.
         work: of a unit behind the one that began.
     """
-    parts = _folder(work) / "parts.parquet"
-    if not asset_ids or not parts.is_file():
+    if not asset_ids:
         return {}
     near = pl.col("first").le(asset_ids[-1]) & pl.col("last").ge(asset_ids[0])
-    names = pl.read_parquet(parts, glob=False).filter(pl.col("modality") == modality.value, near)["part"]
-    return {asset: rows for name in names for asset, rows in _of_part(modality, name, asset_ids, work).items()}
+    parts = pl.read_parquet(_folder(work) / "parts.parquet", glob=False)
+    sums: dict[str, dict[str, str]] = {}
+    for part, table, sha256 in parts.filter(pl.col("modality") == modality.value, near)[_PARTS[3:]].iter_rows():
+        sums.setdefault(part, {})[table] = sha256
+    found = (_of_part(modality, part, of_tables, asset_ids, work) for part, of_tables in sums.items())
+    return {asset_id: rows for of_part in found for asset_id, rows in of_part.items()}
 
 
-def _of_part(modality: Modality, part: str, asset_ids: Sequence[str], work: Work) -> dict[str, Found]:
+def keep_sums(terms: Any, unit: Unit, work: Work) -> None:
+    """Keep for the note what a unit has written.
+
+    Args:
+        terms: as for :func:`begin`.
+        unit: of a slice of files: its modality, its first and last.
+        work: of the unit.
+    """
+    sums = {output.path: output.sha256 for output in work.outputs}
+    paths = {table: _part(work.dataset, table, unit.key).relative_to(work.dataset.root).as_posix() for table in _TABLES}
+    parts = {table: sums[path] for table, path in paths.items() if path in sums}
+    of = _Slice(_digest(terms), unit.args["modality"], unit.args["first"], unit.args["last"], parts)
+    atomic.write_json(_sums(work, unit.key), msgspec.to_builtins(of))
+
+
+def note(slices: Sequence[str], work: Work) -> None:
+    """Note what the run has made, beside the parts.
+
+    Args:
+        slices: the keys of all its units of files.
+        work: of the one unit that runs when all files are measured.
+    """
+    made = {key: msgspec.to_builtins(_slice_in(_sums(work, key).read_bytes())) for key in slices}
+    atomic.write_json(_note(work.dataset), made)
+
+
+def _of_part(
+    modality: Modality, part: str, sums: Mapping[str, str], asset_ids: Sequence[str], work: Work
+) -> dict[str, Found]:
     """The files of one part that decoded, with all their rows: those of a clip with those of its sound track."""
     modalities = (modality, Modality.AUDIO) if modality is Modality.VIDEO else (modality,)
     tables = [(f"signals_{each}", f"previews_{each}") for each in modalities]
-    rows = {table: _rows(_folder(work) / table / part, asset_ids) for pair in tables for table in pair}
+    rows = {table: _rows(_second(work, table, part), sums.get(table), asset_ids) for pair in tables for table in pair}
     taken: dict[str, Found] = {}
     for asset_id in rows[tables[0][0]]:
         found = [_whole(rows, signals, previews, asset_id) for signals, previews in tables]
@@ -102,33 +155,20 @@ def _whole(rows: dict[str, dict[str, Row]], signals: str, previews: str, asset_i
     return [(signals, row), *([(previews, preview)] if preview is not None else [])]
 
 
-def _rows(path: Path, asset_ids: Sequence[str]) -> dict[str, Row]:
-    table = _table(path)
-    if table is None:
+def _rows(path: Path, sha256: str | None, asset_ids: Sequence[str]) -> dict[str, Row]:
+    """The rows of some files in a part; none where it is gone or is not what was noted, for then they are decoded."""
+    if sha256 is None:
         return {}
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return {}
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return {}
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        table = file.read()
     wanted = table.filter(pc.is_in(table["asset_id"], pa.array(asset_ids, pa.string())))
     return {row["asset_id"]: row for row in wanted.to_pylist()}
-
-
-def _table(path: Path, columns: list[str] | None = None) -> pa.Table | None:
-    """A part; None where it is gone or damaged, for then its files are decoded."""
-    with suppress(OSError, pa.ArrowException), pq.ParquetFile(path) as file:
-        return file.read(columns)
-    return None
-
-
-def _set_aside(work: Work) -> list[tuple[str, str, str, str]]:
-    """Give all parts second names; which modality's parts hold which ids, from the first to the last."""
-    found = []
-    for table in _TABLES:
-        for part in work.dataset.parts(table):
-            second = _folder(work) / table / part.name
-            _name_again(part, second)
-            modality = part.name.partition("-")[0]
-            if table == f"signals_{modality}" and (rows := _table(second, ["asset_id"])):
-                ends = pc.min_max(rows["asset_id"]).as_py()
-                found.append((modality, part.name, ends["min"], ends["max"]))
-    return found
 
 
 def _name_again(part: Path, second: Path) -> None:
@@ -141,14 +181,15 @@ def _name_again(part: Path, second: Path) -> None:
         shutil.copyfile(part, second)
 
 
-def _read(note: Path) -> Any:
-    with suppress(FileNotFoundError, ValueError):
-        return json.loads(note.read_text(encoding="utf-8"))
-    return None
+def _noted(dataset: Dataset) -> dict[str, _Slice]:
+    """What is noted of each slice; nothing where there is no note, or one of another kind."""
+    with suppress(OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _slices_in(_note(dataset).read_bytes())
+    return {}
 
 
 def _digest(terms: Any) -> str:
-    return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([terms, _libraries()], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _libraries() -> list[Any]:
@@ -159,6 +200,22 @@ def _libraries() -> list[Any]:
         soundfile.__libsndfile_version__,
         sorted(av.library_versions.items()),
     ]
+
+
+def _note(dataset: Dataset) -> Path:
+    return dataset.folder(_TABLES[0]) / NOTE
+
+
+def _part(dataset: Dataset, table: str, part: str) -> Path:
+    return dataset.folder(table) / f"{part}.parquet"
+
+
+def _sums(work: Work, part: str) -> Path:
+    return work.scratch / "made" / f"{part}.json"
+
+
+def _second(work: Work, table: str, part: str) -> Path:
+    return _folder(work) / table / f"{part}.parquet"
 
 
 def _folder(work: Work) -> Path:

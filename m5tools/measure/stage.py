@@ -9,6 +9,7 @@ that stands for a product once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import polars as pl
@@ -69,6 +70,11 @@ class Measure(Stage):
         places = [p for p in (config.text_model, config.image_model, *config.vectors) if p]
         return [fingerprint(place) for place in places] or None
 
+    def owned(self, dataset: Dataset) -> list[Path]:
+        """All but the note of what was made, which the next run reads and nobody else."""
+        files = (file for folder in super().owned(dataset) for file in dataset.files_below(folder))
+        return [file for file in files if file.name != earlier.NOTE]
+
     def rounds(self) -> tuple[str, ...]:
         return (_GROUND, _MEASURE, _WEIGH, *((_SHOW,) if self.config.image_model else ()), _PAIR)
 
@@ -105,9 +111,10 @@ class Measure(Stage):
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         model = self.config.image_model
         if round_name == _GROUND:
-            earlier.begin([self.version, self.config.model_dump(mode="json")], work)
+            earlier.begin(self._terms, work)
             return {}
         if round_name == _WEIGH:
+            earlier.note([key for modality in MEDIA for key in self._parts(work, modality)], work)
             if model:
                 shown.choose(self._parts(work, Modality.IMAGE), work)
             video, audio = (self._parts(work, m) for m in (Modality.VIDEO, Modality.AUDIO))
@@ -132,7 +139,14 @@ class Measure(Stage):
         )
         known = earlier.known(modality, assets["asset_id"].to_list(), work)
         depth = Depth(self.config.video_frames, self.config.sound_seconds)
-        return measure(modality, assets, unit.key, depth, work, known)
+        counts = measure(modality, assets, unit.key, depth, work, known)
+        earlier.keep_sums(self._terms, unit, work)
+        return counts
+
+    @property
+    def _terms(self) -> Any:
+        """What decides about the rows of a file, apart from its bytes and the libraries."""
+        return [self.version, self.config.model_dump(mode="json")]
 
     def _parts(self, work: Work, modality: Modality) -> list[str]:
         """The parts that this run has written of a modality's signals; others may lie there from an earlier one."""

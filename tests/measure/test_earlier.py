@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
-from m5tools import schema
+from m5tools import atomic, schema
 from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
@@ -23,6 +26,7 @@ from .test_killed import CORPUS
 from .test_stage import asset, digests
 
 SMALL = MeasureConfig(languages=False, images_per_unit=3, sounds_per_unit=1, videos_per_unit=2)
+SHALLOW = SMALL.model_copy(update={"sound_seconds": 1.0})
 FIRST = [
     "image-0",
     "image-2",
@@ -136,7 +140,7 @@ def test_what_was_made_otherwise_is_measured_anew(
 ) -> None:
     dataset, config = measured(FIRST, "dataset"), SMALL
     if change == "settings":
-        config = SMALL.model_copy(update={"sound_seconds": 1.0})
+        config = SHALLOW
     elif change == "version":
         monkeypatch.setattr(Measure, "version", Measure.version + 1)
     elif change == "libraries":
@@ -150,19 +154,56 @@ def test_what_was_made_otherwise_is_measured_anew(
     assert outcome(dataset) == outcome(measured(names, "whole", config))
 
 
-@pytest.mark.parametrize("most", [0, 4, 11])
-def test_a_killed_run_of_other_settings_leaves_nothing_to_take(
-    most: int, measured: Any, rows: Any, decoded: Decoded
+@pytest.mark.parametrize(
+    ("killed_at", "is_left"),
+    [(0, True), (1, True), (7, True), (11, True), (14, False), ("the note", False), ("the end", False)],
+)
+def test_nothing_is_taken_of_a_killed_run_of_other_settings(
+    killed_at: int | str,
+    is_left: bool,
+    measured: Any,
+    rows: Any,
+    decoded: Decoded,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whichever parts it had written; of those made before it, what it had not written over is taken."""
     dataset = measured(FIRST, "dataset")
     bring(dataset, rows, ALL)
-    decoded.most = most
-    with pytest.raises(KeyboardInterrupt):
-        run_stage(dataset, Measure(SMALL.model_copy(update={"sound_seconds": 1.0})))
-    decoded.most, decoded.names = None, []
+    with monkeypatch.context() as patch:
+        kill_after(killed_at, dataset, patch)
+        with pytest.raises(KeyboardInterrupt):
+            run_stage(dataset, Measure(SHALLOW))
+    decoded.names = []
     run_stage(dataset, Measure(SMALL))
-    assert decoded.since() == ALL
+    names = decoded.since()
+    assert {*LATER, "image-5-cut"} <= set(names)
+    assert (len(names) < len(ALL)) == is_left
     assert outcome(dataset) == outcome(measured(ALL, "whole"))
+
+
+def kill_after(files: int | str, dataset: Dataset, patch: pytest.MonkeyPatch) -> None:
+    """Interrupt a run that has written so many parts of tables about files, or the note, or is to be committed."""
+    whole_file, tables = atomic.whole_file, [dataset.folder(table) for table in earlier._TABLES]
+    written: list[str] = []
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def watched(path: Path) -> Iterator[Path]:
+        counts = path.parent in tables
+        if counts and len(written) == files:
+            interrupted()
+        with whole_file(path) as temporary:
+            yield temporary
+        if counts:
+            written.append(path.name)
+            if path.name == earlier.NOTE and files == "the note":
+                interrupted()
+
+    patch.setattr(atomic, "whole_file", watched)
+    if files == "the end":
+        patch.setattr("m5tools.engine.local.commit", interrupted)
 
 
 @pytest.mark.parametrize("most", [0, 2, 4])
@@ -181,6 +222,58 @@ def test_a_killed_run_is_taken_up_also_where_more_has_come(
     run_stage(dataset, Measure(SMALL))
     assert len(decoded.since()) < len(names)
     assert outcome(dataset) == outcome(measured(names, "whole"))
+
+
+@pytest.mark.parametrize("change", ["values", "values in as many bytes", "no ids"])
+@pytest.mark.parametrize("names", [FIRST, ALL])
+def test_the_files_of_an_altered_part_are_decoded(
+    names: list[str], change: str, measured: Any, rows: Any, decoded: Decoded
+) -> None:
+    """It can be read, and ends as if nothing had been: after a later crawl, and where the engine finds it damaged."""
+    dataset = measured(FIRST, "dataset")
+    part = dataset.folder("signals_image") / "image-00000.parquet"
+    alter(part, change)
+    if names == ALL or change == "values in as many bytes":  # which the engine does not see
+        bring(dataset, rows, names)
+    run_stage(dataset, Measure(SMALL))
+    assert set(decoded.since()) == {*names} - {*FIRST} | {"image-0", "image-2", "image-4", "image-5-cut"}
+    assert outcome(dataset) == outcome(measured(names, "whole"))
+
+
+def alter(part: Path, change: str) -> None:
+    """Give a part other values, or none of a column; where wanted in a file of the same size."""
+    size, table = part.stat().st_size, pq.read_table(part)
+    place = table.schema.get_field_index("width")
+    table = table.set_column(place, table.schema.field(place), pc.add(table["width"], pa.scalar(1, pa.int32())))
+    if change == "no ids":
+        table = table.drop_columns(["asset_id"])
+    fill = 0
+    for _ in range(5):
+        filled = table.replace_schema_metadata({"fill": "x" * fill})
+        pq.write_table(filled, part, compression="zstd", store_schema=False, write_statistics=False)
+        missing = size - part.stat().st_size
+        if change != "values in as many bytes" or not missing:
+            break
+        fill += missing
+    assert (part.stat().st_size == size) == (change == "values in as many bytes")
+
+
+def test_who_reads_signals_does_not_depend_on_who_decoded_them(measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = outcome(measured(FIRST, "one"))
+    monkeypatch.setattr(earlier, "_libraries", lambda: ["another"])
+    assert outcome(measured(FIRST, "other")) == one
+
+
+@pytest.mark.parametrize(
+    "said", ["", "{", "[]", '{"terms": "0123456789abcdef"}', '{"image-00000": {"terms": 1}}', "\udcff"]
+)
+def test_a_note_that_is_none_costs_decoding_alone(said: str, measured: Any, rows: Any, decoded: Decoded) -> None:
+    dataset = measured(FIRST, "dataset")
+    (dataset.folder("signals_image") / earlier.NOTE).write_bytes(said.encode(errors="surrogateescape"))
+    bring(dataset, rows, ALL)
+    run_stage(dataset, Measure(SMALL))
+    assert decoded.since() == ALL
+    assert outcome(dataset) == outcome(measured(ALL, "whole"))
 
 
 def test_the_files_of_a_damaged_part_are_decoded(measured: Any, rows: Any, decoded: Decoded) -> None:
