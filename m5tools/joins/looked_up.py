@@ -1,23 +1,27 @@
 """Rows of a table that knows no partitions, kept so that a partition's look-ups cost what they find, not the table.
 
 The rows lie in files as in memory, by ranges of a hash of their key and sorted by it, and are mapped: a search touches
-what it passes by. Reading all of the table once a partition costs the square of the products.
+what it passes by. Reading all of the table once a partition costs the square of the products. Hashes are Polars', and
+another version may make others, so files tell which made theirs: a run may be taken up under another.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from m5tools import atomic
+from m5tools.joins import buckets
 
 ROWS_A_FILE: Final = 1 << 20
 """Rows, nearly, that are sorted at once, where they are narrow."""
 _HASH: Final = "hash"
+_HASHED_BY: Final = b"polars"
 
 
 def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_FILE) -> None:
@@ -25,22 +29,25 @@ def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_F
 
     Args:
         folder: where to.
-        rows: read once to count them, and once for each file; a key may be of several rows.
-        key: a column of texts.
+        rows: read once to count them, and once to cut them into files; a key may be of several rows.
+        key: a column of texts or whole numbers.
         rows_a_file: rows, nearly, that are sorted at once.
     """
     count = rows.select(pl.len()).collect().item()
     several = -(-max(count, 1) // rows_a_file)
     hashed = rows.with_columns(pl.col(key).hash().alias(_HASH))
+    if several == 1:
+        _write(folder / _name(0, 1), hashed.collect(), key)
+        return
+    cut = []
+    for number, batch in enumerate(hashed.collect_batches(chunk_size=rows_a_file)):
+        cut.append(folder / "cut" / f"{number:05d}.arrow")
+        buckets.write(cut[-1], batch, batch.select(_file(pl.col(_HASH), several)).to_series(), several)
+    files = buckets.opened(cut)
     for number in range(several):
-        mine = hashed.filter(_file(pl.col(_HASH), several) == number).sort(_HASH, key).collect()
-        table = mine.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
-        with (
-            atomic.whole_file(folder / f"{number:05d}-{several:05d}.arrow") as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, table.schema) as writer,
-        ):
-            writer.write_table(table)
+        _write(folder / _name(number, several), buckets.read(files, number), key)
+    for file in cut:
+        atomic.remove(file)
 
 
 def rows_of(folder: Path, wanted: pl.Series) -> pl.DataFrame:
@@ -50,21 +57,50 @@ def rows_of(folder: Path, wanted: pl.Series) -> pl.DataFrame:
         folder: what :func:`keep` was given.
         wanted: keys, under the name of their column; those of no row are passed over.
     """
-    files = sorted(folder.glob("[!.]*.arrow"))
-    asked = wanted.unique().to_frame().with_columns(pl.col(wanted.name).hash().alias(_HASH))
-    asked = asked.with_columns(file=_file(pl.col(_HASH), len(files))).sort("file", _HASH)
-    bounds = np.searchsorted(asked["file"].to_numpy(), np.arange(len(files) + 1))
-    hashes = asked[_HASH].to_numpy()
+    kept = [_mapped(file) for file in sorted(folder.glob("[!.]*.arrow"))]
+    asked = wanted.unique().to_frame()
+    if all((table.schema.metadata or {}).get(_HASHED_BY) == pl.__version__.encode() for table in kept):
+        found = _searched(kept, asked)
+    else:
+        keys = asked.to_arrow(compat_level=pl.CompatLevel.oldest())[wanted.name]
+        found = [table.filter(pc.is_in(table[wanted.name], keys)) for table in kept]
+    rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(found).drop_columns([_HASH]).replace_schema_metadata()))
+    return rows.join(asked, on=wanted.name, how="semi")
+
+
+def _searched(kept: list[pa.Table], asked: pl.DataFrame) -> list[pa.Table]:
+    """The rows of each file whose hashes are those of keys (one column)."""
+    hashed = asked.select(pl.first().hash().alias(_HASH))
+    hashed = hashed.with_columns(file=_file(pl.col(_HASH), len(kept))).sort("file", _HASH)
+    bounds = np.searchsorted(hashed["file"].to_numpy(), np.arange(len(kept) + 1))
+    hashes = hashed[_HASH].to_numpy()
     found = []
-    for file, first, beyond in zip(files, bounds[:-1], bounds[1:], strict=True):
-        with pa.memory_map(str(file)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        mine, kept = hashes[first:beyond], _as_it_lies(table[_HASH])
-        starts, ends = np.searchsorted(kept, mine), np.searchsorted(kept, mine, side="right")
+    for table, first, beyond in zip(kept, bounds[:-1], bounds[1:], strict=True):
+        mine, there = hashes[first:beyond], _as_it_lies(table[_HASH])
+        starts, ends = np.searchsorted(there, mine), np.searchsorted(there, mine, side="right")
         places = np.repeat(ends - np.cumsum(ends - starts), ends - starts) + np.arange((ends - starts).sum())
-        found.append(table.drop_columns([_HASH]).take(pa.array(places)))
-    rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(found)))
-    return rows.join(asked.select(wanted.name), on=wanted.name, how="semi")
+        found.append(table.take(pa.array(places)))
+    return found
+
+
+def _name(number: int, several: int) -> str:
+    return f"{number:05d}-{several:05d}.arrow"
+
+
+def _write(path: Path, rows: pl.DataFrame, key: str) -> None:
+    table = rows.sort(_HASH, key).to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
+    table = table.replace_schema_metadata({_HASHED_BY: pl.__version__})
+    with (
+        atomic.whole_file(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
+
+
+def _mapped(file: Path) -> pa.Table:
+    with pa.memory_map(str(file)) as source:
+        return pa.ipc.open_file(source).read_all()
 
 
 def _file(hashes: pl.Expr, several: int) -> pl.Expr:
@@ -72,6 +108,5 @@ def _file(hashes: pl.Expr, several: int) -> pl.Expr:
     return (hashes // (1 << 32)) * several // (1 << 32)
 
 
-def _as_it_lies(column: pa.ChunkedArray) -> np.ndarray:
-    found: np.ndarray = (column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()).to_numpy()
-    return found
+def _as_it_lies(column: pa.ChunkedArray) -> Any:
+    return (column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()).to_numpy()

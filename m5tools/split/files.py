@@ -18,8 +18,10 @@ KINDS: Final = ("had", "pictures", "clips")
 """What is kept of a dataset."""
 LEAST_QUALITY: Final = 10
 """PDQ quality (0–100) below which a hash tells nothing."""
-_ROWS_A_FILE: Final = 1 << 18
-"""Of pictures and clips, which are some hundreds of bytes each."""
+_PICTURES_A_FILE: Final = 1 << 18
+"""A picture is some 350 bytes, for it has a hash in each of its eight orientations."""
+_CLIPS_A_FILE: Final = 1 << 15
+"""A clip is 36 bytes for each of its frames, of which one a second is kept."""
 
 
 def keep(dataset: Dataset, folder: Path, kind: str) -> None:
@@ -31,10 +33,10 @@ def keep(dataset: Dataset, folder: Path, kind: str) -> None:
             looked_up.keep(folder / kind, rows, "location_id")
         case "pictures":
             rows = dataset.scan("signals_image").filter(present, pl.col("pdq_quality") >= LEAST_QUALITY)
-            looked_up.keep(folder / kind, rows.select("asset_id", "pdq", "pdq_turned"), "asset_id", _ROWS_A_FILE)
+            looked_up.keep(folder / kind, rows.select("asset_id", "pdq", "pdq_turned"), "asset_id", _PICTURES_A_FILE)
         case _:
             rows = dataset.scan("signals_video").filter(present).select("asset_id", "frame_pdq", "frame_pdq_quality")
-            looked_up.keep(folder / kind, rows, "asset_id", _ROWS_A_FILE)
+            looked_up.keep(folder / kind, rows, "asset_id", _CLIPS_A_FILE)
 
 
 def had(folder: Path, listed: pl.DataFrame) -> pl.DataFrame:

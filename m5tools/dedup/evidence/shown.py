@@ -23,8 +23,8 @@ FILES: Final = {
     "sounds": (Modality.AUDIO, audio.COLUMNS),
 }
 """Kinds of files: their modality, and what of its signals tells copies."""
-_ROWS_A_FILE: Final = 1 << 19
-"""Files, nearly, that are sorted at once: hashes of one take half a kilobyte."""
+_ROWS_A_FILE: Final = 1 << 17
+"""Files, nearly, that are sorted at once: hashes of a picture take half a kilobyte, those of a clip several."""
 _SHARE: Final = {"clips": "clip", "sounds": "sound"}
 """Kinds of recordings → the column that says how much of one the other is."""
 
