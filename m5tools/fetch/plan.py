@@ -35,18 +35,31 @@ IDS_AT_ONCE: Final = 12_582_912
 LEFT_A_LOOK: Final = 16
 """Addresses that are left pending in the time that one location is looked at in."""
 
+_URL: Final = np.uint64(1 << 63)
+
 _HOST: Final = r"^[^:]+://(?:[^/?#]*@)?(\[[^\]/]*\]|[^/?#:]*)"
 
 
 def count(dataset: Dataset, config: FetchConfig) -> int:
     """Number of units, by the different hashes of what is listed: were two equal, units would be slightly larger."""
-    passes, found, urls = ranges.several(dataset, IDS_AT_ONCE), 0, 0
+    passes, paths, urls = ranges.several(dataset, IDS_AT_ONCE), 0, 0
+    every = np.empty(ranges.listings(dataset), np.uint64)  # what a pass does not fill takes no memory
     for number in range(passes):
-        hashes = [_hashes(dataset, partition, number, passes) for partition in range(dataset.partitions)]
-        different = np.unique(np.concatenate(hashes))
-        found += different.size
-        urls += int((different & np.uint64(1)).sum())
-    return units(found - urls, urls, config)
+        end = 0
+        for partition in range(dataset.partitions):
+            mine = _hashes(dataset, partition, number, passes)
+            every[end : end + len(mine)] = mine
+            end += len(mine)
+        every[:end].sort()
+        first_url = int(np.searchsorted(every[:end], _URL))
+        paths += _different(every[:first_url])
+        urls += _different(every[first_url:end])
+    return units(paths, urls, config)
+
+
+def _different(hashes: NDArray[np.uint64]) -> int:
+    """How many different ones there are among sorted ones."""
+    return min(1, len(hashes)) + int(np.count_nonzero(hashes[1:] != hashes[:-1]))
 
 
 def units(paths: int, urls: int, config: FetchConfig) -> int:
@@ -118,7 +131,7 @@ def _is_open(config: FetchConfig, order: pl.Enum) -> pl.Expr:
 
 
 def _hashes(dataset: Dataset, partition: int, number: int, passes: int) -> NDArray[np.uint64]:
-    """Hashes of location ids, uint64, whose lowest bit says whether the location is on the network.
+    """Hashes of location ids, 63 bits, under one that says whether the location is on the network.
 
     Args:
         dataset: the dataset.
@@ -128,9 +141,10 @@ def _hashes(dataset: Dataset, partition: int, number: int, passes: int) -> NDArr
     """
     hashed = dataset.scan("media", partition=partition).select(hash=pl.col("location_id").hash(), url=is_url())
     listed = hashed.collect()
-    hashes = listed["hash"].to_numpy() & ~np.uint64(1) | listed["url"].to_numpy()
-    mine: NDArray[np.uint64] = hashes[(hashes >> 32) * passes >> 32 == number]
-    return mine
+    hashes, asked = listed["hash"].to_numpy(), listed["url"].to_numpy()
+    mine = (hashes >> 32) * passes >> 32 == number
+    marked: NDArray[np.uint64] = hashes[mine] >> np.uint64(1) | asked[mine] * _URL
+    return marked
 
 
 def _known(

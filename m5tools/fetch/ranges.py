@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from m5tools.dataset import Dataset
 from m5tools.joins import buckets
 
-LISTINGS_AT_ONCE: Final = 131_072
+LISTINGS_AT_ONCE: Final = 65_536
 """Rows of `media` that are in memory at once, nearly: location ids are hashes, so equal ranges hold about as many."""
 
 PARTS_AT_ONCE: Final = 512
@@ -26,8 +26,12 @@ LISTED: Final = ("location_id", "source", "location", "modality", "crawl_id")
 
 def several(dataset: Dataset, at_once: int) -> int:
     """Ranges of location ids of which each holds so many listings."""
-    listings = sum(int(pq.read_metadata(part).num_rows) for part in dataset.parts("media"))
-    return min(1 << 16, max(1, -(-listings // at_once)))
+    return min(1 << 16, max(1, -(-listings(dataset) // at_once)))
+
+
+def listings(dataset: Dataset) -> int:
+    """Rows of all parts of `media`."""
+    return sum(int(pq.read_metadata(part).num_rows) for part in dataset.parts("media"))
 
 
 def cut(dataset: Dataset, folder: Path) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -39,8 +43,8 @@ def cut(dataset: Dataset, folder: Path) -> Iterator[tuple[pl.DataFrame, pl.DataF
     """
     number = several(dataset, LISTINGS_AT_ONCE)
     bounds = pl.Series([f"{(place << 16) // number:04x}" for place in range(1, number)], dtype=pl.String)
-    listings = (dataset.read("media", partition=i, columns=LISTED) for i in range(dataset.partitions))
-    listed = _cut(listings, bounds, folder / "listings")
+    media = (dataset.read("media", partition=i, columns=LISTED) for i in range(dataset.partitions))
+    listed = _cut(media, bounds, folder / "listings")
     visited = _cut(_visits(dataset), bounds, folder / "visits")
     for place in range(number):
         yield buckets.read(listed, place), buckets.read(visited, place)

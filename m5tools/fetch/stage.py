@@ -31,7 +31,8 @@ from m5tools.vocabulary import MEDIA, Reason, State
 PLAN = "plan"
 _MEDIA = rf"^(?:{'|'.join(m.value for m in MEDIA)})/"
 RANGES_A_FILE = 4
-"""Ranges of the plan that are written together: every unit that looks opens all files."""
+"""Ranges of the plan that are written together: every unit that looks opens all files. They are in memory together,
+some 500 bytes a row, up to three times while they are written."""
 _FOUND = ("state", "reason", "asset_id", "mime", "uri", "offset", "length")
 
 
