@@ -99,8 +99,9 @@ def known(modality: Modality, asset_ids: Sequence[str], work: Work) -> dict[str,
         return {}
     near = pl.col("first").le(asset_ids[-1]) & pl.col("last").ge(asset_ids[0])
     parts = pl.read_parquet(_folder(work) / "parts.parquet", glob=False)
+    parts = parts.filter(pl.col("modality") == modality.value, near).select("part", "table", "sha256")
     sums: dict[str, dict[str, str]] = {}
-    for part, table, sha256 in parts.filter(pl.col("modality") == modality.value, near)[_PARTS[3:]].iter_rows():
+    for part, table, sha256 in parts.iter_rows():
         sums.setdefault(part, {})[table] = sha256
     found = (_of_part(modality, part, of_tables, asset_ids, work) for part, of_tables in sums.items())
     return {asset_id: rows for of_part in found for asset_id, rows in of_part.items()}

@@ -113,6 +113,7 @@ def category_support(products: pl.DataFrame, words: TitleWords, categories: pl.D
     here = pl.col("here")
     others = pl.col("everywhere") - (here > 0).cast(pl.Int64)
     weight = (categories["products"].sum() / pl.col("everywhere")).log() + 1e-9
+    # Rows stay in the order of the title's words: summed in another one, floats differ in the last bit.
     support = (
         known.filter(others >= 2)
         .group_by("product_id")

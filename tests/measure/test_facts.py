@@ -82,6 +82,17 @@ def test_a_title_of_another_category_is_not() -> None:
     assert support("mug", "Kettles") == 0
 
 
+def test_support_is_the_same_to_the_bit_whatever_the_order_of_the_corpus() -> None:
+    spelt = [f"w{n:03}" for n in range(200)]
+    counts = {"word": wording.hashed(pl.Series(spelt)), "category": ["Mugs"] * 200, "products": range(3, 203)}
+    sizes = pl.DataFrame({"category": ["Mugs", "Bowls"], "products": [97, 1000]})
+    titled = products(*(" ".join(spelt[n : n + 90 : 3]) for n in range(100)), category="Mugs")
+    corpora = [pl.DataFrame(counts).sample(fraction=1, shuffle=True, seed=seed) for seed in range(3)]
+    found = [facts.category_support(titled, TitleWords.of(corpus), sizes) for corpus in corpora]
+    assert found[0].equals(found[1])
+    assert found[0].equals(found[2])
+
+
 def test_unknown_words_and_small_categories_say_nothing() -> None:
     assert support("Xyzzy", "Kettles") is None
     assert support("Steel mug", "Few") is None
