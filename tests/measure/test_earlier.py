@@ -249,8 +249,10 @@ def alter(part: Path, change: str) -> None:
         table = table.drop_columns(["asset_id"])
     fill = 0
     for _ in range(5):
-        filled = table.replace_schema_metadata({"fill": "x" * fill})
-        pq.write_table(filled, part, compression="zstd", store_schema=False, write_statistics=False)
+        how: dict[str, Any] = {"compression": "zstd", "store_schema": False, "write_statistics": False}
+        with pq.ParquetWriter(part, table.schema, **how) as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({"fill": "x" * fill})
         missing = size - part.stat().st_size
         if change != "values in as many bytes" or not missing:
             break
