@@ -6,8 +6,9 @@ CRAWL is a folder of `m5 synth --profile m5product --no-media`, DATASET went fro
 `m5 fetch --set download=false`, so nobody was asked for a file: of pictures, clips and sounds the truth knows only
 which products list them, and they are pending.
 
-Rows, products, rejects, states and the tail of categories must be exact. Tags and duplicates are judged, so they are
-told with their ratio, pairs of duplicates with precision and recall (`benchmarks/planted_pairs.py`).
+Rows, products, rejects, states (known once `tag` is done) and the tail of categories must be exact. Tags and duplicates
+are judged, so they are told with their ratio, pairs of duplicates with precision and recall
+(`benchmarks/planted_pairs.py`).
 """
 
 from __future__ import annotations
@@ -140,7 +141,9 @@ def rows(counted: Planted, said: dict[str, Any]) -> list[Figure]:
 
 
 def states(counted: Planted, said: dict[str, Any]) -> list[Figure]:
-    """Products in each state, for each reason, by modality."""
+    """Products in each state, for each reason, by modality; an audit before `tag` knows of none."""
+    if said["completeness"]["basis"] != "present":
+        return []
     found = {
         (modality.value, row["state"], row["reason"]): products
         for row in said["completeness"]["states"]

@@ -16,6 +16,9 @@ scratch tables included, `left` what remains of it, `most` how large dataset and
 product costs over what it costs in the size before; 1.00 is linear. `÷ duckdb` is processor time over DuckDB's. With
 `--rounds` each round of a stage follows it: seconds by the clock, processor time and bytes as far as they were seen.
 
+With `--keep` a crawl that is there is taken again, but not one whose records are of another length than the profile
+writes now; a dataset that is there is taken with `--stages` only, for a stage that is up to date costs nothing.
+
 All 6,313,067 products: 5.8 GB of crawl, and what `most` says for a million more than six times: keep 80 GB free.
 """
 
@@ -27,15 +30,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from benchmarks import planted
 from benchmarks.watched import Spent, Watched
+from m5tools.synth import profile_m5product
 
 M5 = (sys.executable, "-m", "m5tools.cli.main")
 STAGES = ("ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "audit")
+A_PRODUCT = profile_m5product.BYTES / profile_m5product.PRODUCTS
+"""Bytes of a record, which the profile writes within this share."""
+WITHIN = 0.03
 DUCKDB = """
 import sys, duckdb
 file, out, threads = sys.argv[1:]
@@ -55,6 +63,30 @@ COPY (
 ) TO '{out}' (FORMAT parquet, COMPRESSION zstd)
 \"\"\")
 """
+
+
+def crawl_and_dataset(folder: Path, products: int) -> tuple[Path, Path]:
+    """Where the crawl and the dataset of so many products lie."""
+    return folder / f"crawl-{products}", folder / f"dataset-{products}"
+
+
+def refuse_what_is_old(folder: Path, sizes: Iterable[int], *, all_stages: bool) -> None:
+    """End with a line where an earlier run left what this one would not be measured by.
+
+    Args:
+        folder: that crawls and datasets stay in.
+        sizes: how many products they have.
+        all_stages: nobody said which stages to run on what is there.
+    """
+    for products in sizes:
+        crawl, dataset = crawl_and_dataset(folder, products)
+        file = crawl / "crawl" / "products.json"
+        each = (file.stat().st_size if file.is_file() else 0) / products
+        if (crawl / "truth.parquet").is_file() and abs(each / A_PRODUCT - 1) > WITHIN:
+            told = f"{each:.0f} bytes a product, of which the profile writes {A_PRODUCT:.0f} now"
+            sys.exit(f"{crawl}: {told}; remove it and {dataset.name}, or name another folder")
+        if all_stages and dataset.exists():
+            sys.exit(f"{dataset} is there, and what is up to date costs nothing; remove it, or name --stages to run")
 
 
 def commands(crawl: Path, dataset: Path, workers: int, duckdb: str | None) -> dict[str, list[str]]:
@@ -103,7 +135,7 @@ def whole_of(found: dict[str, tuple[Spent, list[Spent]]]) -> Spent:
 
 def held_against(products: int, folder: Path, ran: dict[str, tuple[Spent, list[Spent]]]) -> list[planted.Figure]:
     """What was found of the planted figures, as far as it was looked for in this run."""
-    crawl, dataset = folder / f"crawl-{products}", folder / f"dataset-{products}"
+    crawl, dataset = crawl_and_dataset(folder, products)
     figures = planted.compared(crawl / "truth.parquet", dataset) if "audit" in ran else []
     if "duckdb" in ran:
         rows = pq.read_metadata(dataset.with_suffix(".parquet")).num_rows
@@ -113,7 +145,7 @@ def held_against(products: int, folder: Path, ran: dict[str, tuple[Spent, list[S
 
 def measured(products: int, folder: Path, arguments: argparse.Namespace) -> dict[str, tuple[Spent, list[Spent]]]:
     """Every stage of a crawl."""
-    crawl, dataset = folder / f"crawl-{products}", folder / f"dataset-{products}"
+    crawl, dataset = crawl_and_dataset(folder, products)
     if not (crawl / "truth.parquet").is_file():
         simulate = [*M5, "synth", str(crawl), "--products", str(products), "--seed", str(arguments.seed)]
         simulate += ["--no-media", "--profile", "m5product", "--workers", str(arguments.workers)]
@@ -131,15 +163,15 @@ def main() -> None:
     parser.add_argument("--products", type=int, nargs="+", default=[100_000])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument(
-        "--stages", nargs="+", choices=STAGES, default=STAGES, help="only these; with --keep, on what is there"
-    )
+    parser.add_argument("--stages", nargs="+", choices=STAGES, help="only these; with --keep, on what is there")
     parser.add_argument("--rounds", action="store_true")
     parser.add_argument("--duckdb", metavar="PYTHON", help="one that has duckdb")
     parser.add_argument("--keep", type=Path, help="folder that crawls and datasets stay in, and are used again from")
     arguments = parser.parse_args()
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="m5-flow-"))
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_what_is_old(folder, arguments.products, all_stages=arguments.stages is None)
+    arguments.stages = arguments.stages or STAGES
     before: dict[str, Spent] = {}
     of_before = 0
     wrong: list[str] = []
@@ -164,8 +196,8 @@ def main() -> None:
             before |= {name: spent for name, (spent, _) in found.items()} | {"all stages": whole}
             of_before = products
             if arguments.keep is None:
-                shutil.rmtree(folder / f"dataset-{products}")
-                shutil.rmtree(folder / f"crawl-{products}")
+                for left in crawl_and_dataset(folder, products):
+                    shutil.rmtree(left)
     finally:
         if arguments.keep is None:
             shutil.rmtree(folder, ignore_errors=True)

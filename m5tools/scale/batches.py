@@ -7,7 +7,9 @@ had happened.
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ from m5tools.scale.tokens import Tokens
 
 AHEAD: Final = 2
 """Batches made ready while one is learned from."""
+GIVES_WAY: Final = 10
+"""Steps of niceness by which what is made ahead comes after the step: a tenth of a processor that both want."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,8 @@ class Streamed:
 def ahead(items: Generator[Any]) -> Iterator[Any]:
     """The same items, made by a thread while the last one is used; what it raises is raised here.
 
-    Decoding and most of making tokens let go of Python's lock, as the arithmetic of training does.
+    Decoding and most of making tokens let go of Python's lock, as the arithmetic of training does. Where processors are
+    fewer than busy threads, the thread gives way to the one that uses the items.
     """
     made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(AHEAD)
     ended = threading.Event()
@@ -163,6 +168,7 @@ def ahead(items: Generator[Any]) -> Iterator[Any]:
 
     def work() -> None:
         try:
+            _give_way()
             for item in items:
                 put(item)
                 if ended.is_set():
@@ -186,3 +192,13 @@ def ahead(items: Generator[Any]) -> Iterator[Any]:
     finally:
         ended.set()
         thread.join()
+
+
+def _give_way() -> None:
+    """Let the calling thread come after others, and all that it starts: the loader's workers inherit its niceness.
+
+    Linux only, where niceness is a thread's own; elsewhere it is the whole process's, and nothing is done.
+    """
+    if sys.platform == "linux":
+        me = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, me, min(19, os.getpriority(os.PRIO_PROCESS, me) + GIVES_WAY))

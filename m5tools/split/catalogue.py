@@ -1,4 +1,7 @@
-"""All products by number, in the order of their ids: to place millions takes some bytes of each, not its texts."""
+"""All products by number, in the order of their ids: to place millions takes some bytes of each, not its texts.
+
+Of texts only the names of categories are held, each once.
+"""
 
 from __future__ import annotations
 
@@ -52,26 +55,19 @@ class Catalogue:
         Args:
             parts: product_id (distinct, ascending over all parts) and category ("" where unknown).
         """
-        names, first = [pl.Series("name", [""])], [0]
-        places: list[npt.NDArray[np.uint32]] = []
+        names, first = _Names(), [0]
+        places: list[npt.NDArray[np.uint32]] = [np.empty(0, np.uint32)]
 
         def ids() -> Iterator[pl.Series]:
             for part in parts:
-                mine = part["category"].alias("name")
-                names.append(mine.unique().sort())
-                places.append((mine.rank("dense") - 1).to_numpy())
+                places.append(names.places(part["category"]))
                 first.append(first[-1] + part.height)
                 yield part["product_id"]
 
         numbers = Numbers.over(ids())
-        categories = pl.concat(names).unique().sort()
-        of_name = categories.to_frame().with_row_index("category")
-        category = np.zeros(first[-1], np.uint32)
-        for i, mine in enumerate(places):
-            of_part = names[1 + i].to_frame().join(of_name, on="name", how="left", maintain_order="left")
-            category[first[i] : first[i + 1]] = of_part["category"].to_numpy()[mine]
+        category = pl.Series("category", names.ascending()[np.concatenate(places)])
         rows = pl.int_range(first[-1], dtype=pl.UInt32, eager=True).alias("row")
-        return cls(numbers, categories, pl.DataFrame([rows, pl.Series("category", category)]), first)
+        return cls(numbers, names.seen.sort(), pl.DataFrame([rows, category]), first)
 
     def clusters(self, dataset: Dataset) -> pl.DataFrame:
         """All clusters by number: relation, is_survivor, cluster, row."""
@@ -98,6 +94,31 @@ class Catalogue:
     def phases(self, categories: pl.Series, seed: int) -> pl.DataFrame:
         """A number in [0, 1) for each category, a pure function of name and seed: category, phase."""
         return pl.DataFrame({"category": categories, "phase": drawn(self.categories[categories], seed)})
+
+
+class _Names:
+    """Names as they come, part by part.
+
+    Attributes:
+        seen: each once, in the order of the parts; the first is "".
+    """
+
+    def __init__(self) -> None:
+        self.seen = pl.Series("name", [""])
+
+    def places(self, names: pl.Series) -> npt.NDArray[np.uint32]:
+        """uint32: where in `seen` the names of a part are, among which are those that are new."""
+        mine = names.alias("name").to_frame()
+        new = mine.unique().join(self.seen.to_frame(), on="name", how="anti").sort("name")["name"]
+        self.seen = pl.concat([self.seen, new])
+        placed = self.seen.to_frame().with_row_index("place")
+        return mine.join(placed, on="name", how="left", maintain_order="left")["place"].to_numpy()
+
+    def ascending(self) -> npt.NDArray[np.uint32]:
+        """uint32 `[seen]`: the place of each among all in ascending order."""
+        found = np.empty(len(self.seen), np.uint32)
+        found[self.seen.arg_sort().to_numpy()] = np.arange(len(self.seen), dtype=np.uint32)
+        return found
 
 
 def drawn(names: pl.Series, seed: int) -> pl.Series:

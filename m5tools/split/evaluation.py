@@ -28,7 +28,7 @@ _OWN: Final = "own"
 
 @lru_cache
 def opened(folder: str) -> Dataset:
-    """An evaluation set, opened once a process: to open one in a store lists all that it holds."""
+    """An evaluation set, opened once by each process that reads it: to open one in a store lists all that it holds."""
     return Dataset(folder)
 
 

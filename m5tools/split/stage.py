@@ -77,7 +77,11 @@ class SplitStage(Stage):
         return (*(Input(table) for table in traced), Input("clusters"), Input("bridges"))
 
     def outside(self) -> Any:
-        """What the evaluation sets hold, by their finished stages; looked at anew whenever it is asked for."""
+        """What the evaluation sets hold, by their finished stages.
+
+        They are opened anew whenever it is asked for, which is for a run's name, at its beginning and at its end: a set
+        in a store may have changed meanwhile.
+        """
         return [
             {name: entry["fingerprint"] for name, entry in sorted(Dataset(folder).manifest()["stages"].items())}
             for folder in self.config.decontaminate

@@ -28,33 +28,33 @@ SHEET_VALUES: Final = 64
 SHEET_KEPT: Final = 0.8
 FEATURES_TOLD: Final = 3
 FEATURE_KEPT: Final = 0.7
-# What titles praise, in the order of `words.LANGUAGES`: no word of it is a value, a name or a brand elsewhere, and no
-# number is among them.
+# What titles praise, in the order of `words.LANGUAGES`: no word of it stands in `words`, so none is a value, a name or
+# a brand elsewhere, and no number is among them.
 FEATURES: Final = (
-    ("easy to clean", "leicht zu reinigen", "nettoyage facile", "容易清洗"),
+    ("easily cleaned", "reinigungsfreundlich", "nettoyage facile", "容易清洗"),
     ("energy saving", "energiesparend", "peu énergivore", "节能省电"),
     ("low noise", "besonders leise", "très silencieux", "静音低噪"),
-    ("space saving", "platzsparend", "gain de place", "节省空间"),
-    ("long lasting", "lange haltbar", "longue durée", "经久耐用"),
-    ("skin friendly", "hautfreundlich", "doux pour la peau", "亲肤不刺激"),
-    ("anti slip", "rutschfest", "antidérapant", "防滑设计"),
+    ("space saving", "platzsparend", "peu encombrant", "节省空间"),
+    ("ever lasting", "besonders haltbar", "longue durée", "坚固持久"),
+    ("never irritating", "hautfreundlich", "jamais irritant", "亲肤不刺激"),
+    ("anti slip", "rutschfest", "antidérapant", "防滑底纹"),
     ("scratch proof", "kratzfest", "résiste aux rayures", "耐刮耐磨"),
     ("washable", "waschbar", "lavable", "可水洗"),
     ("breathable", "atmungsaktiv", "respirant", "透气舒适"),
-    ("child safe", "kindersicher", "sans danger pour enfants", "儿童安全"),
-    ("all weather", "wetterfest", "toutes saisons", "四季通用"),
+    ("child safe", "kindersicher", "sécurité des enfants", "儿童安全"),
+    ("any weather", "wetterfest", "quatre saisons", "四季皆宜"),
     ("stackable", "stapelbar", "empilable", "可叠放"),
     ("ergonomic", "ergonomisch", "ergonomique", "人体工学"),
     ("leak proof", "auslaufsicher", "anti-fuite", "防漏防溢"),
     ("dust proof", "staubdicht", "anti-poussière", "防尘防潮"),
-    ("heat resistant", "hitzebeständig", "supporte la chaleur", "耐高温"),
+    ("heat resistant", "hitzebeständig", "résiste aux flammes", "耐高温"),
     ("double layer", "doppelwandig", "double paroi", "双层加厚"),
-    ("quick setup", "schnell aufgebaut", "montage rapide", "快速安装"),
-    ("odour free", "geruchsfrei", "sans odeur", "无异味"),
-    ("refill included", "mit Nachfüllung", "recharge comprise", "附赠替换装"),
-    ("loved by pros", "von Kennern geschätzt", "apprécié des connaisseurs", "达人推荐"),
-    ("hand finished", "handvollendet", "finition main", "匠心工艺"),
-    ("everyday use", "für jeden Tag", "pour tous les jours", "日常必备"),
+    ("quick setup", "schnell aufgebaut", "vite monté", "快速安装"),
+    ("odour free", "geruchsfrei", "toujours inodore", "无异味"),
+    ("refill included", "samt Nachfüllung", "recharge comprise", "附赠替换装"),
+    ("much praised", "unter Kennern geschätzt", "apprécié des connaisseurs", "达人钟爱"),
+    ("finely crafted", "fein verarbeitet", "finement travaillé", "工艺精湛"),
+    ("everyday use", "alltagstauglich", "usage quotidien", "每日必备"),
 )  # fmt: skip
 
 # (rank, products of the label at that rank). Fixed by the counts: 1 (largest), 850 (more than 2,000), 3261.5 (median),

@@ -6,6 +6,8 @@ import json
 import random
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -91,6 +93,7 @@ def test_rows_rejects_and_the_tail_are_what_was_planted_and_one_more_is_seen(tmp
     dataset = crawled(tmp_path, 800)
     counted = planted.Planted.of(tmp_path / "crawl" / "truth.parquet")
     said: dict[str, Any] = json.loads(json.dumps(audit(dataset).numbers()))
+    assert planted.states(counted, said) == [], "nothing is known of them before `tag`"
     figures = [*planted.rows(counted, said), *planted.tail(counted, said)]
     assert not [figure for figure in figures if figure.is_wrong]
     names = {figure.name for figure in figures if figure.planted > 0}
@@ -128,21 +131,45 @@ def test_a_whole_flow_finds_what_was_planted(tmp_path: Path) -> None:
 
 
 MOVES = """
-import subprocess, sys, time
+import subprocess, sys
+WAIT = "import os, time\\nwhile not os.path.exists('%s'): time.sleep(0.01)\\n"
 def round(name, code):
     print('{"event": "round_started", "round": "%s"}' % name, file=sys.stderr, flush=True)
-    subprocess.run([sys.executable, "-c", code + "; import time; time.sleep(1.2)"], check=True)
+    both = WAIT % f"{name}-begun" + code + "\\n" + WAIT % f"{name}-seen"
+    subprocess.run([sys.executable, "-c", both], check=True)
 round("writes", "open('big', 'wb').write(bytes(5_000_000))")
 round("reads", "open('big', 'rb').read()")
 """
+PATIENCE_S = 60.0
 
 
+def answer(watched: Watched, folder: Path) -> None:
+    """Tell each child of `MOVES` when its round has begun, and when what it moved was seen."""
+    patience = time.monotonic() + PATIENCE_S
+
+    def tell(what: str, when: Callable[[], bool]) -> None:
+        while not when() and time.monotonic() < patience:
+            time.sleep(0.01)
+        (folder / what).touch()
+
+    rounds = watched.rounds
+    tell("writes-begun", lambda: len(rounds) == 1)
+    tell("writes-seen", lambda: rounds[0].wchar >= 5_000_000)
+    tell("reads-begun", lambda: len(rounds) == 2)
+    tell("reads-seen", lambda: rounds[1].rchar >= 5_000_000)
+
+
+@pytest.mark.slow
 def test_what_processes_moved_that_are_gone_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/proc/self/io").is_file():
         pytest.skip("this system does not tell what a process moved (/proc/PID/io)")
     monkeypatch.chdir(tmp_path)
     watched = Watched([sys.executable, "-c", MOVES], tmp_path, "moves")
+    monkeypatch.setattr("benchmarks.watched.LOOKED_EVERY_S", 0.05)
+    answering = threading.Thread(target=answer, args=(watched, tmp_path))
+    answering.start()
     whole = watched.run()
+    answering.join()
     assert 5_000_000 <= whole.wchar < 6_000_000
     assert 5_000_000 <= whole.rchar < 50_000_000
     assert [one.name for one in watched.rounds] == ["writes", "reads"]
@@ -161,3 +188,20 @@ def test_a_stage_is_told_beside_duckdb_and_all_together() -> None:
     assert len(told) == 14 + sum(whole_flow.WIDTHS)
     assert told.split()[:8] == ["all", "stages", "15.0", "5.0", "5.0", "2.00", "10.00", "3.00"]
     assert len(whole_flow.line(duckdb, 1_000_000, None, 0, None)) == len(told)
+
+
+def test_what_an_earlier_run_left_is_refused_where_it_would_tell_of_another_one(tmp_path: Path) -> None:
+    crawl, dataset = whole_flow.crawl_and_dataset(tmp_path, 1_000)
+    (crawl / "crawl").mkdir(parents=True)
+    file = crawl / "crawl" / "products.json"
+    file.write_bytes(bytes(396_000))
+    whole_flow.refuse_what_is_old(tmp_path, [1_000], all_stages=True)  # of a run that was stopped: it is made anew
+    (crawl / "truth.parquet").touch()
+    with pytest.raises(SystemExit, match=r"crawl-1000: 396 bytes a product, .* 918 now; remove it and dataset-1000"):
+        whole_flow.refuse_what_is_old(tmp_path, [1_000], all_stages=False)
+    file.write_bytes(bytes(int(1_000 * whole_flow.A_PRODUCT * 1.02)))
+    whole_flow.refuse_what_is_old(tmp_path, [1_000], all_stages=True)
+    dataset.mkdir()
+    with pytest.raises(SystemExit, match=r"dataset-1000 is there, .* --stages"):
+        whole_flow.refuse_what_is_old(tmp_path, [100, 1_000], all_stages=True)
+    whole_flow.refuse_what_is_old(tmp_path, [100, 1_000], all_stages=False)

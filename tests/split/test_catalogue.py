@@ -12,7 +12,7 @@ import pytest
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.split import SplitConfig, SplitStage
-from m5tools.split.catalogue import RELATIONS, SPLITS, Catalogue, drawn
+from m5tools.split.catalogue import RELATIONS, SPLITS, Catalogue, _Names, drawn
 
 _IDS = sorted(hashlib.sha256(str(i).encode()).hexdigest()[:32] for i in range(40))
 _CATEGORIES = ["", "Mugs", "Lamps", "", "Bowls"]
@@ -65,3 +65,25 @@ def test_no_table_is_read_whole(make_dataset: Callable[..., Dataset], monkeypatc
     whole = {table for table, partition in seen if partition is None}
     assert whole <= {"splits"}
     assert sorted(seen) == sorted({*seen})
+
+
+def test_a_name_of_many_parts_is_held_once_and_names_ascend_whatever_came_first() -> None:
+    named = [["Mugs", "Zithers", "Mugs"], [], ["Bowls", "Mugs"], ["", "Émaux", "Bowls"]]
+    starts = [sum(map(len, named[:i])) for i in range(len(named))]
+    schema = {"product_id": pl.String, "category": pl.String}
+    parts = [
+        pl.DataFrame({"product_id": _IDS[start : start + len(names)], "category": names}, schema=schema)
+        for start, names in zip(starts, named, strict=True)
+    ]
+    seen = _Names()
+    assert [seen.places(part["category"]).tolist() for part in parts] == [[1, 2, 1], [], [3, 1], [0, 4, 3]]
+    assert seen.seen.to_list() == ["", "Mugs", "Zithers", "Bowls", "Émaux"]
+    catalogue = Catalogue.over(iter(parts))
+    assert catalogue.categories.to_list() == ["", "Bowls", "Mugs", "Zithers", "Émaux"]
+    assert [catalogue.categories[i] for i in catalogue.products["category"]] == [
+        name for names in named for name in names
+    ]
+    assert catalogue.first == [0, 3, 3, 5, 8]
+    nobody = Catalogue.over(iter(()))
+    assert (nobody.categories.to_list(), nobody.products.height) == ([""], 0)
+    assert catalogue.products.schema == nobody.products.schema == {"row": pl.UInt32, "category": pl.UInt32}

@@ -14,7 +14,8 @@ import pytest
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
-from m5tools.split import SplitConfig, SplitStage, evaluation
+from m5tools.split import SplitConfig, SplitStage, evaluation, files
+from m5tools.stage import Counts, Unit
 from m5tools.vocabulary import State
 
 _LONG = "this enamel mug was fired twice in a small kiln and holds three quarters of a pint of tea or soup"
@@ -131,7 +132,7 @@ def test_what_many_share_is_nobodys_trace(make_dataset: Callable[..., Dataset]) 
 def test_tables_of_files_are_read_as_often_however_many_partitions(
     make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scan, opened = Dataset.scan, evaluation.Dataset
+    scan = Dataset.scan
     seen: Counter[str] = Counter()
 
     def counted(self: Dataset, table: str, *, partition: int | None = None, **choices: str) -> pl.LazyFrame:
@@ -139,9 +140,12 @@ def test_tables_of_files_are_read_as_often_however_many_partitions(
             seen[table] += 1
         return scan(self, table, partition=partition, **choices)
 
-    def count_opened(folder: str) -> Dataset:
-        seen["opened"] += 1
-        return opened(folder)
+    def count_opened(why: str) -> Callable[[str], Dataset]:
+        def opened(folder: str) -> Dataset:
+            seen[why] += 1
+            return Dataset(folder)
+
+        return opened
 
     def reads(partitions: int) -> Counter[str]:
         tables = _tables([_product(i) for i in range(20)])
@@ -151,10 +155,12 @@ def test_tables_of_files_are_read_as_often_however_many_partitions(
         return Counter(seen)
 
     monkeypatch.setattr(Dataset, "scan", counted)
-    monkeypatch.setattr(evaluation, "Dataset", count_opened)
+    monkeypatch.setattr(evaluation, "Dataset", count_opened("to read"))
+    monkeypatch.setattr("m5tools.split.stage.Dataset", count_opened("to see whether it changed"))
     few, many = reads(2), reads(7)
     assert few == many
-    assert few["opened"] == 1
+    assert few["to read"] == 1
+    assert few["to see whether it changed"] == 3, "for the name of the run, when it begins and when it ends"
     assert few["fetched"] == few["signals_image"] == few["signals_video"] == 2, "once of each dataset"
 
 
@@ -168,6 +174,45 @@ def test_an_evaluation_set_that_changed_is_compared_anew(make_dataset: Callable[
     with other.changing() as manifest:
         manifest["stages"]["ingest/c1"]["fingerprint"] = "another"
     assert run_stage(mine, stage).counts["contaminated"] == 2
+
+
+class _Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+@pytest.mark.parametrize("killed_in", evaluation.ROUNDS[1:])
+def test_a_run_killed_after_files_were_kept_goes_on_from_them(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch, killed_in: str
+) -> None:
+    tables = _tables([_product(i, gtin=f"{i + 1:08d}") for i in range(20)])
+    mine, undisturbed = (make_dataset(tables, 3, name) for name in ("mine", "undisturbed"))
+    other = make_dataset(_tables([_product(f"e{i}", gtin=f"{i:08d}") for i in range(1, 9)]), 2, "other")
+    stage = SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))
+    process, keep = evaluation.process, files.keep
+    kept: list[tuple[str, str]] = []
+
+    def dying(round_name: str, unit: Unit, *rest: Any) -> Counts:
+        if round_name == killed_in and unit.args.get("partition") != 0:
+            raise _Killed
+        return process(round_name, unit, *rest)
+
+    def noted(dataset: Dataset, folder: Path, kind: str) -> None:
+        kept.append((folder.name, kind))
+        keep(dataset, folder, kind)
+
+    monkeypatch.setattr(files, "keep", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "process", dying)
+        with pytest.raises(_Killed):
+            run_stage(mine, stage)
+    assert "split" not in mine.manifest()["stages"]
+    counts = run_stage(mine, stage).counts
+    assert sorted(kept) == sorted((whose, kind) for whose in ("own", "set-0") for kind in files.KINDS), "each once"
+    assert counts == run_stage(undisturbed, stage).counts
+    assert counts["contaminated"] == 8
+    for table in stage.writes:
+        there, expected = ({p.name: p.read_bytes() for p in dataset.parts(table)} for dataset in (mine, undisturbed))
+        assert there == expected
 
 
 @pytest.mark.parametrize("which", ["nowhere", "itself"])

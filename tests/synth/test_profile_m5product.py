@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,27 @@ def test_what_long_tables_and_titles_tell_is_the_products_own_and_each_shop_leav
     assert np.median(shared) > 0.3
     assert np.mean(alike) > 0.6
     assert np.mean(strange) < 1
+
+
+def test_no_word_of_what_titles_praise_stands_elsewhere() -> None:
+    """One word more in common would make another product, brand or value of it."""
+    told = " ".join(_texts([value for name, value in vars(words).items() if name.isupper()])).lower()
+    elsewhere = set(re.findall(r"\w+", told))
+    assert {"main", "waist", "korea", "kor", "经久耐用"} & elsewhere == {"main", "waist", "kor", "经久耐用"}
+    for spoken in FEATURES:
+        for phrase in spoken[:-1]:
+            assert not set(re.findall(r"\w+", phrase.lower())) & elsewhere, phrase
+        assert not any(spoken[-1][i : i + 2] in told for i in range(len(spoken[-1]) - 1)), "Chinese sets no words off"
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, Iterable):
+        for part in value:
+            yield from _texts(part)
 
 
 def test_no_short_title_is_made_long() -> None:
