@@ -58,6 +58,19 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         asked: see above.
         policy: window and cap of the joins.
     """
+    found, hubs, hub_rows = _followed(gathered, bands, asked, policy)
+    origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
+    ahead, back = collisions(_as_one(found), origin)
+    if asked is not None:
+        mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
+        ahead, back = ahead.filter(mine), back.filter(mine)
+    return Banded(ahead, back, hubs, hub_rows)
+
+
+def _followed(
+    gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy
+) -> tuple[list[Words], int, int]:
+    """What bands lead to, and their hubs. The list alone holds its parts once this has returned, and no key is held."""
     second = {band: beside(band, policy.text) for band in bands}
     every = gathered.scan("bands").select("row", *sorted({*second, *second.values()})).collect()
     found: list[Words] = []
@@ -69,17 +82,11 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         followed = follow(key, row, policy.join.window, policy.join.cap, other)
         found += followed.pairs
         hubs, hub_rows = hubs + followed.hubs, hub_rows + followed.hub_rows
-    del every
-    origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
-    ahead, back = collisions(_as_one(found), origin)
-    if asked is not None:
-        mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
-        ahead, back = ahead.filter(mine), back.filter(mine)
-    return Banded(ahead, back, hubs, hub_rows)
+    return found, hubs, hub_rows
 
 
 def _as_one(found: list[Words]) -> Words:
-    """Parts as one array; each is let go once it is copied, so that pairs are in memory once."""
+    """Parts as one array; each leaves the list once it is copied, so that pairs are in memory once."""
     every = np.empty(sum(map(len, found)), np.uint64)
     end = len(every)
     while found:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
+from weakref import ref
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from m5tools.dedup.evidence.nearest import HALF, collisions, most_shared, summed
 from m5tools.dedup.evidence.shingles import byte_shingles, word_shingles
 from m5tools.dedup.evidence.text import band_keys, beside, description_bands, title_bands
 from m5tools.dedup.gathered import Gathered
+from m5tools.joins.bands import Followed, follow
 from tests.dedup.shop import POLICY
 
 WINDOW = POLICY.join.window
@@ -101,6 +103,27 @@ def test_partitions_change_nothing(tmp_path: Path) -> None:
 def test_how_many_bands_a_unit_joins_changes_nothing(tmp_path: Path) -> None:
     picks = [_near(tmp_path / str(at_once), _family(90), 2, at_once=at_once) for at_once in (1, 2, 22)]
     assert picks[0] == picks[1] == picks[2]
+
+
+def test_what_keys_lead_to_is_held_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, pairs, held = [], [], []
+
+    def noting(key: Any, row: Any, window: int, cap: int | None, other: Any) -> Followed:
+        found = follow(key, row, window, cap, other)
+        keys.extend(map(ref, (key, row, other)))
+        pairs.extend(map(ref, found.pairs))
+        return found
+
+    def counting(packed: Any, origin: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+        assert len(packed) > 0
+        held.append((sum(part() is not None for part in pairs), sum(part() is not None for part in keys)))
+        return collisions(packed, origin)
+
+    monkeypatch.setattr("m5tools.dedup.candidates.follow", noting)
+    monkeypatch.setattr("m5tools.dedup.candidates.collisions", counting)
+    _near(tmp_path, _family(90), 2, at_once=1)
+    assert len(pairs) > len(held) == title_bands(POLICY.text).count
+    assert set(held) == {(0, 0)}
 
 
 @pytest.mark.parametrize(("partitions", "most"), [(1, 5), (128, 5), (129, 4), (256, 2), (4096, 1)])
