@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,12 @@ def cut_in_blocks(
     atomic.write_json(folder / _CUT, {"blocks": blocks, "files": files})
 
 
+def blocks_in(folder: Path) -> int:
+    """How many blocks :func:`cut_in_blocks` left in a folder."""
+    count: int = _cut(folder)["blocks"]
+    return count
+
+
 def resolved_blocks(folder: Path, nth: int = 0, of: int = 1) -> Iterator[tuple[int, pl.DataFrame, pl.DataFrame]]:
     """The clusters and bridges of each block, or of every so many blocks from one on.
 
@@ -84,7 +90,7 @@ def resolved_blocks(folder: Path, nth: int = 0, of: int = 1) -> Iterator[tuple[i
         The number of each block, and what :func:`m5tools.dedup.clusters.resolve` and
         :func:`m5tools.dedup.append.unfollowed` give of it.
     """
-    cut = json.loads((folder / _CUT).read_text(encoding="utf-8"))
+    cut = _cut(folder)
     kinds = ("edges", "products", "apart")
     opened = [buckets.opened(folder / name for name in cut["files"][kind]) for kind in kinds]
     for block in range(nth, cut["blocks"], of):
@@ -113,6 +119,11 @@ def attach_to_old(
     label = of_parts(_ends(ties, []), count)
     rows = pl.Series("row", np.flatnonzero(_linked(label)).astype(np.uint32))
     return attach(strength, products(rows), near, pl.concat(_within(part, label) for part in apart))
+
+
+def _cut(folder: Path) -> dict[str, Any]:
+    cut: dict[str, Any] = json.loads((folder / _CUT).read_text(encoding="utf-8"))
+    return cut
 
 
 def _ends(edges: Iterable[pl.DataFrame], sizes: list[int]) -> Iterator[tuple[Rows, Rows]]:

@@ -8,7 +8,7 @@ Everywhere `asked` are the rows of which each pair must hold one (newcomers), or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,6 +26,7 @@ from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import Joined, Words, follow, met, union, wanted
 
+_BANDS: Final = "shared_bands"
 RARE_WORDS: Final = "rare_words"
 """The scratch table of keys of rare words: a part per partition, cut into slices, rows counted over the dataset."""
 _BY_KEYS: Final = {"identifiers": identifier_pairs, "equal_texts": equal_text_pairs, "tables": table_pairs}
@@ -39,6 +40,11 @@ class Banded:
     back: pl.DataFrame
     hubs: int
     hub_rows: int
+
+    def keep(self, gathered: Gathered, kind: str) -> None:
+        """Leave them for :func:`nearest`, by a name of their own."""
+        for name, pairs in zip(_kept((kind,)), (self.ahead, self.back), strict=True):
+            gathered.keep(_BANDS, name, pairs)
 
 
 def by_keys(gathered: Gathered, kind: str, asked: pl.Series | None, policy: ComparePolicy) -> Joined:
@@ -58,6 +64,19 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         asked: see above.
         policy: window and cap of the joins.
     """
+    found, hubs, hub_rows = _followed(gathered, bands, asked, policy)
+    origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
+    ahead, back = collisions(_as_one(found), origin)
+    if asked is not None:
+        mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
+        ahead, back = ahead.filter(mine), back.filter(mine)
+    return Banded(ahead, back, hubs, hub_rows)
+
+
+def _followed(
+    gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, policy: ComparePolicy
+) -> tuple[list[Words], int, int]:
+    """What bands lead to, and their hubs. The list alone holds its parts once this has returned, and no key is held."""
     second = {band: beside(band, policy.text) for band in bands}
     every = gathered.scan("bands").select("row", *sorted({*second, *second.values()})).collect()
     found: list[Words] = []
@@ -69,17 +88,11 @@ def by_bands(gathered: Gathered, bands: Sequence[str], asked: pl.Series | None, 
         followed = follow(key, row, policy.join.window, policy.join.cap, other)
         found += followed.pairs
         hubs, hub_rows = hubs + followed.hubs, hub_rows + followed.hub_rows
-    del every
-    origin = gathered.scan("sought").select("origin").collect()["origin"].to_numpy()
-    ahead, back = collisions(_as_one(found), origin)
-    if asked is not None:
-        mine = pl.any_horizontal(pl.col("own", "other").is_in(asked.implode()))
-        ahead, back = ahead.filter(mine), back.filter(mine)
-    return Banded(ahead, back, hubs, hub_rows)
+    return found, hubs, hub_rows
 
 
 def _as_one(found: list[Words]) -> Words:
-    """Parts as one array; each is let go once it is copied, so that pairs are in memory once."""
+    """Parts as one array; each leaves the list once it is copied, so that pairs are in memory once."""
     every = np.empty(sum(map(len, found)), np.uint64)
     end = len(every)
     while found:
@@ -124,7 +137,7 @@ def by_rare_words(gathered: Gathered, part: int, asked: pl.Series | None, policy
 
 
 def nearest(
-    gathered: Gathered, partition: int, proven: Sequence[pl.DataFrame], policy: ComparePolicy
+    gathered: Gathered, partition: int, proven: Sequence[pl.DataFrame], bands: Iterable[str], policy: ComparePolicy
 ) -> tuple[pl.DataFrame, int]:
     """What products of a partition are compared with by rare words and by bands: of either what shares the most.
 
@@ -132,6 +145,7 @@ def nearest(
         gathered: where pairs and what they share lie.
         partition: which.
         proven: pairs whose first row is in the partition and that are compared whoever picks them.
+        bands: what pairs under bands were kept by. Others that lie there are of a run that joined bands otherwise.
         policy: how many are picked.
 
     Returns:
@@ -139,10 +153,18 @@ def nearest(
     """
     first, beyond = gathered.offsets()[partition : partition + 2]
     rules = policy.rare_words
-    picks = {"shared_words": (rules.candidates, rules.candidates_within), "shared_bands": (policy.join.window,) * 2}
+    picks = {
+        "shared_words": (gathered.names("shared_words"), rules.candidates, rules.candidates_within),
+        _BANDS: (_kept(bands), policy.join.window, policy.join.window),
+    }
     found = [
-        most_shared(gathered.between(kind, "own", first, beyond, gathered.names(kind)), *most)
-        for kind, most in picks.items()
+        most_shared(gathered.between(kind, "own", first, beyond, names), *most)
+        for kind, (names, *most) in picks.items()
     ]
     offered = union([*(each.of_first for each in found), *proven]).height - union(proven).height
     return union(each.pairs for each in found), offered
+
+
+def _kept(bands: Iterable[str]) -> list[str]:
+    """By which names pairs under bands are kept as their first rows see them, and as their second do."""
+    return [f"{kind}{end}" for kind in bands for end in ("", "-back")]

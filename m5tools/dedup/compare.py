@@ -63,7 +63,8 @@ _BANDS_AT_ONCE = 5
 """Bands that one unit joins, one after the other, at most …"""
 _BANDS_BY_PARTITIONS = 640
 """… and bands times partitions: a unit holds all pairs of its bands, and each band leads to the more the more products
-there are. Whether a pair is counted in one unit or in several, what it shares adds up."""
+there are. Whether a pair is counted in one unit or in several, what it shares adds up. No unit joins bands of both
+texts, for hubs are told by the text they are of."""
 _PAIRS_AT_ONCE = 2**18
 """Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
 is known of their products is a kilobyte or two each."""
@@ -117,13 +118,12 @@ class Compare(Stage):
     def units(self, dataset: Dataset, round_name: str) -> list[Unit]:
         match round_name:
             case "evidence":
-                bands, slices = self._bands(), slices_of(dataset.partitions)
-                length = max(1, min(_BANDS_AT_ONCE, _BANDS_BY_PARTITIONS // dataset.partitions))
-                runs = [bands[i : i + length] for i in range(0, len(bands), length)]
+                slices = slices_of(dataset.partitions)
                 whole = [Unit(kind, {"kind": kind}) for kind in (*_WHOLE, *FILES)]
                 whole += [Unit("vectors", {"kind": "vectors"})] if self.policy.embedding else []
                 whole += [Unit(f"rare-words-{i}", {"kind": f"rare-words-{i}", "slice": i}) for i in range(slices)]
-                return whole + [Unit(f"bands-{run[0]}", {"kind": f"bands-{run[0]}", "bands": run}) for run in runs]
+                runs = self._runs(dataset.partitions)
+                return whole + [Unit(kind, {"kind": kind, "bands": run}) for kind, run in runs.items()]
             case "ground":
                 return [Unit("all"), Unit(HAD), *(Unit(kind, {"kind": kind}) for kind in FILES)]
             case "vocabulary" | "close":
@@ -156,7 +156,7 @@ class Compare(Stage):
             case "nearest":
                 home = unit.args["partition"]
                 proven = _proven(gathered, range(home, home + 1))
-                pairs, offered = nearest(gathered, home, proven, self.policy)
+                pairs, offered = nearest(gathered, home, proven, self._runs(gathered.partitions), self.policy)
                 gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
                 gathered.keep(_OFFERED, home, pl.DataFrame({"pairs": [offered]}))
                 return {}
@@ -217,8 +217,7 @@ class Compare(Stage):
             found = by_vectors(gathered, asked, self.policy)
         else:
             banded = by_bands(gathered, bands, asked, self.policy)
-            gathered.keep("shared_bands", kind, banded.ahead)
-            gathered.keep("shared_bands", f"{kind}-back", banded.back)
+            banded.keep(gathered, kind)
             return {"hubs": banded.hubs, "hub_products": banded.hub_rows}
         gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
@@ -278,9 +277,18 @@ class Compare(Stage):
         return Generations(dataset, "sought", index_terms([self.version, self.outside()]))
 
     def _bands(self) -> list[str]:
-        text = self.policy.text
-        titles = [f"title_{i}" for i in range(title_bands(text).count)]
-        return titles + [f"description_{i}" for i in range(description_bands(text).count)]
+        return [band for bands in self._texts() for band in bands]
+
+    def _runs(self, partitions: int) -> dict[str, list[str]]:
+        """The bands that units of `evidence` join, by the kind that they go by."""
+        length = max(1, min(_BANDS_AT_ONCE, _BANDS_BY_PARTITIONS // partitions))
+        runs = (bands[i : i + length] for bands in self._texts() for i in range(0, len(bands), length))
+        return {f"bands-{run[0]}": run for run in runs}
+
+    def _texts(self) -> tuple[list[str], list[str]]:
+        """The bands of titles, and those of descriptions."""
+        titles, descriptions = title_bands(self.policy.text).count, description_bands(self.policy.text).count
+        return [f"title_{i}" for i in range(titles)], [f"description_{i}" for i in range(descriptions)]
 
 
 def _proven(gathered: Gathered, homes: range) -> list[pl.DataFrame]:

@@ -60,6 +60,6 @@ def count(work: Work, gathered: Gathered, grown: Generations, policy: ComparePol
         every = merged([before.filter(kind=kind).select(*COUNTS), new])
         gathered.write(kind, "all", often(every, policy.table) if kind == VALUED else every)
     work.write("word_counts", grown.part(0), pl.concat(found))
-    gathered.write(CROWDS, "all", crowds_among(gathered.scan("sought"), policy))
+    gathered.write(CROWDS, "all", crowds_among(gathered.parts("sought"), policy))
     gathered.write(_VARYING, "all", varying_options(options_of_groups(work, gathered)))
     return {}

@@ -18,6 +18,7 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.identifiers import branded, listed_twice
+from m5tools.dedup.evidence.keyed import Parts
 from m5tools.dedup.evidence.shingles import U64
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import KEYS, hashed
@@ -32,20 +33,21 @@ _SPREADING: Final = np.uint64(0x9E3779B97F4A7C15)
 _COUNTED: Final = {"kind": pl.String, "key": pl.UInt64, "is_hub": pl.Boolean}
 
 
-def crowds_among(products: pl.LazyFrame, policy: ComparePolicy) -> pl.DataFrame:
+def crowds_among(parts: Parts, policy: ComparePolicy) -> pl.DataFrame:
     """The crowded values of all products.
 
     Args:
-        products: columns row, source, gtin, url, brand, mpn, own_codes, group and stem.
+        parts: columns row, source, gtin, url, brand, mpn, own_codes, group and stem.
         policy: how many products and titles are too many.
 
     Returns:
         kind (gtin, part, url, group, code), key (as :data:`m5tools.dedup.laid.KEYS`, of a code as :func:`of_brand`),
         is_hub (an identifier that proves nothing); sorted.
     """
-    values = {"gtin": pl.col("gtin"), "part": branded("mpn", policy), PAGE: listed_twice(), "group": pl.col("group")}
+    products = pl.concat(parts)
+    values = {"gtin": pl.col("gtin"), "part": branded("mpn", policy), "group": pl.col("group")}
     keyed = {kind: products.select("row", key=hashed(value)).collect() for kind, value in values.items()}
-    keyed[CODE] = _coded(products)
+    keyed |= {PAGE: listed_twice(parts), CODE: _coded(products)}
     found = [_of_kind(products, kind, keys.filter(pl.col("key") != 0), policy) for kind, keys in keyed.items()]
     return pl.concat(found).sort("kind", "key")
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from m5tools import atomic
@@ -149,19 +150,29 @@ def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:
     Where a run goes on from another, only of groups that a product has joined or changed since; their old members are
     recalled.
     """
-    grouped = gathered.scan("sought").select("row", "group").drop_nulls("group").collect()
     first, found = gathered.offsets(), []
-    came = {i: gathered.kept(TOLD, i).select("row", "group", "facts") for i in range(gathered.partitions)}
-    touched = pl.concat(sides["group"] for sides in came.values()).drop_nulls().unique()
-    members = grouped.filter(pl.col("group").is_in(touched.implode()))
-    for i, sides in came.items():
-        mine = members.filter(pl.col("row").is_between(first[i], first[i + 1], closed="left"))
-        rows = mine.select((pl.col("row") - first[i]).cast(pl.UInt32)).join(sides, on="row", how="anti")
+    groups = [_grouped(gathered, i, "group")["group"].unique() for i in range(gathered.partitions)]
+    touched = pl.concat(groups).unique()
+    grouped = gathered.scan("sought").select("row", "group").drop_nulls("group").collect()
+    members = grouped.filter(pl.col("group").is_in(touched.implode()))["row"].to_numpy()
+    del grouped, groups, touched
+    bounds = np.searchsorted(members, np.array(first, np.uint32))
+    for i, begin in enumerate(first[:-1]):
+        sides = _grouped(gathered, i, "row", "group", "facts")
+        mine = pl.DataFrame({"row": members[bounds[i] : bounds[i + 1]] - np.uint32(begin)})
+        rows = mine.join(sides, on="row", how="anti")
         recalled = sides.clear()
         if rows.height:
             old = numbered(work.dataset, i).join(rows, on="row", how="semi")
             recalled = known_sides(work.dataset, i, old).select("row", "group", "facts")
-        listed = pl.concat([sides.drop_nulls("group"), recalled])
+        listed = pl.concat([sides, recalled])
         options = facts_of(listed).filter("option").join(listed.select("row", "group"), on="row")
-        found.append(options.with_columns((pl.col("row") + first[i]).cast(pl.UInt32)))
+        found.append(options.with_columns((pl.col("row") + begin).cast(pl.UInt32)))
     return pl.concat(found)
+
+
+def _grouped(gathered: Gathered, partition: int, *columns: str) -> pl.DataFrame:
+    """Some columns of `SAID` of the products of a partition that came or changed and are in an item group; what the
+    others list is not read."""
+    told = gathered.mapped(TOLD, partition)
+    return pl.DataFrame(pl.from_arrow(told.select(list(columns)).filter(told["group"].is_valid())))

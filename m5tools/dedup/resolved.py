@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from m5tools import atomic
-from m5tools.dedup.blocks import attach_to_old, cut_in_blocks, resolved_blocks
+from m5tools.dedup.blocks import attach_to_old, blocks_in, cut_in_blocks, resolved_blocks
 from m5tools.dedup.left import PRODUCTS, Left, Parts
 from m5tools.generations import Generations
 from m5tools.joins import buckets
@@ -49,16 +50,15 @@ def resolve(left: Left, nth: int, of: int) -> None:
 def _keep(left: Left, block: int, clusters: pl.DataFrame, bridges: pl.DataFrame) -> None:
     """Keep the rows of a block; no other holds rows of its clusters."""
     for table, rows in (("clusters", clusters), ("bridges", bridges)):
-        file = left.scratch / table / f"{block:05d}.arrow"
-        buckets.write(file, rows, left.homes(rows["row"]), left.partitions)
+        buckets.write(_file(left, table, block), rows, left.homes(rows["row"]), left.partitions)
     of = clusters.unique(["relation", "cluster"])["relation"]
     counts = {f"{r.value}_clusters": int((of == r.value).sum()) for r in Relation}
-    atomic.write_json(left.scratch / _COUNTS / f"{block:05d}.json", {**counts, "bridges": bridges.height})
+    atomic.write_json(_file(left, _COUNTS, block), {**counts, "bridges": bridges.height})
 
 
 def parts(left: Left, table: str) -> Iterator[pl.DataFrame]:
     """The rows of `clusters` or `bridges` of each partition in turn, of all blocks, in order and with ids."""
-    files = buckets.opened(sorted((left.scratch / table).glob("[!.]*.arrow")))
+    files = buckets.opened(_file(left, table, block) for block in _blocks(left))
     for partition in range(left.partitions):
         yield left.named(buckets.read(files, partition).sort(_ORDER[table]), **_IDS[table])
 
@@ -66,6 +66,15 @@ def parts(left: Left, table: str) -> Iterator[pl.DataFrame]:
 def counted(left: Left) -> Counts:
     """The clusters of each relation, and the bridges, of all blocks."""
     found: Counter[str] = Counter()
-    for file in sorted((left.scratch / _COUNTS).glob("[!.]*.json")):
-        found.update(json.loads(file.read_text(encoding="utf-8")))
+    for block in _blocks(left):
+        found.update(json.loads(_file(left, _COUNTS, block).read_text(encoding="utf-8")))
     return dict(found)
+
+
+def _blocks(left: Left) -> range:
+    """The blocks of this run. Files of others that lie there are what a killed run left that cut otherwise."""
+    return range(blocks_in(left.scratch / _BLOCKS) if left.base is None else 1)
+
+
+def _file(left: Left, kind: str, block: int) -> Path:
+    return left.scratch / kind / f"{block:05d}.{'json' if kind == _COUNTS else 'arrow'}"

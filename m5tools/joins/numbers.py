@@ -64,7 +64,8 @@ class Numbers:
         return pl.Series(ids.name, found.astype(np.uint32))
 
     def known(self, ids: pl.Series) -> pl.Series:
-        """uint32: the numbers of any ids; null where an id is none of them."""
+        """uint32: the numbers of any ids (32 hex digits, lower case, none of them null); null where an id is none of
+        these."""
         if not len(self._first):
             return pl.Series(ids.name, [None] * len(ids), dtype=pl.UInt32)
         digits = _digits(ids)

@@ -177,7 +177,7 @@ def products(values: list[str | None], stems: list[str]) -> pl.LazyFrame:
 def test_crowds_are_counted_by_products_and_by_titles() -> None:
     hub, placeholder, sold = (["1"] * (CAP + 1), ["2"] * (TITLES + 1), ["3"] * CAP)
     stems = ["same"] * len(hub) + [f"t{i}" for i in range(len(placeholder))] + ["same"] * len(sold)
-    found = crowds_among(products([*hub, *placeholder, *sold, None, None], [*stems, "a", "b"]), POLICY)
+    found = crowds_among([products([*hub, *placeholder, *sold, None, None], [*stems, "a", "b"])], POLICY)
     keys = pl.DataFrame({"gtin": ["1", "2", "3"]}).select(hashed(pl.col("gtin"))).to_series()
     assert found.select("key", "is_hub").sort("is_hub").rows() == [(keys[1], False), (keys[0], True)]
     assert found["kind"].unique().to_list() == ["gtin"]
@@ -201,7 +201,7 @@ def test_codes_are_counted_by_brand() -> None:
     nobody = listed.head(CAP + 1).with_columns(
         brand=pl.lit(None, pl.String), own_codes=pl.concat_list(pl.lit(4, pl.UInt32))
     )
-    found = crowds_among(pl.concat([listed, other, nobody]), POLICY)
+    found = crowds_among([listed, other, nobody], POLICY)
     acme, other_brand = pl.DataFrame({"brand": ["acme", "other"]}).select(hashed(pl.col("brand"))).to_series()
     asked = of_brand(np.array([acme] * 3 + [other_brand], np.uint64), np.array([1, 2, 3, 1], np.uint64))
     assert sorted(found.select("kind", "key", "is_hub").rows()) == sorted(
@@ -212,7 +212,40 @@ def test_codes_are_counted_by_brand() -> None:
     assert crowds.believes_codes(asked, np.zeros(4, bool)).tolist() == [False, False, False, True]
 
 
+def test_pages_are_counted_part_by_part_without_a_window_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(2)
+    rows = [("hub", f"s{i % 2}", "same") for i in range(CAP + 1)]
+    rows += [("placeholder", f"s{i}", f"t{i}") for i in range(TITLES + 1)]
+    rows += [("front page", f"s{i % 2}", f"t{i}") for i in range(4)]
+    rows += [("of one source", "s1", f"t{i}") for i in range(CAP + 1)]
+    rows += [(f"p{draw.randrange(60)}", f"s{draw.randrange(3)}", f"t{draw.randrange(3)}") for _ in range(150)]
+    urls, sources, stems = zip(*draw.sample(rows, len(rows)), strict=True)
+    listed = products([None] * len(rows), list(stems)).with_columns(url=pl.Series(urls), source=pl.Series(sources))
+    every = listed.collect()
+    page = pl.when(pl.col("source").n_unique().over("url") > 1).then("url")
+    borne = every.with_columns(key=hashed(page)).filter(pl.col("key") != 0)
+    told = borne.group_by("key").agg(size=pl.len(), titles=pl.col("stem").n_unique())
+    worded = borne.group_by("key", "source").agg(pl.col("stem").n_unique()).group_by("key").agg(pl.col("stem").max())
+    is_hub = (pl.col("size") > CAP) | (pl.col("stem") > 1)
+    crowded = told.join(worded, on="key").filter(is_hub | (pl.col("titles") > TITLES))
+    expected = crowded.select(pl.lit("url").alias("kind"), "key", is_hub.alias("is_hub")).sort("key")
+    assert expected["is_hub"].sum() > 3
+    assert not expected["is_hub"].all()
+    plans, collect = [], pl.LazyFrame.collect
+
+    def noting(frame: pl.LazyFrame, *args: Any, **options: Any) -> Any:
+        plans.append(frame.explain(optimized=False))
+        return collect(frame, *args, **options)
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", noting)
+    found = crowds_among([every[:300].lazy(), every[300:300].lazy(), every[300:].lazy()], POLICY)
+    monkeypatch.undo()
+    assert found.equals(expected)
+    assert plans
+    assert not any("over(" in plan for plan in plans), "a window holds every address"
+
+
 def test_nothing_is_crowded_where_nothing_is_told() -> None:
-    found = crowds_among(products([None, None], ["a", "b"]), POLICY)
+    found = crowds_among([products([None, None], ["a", "b"])], POLICY)
     assert found.is_empty()
     assert not Crowds.told(found).hubs

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -16,12 +17,15 @@ from m5tools.dedup.append import unfollowed
 from m5tools.dedup.clusters import resolve
 from m5tools.dedup.left import PRODUCTS, Left
 from m5tools.dedup.stage import decisions_of
+from m5tools.generations import Generations
 from m5tools.partitions import partition_of
 
 from .shop import POLICY, product_id
 
 _COUNT, _PARTITIONS = 60, 3
 _RELATIONS = ("same_offer", "same_product", "variant")
+_NOT_ASKED = cast(Generations, None)
+"""Only where a run goes on from clusters."""
 
 
 def _edges() -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -55,10 +59,11 @@ def left(make_dataset: Callable[..., Dataset], tmp_path: Path) -> Left:
 @pytest.mark.parametrize("units", [1, 4])
 def test_units_and_blocks_change_nothing(left: Left, monkeypatch: pytest.MonkeyPatch, at_once: int, units: int) -> None:
     monkeypatch.setattr(blocks.cut_in_blocks, "__defaults__", (at_once,))
-    dataset_grown: Any = None  # asked for only where a run goes on from clusters
-    resolved.connect(left, left.parts("edges"), left.parts("apart"), dataset_grown)
+    resolved.connect(left, left.parts("edges"), left.parts("apart"), _NOT_ASKED)
     for nth in range(units):
         resolved.resolve(left, nth, units)
+    for file in [f for kind in ("clusters", "bridges", "resolved") for f in (left.scratch / kind).glob("00000.*")]:
+        shutil.copy(file, file.with_stem("00999"))  # what a run that was killed and cut otherwise may have left
     products, (edges, apart) = pl.concat(left.parts(PRODUCTS)), _edges()
     clusters = resolve(edges, products, apart)
     bridges = unfollowed(edges, clusters, products)
@@ -72,3 +77,15 @@ def test_units_and_blocks_change_nothing(left: Left, monkeypatch: pytest.MonkeyP
             assert (homes == i).all()
     told = {f"{name}_clusters": clusters.filter(relation=name)["cluster"].n_unique() for name in _RELATIONS}
     assert resolved.counted(left) == {**told, "bridges": bridges.height}
+
+
+def test_a_block_that_is_gone_is_missed(left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks.cut_in_blocks, "__defaults__", (3,))
+    resolved.connect(left, left.parts("edges"), left.parts("apart"), _NOT_ASKED)
+    resolved.resolve(left, 0, 1)
+    for kind in ("clusters", "resolved"):
+        max((left.scratch / kind).iterdir()).unlink()
+    with pytest.raises(FileNotFoundError):
+        list(resolved.parts(left, "clusters"))
+    with pytest.raises(FileNotFoundError):
+        resolved.counted(left)

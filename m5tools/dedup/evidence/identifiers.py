@@ -27,21 +27,16 @@ def identifier_pairs(products: Parts, policy: ComparePolicy, asked: pl.Series | 
     coded = [part.select("row", "brand", code="own_codes").explode("code", empty_as_null=False) for part in products]
     keyed = [shared(products, hashed(key)) for key in (pl.col("group"), pl.col("gtin"), branded("mpn", policy))]
     keyed.append(shared(coded, hashed(pl.concat_str("brand", "code", separator=_OF))))
-    keyed.append(_of_two_sources(shared(products, hashed("url"), hashed("source").alias("source"))))
+    keyed.append(listed_twice(products))
     window, cap = policy.join.window, policy.join.cap
     return joined(neighbours(keys, window, cap, asked) for keys in alike(products, keyed, "table_key", "stem"))
 
 
-def _of_two_sources(listed: pl.DataFrame) -> pl.DataFrame:
-    """The rows under keys that more than one source has."""
-    source = pl.col("source")
+def listed_twice(products: Parts) -> pl.DataFrame:
+    """Products with the address of a page that more than one source lists: row and key (uint64), in order of rows."""
+    listed, source = shared(products, hashed("url"), hashed("source").alias("source")), pl.col("source")
     several = listed.group_by("key").agg(several=source.min() != source.max()).filter("several")
     return listed.join(several, on="key", how="semi", maintain_order="left").select("row", "key")
-
-
-def listed_twice() -> pl.Expr:
-    """The address of a page that more than one source lists; null for all others."""
-    return pl.when(pl.col("source").n_unique().over("url") > 1).then("url")
 
 
 def branded(number: str, policy: ComparePolicy) -> pl.Expr:

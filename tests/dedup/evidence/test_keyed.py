@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from m5tools.dedup.evidence.identifiers import branded, identifier_pairs, listed_twice
+from m5tools.dedup.evidence.identifiers import branded, identifier_pairs
 from m5tools.dedup.evidence.keyed import Parts, alike, hashed, shared
 from m5tools.dedup.evidence.table import table_pairs
 from m5tools.dedup.evidence.text import equal_text_pairs
@@ -54,7 +54,8 @@ def _products(seed: int) -> pl.DataFrame:
 def _by_identifiers(products: pl.DataFrame, asked: pl.Series | None) -> Joined:
     rows = products.sort("table_key", "stem", "row", nulls_last=True)
     coded = rows.select("row", "brand", code="own_codes").explode("code", empty_as_null=False)
-    keyed = [rows.select("row", key=key) for key in (pl.col("group"), pl.col("gtin"), listed_twice())]
+    listed_twice = pl.when(pl.col("source").n_unique().over("url") > 1).then("url")
+    keyed = [rows.select("row", key=key) for key in (pl.col("group"), pl.col("gtin"), listed_twice)]
     keyed.append(rows.select("row", key=branded("mpn", _FEW)))
     keyed.append(coded.select("row", key=pl.concat_str("brand", "code", separator="\x1f")))
     return joined(neighbours(keys, 2, 20, asked) for keys in keyed)

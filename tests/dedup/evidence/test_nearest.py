@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
+from weakref import ref
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from m5tools.dedup.evidence.nearest import HALF, collisions, most_shared, summed
 from m5tools.dedup.evidence.shingles import byte_shingles, word_shingles
 from m5tools.dedup.evidence.text import band_keys, beside, description_bands, title_bands
 from m5tools.dedup.gathered import Gathered
+from m5tools.joins.bands import Followed, follow
 from tests.dedup.shop import POLICY
 
 WINDOW = POLICY.join.window
@@ -67,11 +69,10 @@ def _near(
         gathered.write("bands", part, keys[first:beyond].with_columns(row))
         gathered.write("sought", part, pl.DataFrame({"row": row}).with_columns(origin=pl.lit(0, pl.UInt16)))
     gathered.number()
-    for i in range(0, len(names), at_once):
-        found = by_bands(gathered, names[i : i + at_once], asked, POLICY)
-        gathered.keep("shared_bands", f"{i}", found.ahead)
-        gathered.keep("shared_bands", f"{i}-back", found.back)
-    picked = [nearest(gathered, part, (), POLICY) for part in range(parts)]
+    starts = range(0, len(names), at_once)
+    for i in starts:
+        by_bands(gathered, names[i : i + at_once], asked, POLICY).keep(gathered, f"{i}")
+    picked = [nearest(gathered, part, (), map(str, starts), POLICY) for part in range(parts)]
     return set(pl.concat(pairs for pairs, _ in picked).rows()), sum(offered for _, offered in picked)
 
 
@@ -103,12 +104,38 @@ def test_how_many_bands_a_unit_joins_changes_nothing(tmp_path: Path) -> None:
     assert picks[0] == picks[1] == picks[2]
 
 
+def test_what_keys_lead_to_is_held_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[ref[Any]] = []
+    pairs: list[ref[Any]] = []
+    held = []
+
+    def noting(key: Any, row: Any, window: int, cap: int | None, other: Any) -> Followed:
+        found = follow(key, row, window, cap, other)
+        keys.extend(map(ref, (key, row, other)))
+        pairs.extend(map(ref, found.pairs))
+        return found
+
+    def counting(packed: Any, origin: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+        assert len(packed) > 0
+        held.append((sum(part() is not None for part in pairs), sum(part() is not None for part in keys)))
+        return collisions(packed, origin)
+
+    monkeypatch.setattr("m5tools.dedup.candidates.follow", noting)
+    monkeypatch.setattr("m5tools.dedup.candidates.collisions", counting)
+    _near(tmp_path, _family(90), 2, at_once=1)
+    assert len(pairs) > len(held) == title_bands(POLICY.text).count
+    assert set(held) == {(0, 0)}
+
+
 @pytest.mark.parametrize(("partitions", "most"), [(1, 5), (128, 5), (129, 4), (256, 2), (4096, 1)])
 def test_the_more_partitions_the_fewer_bands_a_unit_joins(partitions: int, most: int) -> None:
     units = Compare(CompareConfig()).units(cast(Dataset, SimpleNamespace(partitions=partitions)), "evidence")
     runs = [unit.args["bands"] for unit in units if "bands" in unit.args]
-    assert {len(run) for run in runs[:-1]} == {most}
     text = POLICY.text
+    for name, bands in (("title", title_bands(text)), ("description", description_bands(text))):
+        lengths = [len(run) for run in runs if run[0].startswith(name)]
+        assert {*lengths[:-1]} == {most}
+        assert sum(lengths) == bands.count, "hubs of a unit are told as those of one text"
     assert [band for run in runs for band in run] == [
         *(f"title_{i}" for i in range(title_bands(text).count)),
         *(f"description_{i}" for i in range(description_bands(text).count)),
@@ -134,13 +161,25 @@ def test_the_band_beside_is_one_of_the_same_text() -> None:
 def test_what_is_compared_for_another_reason_is_not_counted_as_left_out(tmp_path: Path) -> None:
     _near(tmp_path, _family(60), 1)
     gathered = Gathered(tmp_path, 1)
-    picked, offered = nearest(gathered, 0, (), POLICY)
+    joined = [name for name in gathered.names("shared_bands") if not name.endswith("-back")]
+    picked, offered = nearest(gathered, 0, (), joined, POLICY)
     met = pl.concat(gathered.kept("shared_bands", name) for name in gathered.names("shared_bands"))
     met = met.filter(pl.col("own") < pl.col("other")).select(a="own", b="other").unique().sort("a", "b")
     left = met.join(picked, on=["a", "b"], how="anti")
     assert offered == met.height
     assert left.height > 9
     proven = pl.concat([left.head(5), picked.head(3), pl.DataFrame({"a": [0], "b": [999]}, schema=left.schema)])
-    again, to_pick_from = nearest(gathered, 0, [proven], POLICY)
+    again, to_pick_from = nearest(gathered, 0, [proven], joined, POLICY)
     assert again.equals(picked)
     assert to_pick_from == offered - 8
+
+
+def test_what_a_run_left_that_joined_bands_otherwise_is_not_counted(tmp_path: Path) -> None:
+    _near(tmp_path, _family(60), 1)
+    gathered = Gathered(tmp_path, 1)
+    joined = [name for name in gathered.names("shared_bands") if not name.endswith("-back")]
+    picked, offered = nearest(gathered, 0, (), joined, POLICY)
+    gathered.keep("shared_bands", "bands-title_3", _shared(0, [(i, 99, False) for i in range(1, 60)]))
+    again, to_pick_from = nearest(gathered, 0, (), joined, POLICY)
+    assert again.equals(picked)
+    assert to_pick_from == offered
