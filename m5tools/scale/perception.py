@@ -21,9 +21,6 @@ WINDOW = 1024
 HOP = 256
 """Samples of one spectrum and between spectra (M5Product: frame 1,024, hop 256)."""
 
-SECONDS_AT_ONCE = 16
-"""Seconds of sound transformed at once, so that what lies between stays in the cache; their number shows nowhere."""
-
 QUIETEST = 1e-5
 """Floor of a mel band's power before the logarithm: a silent band is -11.5, not minus infinity."""
 
@@ -60,17 +57,12 @@ def audio_part(config: ScaleConfig, batch: Batch) -> Part:
 
 def log_mel(waveform: Tensor, mels: int) -> Tensor:
     """Logarithm of the mel-band power of int16 `[N, samples]` at 16 kHz: float32 `[N, spectra, mels]`."""
-    if not len(waveform):  # a batch without any sound; MKL refuses to transform nothing
-        return torch.zeros(0, (waveform.shape[1] - WINDOW) // HOP + 1, mels)
-    bands = torch.cat([_power(seconds) @ mel_bands(mels) for seconds in waveform.split(SECONDS_AT_ONCE)])
-    return bands.clamp_min_(QUIETEST).log_()
-
-
-def _power(waveform: Tensor) -> Tensor:
-    """Power of the frequencies of int16 `[N, samples]`: float32 `[N, spectra, 513]`."""
     windows = (waveform.float() / 2**15).unfold(1, WINDOW, HOP) * torch.hann_window(WINDOW)
-    power: Tensor = torch.fft.rfft(windows).abs().square_().div_(WINDOW)
-    return power
+    if not len(windows):  # a batch without any sound; MKL refuses to transform nothing
+        return windows.new_zeros(0, windows.shape[1], mels)
+    power = torch.fft.rfft(windows).abs().square() / WINDOW
+    logarithm: Tensor = (power @ mel_bands(mels)).clamp_min(QUIETEST).log()
+    return logarithm
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 
 from m5tools.loader.batch import Batch
@@ -61,24 +60,6 @@ def test_a_tone_lights_the_band_of_its_frequency() -> None:
         peaks.append(int(perception.log_mel(wave, 40).mean((0, 1)).argmax()))
     mel = [40 * np.log10(1 + f / 700) / np.log10(1 + 8000 / 700) for f in (300, 1000, 4000)]
     np.testing.assert_allclose(peaks, mel, atol=1.5)
-
-
-@pytest.mark.parametrize("together", [1, 5, 16])
-@pytest.mark.parametrize("seconds", [0, 1, 33])
-def test_spectra_are_the_same_bits_however_many_seconds_are_transformed_at_once(
-    monkeypatch: pytest.MonkeyPatch, together: int, seconds: int
-) -> None:
-    random = np.random.default_rng(seconds)
-    waveform = torch.from_numpy(random.integers(-(2**15), 2**15, (seconds, SAMPLE_RATE), dtype=np.int16))
-    waveform[:1] //= 1000
-    monkeypatch.setattr(perception, "SECONDS_AT_ONCE", together)
-    found = perception.log_mel(waveform, 40)
-    assert (found.dtype, found.shape) == (torch.float32, (seconds, 59, 40))
-    if seconds:
-        windows = (waveform.float() / 2**15).unfold(1, perception.WINDOW, perception.HOP)
-        power = torch.fft.rfft(windows * torch.hann_window(perception.WINDOW)).abs().square() / perception.WINDOW
-        whole = (power @ perception.mel_bands(40)).clamp_min(perception.QUIETEST).log()
-        assert torch.equal(found.view(torch.int32), whole.view(torch.int32))
 
 
 def test_several_pictures_a_product_follow_each_other_up_to_the_limit(world: World) -> None:
