@@ -45,7 +45,7 @@ def chosen_among(
     """
     planned = choice_rules(selection, NO_CLUSTERS)
     if not planned:
-        sums = pl.scan_parquet(parts, glob=False).select(pl.col(rows).sum()).collect()
+        sums = pl.scan_parquet(list(parts), glob=False).select(pl.col(rows).sum()).collect()
         nobody = pl.DataFrame(schema={"product_id": pl.String, **_WORDS})
         return list(sums.row(0)), (nobody for _ in parts)
     read = (pl.read_parquet(part, columns=[*CANDIDATES, *rows], glob=False).sort("product_id") for part in parts)

@@ -117,8 +117,8 @@ def relate(partition: int, config: WordsConfig, shown: pl.DataFrame, work: Work)
     """
     dataset = work.dataset
     counts = corpus(dataset, config)
-    columns = (*_COLUMNS, "description") if config.text_model or config.image_model else _COLUMNS
-    products = dataset.read("products", partition=partition, columns=columns).sort("product_id")
+    read = (*_COLUMNS, "description") if config.text_model or config.image_model else _COLUMNS
+    products = dataset.read("products", partition=partition, columns=read).sort("product_id")
     attributes = dataset.read("attributes", partition=partition, columns=_PAIRS_OF_MEANING)
     judged = attributes.hstack(pl.read_parquet(_partial(work, "empty", partition), glob=False))
     titled, telling = _titled(products, attributes, config.placeholders), judged.filter(~pl.col("empty"))
