@@ -87,4 +87,4 @@ def test_no_partition_meets_all_that_the_corpus_knows(monkeypatch: pytest.Monkey
         ("p", "brand", "v17", "rival"), ("p", "brand", "v7", "own"), ("p", "color", "v17", "rival"), ("p", "color", "v7", "rival"),
     ]  # fmt: skip
     assert facts.category_support(products, words, sizes)["title_category_support"].item() == pytest.approx(1)
-    assert max(rows) < 100
+    assert max(rows) < len(many)  # the spellings of units, some 1,300, are no part of the corpus
