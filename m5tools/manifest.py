@@ -30,6 +30,8 @@ class Crawl(Declared):
     media_root: str | None
     unique_products: NotRequired[bool]
     """Whether its mapping says that the source lists each product once."""
+    many_sellers: NotRequired[bool]
+    """Whether its mapping says that the source lists offers of many sellers, whom it does not name."""
 
 
 class Document(TypedDict):

@@ -179,6 +179,11 @@ def listing_once(manifest: Manifest) -> list[str]:
     return sorted({crawl["source"] for crawl in crawls} - often)
 
 
+def of_many_sellers(manifest: Manifest) -> list[str]:
+    """Sources of which a crawl was declared `many_sellers`."""
+    return sorted({crawl["source"] for crawl in manifest["crawls"] if crawl.get("many_sellers", False)})
+
+
 def origins(source: pl.Expr, manifest: Manifest) -> pl.Expr:
     """Sources as numbers, in order of their names."""
     number = {name: i for i, name in enumerate(sorted({crawl["source"] for crawl in manifest["crawls"]}))}

@@ -64,12 +64,13 @@ _TELLING_OPTIONS: Final = pl.col("options_agreeing") - pl.col("options_usual")
 """Options that agree, without those in which most products do."""
 
 
-def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) -> pl.DataFrame:
+def judged(compared: pl.DataFrame, once: Sequence[str], many: Sequence[str], policy: DecisionPolicy) -> pl.DataFrame:
     """What the rules make of pairs, one by one.
 
     Args:
         compared: rows of the table `comparisons`.
         once: sources that list each product once.
+        many: sources that list offers of many sellers without a name: no two offers are known to be one seller's.
         policy: thresholds and weights.
 
     Returns:
@@ -78,7 +79,9 @@ def judged(compared: pl.DataFrame, once: Sequence[str], policy: DecisionPolicy) 
         the wording, float32, about 0–1.2; null where a title is missing, or both are short and little else is said:
         "USB cable" names no product); and what :mod:`m5tools.dedup.why` tells of pairs that no rule relates.
     """
+    unnamed = (pl.col("source_a") == pl.col("source_b")) & pl.col("source_a").is_in(list(many))
     told = compared.with_columns(
+        same_offerer=pl.col("same_offerer") & ~unnamed,
         once=pl.col("source_a").is_in(list(once)),
         once_b=pl.col("source_b").is_in(list(once)),
         likeness=_likeness(compared, policy),

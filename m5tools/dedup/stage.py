@@ -30,7 +30,7 @@ from m5tools.dedup.edges import evidence
 from m5tools.dedup.left import Left
 from m5tools.dedup.places import Places, placed
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
-from m5tools.dedup.products import listing_once, origins
+from m5tools.dedup.products import listing_once, of_many_sellers, origins
 from m5tools.dedup.rivals import chosen
 from m5tools.dedup.rules import judged
 from m5tools.dedup.taught import Taught, examples, teach
@@ -98,7 +98,9 @@ class Dedup(Stage):
         return self.policy.model_dump(mode="json")
 
     def noted(self, manifest: Manifest) -> Any:
-        return listing_once(manifest)
+        once, many = listing_once(manifest), of_many_sellers(manifest)
+        # Datasets of former releases know none of the latter, and are up to date as they are.
+        return [once, many] if many else once
 
     def examine(self, dataset: Dataset) -> None:
         if not comparisons_of(dataset, self.policy.comparing).made():
@@ -155,7 +157,7 @@ class Dedup(Stage):
             # Comparisons may be of fewer generations than clusters: where all was compared anew, say.
             one, other = (left.new[compared[side].to_numpy()] for side in _PAIR)
             compared = compared.filter(one | other)
-        told = judged(compared, listing_once(manifest), self.policy)
+        told = judged(compared, listing_once(manifest), of_many_sellers(manifest), self.policy)
         left.keep(_JUDGED, partition, told.drop(_SOURCES), packed=True)
         rivals = with_origins(told.filter(CONTENDS).select(*_ENDS, *RIVALRY), manifest)
         left.keep(_RIVALS, partition, rivals.drop(_SOURCES))

@@ -16,7 +16,7 @@ from m5tools.dedup.decide import decided
 from m5tools.dedup.disbelieved import disbelieved
 from m5tools.dedup.edges import evidence
 from m5tools.dedup.policy import DuplicatePolicy, load_policy
-from m5tools.dedup.products import listing_once
+from m5tools.dedup.products import listing_once, of_many_sellers
 from m5tools.dedup.rivals import standing
 from m5tools.dedup.rules import judged
 from m5tools.dedup.stage import CONTENDS, RIVALRY, WANTED, decisions_of, taught, with_origins
@@ -85,7 +85,7 @@ def why(dataset: Dataset, one: str, other: str) -> Why:
             clusters,
         )
     worded = edges.filter(evidence="wording").select(_PAIR)
-    told = judged(rows, listing_once(dataset.manifest()), policy)
+    told = _judged(dataset, rows, policy)
     told = decided(told, worded, _lessons(dataset, a, b, policy), policy.taught)
     row = told.row(0, named=True)
     against = [in_units(words, policy) for words in _against(row)] + _tells_nothing(dataset, a, b, row, policy)
@@ -126,6 +126,11 @@ def _policy(dataset: Dataset) -> DuplicatePolicy:
 def _lessons(dataset: Dataset, a: str, b: str, policy: DuplicatePolicy) -> dict[str, Taught]:
     """What was taught when a pair was decided."""
     return taught(decisions_of(dataset, policy), _generation(dataset, [a, b], policy))
+
+
+def _judged(dataset: Dataset, pairs: pl.DataFrame, policy: DuplicatePolicy) -> pl.DataFrame:
+    manifest = dataset.manifest()
+    return judged(pairs, listing_once(manifest), of_many_sellers(manifest), policy)
 
 
 def _compared(dataset: Dataset, a: str, b: str) -> pl.DataFrame:
@@ -252,7 +257,7 @@ def _pool(
     circle = sorted({*touched["product_a"], *touched["product_b"]})
     pairs = _touching(dataset, circle)
     generation = _generation(dataset, ours, policy)
-    told = judged(pairs, listing_once(dataset.manifest()), policy).filter(CONTENDS).select(*_PAIR, *RIVALRY)
+    told = _judged(dataset, pairs, policy).filter(CONTENDS).select(*_PAIR, *RIVALRY)
     kind = pl.col("once") & pl.col("once_b")
     told = told.filter(kind == (row["once"] and row["once_b"])).sort(_PAIR)
     numbers = {product: i for i, product in enumerate(sorted({*told["product_a"], *told["product_b"]}))}

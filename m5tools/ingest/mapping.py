@@ -224,6 +224,7 @@ class Mapping(_Model):
         "line",
     )
     unique_products: bool = Field(False, description="the source lists each product once")
+    many_sellers: bool = Field(False, description="the source lists offers of many sellers, whom it does not name")
     language: str | None = Field(None, description="language of all texts and attributes that declare no other")
     decimal: Literal[",", "."] | None = Field(
         None,

@@ -185,6 +185,8 @@ class Ingest(Stage):
         mine |= cast("Crawl", self.mapping.declared)
         if self.mapping.unique_products:
             mine["unique_products"] = True
+        if self.mapping.many_sellers:
+            mine["many_sellers"] = True
         with work.dataset.changing() as manifest:
             for i, crawl in enumerate(manifest["crawls"]):
                 if crawl["crawl_id"] != self.crawl_id:

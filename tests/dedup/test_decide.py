@@ -108,7 +108,7 @@ def test_a_pair_that_shares_a_word_is_compared_only_where_something_else_speaks(
 def _told(dataset: Dataset, chance: float) -> pl.DataFrame:
     """What pairs are by the shipped policy, where all that is asked of what was taught is as likely as given."""
     run_stage(dataset, Compare(CompareConfig()))
-    weighed = judged(dataset.read("comparisons"), (), POLICY)
+    weighed = judged(dataset.read("comparisons"), (), (), POLICY)
     same = Taught(("word_score",), (0.0,), (1.0,), (math.log(chance / (1 - chance)), 0.0))
     nobody = weighed.select("product_a", "product_b").clear()
     return decided(weighed, nobody, {"product": same, "family": same}, POLICY.taught)

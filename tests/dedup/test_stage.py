@@ -337,6 +337,24 @@ def test_a_source_that_lists_once_has_one_partner_and_no_duplicates(make_dataset
     assert all(len(group) == 2 and len(group & {"a", "a2"}) == 1 for group in joined)
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_of_a_source_of_many_sellers_two_records_worded_otherwise_may_be_one_product(
+    make_dataset: Callable[..., Dataset], many: bool
+) -> None:
+    table = {"brand": "Norora", "model": "HD349", "storage": (1.0, "TB"), "case": "steel", "plug": "usb c"}
+    sold = [
+        Listing("a", "Norora outdoor flash drive HD349 robust anti slip", attributes=table),
+        Listing("b", "Norora outdoor flash drive HD349 washable, any weather", attributes=table),
+    ]
+    dataset = make_dataset(tables_of(sold))
+    with dataset.changing() as manifest:
+        manifest["crawls"][0]["many_sellers"] = many
+    run_stage(dataset, Compare(CompareConfig()))
+    run_stage(dataset, Dedup(DedupConfig()))
+    groups = Found(dataset, {listing.product_id: listing.name for listing in sold}, {}).groups("same_product")
+    assert bool(groups) is many
+
+
 def test_placeholders_are_no_facts(find: Find) -> None:
     vague = {"lid": "n/a", "type": "other", "color": "see description", "warranty": "unknown"}
     sold = {"gtin": "4006381333931", "brand": "Acme"}

@@ -147,7 +147,7 @@ def test_likeness_rises_with_the_cosine_and_edges_show_it(
         run_stage(dataset, Compare(CompareConfig(policy=file)))
         run_stage(dataset, Dedup(DedupConfig(policy=file)))
         shown[name] = dict(dataset.read("edges").select("evidence", "detail").iter_rows())
-        likeness[name] = judged(dataset.read("comparisons"), [], load_policy(file))["likeness"].item()
+        likeness[name] = judged(dataset.read("comparisons"), (), (), load_policy(file))["likeness"].item()
     cosine = dataset.read("comparisons")["embedding_score"].item()
     assert likeness["with"] - likeness["without"] == pytest.approx(0.3 * (cosine - 0.5), abs=1e-5)
     assert "embedding" not in shown["without"]

@@ -13,13 +13,14 @@ from m5tools.engine.local import run_stage
 from m5tools.ingest.stage import Ingest, IngestConfig
 
 
+@pytest.mark.parametrize("what", ["unique_products", "many_sellers"])
 @pytest.mark.parametrize("declared", [True, False])
-def test_a_source_that_lists_once_says_so_in_the_manifest(tmp_path: Path, declared: bool) -> None:
-    body = {"source": "shop", "format": "json_lines", "unique_products": declared}
+def test_what_a_mapping_declares_of_its_source_is_in_the_manifest(tmp_path: Path, what: str, declared: bool) -> None:
+    body = {"source": "shop", "format": "json_lines", what: declared}
     body["fields"] = {"native_id": "id", "title": "title"}  # type: ignore[assignment]
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(body))
     (tmp_path / "rows.jsonl").write_text(json.dumps({"id": "1", "title": "Kettle"}) + "\n")
     dataset = Dataset(tmp_path / "ds")
     config = IngestConfig(source="shop", mapping=str(tmp_path / "shop.yaml"), files=(str(tmp_path / "rows.jsonl"),))
     run_stage(dataset, Ingest(config))
-    assert dataset.manifest()["crawls"][0].get("unique_products", False) is declared
+    assert dataset.manifest()["crawls"][0].get(what, False) is declared
