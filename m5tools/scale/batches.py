@@ -7,9 +7,7 @@ had happened.
 
 from __future__ import annotations
 
-import os
 import queue
-import sys
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -28,8 +26,6 @@ from m5tools.scale.tokens import Tokens
 
 AHEAD: Final = 2
 """Batches made ready while one is learned from."""
-GIVES_WAY: Final = 10
-"""Steps of niceness by which what is made ahead comes after the step: a tenth of a processor that both want."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +148,7 @@ class Streamed:
 def ahead(items: Generator[Any]) -> Iterator[Any]:
     """The same items, made by a thread while the last one is used; what it raises is raised here.
 
-    Decoding and most of making tokens let go of Python's lock, as the arithmetic of training does. Where processors are
-    fewer than busy threads, the thread gives way to the one that uses the items.
+    Decoding and most of making tokens let go of Python's lock, as the arithmetic of training does.
     """
     made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(AHEAD)
     ended = threading.Event()
@@ -168,7 +163,6 @@ def ahead(items: Generator[Any]) -> Iterator[Any]:
 
     def work() -> None:
         try:
-            _give_way()
             for item in items:
                 put(item)
                 if ended.is_set():
@@ -192,13 +186,3 @@ def ahead(items: Generator[Any]) -> Iterator[Any]:
     finally:
         ended.set()
         thread.join()
-
-
-def _give_way() -> None:
-    """Let the calling thread come after others, and all that it starts: the loader's workers inherit its niceness.
-
-    Linux only, where niceness is a thread's own; elsewhere it is the whole process's, and nothing is done.
-    """
-    if sys.platform == "linux":
-        me = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, me, min(19, os.getpriority(os.PRIO_PROCESS, me) + GIVES_WAY))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import os
-import sys
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -15,7 +12,7 @@ import torch
 
 from m5tools.dataset import Dataset
 from m5tools.loader.quarantine import AT_LEAST, TooManyBad
-from m5tools.scale.batches import GIVES_WAY, InMemory, Portion, Source, Streamed, ahead, remember
+from m5tools.scale.batches import InMemory, Portion, Source, Streamed, ahead, remember
 from m5tools.scale.config import MODELS, TrainConfig
 from m5tools.scale.prepare import prepare
 from m5tools.scale.source import ProductLoader, Shards
@@ -151,34 +148,3 @@ def test_a_thread_ends_with_who_uses_it() -> None:
     made.close()  # type: ignore[attr-defined]
     assert closed.wait(5)
     assert all(thread.name != "m5-ahead" for thread in threading.enumerate())
-
-
-needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="niceness is a thread's own on Linux only")
-
-
-def niceness(of: int | None = None) -> int:
-    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id() if of is None else of)
-
-
-@needs_linux
-def test_the_thread_gives_way_and_who_uses_its_items_does_not() -> None:
-    def items() -> Generator[int]:
-        yield niceness()
-        yield niceness()
-
-    mine = niceness()
-    assert list(ahead(items())) == [min(19, mine + GIVES_WAY)] * 2, "once, however many items"
-    assert niceness() == niceness(os.getpid()) == mine
-
-
-@needs_linux
-@pytest.mark.slow
-def test_workers_that_decode_ahead_give_way_too(folder: Path, tokenizer: ProductTokenizer) -> None:
-    before = {child.pid for child in multiprocessing.active_children()}
-    shards = Shards(str(folder), None, SHAPE, 32, 1, workers=2)
-    streamed = Streamed(shards.open("train", MODALITIES, batch_size=4, shuffle=True, drop_last=True), tokenizer)
-    batches = iter(streamed)
-    next(batches)
-    workers = {child.pid for child in multiprocessing.active_children()} - before
-    assert [niceness(pid) for pid in workers if pid is not None] == [min(19, niceness() + GIVES_WAY)] * 2
-    batches.close()  # type: ignore[attr-defined]
