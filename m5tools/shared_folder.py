@@ -1,8 +1,9 @@
 """A folder for temporary files that goes with its owner, and one day even where the owner was killed.
 
 A living process holds a lock in its folder, which the system lets go when it dies; the next one that makes a folder
-removes those of this user that nobody holds. A lock and not a process number: it is right in containers too. Where the
-file system has no locks, a folder goes with its owner alone.
+removes those of this user that nobody holds, and empty ones: a process may be killed before it has a lock. A lock and
+not a process number: it is right in containers too. Where the file system has no locks, a folder goes with its owner
+alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 _LOCK: Final = ".lock"
+_NO_LOCK: Final = ".no-lock"
 
 
 def shared_folder(owner: object, prefix: str) -> Path:
@@ -26,8 +28,12 @@ def shared_folder(owner: object, prefix: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
         try:
             held = _held(folder / _LOCK, os.O_CREAT)
+        except FileNotFoundError:  # another process took it for one that was left, before there was a lock
+            continue
         except OSError:
-            (folder / _LOCK).unlink(missing_ok=True)  # without it, nobody takes the folder for one that was left
+            with suppress(OSError):
+                (folder / _NO_LOCK).touch()  # nobody takes the folder for one that was left
+            (folder / _LOCK).unlink(missing_ok=True)
             weakref.finalize(owner, _remove, folder, None, os.getpid())
             return folder
         if held is not None and (folder / _LOCK).exists():
@@ -43,7 +49,11 @@ def _reap(place: Path, prefix: str) -> None:
         with suppress(OSError):
             if folder.is_symlink() or folder.lstat().st_uid != os.geteuid():
                 continue
-            held = _held(folder / _LOCK)
+            try:
+                held = _held(folder / _LOCK)
+            except FileNotFoundError:
+                folder.rmdir()
+                continue
             if held is not None:
                 remove(folder)
                 os.close(held)

@@ -69,6 +69,25 @@ def test_what_a_killed_process_left_goes_with_the_next(left: Path) -> None:
     del owner
 
 
+def test_what_was_left_before_there_was_a_lock_goes_with_the_next(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be killed between making the folder and its lock, and another meet it there."""
+    made, mkdtemp = [], tempfile.mkdtemp
+
+    def met_by_another(prefix: str) -> str:
+        made.append(mkdtemp(prefix=prefix))
+        if len(made) == 1:
+            with monkeypatch.context() as patch:
+                patch.setattr(tempfile, "mkdtemp", mkdtemp)
+                shared_folder(Owner(), prefix)
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", met_by_another)
+    mine = shared_folder(owner := Owner(), "m5-view-")
+    gc.collect()
+    assert list(place.iterdir()) == [mine] == [Path(made[1])]
+    del owner
+
+
 def test_what_living_processes_hold_stays(place: Path) -> None:
     owners = [Owner() for _ in range(3)]
     folders = [shared_folder(owner, "m5-view-") for owner in owners]
@@ -87,6 +106,7 @@ def test_what_is_another_users_stays(left: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_only_looks_like_ours_stays(place: Path, left: Path) -> None:
     unlocked = place / "m5-view-unlocked"
     unlocked.mkdir()
+    (unlocked / "column.npy").touch()
     linked = place / "m5-view-linked"
     linked.symlink_to(left.rename(place / "elsewhere"))
     shared_folder(Owner(), "m5-view-")

@@ -2,6 +2,7 @@
 
 Under such names Python knows codecs that are no encoding of a text: of bytes (`zlib`, `hex`), of text (`rot13`), of
 host names (`idna`, `punycode`), of its own literals (`unicode_escape`), and one that is there to fail (`undefined`).
+That of `iso2022_jp_2`, which no browser knows, ends in an error of its own at some bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Final
 
 _OF_OTHER_THINGS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _EVERY_BYTE: Final = bytes(range(256))
+_NO_SET: Final = b"\x1b.J\x1bNA"
+"""A character of the set G2, for which one is named that cannot be there."""
 _MARKUP: Final = (
     '<?xml version="1.0" encoding="ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz:.-0123456789"/>\r\n'
 )
@@ -21,9 +24,9 @@ def text_encoding(label: str) -> str | None:
     try:
         name = codecs.lookup(label).name
         if name not in _OF_OTHER_THINGS:
-            _EVERY_BYTE.decode(name, "replace")
+            (_EVERY_BYTE + _NO_SET).decode(name, "replace")
             return name
-    except (LookupError, ValueError):  # unknown; no codec of text, which Python tells only where there are bytes
+    except (LookupError, ValueError, RuntimeError):  # unknown; no codec of any text, which only bytes tell
         pass
     return None
 

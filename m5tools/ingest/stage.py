@@ -145,10 +145,7 @@ class Ingest(Stage):
             return [Unit(part_name(i), {"partition": i}) for i in range(dataset.partitions)]
         reader = READERS[self.mapping.format]
         chunks = [c for path in input_files(self.config) for c in reader.chunks(path, self._name(path))]
-        return [
-            Unit(f"{i:06d}", {"path": c.path, "name": c.name, "start": c.start, "end": c.end, "member": c.member})
-            for i, c in enumerate(chunks)
-        ]
+        return [Unit(f"{i:06d}", asdict(chunk)) for i, chunk in enumerate(chunks)]
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name == "parse":
@@ -161,8 +158,7 @@ class Ingest(Stage):
         return self._register(work) if round_name == "register" else self._compare(work)
 
     def _parse(self, unit: Unit, work: Work) -> Counts:
-        args = unit.args
-        chunk = Chunk(args["path"], args["name"], args["start"], args["end"], args["member"])
+        chunk = Chunk(**unit.args)
         about = Chunked(self.config.source, self.crawl_id, chunk.name)
         batches = READERS[self.mapping.format].batches(chunk, self.mapping)
         parsed = parse(batches, self.mapping, about, joiner(self.mapping, self._root))

@@ -18,6 +18,7 @@ from typing import TypeVar
 import psutil
 import pytest
 import ray
+from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 from ray.cluster_utils import Cluster
 
 from m5tools.dataset import Dataset
@@ -321,6 +322,14 @@ def test_a_recipe_that_loses_a_node_and_changes_the_engine_twice(
         process = line.start(here, scratch) if stage == "tag" else process
     line.complete(there, scratch)
     assert line.differences(content(dataset), curated) == []
+    assert spilled(two_nodes.address) == (0, 0), "of a unit only its counts travel"
+
+
+def spilled(address: str) -> tuple[int, int]:
+    """Objects and bytes that the living nodes of a cluster wrote from their object stores to disk, as `ray memory`
+    adds them up."""
+    stats = get_memory_info_reply(get_state_from_address(address)).store_stats
+    return stats.spilled_objects_total, stats.spilled_bytes_total
 
 
 @slow

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import encodings
+import io
 import pkgutil
 from encodings.aliases import aliases
 from pathlib import Path
@@ -15,12 +17,22 @@ from m5tools.ingest.charset import declared_encoding, text_encoding
 from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.pages.decode import decode
 from m5tools.ingest.parse import Chunked, parse
-from m5tools.ingest.readers import READERS, Batch
+from m5tools.ingest.readers import READERS, Batch, encoding
 from m5tools.ingest.readers.encoding import encoding_of
+from m5tools.ingest.readers.page_row import page_row
 from m5tools.ingest.sniff import sniff
 from tests.ingest.reading import read, records
 
 NAMES = sorted({*aliases, *aliases.values(), *(m.name for m in pkgutil.iter_modules(encodings.__path__))})
+
+
+def codec_of(name: str) -> str | None:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:  # such as of another system
+        return None
+
+
 NO_TEXT = ["zlib", "hex", "idna", "undefined", "rot13", "punycode", "unicode_escape", "raw_unicode_escape"]
 
 
@@ -39,6 +51,49 @@ def test_what_is_no_encoding_of_text_is_none(name: str) -> None:
     assert text_encoding(name) is None
     with pytest.raises(ValueError, match="not an encoding of text"):
         TableLayout.model_validate({"encoding": name})
+
+
+CODECS = sorted({codec for name in NAMES if (codec := codec_of(name))})
+PAGE = b'<html><script type="application/ld+json">{"@type": "Product", "name": "%s"}</script>'
+# Escapes, shifts and bytes that mean nothing in one or other encoding with states.
+HOSTILE = [
+    bytes(range(256)),
+    b"\x1b.J\x1bNA",
+    b"\x1b$B\xff\xff\x1b(J \x1b$(O~~\x1b&@\x1b$B\x1b$(C\x0e!!\x0f",
+    b"\x1b$)C\x0e\xff\xfe\x0f\x1b",
+    b"~{\xff\xff~}~~{!",
+    b"+AAA-+//8-+2AA-+3AA-\xff+2AA",
+    b"\x1b(((((((((((((((((((((" + b"\x1b$$$$$$$$$$$$",
+]
+
+
+@pytest.mark.slow
+def test_whatever_is_named_bytes_are_rows_or_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "_BLOCK", 20)  # so that many sequences are cut
+    feed = Mapping.model_validate({"source": "t", "format": "xml", "fields": {"title": "t"}})
+    batch = Batch()
+    for name in CODECS:
+        rows = [page_row(0, PAGE % hostile, charset=name) for hostile in HOSTILE]
+        records = b"".join(b"<p><t>%s</t></p>" % hostile for hostile in HOSTILE)
+        (tmp_path / "a.xml").write_bytes(b"<?xml version='1.0' encoding='%s'?><a>%s</a>" % (name.encode(), records))
+        fed = read(READERS["xml"], tmp_path / "a.xml", feed)
+        assert fed, name
+        assert all(row.record is not None or row.message for row in [*rows, *fed]), name
+        for row in [*rows, *fed]:
+            batch.add(row)
+    parsed = parse([batch], feed, Chunked("t", "c", "a.xml"))
+    assert sum(table.num_rows for table in parsed.staged) + parsed.rejects.height == len(batch)
+
+
+@pytest.mark.slow
+def test_a_table_in_any_encoding_is_rows_or_rejects(tmp_path: Path) -> None:
+    for name in filter(text_encoding, CODECS):
+        mapping = Mapping.model_validate({"source": "t", "format": "csv", "table": {"encoding": name}})
+        names = "id,title\n".encode(name, "replace")
+        for hostile in HOSTILE:
+            until_cut = b"x" * (io.DEFAULT_BUFFER_SIZE - len(names) - len(hostile)) + hostile
+            (tmp_path / "a.csv").write_bytes(names + until_cut + b"\n1,a\n")
+            assert read(READERS["csv"], tmp_path / "a.csv", mapping), name
 
 
 def test_a_batch_of_records_too_deep_is_all_rejects(tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ import gzip
 import io
 import json
 import lzma
+import struct
 import zipfile
+import zlib
 from pathlib import Path
+from zipfile import ZipFile
 
 import fsspec
 import pyarrow as pa
 import pytest
 
+from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS, Chunk, locations, opening
 from m5tools.ingest.readers.json_lines import JsonLines
 from m5tools.ingest.readers.opening import opened
@@ -106,6 +110,75 @@ def test_what_macos_adds_to_an_archive_is_no_input(tmp_path: Path) -> None:
         archive.writestr("a.jsonl", LINES)
         archive.writestr("__MACOSX/._a.jsonl", b"\0\5\x16\7\0\2\0\0Mac OS X\n\n")
     assert records(read(JsonLines(), tmp_path / "a.zip")) == PRODUCTS
+
+
+def overlapping(names: list[str], content: bytes) -> bytes:
+    """An archive in which each member holds the bytes of all that follow: a stored block quotes the next one's header."""
+    data, crc, size = packed(content), zlib.crc32(content), len(content)
+    body, directory = local_header(names[-1], crc, data, size) + data, []
+    for name in [*reversed(names[:-1]), None]:
+        directory.append((crc, len(data), size, len(body)))
+        if name is None:
+            break
+        quoted = body[: len(body) - len(data)]
+        data = struct.pack("<BHH", 0, len(quoted), len(quoted) ^ 0xFFFF) + body
+        content = quoted + content
+        crc, size = zlib.crc32(content), len(content)
+        body = local_header(name, crc, data, size) + data
+    entries = b"".join(
+        struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 8, 0, 33, *sums, len(name), 0, 0, 0, 0, 0, len(body) - length)
+        + name.encode()
+        for name, (*sums, length) in zip(names, reversed(directory), strict=True)
+    )
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, len(names), len(names), len(entries), len(body), 0)
+    return body + entries + end
+
+
+def local_header(name: str, crc: int, data: bytes, size: int) -> bytes:
+    head = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 8, 0, 33, crc, len(data), size, len(name), 0)
+    return head + name.encode()
+
+
+def packed(content: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(content) + compressor.flush()
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "content"),
+    [
+        ("json_lines", None, b'{"id": "1"}\n'),
+        ("json", None, b'[{"id": "1"}]'),
+        ("json", "items", b'{"items": [{"id": "1"}]}'),
+        ("csv", None, b"id,title\n1,x\n"),
+        ("xml", None, b"<a><p><id>1</id></p><p><id>2</id></p></a>"),
+    ],
+)
+def test_members_that_share_bytes_are_rejects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, record: str | None, content: bytes
+) -> None:
+    names = [f"{i:04d}" for i in range(300)]
+    (tmp_path / "a.zip").write_bytes(overlapping(names, content))
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("0298").endswith(content)
+    opens = []
+    monkeypatch.setattr(opening.zipfile, "ZipFile", lambda *args: opens.append(args) or ZipFile(*args))
+    mapping = Mapping.model_validate({"source": "t", "format": kind, "record": record})
+    rows = read(READERS[kind], tmp_path / "a.zip", mapping)
+    refused = rows[: len(names) - 1]
+    assert [row.reason for row in refused] == [RejectReason.NOT_PARSEABLE] * len(refused)
+    assert [row.message[-6:] for row in refused] == [f"'{name}'" for name in names[1:]]
+    assert all("overlaps" in row.message for row in refused)
+    assert records(rows)
+    assert len(opens) < 10, "the directory of the archive is not read for what is refused"
+
+
+def test_a_damaged_feed_of_which_nothing_can_be_read_is_told(tmp_path: Path) -> None:
+    data = bytearray(zipped(b"<a><p><id>1</id></p></a>"))
+    data[data.index(b"in/a") + 4] = 0xFF
+    (tmp_path / "a.zip").write_bytes(data)
+    (row,) = read(READERS["xml"], tmp_path / "a.zip", Mapping.model_validate({"source": "t", "format": "xml"}))
+    assert "damaged" in row.message
 
 
 def test_files_of_any_file_system_are_read() -> None:

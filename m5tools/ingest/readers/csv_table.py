@@ -16,17 +16,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Final, TextIO
+from typing import IO, Final, TextIO, cast
 
 from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers.arrow_values import distinct_names
 from m5tools.ingest.readers.csv_dialect import Cells, Dialect, dialect_of
 from m5tools.ingest.readers.csv_lines import Lines
+from m5tools.ingest.readers.encoding import Utf8
 from m5tools.ingest.readers.opening import Source, head_of, opened, whole_files
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.vocabulary import RejectReason
 
 LONGEST_FIELD = 32 << 20
+# Encodings in which bytes of ASCII can be no text, and such bytes do not survive as surrogates: they are read as UTF-8.
+_OF_OTHER_ASCII: Final = ("cp424", "hz", "iso2022", "utf-7")
 _NUL: Final = "it holds NUL, which no text does"
 _NEVER_CLOSED: Final = "a quote that is never closed"
 
@@ -43,7 +46,11 @@ class CsvTable(RowReader):
         # Bytes that are no text survive as lone surrogates; where units are no bytes there is no such way.
         errors = "replace" if dialect.stored.startswith(("utf-16", "utf-32")) else "surrogateescape"
         with opened(chunk) as source:
-            text = io.TextIOWrapper(source.file, dialect.encoding, errors, newline="")
+            file = source.file
+            if dialect.stored.startswith(_OF_OTHER_ASCII):
+                file = cast(IO[bytes], io.BufferedReader(Utf8(file, dialect.encoding)))
+                dialect = dialect._replace(encoding="utf-8", stored="utf-8")
+            text = io.TextIOWrapper(file, dialect.encoding, errors, newline="")
             yield from _Table(text, source, dialect).rows()
             text.detach()
 

@@ -187,7 +187,15 @@ class Utf8(io.RawIOBase):
         while not self._ready and not self._ended:
             block = self._file.read(_BLOCK)
             self._ended = not block
-            self._ready = self._decoder.decode(block, final=self._ended).encode("utf-8", "surrogatepass")
+            self._ready = self._decoded(block).encode("utf-8", "surrogatepass")
         given, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(given)] = given
         return len(given)
+
+    def _decoded(self, block: bytes) -> str:
+        before = self._decoder.getstate()
+        try:
+            return self._decoder.decode(block, final=self._ended)
+        except UnicodeError:  # it would have to keep an escape sequence longer than any of ISO 2022, so it is none
+            self._decoder.setstate(before)
+            return self._decoder.decode(block, final=True)

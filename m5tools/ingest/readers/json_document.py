@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Final
 
 from m5tools.errors import UsageError
@@ -62,7 +63,7 @@ class JsonDocument:
         return [Chunk(path, name, start, end) for start, end in zip(starts, [*starts[1:], -1], strict=True)]
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
-        head = head_of(Chunk(chunk.path, chunk.name, member=chunk.member))
+        head = head_of(replace(chunk, start=0, end=-1))
         if holds_json_lines(head):
             raise UsageError(f"{chunk.name} holds JSON Lines, an object a line; set the mapping's format to json_lines")
         if mapping.record is not None:
@@ -86,7 +87,8 @@ def _listed(chunk: Chunk, head: bytes, member: str) -> Iterator[Batch]:
     text = narrowed(io.BytesIO(head), head).read()
     found = json_listed.list_of(text, member)
     if found is None or found.place is None:
-        message = f"it has no list '{member}' in its first {len(head):,} bytes; see the mapping's 'record'"
+        missing = f"it has no list '{member}' in its first {len(head):,} bytes; see the mapping's 'record'"
+        message = chunk.refused or missing
         yield Batch(refused=[Row(0, text[:LONGEST_RAW], None, RejectReason.NOT_PARSEABLE, message)])
         return
     begin = found.place

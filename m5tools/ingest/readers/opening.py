@@ -1,8 +1,8 @@
 """Input files, however they are packed, as streams of bytes.
 
 Whether a file is gzip, Zstandard, bzip2, xz or a zip archive is told by its first bytes: suffixes lie, and a download
-is often unpacked already. The members of an archive are inputs of their own. What is damaged or cut off ends at the
-damage, with everything before it; the reader says so in a reject.
+is often unpacked already. The members of an archive are inputs of their own; those that share bytes are refused. What
+is damaged or cut off ends at the damage, with everything before it; the reader says so in a reject.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pyarrow as pa
 from m5tools.errors import UsageError
 from m5tools.ingest.readers.locations import stored
 from m5tools.ingest.readers.row import Chunk, readable, refuse_folder
+from m5tools.ingest.readers.zip_overlaps import overlapping
 
 HEAD_BYTES = 1 << 20
 _BUFFER = 1 << 18
@@ -50,6 +51,7 @@ def whole_files(path: str, name: str) -> list[Chunk]:
             return [Chunk(path, name)]
         with zipfile.ZipFile(file) as archive:
             files = [m for m in archive.infolist() if _is_input(m.filename)]
+            refused = overlapping(archive)
     members = sorted(m.filename for m in files)
     if not members:
         raise UsageError(f"{name}: the archive holds no file; leave it out")
@@ -57,7 +59,7 @@ def whole_files(path: str, name: str) -> list[Chunk]:
         raise UsageError(f"{name}: the archive holds two files of one name; unpack it and rename one")
     if any(m.flag_bits & _ENCRYPTED for m in files):
         raise UsageError(f"{name}: the archive is encrypted; unpack it")
-    return [Chunk(path, f"{name}/{member}", member=member) for member in members]
+    return [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
 
 
 def _is_input(member: str) -> bool:
@@ -92,6 +94,11 @@ def opened(chunk: Chunk) -> Iterator[Source]:
     Raises:
         UsageError: the file system does not give the file.
     """
+    if chunk.refused is not None:
+        source = Source(io.BytesIO())
+        source.damage = chunk.refused
+        yield source
+        return
     with readable(chunk.name), ExitStack() as stack:
         file = stack.enter_context(stored(chunk.path))
         if chunk.member is None and _codec(_head(file)) is None:

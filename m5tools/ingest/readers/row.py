@@ -30,6 +30,7 @@ class Chunk:
         start: first byte (or row, by format).
         end: first byte that belongs to the next chunk; -1 = to the end.
         member: file inside an archive.
+        refused: why nothing of it is read, where that is so.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Chunk:
     start: int = 0
     end: int = -1
     member: str | None = None
+    refused: str | None = None
 
 
 class Row(NamedTuple):

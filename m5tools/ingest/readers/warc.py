@@ -20,6 +20,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.http_message import HttpMessage, message_of
 from m5tools.ingest.readers.page_row import LONGEST_PAGE, RAW_KEPT, page_row
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
+from m5tools.ingest.readers.zip_overlaps import overlapping
 from m5tools.vocabulary import RejectReason
 
 SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wacz")
@@ -39,11 +40,15 @@ class Warc(RowReader):
             members = sorted(
                 m for m in package.namelist() if m.startswith("archive/") and m.lower().endswith(_ARCHIVED)
             )
+            refused = overlapping(package)
         if not members:
             raise UsageError(f"{name}: the package holds no archive/*.warc.gz; leave it out")
-        return [Chunk(path, f"{name}/{member}", member=member) for member in members]
+        return [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
+        if chunk.refused is not None:
+            yield Row(0, b"", None, RejectReason.NOT_PARSEABLE, chunk.refused)
+            return
         with readable(chunk.name), ExitStack() as stack:
             file = _open(chunk, stack)
             start: int | None = 0

@@ -53,6 +53,8 @@ class XmlFeed(RowReader):
             if name is None:
                 if head.strip():
                     yield Row(0, head[:RAW_KEPT], None, RejectReason.NOT_PARSEABLE, "no XML: there is no element in it")
+                elif not file.read(1) and source.damage is not None:
+                    yield Row(0, b"", None, RejectReason.NOT_PARSEABLE, source.damage)
                 return
             walk = _Walk(file, name)
             yield from walk.rows()

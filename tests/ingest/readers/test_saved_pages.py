@@ -18,6 +18,7 @@ from m5tools.ingest.readers import READERS, Row
 from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read as rows_of
+from tests.ingest.test_opening import overlapping
 
 MAPPING = mapping.load("schema_org")
 
@@ -114,6 +115,14 @@ def test_warc_and_wacz_give_the_same_rows(tmp_path: Path) -> None:
         pass
     with pytest.raises(UsageError, match="holds no archive"):
         read(tmp_path / "empty.wacz")
+
+
+def test_archives_of_a_package_that_share_bytes_are_rejects(tmp_path: Path) -> None:
+    members = [f"archive/{i}.warc" for i in range(3)]
+    (tmp_path / "a.wacz").write_bytes(overlapping(members, record("http://a.example/1", page(1))))
+    rows = read(tmp_path / "a.wacz")
+    assert names(rows) == ["not_parseable", "not_parseable", "Mug 1"]
+    assert all("overlaps" in row.message for row in rows[:2])
 
 
 def test_a_damaged_member_costs_itself(tmp_path: Path) -> None:
