@@ -74,14 +74,15 @@ def judged(compared: pl.DataFrame, once: Sequence[str], many: Sequence[str], pol
         policy: thresholds and weights.
 
     Returns:
-        The same rows with `once` and `once_b` (whether the sources of both sides are such), `relation` (by the rules,
-        null for nothing) and `rule` (which of them, in words), `open` (wording may decide), `proven` and `likeness` (of
-        the wording, float32, about 0–1.2; null where a title is missing, or both are short and little else is said:
-        "USB cable" names no product); and what :mod:`m5tools.dedup.why` tells of pairs that no rule relates.
+        The same rows with `one_seller` (whether both are known to be one seller's), `once` and `once_b` (whether the
+        sources of both sides list each product once), `relation` (by the rules, null for nothing) and `rule` (which of
+        them, in words), `open` (wording may decide), `proven` and `likeness` (of the wording, float32, about 0–1.2;
+        null where a title is missing, or both are short and little else is said: "USB cable" names no product); and
+        what :mod:`m5tools.dedup.why` tells of pairs that no rule relates.
     """
     unnamed = (pl.col("source_a") == pl.col("source_b")) & pl.col("source_a").is_in(list(many))
     told = compared.with_columns(
-        same_offerer=pl.col("same_offerer") & ~unnamed,
+        one_seller=pl.col("same_offerer") & ~unnamed,
         once=pl.col("source_a").is_in(list(once)),
         once_b=pl.col("source_b").is_in(list(once)),
         likeness=_likeness(compared, policy),
@@ -160,12 +161,12 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     # Team shirts differ in a word ("ladies", "long sleeve"), their descriptions in none.
     supported = (pl.col("agreement") >= rules.support).fill_null(False) | pl.col("shared_code")
     # One seller who puts a word in the place of another ("S410 hunter", "S410 traditional") means another product.
-    supported &= ~(pl.col("same_offerer") & pl.col("reworded")).fill_null(False)
+    supported &= ~(pl.col("one_seller") & pl.col("reworded")).fill_null(False)
     supported |= (pl.col("pictures") + pl.col("recoloured")) > 0
     scored_near = (pl.col("score") >= rules.threshold) & (pl.col("agreeing_score") >= rules.agreement)
     near = scored_near & (supported | pl.col("same_words").fill_null(False)) & ~pl.col("other_brand")
     elsewhere = pl.col("other_model") | pl.col("other_category") | pl.col("other_group")
-    item_of_options = pl.col("same_offerer") & pl.col("one_lists_options")
+    item_of_options = pl.col("one_seller") & pl.col("one_lists_options")
     against = (pl.col("measures_differ") > 0) | pl.col("other_gtin") | pl.col("other_part") | pl.col("other_model")
     alike_text = (
         (pl.col("title_score") >= policy.variant.title).fill_null(False)
@@ -213,6 +214,7 @@ def _relation(scored: pl.DataFrame, policy: DecisionPolicy) -> pl.DataFrame:
     )
     return scored.with_columns(
         **first,
+        # Wording holds its own against rivals of another seller's list, and records without a seller are in no list.
         open=pl.col("likeness").is_not_null() & ~barred & ~pl.col("same_offerer"),
         inside=inside,
         # A source whose groups teach has the variants of a grouped product in its group.

@@ -193,7 +193,8 @@ def _short_of_wording(dataset: Dataset, row: dict[str, Any], policy: DuplicatePo
         return
     likeness = f"wording {row['likeness']:.2f} alike"
     if row["same_offerer"]:
-        yield f"{likeness}, which tells nothing between two listings of one seller"
+        whose = "one seller" if row["one_seller"] else "a source that names no seller"
+        yield f"{likeness}, which tells nothing between two listings of {whose}"
     elif not (row["open"] or row["proven"]):
         yield f"{likeness}, but what speaks against them bars it"
     else:
