@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from m5tools import hashing
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
@@ -213,6 +214,28 @@ def test_a_run_killed_after_files_were_kept_goes_on_from_them(
     for table in stage.writes:
         there, expected = ({p.name: p.read_bytes() for p in dataset.parts(table)} for dataset in (mine, undisturbed))
         assert there == expected
+
+
+def test_a_run_that_another_polars_began_misses_nothing(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = make_dataset(_tables([_product(i, gtin=f"{i + 1:08d}") for i in range(20)]), 3, "mine")
+    other = make_dataset(_tables([_product(f"e{i}", gtin=f"{i:08d}") for i in range(1, 9)]), 2, "other")
+    stage = SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))
+    process, hashed = evaluation.process, pl.Expr.hash
+
+    def dying(round_name: str, *rest: Any) -> Counts:
+        if round_name == "compare":
+            raise _Killed
+        return process(round_name, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "process", dying)
+        patch.setattr(pl.Expr, "hash", lambda key, seed=7: hashed(key, seed))
+        patch.setattr(hashing, "probe", lambda: 7)
+        with pytest.raises(_Killed):
+            run_stage(mine, stage)
+    assert run_stage(mine, stage).counts["contaminated"] == 8
 
 
 @pytest.mark.parametrize("which", ["nowhere", "itself"])
