@@ -23,7 +23,8 @@ _HASH: Final = "hash"
 
 
 def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_FILE) -> None:
-    """Keep rows for :func:`rows_of`.
+    """Keep rows for :func:`rows_of`, in place of what the folder has: which file holds a key depends on how many there
+    are.
 
     Args:
         folder: where to.
@@ -31,6 +32,8 @@ def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_F
         key: a column of texts or whole numbers.
         rows_a_file: rows, nearly, that are sorted at once.
     """
+    for file in folder.glob("*.arrow"):  # of a try that was killed
+        atomic.remove(file)
     count = rows.select(pl.len()).collect().item()
     several = -(-max(count, 1) // rows_a_file)
     hashed = rows.with_columns(pl.col(key).hash().alias(_HASH))

@@ -48,6 +48,14 @@ def test_rows_are_read_once_to_count_and_once_to_cut_them(tmp_path: Path) -> Non
     assert sum(read) <= 2 * rows.height
 
 
+def test_what_was_kept_before_makes_room(tmp_path: Path) -> None:
+    """Be it cut into more files than there are now."""
+    rows = pl.DataFrame({"key": [f"k{n}" for n in range(1000)], "n": range(1000)})
+    looked_up.keep(tmp_path, rows.lazy(), "key", 100)
+    looked_up.keep(tmp_path, rows.lazy(), "key", 400)
+    assert looked_up.rows_of(tmp_path, rows["key"]).sort("n").equals(rows)
+
+
 def test_no_rows(tmp_path: Path) -> None:
     none = pl.LazyFrame(schema={"key": pl.String, "n": pl.Int64})
     looked_up.keep(tmp_path, none, "key")
