@@ -160,21 +160,32 @@ def test_tables_of_files_are_read_as_often_however_many_partitions(
     monkeypatch.setattr("m5tools.split.stage.Dataset", count_opened("to see whether it changed"))
     few, many = reads(2), reads(7)
     assert few == many
-    assert few["to read"] == 1
+    assert few["to read"] == 2, "by the command, and by its units, which are another process where there are workers"
     assert few["to see whether it changed"] == 3, "for the name of the run, when it begins and when it ends"
     assert few["fetched"] == few["signals_image"] == few["signals_video"] == 2, "once of each dataset"
 
 
-def test_an_evaluation_set_that_changed_is_compared_anew(make_dataset: Callable[..., Dataset]) -> None:
-    """Also where the same process has opened it before."""
+def test_an_evaluation_set_that_changed_is_compared_anew(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the same process has opened it before: it opens it once more."""
+    read: list[str] = []
+
+    def counted(folder: str) -> Dataset:
+        read.append(folder)
+        return Dataset(folder)
+
+    monkeypatch.setattr(evaluation, "Dataset", counted)
     mine = make_dataset(_tables([_product(i, gtin=f"{i + 1:08d}") for i in range(20)]), 2, "mine")
     other = make_dataset(_tables([_product("e", gtin="00000001")]), 2, "other")
     stage = SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))
     assert run_stage(mine, stage).counts["contaminated"] == 1
+    read.clear()
     make_dataset(_tables([_product(f"e{i}", gtin=f"{i:08d}") for i in (1, 2)]), 2, "other")
     with other.changing() as manifest:
         manifest["stages"]["ingest/c1"]["fingerprint"] = "another"
     assert run_stage(mine, stage).counts["contaminated"] == 2
+    assert read == [str(other.root)]
 
 
 class _Killed(BaseException):
