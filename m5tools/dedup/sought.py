@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from m5tools import schema
+from m5tools import hashing, schema
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.text import band_keys
 from m5tools.dedup.evidence.tokens import (
@@ -47,7 +47,7 @@ COUNTED: Final = (*VOCABULARIES, VALUED, NAMED, TITLES)
 
 def index_terms(made_by: Any) -> Any:
     """Under which terms the index can be gone on from: those of the comparisons, and how hashes come out."""
-    return [made_by, pl.Series(["m5"]).hash().item()]
+    return [made_by, hashing.probe()]
 
 
 def keys_of(products: pl.DataFrame, tokens: pl.DataFrame, policy: ComparePolicy) -> pl.DataFrame:

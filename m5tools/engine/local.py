@@ -20,7 +20,7 @@ from m5tools.engine.markers import Markers
 from m5tools.engine.pool import Pool, Workers
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
-from m5tools.engine.room import discard, make_room, tidy
+from m5tools.engine.room import discard, make_room, make_scratch, tidy
 from m5tools.engine.unchanged import inputs_stay, outside_of, refuse_changed
 from m5tools.engine.verify import faults_of, lost
 from m5tools.engine.worker import Done, Task
@@ -224,7 +224,7 @@ class LocalEngine:
         scratch = markers.folder / "scratch"
         if open_units:
             # Only then: a rank without work must not make anew what rank 0 has just removed.
-            scratch.mkdir(parents=True, exist_ok=True)
+            make_scratch(scratch)
         terms = Terms(self.deadline, self.refresh)
         tasks = [Task(stage, str(dataset.root), round_name, unit, str(scratch), {}, terms) for unit in open_units]
 

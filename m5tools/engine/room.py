@@ -8,8 +8,11 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from m5tools import atomic
+import polars as pl
+
+from m5tools import atomic, hashing
 from m5tools.dataset import Dataset
 from m5tools.engine.compaction import leave
 from m5tools.errors import UsageError
@@ -17,13 +20,15 @@ from m5tools.stage import Stage
 
 DISCARDED = ".gone-"
 _SCRATCH = "scratch"
+_HASHES: Final = "hashes-"
 
 
 def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first: bool, alone: bool) -> None:
     """Forget runs of other circumstances: whichever rank comes first is about to overwrite their outputs.
 
     Of the run itself what was done in rounds that the stage does not have is of a version that laid its scratch out
-    otherwise (a round is given another name with its layout): no marker of it counts, for none can be told apart.
+    otherwise (a round is given another name with its layout): no marker of it counts, for none can be told apart. So
+    it is where other hashes lie in its scratch folder than Polars makes here: those of two versions never meet.
 
     Args:
         dataset: the dataset.
@@ -34,15 +39,15 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
         alone: whether there are no other ranks.
 
     Raises:
-        UsageError: the run was begun in other rounds, and other ranks may be at it.
+        UsageError: the run was begun in other rounds or by other hashes, and other ranks may be at it.
     """
     home = dataset.root / "runs" / stage.entry
-    elsewise = _in_other_rounds(home / run, stage.rounds())
+    elsewise = _in_other_rounds(home / run, stage.rounds()) or _by_other_hashes(home / run / _SCRATCH)
     if elsewise and not alone:
         # The rank that clears it away cannot know what the others have already done anew.
         raise UsageError(
-            f"'{stage.entry}' was begun by another version of m5tools; go on once without --world-size, or remove "
-            f"{home / run}"
+            f"'{stage.entry}' was begun by another version of m5tools or Polars; give all ranks the same ones, and "
+            f"go on once without --world-size, or remove {home / run}"
         )
     home.mkdir(parents=True, exist_ok=True)
     leave(dataset, stage.owned(dataset))
@@ -59,6 +64,22 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
         for folder in (dataset.root, home, *(f for f in home.glob(f"{run}/*") if f.is_dir())):
             atomic.sweep(folder)
         _sweep_discarded(home)
+
+
+def make_scratch(folder: Path) -> None:
+    """Make a run's scratch folder where there is none, and note by which hashes what will lie in it is made.
+
+    Args:
+        folder: the scratch folder.
+
+    Raises:
+        UsageError: another rank, with another Polars, has begun at the same time.
+    """
+    note = folder / _note()
+    if not note.exists():
+        atomic.write_bytes(note, f"Polars {pl.__version__}\n".encode())
+    if _by_other_hashes(folder):
+        raise UsageError(f"ranks have several versions of Polars; give all the same one, and remove {folder.parent}")
 
 
 def tidy(home: Path, run: str) -> None:
@@ -78,6 +99,22 @@ def _in_other_rounds(folder: Path, rounds: Collection[str]) -> bool:
         return False
     done = (f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
     return any(name != _SCRATCH and name not in rounds for name in done)
+
+
+def _by_other_hashes(scratch: Path) -> bool:
+    """Whether what lies in a scratch folder may be made by other hashes than Polars makes here.
+
+    It may where another's note stands there, and where none does: earlier versions of m5tools left none.
+    """
+    try:
+        names = {file.name for file in scratch.iterdir() if not file.name.startswith(".")}
+    except FileNotFoundError:
+        return False
+    return bool(names) and {name for name in names if name.startswith(_HASHES)} != {_note()}
+
+
+def _note() -> str:
+    return f"{_HASHES}{hashing.probe():016x}"
 
 
 def _is_run(folder: Path) -> bool:

@@ -1,8 +1,8 @@
 """Rows of a table that knows no partitions, kept so that a partition's look-ups cost what they find, not the table.
 
 The rows lie in files as in memory, by ranges of a hash of their key and sorted by it, and are mapped: a search touches
-what it passes by. Reading all of the table once a partition costs the square of the products. Hashes are Polars', and
-another version may make others, so files tell which made theirs: a run may be taken up under another.
+what it passes by. Reading all of the table once a partition costs the square of the products. Hashes are Polars', so
+files are for a scratch folder, which is not gone on with where these are others (:mod:`m5tools.engine.room`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from m5tools import atomic
 from m5tools.joins import buckets
@@ -21,11 +20,11 @@ from m5tools.joins import buckets
 ROWS_A_FILE: Final = 1 << 20
 """Rows, nearly, that are sorted at once, where they are narrow."""
 _HASH: Final = "hash"
-_HASHED_BY: Final = b"polars"
 
 
 def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_FILE) -> None:
-    """Keep rows for :func:`rows_of`.
+    """Keep rows for :func:`rows_of`, in place of what the folder has: which file holds a key depends on how many there
+    are.
 
     Args:
         folder: where to.
@@ -33,6 +32,8 @@ def keep(folder: Path, rows: pl.LazyFrame, key: str, rows_a_file: int = ROWS_A_F
         key: a column of texts or whole numbers.
         rows_a_file: rows, nearly, that are sorted at once.
     """
+    for file in folder.glob("*.arrow"):  # of a try that was killed
+        atomic.remove(file)
     count = rows.select(pl.len()).collect().item()
     several = -(-max(count, 1) // rows_a_file)
     hashed = rows.with_columns(pl.col(key).hash().alias(_HASH))
@@ -59,12 +60,8 @@ def rows_of(folder: Path, wanted: pl.Series) -> pl.DataFrame:
     """
     kept = [_mapped(file) for file in sorted(folder.glob("[!.]*.arrow"))]
     asked = wanted.unique().to_frame()
-    if all((table.schema.metadata or {}).get(_HASHED_BY) == pl.__version__.encode() for table in kept):
-        found = _searched(kept, asked)
-    else:
-        keys = asked.to_arrow(compat_level=pl.CompatLevel.oldest())[wanted.name]
-        found = [table.filter(pc.is_in(table[wanted.name], keys)) for table in kept]
-    rows = pl.DataFrame(pl.from_arrow(pa.concat_tables(found).drop_columns([_HASH]).replace_schema_metadata()))
+    found = pa.concat_tables(_searched(kept, asked)).drop_columns([_HASH])
+    rows = pl.DataFrame(pl.from_arrow(found))
     return rows.join(asked, on=wanted.name, how="semi")
 
 
@@ -89,7 +86,6 @@ def _name(number: int, several: int) -> str:
 
 def _write(path: Path, rows: pl.DataFrame, key: str) -> None:
     table = rows.sort(_HASH, key).to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks()
-    table = table.replace_schema_metadata({_HASHED_BY: pl.__version__})
     with (
         atomic.whole_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,

@@ -27,8 +27,14 @@ _OWN: Final = "own"
 
 
 @lru_cache
-def opened(folder: str) -> Dataset:
-    """An evaluation set, opened once by each process that reads it: to open one in a store lists all that it holds."""
+def opened(folder: str, run: str = "") -> Dataset:
+    """An evaluation set, opened once by each process that reads it: to open one in a store lists all that it holds.
+
+    Args:
+        folder: the set.
+        run: the scratch folder of the run whose units read it: a worker that outlives a run, on a machine where
+            nobody else opens the set, would show the next one what it was before.
+    """
     return Dataset(folder)
 
 

@@ -97,7 +97,7 @@ class SplitStage(Stage):
 
     def process(self, round_name: str, unit: Unit, work: Work) -> Counts:
         if round_name in evaluation.ROUNDS:
-            return evaluation.process(round_name, unit, work, self._evaluation_sets())
+            return evaluation.process(round_name, unit, work, self._evaluation_sets(str(work.scratch)))
         return self._assign(work)
 
     def examine(self, dataset: Dataset) -> None:
@@ -119,8 +119,8 @@ class SplitStage(Stage):
             if not other.parts("signals_image")
         ]
 
-    def _evaluation_sets(self) -> list[Dataset]:
-        return [evaluation.opened(folder) for folder in self.config.decontaminate]
+    def _evaluation_sets(self, run: str = "") -> list[Dataset]:
+        return [evaluation.opened(folder, run) for folder in self.config.decontaminate]
 
     def _assign(self, work: Work) -> Counts:
         config, dataset = self.config, work.dataset

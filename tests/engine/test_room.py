@@ -1,4 +1,4 @@
-"""What a run does not build on: markers and scratch of a version that laid its scratch out otherwise."""
+"""What a run does not build on: markers and scratch of a version that laid its scratch out or hashed otherwise."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from m5tools import hashing
 from m5tools.dataset import Dataset
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
+from m5tools.engine.room import make_scratch
 from m5tools.engine.verify import verify
-from m5tools.errors import UsageError
+from m5tools.errors import StageFailed, UsageError
 from m5tools.registry import StageName, build
 
 from .toy import Toy, ToyConfig, files
@@ -62,6 +64,56 @@ def test_ranks_leave_such_a_run_to_one_process(tmp_path: Path) -> None:
     with Pool(0) as pool, pytest.raises(UsageError, match=r"begun by another version .* without --world-size"):
         LocalEngine(pool, Silent(), rank=1, world_size=2).run(dataset, stage)
     assert (folder / "scratch" / "seen-9").exists()
+
+
+def begun(dataset: Dataset) -> tuple[Path, Path]:
+    """The scratch folder of a run that ended in the middle, with a file more than the last round counts, and the note
+    of its hashes."""
+    mistaken = Toy(ToyConfig(act="mistake once"))
+    with pytest.raises(StageFailed, match="the file is odd"):
+        run_stage(dataset, mistaken)
+    scratch = dataset.root / "runs" / "split" / mistaken.run_name({}) / "scratch"
+    assert (scratch.parent / "first" / "u0.json").exists()
+    (scratch / "seen-9").touch()
+    [note] = scratch.glob("hashes-*")
+    return scratch, note
+
+
+def test_a_run_is_gone_on_with_where_hashes_are_the_same(tmp_path: Path) -> None:
+    scratch, _ = begun(dataset := Dataset(tmp_path / "ds"))
+    (scratch / "seen-9").unlink()
+    (scratch / "seen-0").rename(scratch / "seen-of-before")
+    assert run_stage(dataset, Toy(ToyConfig(act="mistake once"))).counts["seen"] == 4, "u0 was not done again"
+
+
+@pytest.mark.parametrize("noted", ["another", "none"])
+def test_a_run_whose_scratch_other_hashes_made_is_begun_anew(tmp_path: Path, noted: str) -> None:
+    scratch, note = begun(dataset := Dataset(tmp_path / "ds"))
+    if noted == "another":
+        note.rename(scratch / "hashes-0123456789abcdef")
+    else:
+        note.unlink()
+    with pytest.raises(StageFailed, match="the file is odd"):  # that it was told once lay in the scratch folder
+        run_stage(dataset, Toy(ToyConfig(act="mistake once")))
+    assert not (scratch / "seen-9").exists()
+    assert run_stage(dataset, Toy(ToyConfig(act="mistake once"))).counts["seen"] == 4
+    assert verify(dataset) == (4, [])
+
+
+def test_ranks_leave_a_run_of_other_hashes_to_one_process(tmp_path: Path) -> None:
+    scratch, note = begun(dataset := Dataset(tmp_path / "ds"))
+    note.rename(scratch / "hashes-0123456789abcdef")
+    with Pool(0) as pool, pytest.raises(UsageError, match=r"another version of m5tools or Polars; .*--world-size"):
+        LocalEngine(pool, Silent(), rank=1, world_size=2).run(dataset, Toy(ToyConfig(act="mistake once")))
+    assert (scratch / "seen-9").exists()
+
+
+def test_ranks_of_two_versions_that_begin_at_once_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_scratch(tmp_path / "run" / "scratch")
+    make_scratch(tmp_path / "run" / "scratch")
+    monkeypatch.setattr(hashing, "probe", lambda: 7)
+    with pytest.raises(UsageError, match="several versions of Polars"):
+        make_scratch(tmp_path / "run" / "scratch")
 
 
 def test_what_was_finished_in_other_rounds_is_up_to_date(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.engine.room import make_scratch
 from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
@@ -262,7 +263,8 @@ def test_what_a_killed_writer_left_is_no_input(tmp_path: Path) -> None:
     stage = Ingest(IngestConfig(source="s", mapping="synth", files=(str(tmp_path / "a.jsonl"),)))
     dataset = Dataset(tmp_path / "ds")
     left = dataset.root / "runs" / stage.entry / stage.run_name({}) / "scratch" / "parsed" / ".tmp-7-0.products.parquet"
-    left.parent.mkdir(parents=True)
+    make_scratch(left.parent.parent)
+    left.parent.mkdir()
     left.write_bytes(b"PAR1 cut off")
     assert run_stage(dataset, stage).counts["new"] == 1
     assert not left.exists()

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from m5tools import hashing
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
 from m5tools.errors import UsageError
@@ -159,21 +160,32 @@ def test_tables_of_files_are_read_as_often_however_many_partitions(
     monkeypatch.setattr("m5tools.split.stage.Dataset", count_opened("to see whether it changed"))
     few, many = reads(2), reads(7)
     assert few == many
-    assert few["to read"] == 1
+    assert few["to read"] == 2, "by the command, and by its units, which are another process where there are workers"
     assert few["to see whether it changed"] == 3, "for the name of the run, when it begins and when it ends"
     assert few["fetched"] == few["signals_image"] == few["signals_video"] == 2, "once of each dataset"
 
 
-def test_an_evaluation_set_that_changed_is_compared_anew(make_dataset: Callable[..., Dataset]) -> None:
-    """Also where the same process has opened it before."""
+def test_an_evaluation_set_that_changed_is_compared_anew(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the same process has opened it before: it opens it once more."""
+    read: list[str] = []
+
+    def counted(folder: str) -> Dataset:
+        read.append(folder)
+        return Dataset(folder)
+
+    monkeypatch.setattr(evaluation, "Dataset", counted)
     mine = make_dataset(_tables([_product(i, gtin=f"{i + 1:08d}") for i in range(20)]), 2, "mine")
     other = make_dataset(_tables([_product("e", gtin="00000001")]), 2, "other")
     stage = SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))
     assert run_stage(mine, stage).counts["contaminated"] == 1
+    read.clear()
     make_dataset(_tables([_product(f"e{i}", gtin=f"{i:08d}") for i in (1, 2)]), 2, "other")
     with other.changing() as manifest:
         manifest["stages"]["ingest/c1"]["fingerprint"] = "another"
     assert run_stage(mine, stage).counts["contaminated"] == 2
+    assert read == [str(other.root)]
 
 
 class _Killed(BaseException):
@@ -213,6 +225,28 @@ def test_a_run_killed_after_files_were_kept_goes_on_from_them(
     for table in stage.writes:
         there, expected = ({p.name: p.read_bytes() for p in dataset.parts(table)} for dataset in (mine, undisturbed))
         assert there == expected
+
+
+def test_a_run_that_another_polars_began_misses_nothing(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = make_dataset(_tables([_product(i, gtin=f"{i + 1:08d}") for i in range(20)]), 3, "mine")
+    other = make_dataset(_tables([_product(f"e{i}", gtin=f"{i:08d}") for i in range(1, 9)]), 2, "other")
+    stage = SplitStage(SplitConfig(val=0.0, test=0.0, decontaminate=(str(other.root),)))
+    process, hashed = evaluation.process, pl.Expr.hash
+
+    def dying(round_name: str, *rest: Any) -> Counts:
+        if round_name == "compare":
+            raise _Killed
+        return process(round_name, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "process", dying)
+        patch.setattr(pl.Expr, "hash", lambda key, seed=7: hashed(key, seed))
+        patch.setattr(hashing, "probe", lambda: 7)
+        with pytest.raises(_Killed):
+            run_stage(mine, stage)
+    assert run_stage(mine, stage).counts["contaminated"] == 8
 
 
 @pytest.mark.parametrize("which", ["nowhere", "itself"])

@@ -128,7 +128,7 @@ def compound_codes(text: pl.Expr, policy: ComparePolicy) -> pl.Expr:
 
 
 def words_of(text: pl.Expr, compound: pl.Expr) -> pl.Expr:
-    """A plain text as words with blanks between; its compound codes stand there whole as well."""
+    """A plain text as words with blanks between; its :func:`compound_codes`, a list, stand there whole as well."""
     return pl.concat_str(text.str.replace_all(_PUNCTUATION, " "), compound.list.join(" "), separator=" ")
 
 
