@@ -61,7 +61,7 @@ from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
 
 _BANDS_AT_ONCE = 5
 """Bands that one unit joins, one after the other, at most …"""
-_BANDS_BY_PARTITIONS = 320
+_BANDS_BY_PARTITIONS = 640
 """… and bands times partitions: a unit holds all pairs of its bands, and each band leads to the more the more products
 there are. Whether a pair is counted in one unit or in several, what it shares adds up. No unit joins bands of both
 texts, for hubs are told by the text they are of."""
