@@ -99,7 +99,7 @@ class Dedup(Stage):
 
     def noted(self, manifest: Manifest) -> Any:
         once, many = listing_once(manifest), of_many_sellers(manifest)
-        # Datasets of former releases know none of the latter, and are up to date as they are.
+        # As in `decisions_of`.
         return [once, many] if many else once
 
     def examine(self, dataset: Dataset) -> None:
@@ -234,7 +234,10 @@ class Dedup(Stage):
 
 def decisions_of(dataset: Dataset, policy: DuplicatePolicy) -> Generations:
     """The clusters made under a policy, and with them edges and bridges."""
-    return Generations(dataset, "clusters", [Dedup.version, Compare.version, policy.model_dump(mode="json")])
+    terms = [Dedup.version, Compare.version, policy.model_dump(mode="json")]
+    # Clusters of former releases know of no such source, and are what they would be now where there is none.
+    terms += [many] if (many := of_many_sellers(dataset.manifest())) else []
+    return Generations(dataset, "clusters", terms)
 
 
 def taught(grown: Generations, generation: str) -> dict[str, Taught]:

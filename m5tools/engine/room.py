@@ -20,7 +20,7 @@ from m5tools.stage import Stage
 
 DISCARDED = ".gone-"
 _SCRATCH = "scratch"
-_HASHES: Final = "hashes-"
+_HASHES: Final = "hashed-as-"
 
 
 def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first: bool, alone: bool) -> None:
@@ -76,9 +76,12 @@ def make_scratch(folder: Path) -> None:
         UsageError: another rank, with another Polars, has begun at the same time.
     """
     note = folder / _note()
-    if not note.exists():
+    written = not note.exists()
+    if written:
         atomic.write_bytes(note, f"Polars {pl.__version__}\n".encode())
     if _by_other_hashes(folder):
+        if written:  # the ranks that were first go on
+            note.unlink(missing_ok=True)
         raise UsageError(f"ranks have several versions of Polars; give all the same one, and remove {folder.parent}")
 
 
@@ -110,7 +113,11 @@ def _by_other_hashes(scratch: Path) -> bool:
         names = {file.name for file in scratch.iterdir() if not file.name.startswith(".")}
     except FileNotFoundError:
         return False
-    return bool(names) and {name for name in names if name.startswith(_HASHES)} != {_note()}
+    return bool(names) and _notes(names) != {_note()}
+
+
+def _notes(names: Collection[str]) -> set[str]:
+    return {name for name in names if name.startswith(_HASHES)}
 
 
 def _note() -> str:

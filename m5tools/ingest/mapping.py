@@ -246,6 +246,14 @@ class Mapping(_Model):
     parts: FolderParts | None = None
     companions: tuple[Companion, ...] = ()
 
+    @model_validator(mode="after")
+    def _sellers_without_names(self) -> Mapping:
+        if self.many_sellers and ("seller" in self.fields or "seller" in self.constants):
+            raise ValueError("it names its sellers, so that 'many_sellers' says nothing; leave one of them out")
+        if self.many_sellers and self.unique_products:
+            raise ValueError("a source that lists each product once has no offers of 'many_sellers'; leave one out")
+        return self
+
     @property
     def declared(self) -> Declared:
         """What it declares of the source."""
@@ -254,7 +262,9 @@ class Mapping(_Model):
 
     def reading(self) -> dict[str, Any]:
         """Whatever of it decides what is read; what is declared about the source does not."""
-        return self.model_dump(mode="json", exclude={*DECLARED})
+        # What was read before there was such a word is not read anew for it.
+        unsaid = () if self.many_sellers else ("many_sellers",)
+        return self.model_dump(mode="json", exclude={*DECLARED, *unsaid})
 
 
 def load(name: str) -> Mapping:

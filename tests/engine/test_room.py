@@ -75,7 +75,7 @@ def begun(dataset: Dataset) -> tuple[Path, Path]:
     scratch = dataset.root / "runs" / "split" / mistaken.run_name({}) / "scratch"
     assert (scratch.parent / "first" / "u0.json").exists()
     (scratch / "seen-9").touch()
-    [note] = scratch.glob("hashes-*")
+    [note] = scratch.glob("hashed-as-*")
     return scratch, note
 
 
@@ -83,6 +83,7 @@ def test_a_run_is_gone_on_with_where_hashes_are_the_same(tmp_path: Path) -> None
     scratch, _ = begun(dataset := Dataset(tmp_path / "ds"))
     (scratch / "seen-9").unlink()
     (scratch / "seen-0").rename(scratch / "seen-of-before")
+    (scratch / "hashes-ab12cd34").mkdir()  # the temporary folder of a unit that was killed
     assert run_stage(dataset, Toy(ToyConfig(act="mistake once"))).counts["seen"] == 4, "u0 was not done again"
 
 
@@ -90,7 +91,7 @@ def test_a_run_is_gone_on_with_where_hashes_are_the_same(tmp_path: Path) -> None
 def test_a_run_whose_scratch_other_hashes_made_is_begun_anew(tmp_path: Path, noted: str) -> None:
     scratch, note = begun(dataset := Dataset(tmp_path / "ds"))
     if noted == "another":
-        note.rename(scratch / "hashes-0123456789abcdef")
+        note.rename(scratch / "hashed-as-0123456789abcdef")
     else:
         note.unlink()
     with pytest.raises(StageFailed, match="the file is odd"):  # that it was told once lay in the scratch folder
@@ -102,7 +103,7 @@ def test_a_run_whose_scratch_other_hashes_made_is_begun_anew(tmp_path: Path, not
 
 def test_ranks_leave_a_run_of_other_hashes_to_one_process(tmp_path: Path) -> None:
     scratch, note = begun(dataset := Dataset(tmp_path / "ds"))
-    note.rename(scratch / "hashes-0123456789abcdef")
+    note.rename(scratch / "hashed-as-0123456789abcdef")
     with Pool(0) as pool, pytest.raises(UsageError, match=r"another version of m5tools or Polars; .*--world-size"):
         LocalEngine(pool, Silent(), rank=1, world_size=2).run(dataset, Toy(ToyConfig(act="mistake once")))
     assert (scratch / "seen-9").exists()
@@ -114,6 +115,8 @@ def test_ranks_of_two_versions_that_begin_at_once_are_told(tmp_path: Path, monke
     monkeypatch.setattr(hashing, "probe", lambda: 7)
     with pytest.raises(UsageError, match="several versions of Polars"):
         make_scratch(tmp_path / "run" / "scratch")
+    monkeypatch.undo()
+    make_scratch(tmp_path / "run" / "scratch")
 
 
 def test_what_was_finished_in_other_rounds_is_up_to_date(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from m5tools.ingest.readers import READERS, Batch, encoding
 from m5tools.ingest.readers.encoding import encoding_of
 from m5tools.ingest.readers.page_row import page_row
 from m5tools.ingest.sniff import sniff
+from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read, records
 
 NAMES = sorted({*aliases, *aliases.values(), *(m.name for m in pkgutil.iter_modules(encodings.__path__))})
@@ -94,6 +95,19 @@ def test_a_table_in_any_encoding_is_rows_or_rejects(tmp_path: Path) -> None:
             until_cut = b"x" * (io.DEFAULT_BUFFER_SIZE - len(names) - len(hostile)) + hostile
             (tmp_path / "a.csv").write_bytes(names + until_cut + b"\n1,a\n")
             assert read(READERS["csv"], tmp_path / "a.csv", mapping), name
+
+
+@pytest.mark.parametrize("name", ["hz", "utf-7", "iso2022_jp", "cp424"])
+def test_a_row_with_bytes_that_are_none_of_its_encoding_is_a_reject(tmp_path: Path, name: str) -> None:
+    wrong = {"cp424": b"\x70", "iso2022_jp": b"\x1b$B\x7f\x7f\x1b(B"}.get(name, b"\xff")
+    rows = "id,title\n1,a\n".encode(name), "2,".encode(name), wrong, "b\n3,c\n".encode(name)
+    (tmp_path / "a.csv").write_bytes(b"".join(rows))
+    mapping = Mapping.model_validate({"source": "t", "format": "csv", "table": {"encoding": name}})
+    good, bad, last = read(READERS["csv"], tmp_path / "a.csv", mapping)
+    assert (good.record, bad.reason, last.record) == (
+        {"id": "1", "title": "a"}, RejectReason.NOT_UTF8, {"id": "3", "title": "c"}
+    )  # fmt: skip
+    assert "not utf-8" not in bad.message
 
 
 def test_a_batch_of_records_too_deep_is_all_rejects(tmp_path: Path) -> None:

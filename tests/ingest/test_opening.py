@@ -10,6 +10,7 @@ import lzma
 import struct
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -159,18 +160,27 @@ def test_members_that_share_bytes_are_rejects(
 ) -> None:
     names = [f"{i:04d}" for i in range(300)]
     (tmp_path / "a.zip").write_bytes(overlapping(names, content))
-    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        assert archive.read("0298").endswith(content)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive, suppress(zipfile.BadZipFile):
+        assert archive.read("0298").endswith(content)  # later Pythons refuse as well, but on opening
     opens = []
     monkeypatch.setattr(opening.zipfile, "ZipFile", lambda *args: opens.append(args) or ZipFile(*args))
     mapping = Mapping.model_validate({"source": "t", "format": kind, "record": record})
     rows = read(READERS[kind], tmp_path / "a.zip", mapping)
     refused = rows[: len(names) - 1]
     assert [row.reason for row in refused] == [RejectReason.NOT_PARSEABLE] * len(refused)
-    assert [row.message[-6:] for row in refused] == [f"'{name}'" for name in names[1:]]
+    assert [row.message.split("'")[1] for row in refused] == names[1:]
     assert all("overlaps" in row.message for row in refused)
     assert records(rows)
     assert len(opens) < 10, "the directory of the archive is not read for what is refused"
+
+
+def test_members_without_bytes_overlap_nothing(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.jsonl", b'{"id": "1"}\n')
+        archive.writestr("b.jsonl", b"")
+        archive.getinfo("b.jsonl").header_offset = 3
+    (tmp_path / "b.zip").write_bytes(b"#!/bin/sh\n" + (tmp_path / "a.zip").read_bytes())
+    assert records(read(JsonLines(50_000), tmp_path / "a.zip")) == [{"id": "1"}]
 
 
 def test_a_damaged_feed_of_which_nothing_can_be_read_is_told(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from m5tools.vocabulary import RejectReason
 LONGEST_FIELD = 32 << 20
 # Encodings in which bytes of ASCII can be no text, and such bytes do not survive as surrogates: they are read as UTF-8.
 _OF_OTHER_ASCII: Final = ("cp424", "hz", "iso2022", "utf-7")
+_REPLACED: Final = "\ufffd"
 _NUL: Final = "it holds NUL, which no text does"
 _NEVER_CLOSED: Final = "a quote that is never closed"
 
@@ -46,22 +47,23 @@ class CsvTable(RowReader):
         # Bytes that are no text survive as lone surrogates; where units are no bytes there is no such way.
         errors = "replace" if dialect.stored.startswith(("utf-16", "utf-32")) else "surrogateescape"
         with opened(chunk) as source:
-            file = source.file
+            file, through = source.file, None
             if dialect.stored.startswith(_OF_OTHER_ASCII):
-                file = cast(IO[bytes], io.BufferedReader(Utf8(file, dialect.encoding)))
+                file, through = cast(IO[bytes], io.BufferedReader(Utf8(file, dialect.encoding))), dialect.stored
                 dialect = dialect._replace(encoding="utf-8", stored="utf-8")
             text = io.TextIOWrapper(file, dialect.encoding, errors, newline="")
-            yield from _Table(text, source, dialect).rows()
+            yield from _Table(text, source, dialect, through).rows()
             text.detach()
 
 
 class _Table:
-    """The rows of one file."""
+    """The rows of one file; `through` is its encoding where it is read as UTF-8, with U+FFFD for wrong bytes."""
 
-    def __init__(self, text: TextIO, source: Source, dialect: Dialect) -> None:
+    def __init__(self, text: TextIO, source: Source, dialect: Dialect, through: str | None) -> None:
         self._lines = Lines(text, dialect.stored)
         self._source = source
         self._dialect = dialect
+        self._through = through
         self._names = [_text(name) for name in dialect.names]
         self._header: Cells | None = None  # the line of names, as it stands
         self._padding = dialect.padding
@@ -129,8 +131,8 @@ class _Table:
         if len(cells) != wide:
             message = f"{len(cells)} fields where the header has {wide}"
             return Row(self._number, raw, None, RejectReason.WRONG_FIELD_COUNT, message)
-        if not is_text:
-            message = f"bytes that are not {self._dialect.stored}"
+        if not is_text or (self._through and any(_REPLACED in cell for cell in cells)):
+            message = f"bytes that are not {self._through or self._dialect.stored}"
             return Row(self._number, raw, None, RejectReason.NOT_UTF8, message)
         return Row(self._number, raw, dict(zip(self._names, cells, strict=True)))
 

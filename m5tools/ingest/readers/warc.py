@@ -43,6 +43,8 @@ class Warc(RowReader):
             refused = overlapping(package)
         if not members:
             raise UsageError(f"{name}: the package holds no archive/*.warc.gz; leave it out")
+        if len(set(members)) < len(members):
+            raise UsageError(f"{name}: the package holds two files of one name; pack it anew")
         return [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
