@@ -106,7 +106,9 @@ def read_partition(folder: Path, partition: int, partitions: int) -> pa.Table:
     if not several:
         return read_homes(folder, first, beyond)
     gathered = _mapped(folder / _GATHERED / f"{partition * several // partitions:05d}.arrow")
-    return pa.Table.from_batches([_within(b, first, beyond)[1] for b in gathered.to_batches()], gathered.schema)
+    slices = (_within(batch, first, beyond)[1] for batch in gathered.to_batches())
+    # A slice of lists still holds the members of all, so whoever reads them would read those of the whole run.
+    return pa.Table.from_batches([_nothing(gathered.schema), *slices]).combine_chunks()
 
 
 def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
@@ -127,9 +129,8 @@ def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
 
 def _slices(files: Iterable[tuple[int, Path]], first: int, beyond: int) -> pa.Table:
     """The rows of some homes in some files, with their places; beside none even a single slice is copied."""
-    fields = [field for field in layout() if field.name != "delivered"]
-    nothing = pa.record_batch([pa.array([], field.type) for field in fields], schema=pa.schema(fields))
-    slices, places = [nothing], [np.empty(0, np.int64)]
+    columns = pa.schema([field for field in layout() if field.name != "delivered"])
+    slices, places = [_nothing(columns)], [np.empty(0, np.int64)]
     for number, file in files:
         place = number << _ROW_BITS
         for batch in _mapped(file).to_batches():
@@ -139,6 +140,10 @@ def _slices(files: Iterable[tuple[int, Path]], first: int, beyond: int) -> pa.Ta
             place += batch.num_rows
     rows = pa.Table.from_batches(slices)
     return rows.append_column(_beside_delivered().field("place"), pa.array(np.concatenate(places)))
+
+
+def _nothing(columns: pa.Schema) -> pa.RecordBatch:
+    return pa.record_batch([pa.array([], field.type) for field in columns], schema=columns)
 
 
 def _within(batch: pa.RecordBatch, first: int, beyond: int) -> tuple[int, pa.RecordBatch]:
