@@ -30,7 +30,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -143,19 +143,17 @@ def held_against(products: int, folder: Path, ran: dict[str, tuple[Spent, list[S
     return figures
 
 
-def measured(products: int, folder: Path, arguments: argparse.Namespace) -> dict[str, tuple[Spent, list[Spent]]]:
-    """Every stage of a crawl."""
+def measured(products: int, folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[str, Spent, list[Spent]]]:
+    """Every stage of a crawl, as it ends: its name, what it cost, and what its rounds did."""
     crawl, dataset = crawl_and_dataset(folder, products)
     if not (crawl / "truth.parquet").is_file():
         simulate = [*M5, "synth", str(crawl), "--products", str(products), "--seed", str(arguments.seed)]
         simulate += ["--no-media", "--profile", "m5product", "--workers", str(arguments.workers)]
         subprocess.run(simulate, check=True, stdout=subprocess.DEVNULL)
-    found = {}
     for name, command in commands(crawl, dataset, arguments.workers, arguments.duckdb).items():
         if name in arguments.stages or name == "duckdb":
             watched = Watched(command, dataset, name)
-            found[name] = watched.run(), watched.rounds
-    return found
+            yield name, watched.run(), watched.rounds
 
 
 def main() -> None:
@@ -178,14 +176,16 @@ def main() -> None:
     try:
         for products in arguments.products:
             heads = "".join(f"{head:>{width}}" for head, width in zip(HEADS, WIDTHS, strict=True))
-            print(f"{products:<14,}{heads}  (GiB)")
-            found = measured(products, folder, arguments)
-            duckdb = found["duckdb"][0] if "duckdb" in found else None
-            for name, (spent, rounds) in found.items():
-                print(line(spent, products, before.get(name), of_before, duckdb))
+            print(f"{products:<14,}{heads}  (GiB)", flush=True)
+            found: dict[str, tuple[Spent, list[Spent]]] = {}
+            duckdb = None
+            for name, spent, rounds in measured(products, folder, arguments):
+                found[name] = spent, rounds
+                duckdb = spent if name == "duckdb" else duckdb
+                print(line(spent, products, before.get(name), of_before, duckdb), flush=True)
                 for one in rounds if arguments.rounds else ():
                     one.name = f"  {one.name}"
-                    print(line(one, products, before.get(f"{name}{one.name}"), of_before, duckdb))
+                    print(line(one, products, before.get(f"{name}{one.name}"), of_before, duckdb), flush=True)
                     before[f"{name}{one.name}"] = one
             whole = whole_of(found)
             print(line(whole, products, before.get("all stages"), of_before, duckdb), flush=True)

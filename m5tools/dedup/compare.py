@@ -21,22 +21,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import pairwise
 from typing import Any, ClassVar
 
-import numpy as np
 import polars as pl
 from pydantic import Field
 
 from m5tools.dataset import Dataset
-from m5tools.dedup.abreast import Sides
 from m5tools.dedup.candidates import RARE_WORDS, by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
-from m5tools.dedup.comparison import comparisons
-from m5tools.dedup.counting import OverAll, count
+from m5tools.dedup.counting import count
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
-from m5tools.dedup.evidence.resemblance import RESEMBLANCE, resemblance
-from m5tools.dedup.evidence.shown import FILES, in_common, keep_telling
+from m5tools.dedup.evidence.shown import FILES, keep_telling
 from m5tools.dedup.evidence.text import description_bands, title_bands
 from m5tools.dedup.evidence.tokens import sets_of
 from m5tools.dedup.gathered import Gathered
@@ -51,10 +46,10 @@ from m5tools.dedup.gathering import (
 from m5tools.dedup.lexicon import vocabularies_of, vocabulary_of
 from m5tools.dedup.policy import ComparePolicy, DecisionPolicy, load_policy
 from m5tools.dedup.products import keep_files_had, listing_once
+from m5tools.dedup.side_by_side import NEAREST, OFFERED, compare_run, proven_of
 from m5tools.dedup.sought import RARE, VOCABULARIES, index_terms
 from m5tools.embedding import fingerprint
 from m5tools.generations import Generations
-from m5tools.joins.bands import union
 from m5tools.manifest import Manifest
 from m5tools.partitions import part_name
 from m5tools.stage import Counts, Input, Stage, StageConfig, Unit, Work
@@ -65,14 +60,9 @@ _BANDS_BY_PARTITIONS = 640
 """… and bands times partitions: a unit holds all pairs of its bands, and each band leads to the more the more products
 there are. Whether a pair is counted in one unit or in several, what it shares adds up. No unit joins bands of both
 texts, for hubs are told by the text they are of."""
-_PAIRS_AT_ONCE = 2**18
-"""Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
-is known of their products is a kilobyte or two each."""
 _RUNS = 64
 """Units of the round `compare`, at most: each opens all partitions, whatever their number, for a run of neighbours."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
-_NEAREST = "nearest-"
-_OFFERED = "offered"
 
 
 class CompareConfig(StageConfig):
@@ -86,7 +76,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": tuple(DecisionPolicy.model_fields)}
 
@@ -155,17 +145,18 @@ class Compare(Stage):
                 return self._evidence(work, gathered, **unit.args)
             case "nearest":
                 home = unit.args["partition"]
-                proven = _proven(gathered, range(home, home + 1))
+                proven = proven_of(gathered, range(home, home + 1))
                 pairs, offered = nearest(gathered, home, proven, self._runs(gathered.partitions), self.policy)
-                gathered.keep("pairs", f"{_NEAREST}{unit.key}", pairs)
-                gathered.keep(_OFFERED, home, pl.DataFrame({"pairs": [offered]}))
+                gathered.keep("pairs", f"{NEAREST}{unit.key}", pairs)
+                gathered.keep(OFFERED, home, pl.DataFrame({"pairs": [offered]}))
                 return {}
             case "recall":
                 vocabularies = vocabularies_of(gathered)
                 recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
                 return {}
             case "compare":
-                return self._compare(work, gathered, range(unit.args["first"], unit.args["beyond"]))
+                homes, grown = range(unit.args["first"], unit.args["beyond"]), comparisons_of(work.dataset, self.policy)
+                return compare_run(work, gathered, homes, grown, self.policy)
             case _:
                 return self._close(work)
 
@@ -222,48 +213,6 @@ class Compare(Stage):
         gathered.keep("pairs", kind, found.pairs.sort("a", "b"))
         return {"pairs_found": found.pairs.height, "hubs": found.hubs, "hub_products": found.hub_rows}
 
-    def _compare(self, work: Work, gathered: Gathered, homes: range) -> Counts:
-        offsets = gathered.offsets()
-        first, beyond = offsets[homes.start], offsets[homes.stop]
-        near = {f"{_NEAREST}{part_name(i)}" for i in range(homes.start)}
-        # The first row of a pair that was found for a product is this one's or an earlier one's.
-        nearest = [name for name in gathered.names("pairs") if name.startswith(_NEAREST) and name not in near]
-        proven = union(_proven(gathered, homes))
-        pairs = union([proven, *gathered.between("pairs", "a", first, beyond, nearest)]).sort("b", "a")
-        offered = sum(gathered.kept(_OFFERED, home)["pairs"].item() for home in homes)
-        shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
-        sides = Sides(gathered, homes, Ground.of(work.scratch).base is not None)
-        over_all = OverAll.of(gathered, self.policy)
-        blocks = [
-            self._compared(gathered, pairs.slice(i, _PAIRS_AT_ONCE), sides, shown, over_all)
-            for i in range(0, max(pairs.height, 1), _PAIRS_AT_ONCE)
-        ]
-        told, grown = pl.concat(blocks).sort("a", "b"), comparisons_of(work.dataset, self.policy)
-        ends = np.searchsorted(told["a"].to_numpy(), np.array(offsets[homes.start : homes.stop + 1], np.uint32))
-        for home, (begin, end) in zip(homes, pairwise(ends.tolist()), strict=True):
-            work.write("comparisons", grown.part(home), told[begin:end].drop("a", "b"))
-        return {"pairs": pairs.height, "pairs_not_followed": offered - (pairs.height - proven.height)}
-
-    def _compared(
-        self,
-        gathered: Gathered,
-        pairs: pl.DataFrame,
-        sides: Sides,
-        shown: pl.DataFrame,
-        over_all: OverAll,
-    ) -> pl.DataFrame:
-        """The comparison vectors of some pairs: what they take of products is in memory for these alone."""
-        rows = pl.concat([pairs["a"], pairs["b"]]).unique().sort()
-        shown = shown.join(pairs.select("a", "b"), on=["a", "b"], how="semi")
-        shown = _with_resemblance(shown, pairs, rows, gathered)
-        if self.policy.embedding:
-            asked = gathered.scan("vectors").filter(pl.col("row").is_in(rows.implode())).collect()
-            cosines = vectors.similarity(asked, pairs["a"], pairs["b"])
-        else:
-            cosines = vectors.no_similarity(pairs.height)
-        known = pairs.with_columns(cosines)
-        return comparisons(known, sides, shown, over_all, vocabularies_of(gathered), self.policy)
-
     def _close(self, work: Work) -> Counts:
         """Say under which terms the generation was made, now that it is whole."""
         grown = comparisons_of(work.dataset, self.policy)
@@ -289,21 +238,6 @@ class Compare(Stage):
         """The bands of titles, and those of descriptions."""
         titles, descriptions = title_bands(self.policy.text).count, description_bands(self.policy.text).count
         return [f"title_{i}" for i in range(titles)], [f"description_{i}" for i in range(descriptions)]
-
-
-def _proven(gathered: Gathered, homes: range) -> list[pl.DataFrame]:
-    """Pairs of one identifier, text, table, file or vector whose first row is in some partitions."""
-    first, beyond = (gathered.offsets()[i] for i in (homes.start, homes.stop))
-    names = [name for name in gathered.names("pairs") if not name.startswith(_NEAREST)]
-    return gathered.between("pairs", "a", first, beyond, names)
-
-
-def _with_resemblance(shown: pl.DataFrame, pairs: pl.DataFrame, rows: pl.Series, gathered: Gathered) -> pl.DataFrame:
-    """What pairs show in common, and how near the pictures of the others are."""
-    if not gathered.names("looks"):
-        return shown.join(pl.DataFrame(schema=RESEMBLANCE), on=["a", "b"], how="left")
-    pictures = gathered.take("looks", rows)
-    return shown.join(resemblance(pairs, pictures), on=["a", "b"], how="full", coalesce=True).sort("a", "b")
 
 
 def comparisons_of(dataset: Dataset, policy: ComparePolicy) -> Generations:

@@ -102,16 +102,25 @@ def most_shared(parts: Sequence[pl.DataFrame], beyond: int, within: int) -> Near
 
     Args:
         parts: columns `SHARED`, all pairs of these products.
-        beyond: pairs a product with products of other sources; of those that share as much, the first rows.
+        beyond: pairs a product with products of other sources; of those that share as much, the next rows, after the
+            last row the first: did all pick the first rows, the first partitions would have most of the pairs.
         within: pairs a product with products of its own source.
     """
     every = summed(tuple(part[name].to_numpy() for name in SHARED) for part in parts)
     own, other, weight, elsewhere = (every[name].to_numpy() for name in SHARED)
-    _, size = runs(own)
-    many = np.repeat(size > min(beyond, within), size)
+    first, size = runs(own)
+    product = np.repeat(np.arange(len(size)), size)
+    earlier = np.bincount(product[other < own], minlength=len(size))
+    many = (size > min(beyond, within))[product]
     asked = np.flatnonzero(many)
-    side = own[asked].astype(np.uint64) << np.uint64(1) | elsewhere[asked]
-    side, _, asked = ordered(side, np.iinfo(np.uint32).max - weight[asked], asked)
+    product = product[asked]
+    turn = asked - (first + earlier)[product]
+    turn[turn < 0] += size[product[turn < 0]]
+    side = product.astype(np.uint64) << np.uint64(1) | elsewhere[asked]
+    side, _, turn = ordered(side, np.iinfo(np.uint32).max - weight[asked], turn)
+    product = (side >> np.uint64(1)).astype(np.int64)
+    turn += earlier[product]
+    asked = first[product] + np.where(turn < size[product], turn, turn - size[product])
     picked = np.append(np.flatnonzero(~many), asked[rank(side) < np.where(side & np.uint64(1), beyond, within)])
     return Nearest(own, other, np.sort(picked))
 

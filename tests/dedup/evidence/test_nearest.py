@@ -32,9 +32,28 @@ def _shared(own: int, others: list[tuple[int, int, bool]]) -> pl.DataFrame:
     return summed([(mine, np.array(other, np.uint32), np.array(weight, np.uint32), np.array(elsewhere))])
 
 
-def test_those_that_share_the_most_are_picked_and_of_equals_the_first_rows() -> None:
-    pairs = _shared(9, [(5, 1, True), (4, 3, True), (3, 1, True), (2, 1, True), (1, 1, True)])
-    assert most_shared([pairs], 3, 3).pairs.rows() == [(1, 9), (2, 9), (4, 9)]
+@pytest.mark.parametrize(
+    ("own", "picked"), [(9, [(1, 9), (2, 9), (4, 9)]), (3, [(3, 4), (3, 5), (1, 3)]), (0, [(0, 1), (0, 2), (0, 4)])]
+)
+def test_those_that_share_the_most_are_picked_and_of_equals_the_next_rows(
+    own: int, picked: list[tuple[int, int]]
+) -> None:
+    pairs = _shared(own, [(other, 3 if other == 4 else 1, True) for other in (5, 4, 3, 2, 1) if other != own])
+    assert most_shared([pairs], 3, 3).pairs.rows() == sorted(picked)
+
+
+def test_no_row_is_picked_by_all_for_coming_first() -> None:
+    rows = 120
+    alike = [_shared(own, [(other, 1, True) for other in range(rows) if other != own]) for own in range(rows)]
+    found = most_shared(alike, 3, 3).pairs
+    assert found.group_by("a").len()["len"].max() <= 6
+    assert found.filter(pl.col("a") < rows // 2).height < 0.6 * found.height
+
+
+def test_products_with_few_pairs_and_with_many_pick_side_by_side() -> None:
+    many = _shared(5, [(other, 1, other > 6) for other in (1, 2, 6, 7, 8, 9)])
+    found = most_shared([_shared(4, [(7, 1, True)]), many, _shared(6, [(3, 1, False)])], 2, 1)
+    assert found.pairs.rows() == [(3, 6), (4, 7), (5, 6), (5, 7), (5, 8)]
 
 
 def test_what_is_shared_in_several_slices_adds_up() -> None:
