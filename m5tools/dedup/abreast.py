@@ -16,9 +16,9 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.dedup.evidence.common import Shared, shared, spread
-from m5tools.dedup.evidence.shingles import F64, U32, U64
+from m5tools.dedup.evidence.shingles import F64, I32, U32, U64
 from m5tools.dedup.gathered import Gathered
-from m5tools.dedup.laid import Laid
+from m5tools.dedup.laid import USUAL, Laid
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -38,12 +38,14 @@ class Met:
         keys: uint64 [m, k] of either side, see :data:`m5tools.dedup.laid.KEYS`.
         figures: float64 [m, j] of either side, see :data:`m5tools.dedup.laid.FIGURES`.
         lengths: float64 [m, 4] of either side, see :func:`m5tools.dedup.evidence.likeness.lengths`.
+        values: int32 [m] of either side, how many values its table has under names that are no option.
         shared: tokens, by the name of the sets.
     """
 
     keys: tuple[U64, U64]
     figures: tuple[F64, F64]
     lengths: tuple[F64, F64]
+    values: tuple[I32, I32]
     shared: dict[str, Shared]
 
 
@@ -73,11 +75,11 @@ class Sides:
             sets: names of sets.
         """
         for part, here, there, tokens in self._side_by_side(a, b, sets):
-            keys, figures, lengths = (
+            keys, figures, lengths, values = (
                 (own.take(here, axis=0), other.take(there, axis=0))
                 for own, other in zip(self._tables(self._own), self._tables(part), strict=True)
             )
-            yield Met(keys, figures, lengths, tokens)
+            yield Met(keys, figures, lengths, values, tokens)
 
     def common(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[dict[str, Shared]]:
         """Of :meth:`met` which tokens pairs share; nothing else is read of them."""
@@ -86,7 +88,7 @@ class Sides:
     def _side_by_side(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[tuple[Laid, Any, Any, dict[str, Shared]]]:
         """Some pairs at a time: the part that holds their second products, where both lie, what they share."""
         here = self._own.places(a - self._first[self._homes.start])
-        for piece, number in [*self._pieces(b)] or [(slice(0), self._homes.start)]:
+        for piece, number in self._pieces(b):
             part = self._laid(range(number, number + 1))
             there = part.places(b[piece] - self._first[number])
             mine, others = here[piece], {name: part.sets(name) for name in sets}
@@ -105,21 +107,26 @@ class Sides:
         return _taken(self._said, rows, columns)
 
     def anywhere(self, rows: U32, columns: Sequence[str]) -> pl.DataFrame:
-        """What products say whose rows ascend. Of each part the rows are taken as they lie: to have all of its texts as
-        Polars' views takes milliseconds, and thousands of parts are opened."""
-        found = [_taken(self._said, rows[:0], columns)]
+        """What products say whose rows ascend: some of :data:`m5tools.dedup.laid.SAID`, and `USUAL` beside their facts.
+
+        Of each part the rows are taken as they lie: to have all of its texts as Polars' views takes milliseconds, and
+        thousands of parts are opened.
+        """
+        found = []
         for piece, number in self._pieces(rows):
             part, own = self._gathered.mapped(self._before + TOLD, number), rows[piece]
+            if USUAL in columns:
+                part = part.append_column(USUAL, self._gathered.mapped(WEIGHED, number)[USUAL])
             places = np.searchsorted(part["row"].to_numpy(), own - self._first[number].astype(np.uint32))
             said = pl.DataFrame(pl.from_arrow(part.select(columns).take(pa.array(places))))
             found.append(said.with_columns(pl.Series("row", own)))
         return pl.concat(found)
 
-    def _pieces(self, rows: U32) -> Iterator[tuple[slice, int]]:
-        """Which of ascending rows lie in which partition."""
+    def _pieces(self, rows: U32) -> list[tuple[slice, int]]:
+        """Which of ascending rows lie in which partition; of no rows at all, that none lie in the first at home."""
         bounds = np.searchsorted(rows, self._first)
-        for number in np.flatnonzero(np.diff(bounds)):
-            yield slice(bounds[number], bounds[number + 1]), int(number)
+        some = [(slice(bounds[i], bounds[i + 1]), int(i)) for i in np.flatnonzero(np.diff(bounds))]
+        return some or [(slice(0), self._homes.start)]
 
     def _told(self, number: int) -> pl.DataFrame:
         part = self._gathered.kept(self._before + TOLD, number)
@@ -146,8 +153,8 @@ class Sides:
         return Laid(pa.concat_tables(numbered).combine_chunks(), pa.concat_tables(weighed).combine_chunks())
 
     @staticmethod
-    def _tables(part: Laid) -> tuple[Any, Any, Any]:
-        return part.keys, part.figures, part.lengths
+    def _tables(part: Laid) -> tuple[Any, Any, Any, Any]:
+        return part.keys, part.figures, part.lengths, part.counts("values")
 
 
 def _taken(part: pl.DataFrame, rows: U32, columns: Sequence[str]) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from pydantic import Field
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.candidates import RARE_WORDS, by_bands, by_files, by_keys, by_rare_words, by_vectors, nearest
-from m5tools.dedup.counting import count
+from m5tools.dedup.counting import count, usual_of
 from m5tools.dedup.evidence import vectors
 from m5tools.dedup.evidence.rare_words import rare_keys, slice_of, slices_of
 from m5tools.dedup.evidence.shown import FILES, keep_telling
@@ -151,8 +151,8 @@ class Compare(Stage):
                 gathered.keep(OFFERED, home, pl.DataFrame({"pairs": [offered]}))
                 return {}
             case "recall":
-                vocabularies = vocabularies_of(gathered)
-                recall_partition(work, gathered, unit.args["partition"], vocabularies, self.policy)
+                vocabularies, usual = vocabularies_of(gathered), usual_of(gathered, self.policy)
+                recall_partition(work, gathered, unit.args["partition"], vocabularies, usual, self.policy)
                 return {}
             case "compare":
                 homes, grown = range(unit.args["first"], unit.args["beyond"]), comparisons_of(work.dataset, self.policy)

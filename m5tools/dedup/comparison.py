@@ -33,8 +33,9 @@ from m5tools.dedup.evidence.tokens import (
     TITLE_WORDS,
     WHOLE_WORDS,
 )
+from m5tools.dedup.evidence.values import in_values
 from m5tools.dedup.evidence.varying import with_varying
-from m5tools.dedup.laid import FIGURES, KEYS, numbers_of, of_kind
+from m5tools.dedup.laid import FIGURES, KEYS, USUAL, numbers_of, of_kind
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.sides import facts_of
 
@@ -71,9 +72,12 @@ def comparisons(
     """
     a, b = _rows(pairs)
     some = [
-        _compared(met, over_all.crowds, vocabularies, policy) for met in sides.met(a, b, ("words", "letters", "marks"))
+        _compared(met, over_all.crowds, vocabularies, policy)
+        for met in sides.met(a, b, ("words", "letters", "marks", "values"))
     ]
     told = pl.DataFrame({name: np.concatenate([part[name] for part in some]) for name in some[0]})
+    listing = pl.when(pl.col("values_fewest") > 0)
+    told = told.with_columns(listing.then(name).alias(name) for name in ("values_agreeing", "values_fewest"))
     every = pl.concat(
         [pairs, told, _tables(pairs, told, sides, over_all), _common_files(pairs, shown)], how="horizontal"
     )
@@ -90,6 +94,7 @@ def _compared(met: Met, crowds: Crowds, vocabularies: Vocabularies, policy: Comp
     for kind in ("gtin", "part", "url", "group"):
         flags[f"same_{kind}"] &= alike | ~crowds.doubts(kind, one)
     told = flags | _marked(met.shared["marks"], *met.figures) | said | _figures(met, policy)
+    told |= in_values(met.shared["values"], *met.values)
     told["same_family"] = told["same_brand"] & _in_family(met.shared["marks"], one[:, _KEY["brand"]], alike, crowds)
     return told
 
@@ -229,11 +234,9 @@ def _tables(pairs: pl.DataFrame, told: pl.DataFrame, sides: Sides, over_all: Ove
     none = pl.DataFrame({name: pl.Series([value], dtype=kind) for name, (kind, value) in NO_FACTS.items()})
     place = np.zeros(len(a), np.int64)
     if len(listing):
-        facts = sides.anywhere(np.union1d(a[listing], b[listing]), ("group", "facts"))
-        facts = facts_of(facts).join(facts.select("row", "group"), on="row", how="left", maintain_order="left")
-        agreement = compare(pairs[listing], over_all.usual.marked(with_varying(facts, over_all.varying))).select(
-            none.columns
-        )
+        said = sides.anywhere(np.union1d(a[listing], b[listing]), ("group", "facts", USUAL))
+        facts = with_varying(facts_of(said, "group", USUAL), over_all.varying)
+        agreement = compare(pairs[listing], facts).select(none.columns)
         none = pl.concat([none, agreement.cast(none.schema)])
         place[listing] = 1 + np.arange(len(listing))
     options = told.select(

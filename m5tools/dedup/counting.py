@@ -28,19 +28,21 @@ class OverAll:
     Attributes:
         varying: options in which the products of item groups differ.
         crowds: identifiers that too many products bear.
-        usual: facts that tell little, for many say so.
     """
 
     varying: pl.DataFrame
     crowds: Crowds
-    usual: Usual
 
     @classmethod
-    def of(cls, gathered: Gathered, policy: ComparePolicy) -> OverAll:
+    def of(cls, gathered: Gathered) -> OverAll:
         """Those of a run, once they are counted."""
-        kinds = (_VARYING, VALUED, NAMED)
-        varying, facts, names = (pl.read_parquet(gathered.files(kind), glob=False) for kind in kinds)
-        return cls(varying, Crowds.of(gathered), Usual.told(facts, names, gathered.offsets()[-1], policy.table))
+        return cls(pl.read_parquet(gathered.files(_VARYING), glob=False), Crowds.of(gathered))
+
+
+def usual_of(gathered: Gathered, policy: ComparePolicy) -> Usual:
+    """Facts that tell little, for many say so: those of a run, once they are counted."""
+    facts, names = (pl.read_parquet(gathered.files(kind), glob=False) for kind in (VALUED, NAMED))
+    return Usual.told(facts, names, gathered.offsets()[-1], policy.table)
 
 
 def count(work: Work, gathered: Gathered, grown: Generations, policy: ComparePolicy) -> Counts:

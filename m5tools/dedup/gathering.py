@@ -20,7 +20,7 @@ from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.resemblance import LOOKS
 from m5tools.dedup.evidence.shown import FILES, files_of
 from m5tools.dedup.evidence.tokens import TITLE_WORDS, VALUES, tokens_of, values_of
-from m5tools.dedup.evidence.usual import fact_counts
+from m5tools.dedup.evidence.usual import Usual, fact_counts
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import SAID, joined, lay, weigh
 from m5tools.dedup.paired import paired
@@ -120,28 +120,30 @@ def _files(work: Work, partition: int, products: pl.DataFrame) -> dict[str, pl.D
 
 
 def recall_partition(
-    work: Work, gathered: Gathered, partition: int, vocabularies: Vocabularies, policy: ComparePolicy
+    work: Work, gathered: Gathered, partition: int, vocabularies: Vocabularies, usual: Usual, policy: ComparePolicy
 ) -> None:
-    """Gather what is stored of old products that stand in some pair, and tell how long texts are by all words.
+    """Gather what is stored of old products that stand in some pair, and tell what words and facts weigh by all.
 
     Args:
         work: the unit's work.
         gathered: where from and where to.
         partition: which.
         vocabularies: of the whole dataset.
+        usual: facts of the whole dataset.
         policy: which part numbers name something.
     """
-    said = gathered.mapped(SPELT, partition)
+    said, came = gathered.mapped(SPELT, partition), gathered.kept(TOLD, partition)
+    every = came
     if Ground.of(work.scratch).base is not None:
-        came = gathered.kept(TOLD, partition)
         rows = paired(gathered, partition).to_frame()
         old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
         sides = known_sides(work.dataset, partition, old)
         laid, spelt = lay(sides, policy)
         said = joined((said, spelt))
         gathered.keep(RECALLED + LAID, partition, joined((gathered.mapped(LAID, partition), laid)))
-        gathered.keep(RECALLED + TOLD, partition, pl.concat([came, sides.select(SAID)]).sort("row"))
-    gathered.keep(WEIGHED, partition, weigh(said, vocabularies))
+        every = pl.concat([came, sides.select(SAID)]).sort("row")
+        gathered.keep(RECALLED + TOLD, partition, every)
+    gathered.keep(WEIGHED, partition, weigh(said, every, vocabularies, usual))
 
 
 def options_of_groups(work: Work, gathered: Gathered) -> pl.DataFrame:

@@ -36,7 +36,10 @@ from m5tools.dedup.evidence.tokens import (
     WHOLE_WORDS,
     sets_of,
 )
+from m5tools.dedup.evidence.usual import Usual, whole
+from m5tools.dedup.evidence.values import value_sets
 from m5tools.dedup.policy import ComparePolicy
+from m5tools.dedup.sides import facts_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -61,9 +64,13 @@ MARKS: Final = {
     STEM_CODES: (STEM_CODES, None),
 }
 """Small sets, which are laid out as one: columns of each begin at a multiple of 2³²."""
+USUAL: Final = "usual"
+"""Of each fact of `SAID` whether most say so: known once all are counted, and kept beside them."""
 _KIND: Final = 2**32
 _LENGTHS: Final = 4
-_MARKED: Final = {"words": True, "letters": False, "stems": False, "descriptions": False, "marks": True}
+_MARKED: Final = {
+    "words": True, "letters": False, "stems": False, "descriptions": False, "marks": True, "values": True,
+}  # fmt: skip
 """Sets, and whether a token of them may be in two that are laid out as one."""
 _SAYING: Final = ("words", "letters")
 """Sets of which each token tells so much; their tokens are told by place once all words are counted."""
@@ -104,14 +111,31 @@ def lay(sides: pl.DataFrame, policy: ComparePolicy) -> tuple[pa.Table, pa.Table]
     return pa.table(row | known), pa.table(row | said)
 
 
-def weigh(said: pa.Table, vocabularies: Vocabularies) -> pa.Table:
-    """What products that were laid out say, as far as it tells: lengths (float64 [n, 4]), and words and letters by
-    their places in the vocabularies."""
+def weigh(said: pa.Table, sides: pl.DataFrame, vocabularies: Vocabularies, usual: Usual) -> pa.Table:
+    """What products that were laid out say, as far as it tells.
+
+    Args:
+        said: what :func:`lay` made of them.
+        sides: row and facts of the same products.
+        vocabularies: of the whole dataset.
+        usual: which facts are, in the whole dataset.
+
+    Returns:
+        lengths (float64 [n, 4]); words and letters by their places in the vocabularies; values, see
+        :mod:`m5tools.dedup.evidence.values`; and `usual`: lists, of each fact whether all that it says is.
+    """
     words, letters = (_matrix(said, name) for name in _SAYING)
     words.indices = vocabularies.words_at(shingles_in(words.indices))
     letters.indices = vocabularies.letters_at(shingles_in(letters.indices))
     told = {"lengths": _table(lengths(words, letters, vocabularies), pa.float64())}
-    return pa.table(told | _lists("words", words) | _lists("letters", letters))
+    told |= _lists("words", words) | _lists("letters", letters)
+    numbered = sides.select("facts", row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    facts = facts_of(numbered).rename({"row": "product"})
+    each = usual.borne(facts)["usual"].to_numpy()
+    told |= _lists("values", value_sets(facts, each, sides.height))
+    ends = np.searchsorted(facts["product"].to_numpy(), np.arange(sides.height + 1))
+    flags = pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(whole(facts, each)))
+    return pa.table(told | {USUAL: flags})
 
 
 def hashed(value: pl.Expr) -> pl.Expr:
@@ -175,7 +199,13 @@ class Laid:
 
     def sets(self, name: str) -> csr_array:
         """Sets as a sparse matrix of their marks."""
-        return _matrix(self.weighed if name in _SAYING else self.table, name)
+        return _matrix(self.table if name in self.table.column_names else self.weighed, name)
+
+    def counts(self, name: str) -> Any:
+        """int32 [n]: how many tokens each product has in a set."""
+        return np.diff(
+            _chunk((self.table if name in self.table.column_names else self.weighed)[name]).offsets.to_numpy()
+        )
 
 
 def _lists(name: str, matrix: csr_array) -> dict[str, pa.Array]:

@@ -58,7 +58,7 @@ def compare_run(work: Work, gathered: Gathered, homes: range, grown: Generations
     pairs = union([proven, *gathered.between("pairs", "a", first, beyond, nearest)])
     offered = sum(gathered.kept(OFFERED, home)["pairs"].item() for home in homes)
     shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
-    over_all = OverAll.of(gathered, policy)
+    over_all = OverAll.of(gathered)
     ends = np.searchsorted(pairs["a"].to_numpy(), np.array(offsets[homes.start : homes.stop + 1], np.uint32)).tolist()
     for some in _runs_within(np.diff(ends).tolist(), _PAIRS_HELD):
         own, beside = pairs[ends[some.start] : ends[some.stop]], homes[some.start : some.stop]

@@ -59,7 +59,13 @@ def known_sides(dataset: Dataset, partition: int, asked: pl.DataFrame) -> pl.Dat
     return keys.join(sides, on="row", maintain_order="left").select("row", *SIDE)
 
 
-def facts_of(sides: pl.DataFrame) -> pl.DataFrame:
-    """The facts of products, one a row."""
-    facts = sides.select("row", "facts").explode("facts", empty_as_null=False).drop_nulls("facts").unnest("facts")
-    return facts.cast(FACTS)  # type: ignore[arg-type]
+def facts_of(sides: pl.DataFrame, *beside: str) -> pl.DataFrame:
+    """The facts of products, one a row.
+
+    Args:
+        sides: columns row and facts.
+        beside: further columns: those that hold lists say something of each fact, others of the product.
+    """
+    lists = [name for name in beside if sides.schema[name].base_type() == pl.List]
+    facts = sides.select("row", "facts", *beside).explode("facts", *lists, empty_as_null=False)
+    return facts.drop_nulls("facts").unnest("facts").cast(FACTS).select(*FACTS, *beside)  # type: ignore[arg-type]

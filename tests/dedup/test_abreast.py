@@ -14,7 +14,8 @@ from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED, Sides
 from m5tools.dedup.evidence.likeness import Vocabularies
 from m5tools.dedup.evidence.shingles import ShingleSets
 from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS
-from m5tools.dedup.evidence.vocabulary import Vocabulary, counted
+from m5tools.dedup.evidence.usual import Usual
+from m5tools.dedup.evidence.vocabulary import COUNTS, Vocabulary, counted
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import KEYS, SAID, Laid, joined, lay, weigh
 from tests.dedup.shop import POLICY
@@ -55,6 +56,8 @@ def _gathered(folder: Path, recalled: bool) -> Gathered:
         Vocabulary(counted(ShingleSets(np.arange(10, dtype=np.uint32), np.array([0, 10]))), 1)
         for _ in (TITLE_WORDS, TITLE_LETTERS, WHOLE_WORDS)
     ]
+    nothing = pl.DataFrame(schema=COUNTS)
+    usual = Usual.told(nothing, nothing, 8, POLICY.table)
     for i, sides in enumerate(every):
         gathered.write("sought", i, sides.select("row"))
         before = RECALLED if recalled else ""
@@ -63,7 +66,7 @@ def _gathered(folder: Path, recalled: bool) -> Gathered:
         gathered.keep(before + LAID, i, laid)
         gathered.keep(SPELT, i, spelt)
         gathered.keep(before + TOLD, i, sides.select(SAID))
-        gathered.keep(WEIGHED, i, weigh(spelt, Vocabularies(*vocabulary)))
+        gathered.keep(WEIGHED, i, weigh(spelt, sides, Vocabularies(*vocabulary), usual))
     return gathered
 
 

@@ -22,8 +22,6 @@ from m5tools.joins.bands import Joined, neighbours
 NO_FACTS = {
     "shared": (pl.UInt32, 0),
     "agreeing": (pl.UInt32, 0),
-    "values_agreeing": (pl.UInt32, None),
-    "values_fewest": (pl.UInt32, None),
     "options_agreeing": (pl.UInt32, 0),
     "options_usual": (pl.UInt32, 0),
     "options_differ": (pl.UInt32, 0),
@@ -61,12 +59,11 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     Args:
         pairs: columns a, b.
         facts: of all products in them, as :func:`~m5tools.dedup.evidence.varying.with_varying` gives them, and `usual`,
-            see :meth:`m5tools.dedup.evidence.usual.Usual.marked`.
+            see :func:`m5tools.dedup.evidence.usual.whole`.
 
     Returns:
-        `pairs` with `shared` and `agreeing` (names that are no option, uint32); `values_agreeing` and `values_fewest`
-        (values under such names that both tables hold, and those of the side with fewer, for shops name them
-        differently; null when a side has none), all four without what both say and is usual; `options_agreeing`,
+        `pairs` with `shared` and `agreeing` (names that are no option, uint32), without what both say and is usual;
+        `options_agreeing`,
         `options_usual` (those of them that are usual), `options_differ` and `measures_differ` (uint32); `varying` and
         `varying_agreeing` (options that vary within the item group of the first, and those of them that agree);
         `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
@@ -106,7 +103,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         measures_differ=counted(~optional & differs & measured_both),
         difference=_difference(facts, met, names, np.flatnonzero(differs), len(a)),
     )
-    return found.with_columns(*_in_values(a, b, facts, products), *_in_options(a, b, facts, products))
+    return found.with_columns(*_in_options(a, b, facts, products))
 
 
 @dataclass(frozen=True)
@@ -123,12 +120,6 @@ def _places(pairs: pl.DataFrame, facts: pl.DataFrame) -> tuple[np.ndarray, np.nd
     rows = np.union1d(pairs["a"].to_numpy(), pairs["b"].to_numpy())
     a, b, products = (np.searchsorted(rows, each.to_numpy()) for each in (pairs["a"], pairs["b"], facts["row"]))
     return a, b, products
-
-
-def _codes(texts: pl.Series) -> np.ndarray:
-    """int64: texts as numbers from 0, equal where they are."""
-    hashes = texts.hash()
-    return np.searchsorted(hashes.unique().sort().to_numpy(), hashes.to_numpy())
 
 
 def _names(facts: pl.DataFrame) -> np.ndarray:
@@ -163,7 +154,7 @@ def _held(facts: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _usual(facts: pl.DataFrame, met: _Met) -> np.ndarray:
     """bool: whether all that one of two sides says is usual; of sides that agree it is what both say."""
-    usual = facts["usual"].list.all().to_numpy()
+    usual = facts["usual"].to_numpy()
     either: np.ndarray = usual[met.one] | usual[met.other]
     return either
 
@@ -195,26 +186,6 @@ def _difference(facts: pl.DataFrame, met: _Met, names: np.ndarray, some: np.ndar
     ends = np.searchsorted(met.pair[some], np.arange(pairs + 1))
     lists = pa.LargeListArray.from_arrays(ends, told["told"].to_arrow().cast(pa.large_string()))
     return pl.Series(pl.from_arrow(lists)).list.join("; ")
-
-
-def _in_values(a: np.ndarray, b: np.ndarray, facts: pl.DataFrame, products: np.ndarray) -> list[pl.Series]:
-    """`values_agreeing` and `values_fewest` of pairs."""
-    plain = facts.select("option", "values", "usual", product=products).filter(~pl.col("option"))
-    said = plain.select("product", "values", "usual").explode("values", "usual").drop_nulls("values")
-    said = said.select("product", "usual", code=pl.Series(_codes(said["values"])))
-    said = said.group_by("product", "code").agg(pl.col("usual").any()).sort("product", "code")
-    whose, codes, usual = (said[name].to_numpy() for name in ("product", "code", "usual"))
-    sizes = np.bincount(whose, minlength=max(a.max(initial=-1), b.max(initial=-1)) + 1)
-    met = _met(a, b, whose, codes)
-    dropped = usual[met.one] | usual[met.other]
-    agreeing, left_out = (np.bincount(met.pair[which], minlength=len(a)) for which in (~dropped, dropped))
-    fewest = np.minimum(sizes[a], sizes[b]) - left_out
-    found = {"values_agreeing": agreeing, "values_fewest": fewest}
-    silent = pl.Series(fewest == 0)
-    return [
-        pl.Series(name, values.astype(np.uint32)).zip_with(~silent, pl.Series(name, [None], dtype=pl.UInt32))
-        for name, values in found.items()
-    ]
 
 
 def _in_options(a: np.ndarray, b: np.ndarray, facts: pl.DataFrame, products: np.ndarray) -> list[pl.Series]:

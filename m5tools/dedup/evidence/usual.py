@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from m5tools.dedup.evidence.shingles import U32, U64
 from m5tools.dedup.evidence.vocabulary import COUNTS, summed, taken_back
@@ -84,12 +83,17 @@ class Usual:
         found["usual"][some] = borne[some] >= share * among
         return pl.DataFrame({"borne": borne, **found})
 
-    def marked(self, facts: pl.DataFrame) -> pl.DataFrame:
-        """Facts with `usual`: a list, for each of the values whether it is."""
-        ends = np.concatenate([[0], facts["values"].list.len().cum_sum().to_numpy()]).astype(np.int64)
-        flags = self.borne(facts)["usual"].to_arrow()
-        lists = pa.LargeListArray.from_arrays(pa.array(ends), flags)
-        return facts.with_columns(pl.Series("usual", pl.from_arrow(lists)))
+
+def whole(facts: pl.DataFrame, usual: Any) -> Any:
+    """bool: of facts whether all their values are usual.
+
+    Args:
+        facts: as of :meth:`Usual.borne`.
+        usual: bool, whether each of the values is, in order.
+    """
+    ends = facts["values"].list.len().cum_sum().to_numpy()
+    unusual = np.concatenate([[0], np.cumsum(~usual)])
+    return unusual[ends] == unusual[np.concatenate([[0], ends[:-1]])]
 
 
 def _said(facts: pl.DataFrame) -> dict[str, U32]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
+from m5tools.dedup.evidence.common import shared, spread
 from m5tools.dedup.evidence.facts import FACTS
 from m5tools.dedup.evidence.table import compare
 from m5tools.dedup.evidence.titles import colour_values, measure
-from m5tools.dedup.evidence.usual import Usual, fact_counts
+from m5tools.dedup.evidence.usual import Usual, fact_counts, whole
+from m5tools.dedup.evidence.values import in_values, value_sets
 from m5tools.dedup.evidence.varying import varying_options, with_varying
 from tests.dedup.shop import POLICY
 
@@ -30,7 +33,12 @@ def _compared(
     marked = with_varying(grouped, varying_options(grouped.filter("option").drop_nulls("group")))
     counts = fact_counts(pl.concat([facts.filter(row=0).head(1)] * borne), facts.clear())
     usual = Usual.told(counts["facts"], counts["names"], products, POLICY.table)
-    return compare(_PAIR, usual.marked(marked)).to_dicts()[0]
+    each = usual.borne(facts)["usual"].to_numpy()
+    told = compare(_PAIR, marked.with_columns(usual=whole(facts, each))).to_dicts()[0]
+    sets = value_sets(facts.rename({"row": "product"}), each, 2)
+    sizes = np.diff(sets.indptr)
+    both = in_values(shared(spread(sets[[0]]), sets[[1]]), sizes[:1], sizes[1:])
+    return told | {name: values.item() for name, values in both.items()}
 
 
 def _agreement(told: dict[str, Any]) -> tuple[Any, ...]:
@@ -58,7 +66,7 @@ def test_an_option_with_more_words_differs() -> None:
     assert told["options_differ"] == 1
 
 
-@pytest.mark.parametrize(("borne", "told"), [(21, (0, 0, None, None)), (20, (1, 1, 1, 1))])
+@pytest.mark.parametrize(("borne", "told"), [(21, (0, 0, 0, 0)), (20, (1, 1, 1, 1))])
 def test_what_both_say_as_most_do_leaves_the_table(borne: int, told: tuple[int | None, ...]) -> None:
     rows = _facts((0, "warranty", ["1 year"], False), (1, "warranty", ["1 year"], False))
     assert _agreement(_compared(rows, borne=borne)) == told

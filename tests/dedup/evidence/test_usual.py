@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
 from m5tools.dedup.evidence.facts import FACTS
-from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual, fact_counts
+from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual, fact_counts, whole
 from m5tools.dedup.evidence.vocabulary import summed
 from tests.dedup.shop import POLICY
 
@@ -21,8 +22,8 @@ def says(*said: tuple[int, str, list[str]], option: bool = False) -> pl.DataFram
 
 def usual(facts: pl.DataFrame, products: int = 1000) -> set[tuple[str, str]]:
     counts = fact_counts(facts, facts.clear())
-    marked = Usual.told(counts[VALUED], counts[NAMED], products, POLICY.table).marked(facts)
-    flat = marked.explode("values", "usual").filter("usual")
+    told = Usual.told(counts[VALUED], counts[NAMED], products, POLICY.table).borne(facts)
+    flat = facts.explode("values", empty_as_null=False).with_columns(told["usual"]).filter("usual")
     return set(flat.select("name", "values").iter_rows())
 
 
@@ -58,6 +59,12 @@ def test_what_a_product_no_longer_says_is_taken_back() -> None:
     whole = fact_counts(pl.concat([before.head(20), now]), before.clear())
     for kind in (VALUED, NAMED):
         assert summed([added[kind], changed[kind]]).equals(summed([whole[kind]]))
+
+
+def test_a_fact_is_usual_if_all_of_its_values_are() -> None:
+    facts = says((1, "a", ["x"]), (1, "b", []), (1, "c", ["x", "y"]), (1, "d", ["y", "z"]), (1, "e", []))
+    assert whole(facts, np.array([True, True, False, True, True])).tolist() == [True, True, False, True, True]
+    assert whole(facts.clear(), np.empty(0, bool)).tolist() == []
 
 
 def test_nothing_is_usual_where_nothing_is_told() -> None:
