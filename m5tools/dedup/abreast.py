@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 LAID, SPELT, TOLD, WEIGHED = "laid", "spelt", "told", "weighed"
-"""Scratch tables: products as numbers, their words and letters, themselves as texts, and what words tell."""
+"""Scratch tables: products as numbers, their words and letters, themselves as texts, and what words and facts tell."""
 RECALLED: Final = "recalled-"
 """Before the names of the first and the third where they hold old products as well."""
 _PAIRS_AT_ONCE: Final = 4_096
@@ -60,7 +60,7 @@ class Sides:
 
     def __init__(self, gathered: Gathered, homes: range, recalled: bool) -> None:
         self._gathered = gathered
-        self._homes = homes
+        self.homes = homes
         self._before = RECALLED if recalled else ""
         self._first = np.array(gathered.offsets())
         self._spread: dict[str, csr_array] = {}
@@ -87,7 +87,7 @@ class Sides:
 
     def _side_by_side(self, a: U32, b: U32, sets: Sequence[str]) -> Iterator[tuple[Laid, Any, Any, dict[str, Shared]]]:
         """Some pairs at a time: the part that holds their second products, where both lie, what they share."""
-        here = self._own.places(a - self._first[self._homes.start])
+        here = self._own.places(a - self._first[self.homes.start])
         for piece, number in self._pieces(b):
             part = self._laid(range(number, number + 1))
             there = part.places(b[piece] - self._first[number])
@@ -126,7 +126,7 @@ class Sides:
         """Which of ascending rows lie in which partition; of no rows at all, that none lie in the first at home."""
         bounds = np.searchsorted(rows, self._first)
         some = [(slice(bounds[i], bounds[i + 1]), int(i)) for i in np.flatnonzero(np.diff(bounds))]
-        return some or [(slice(0), self._homes.start)]
+        return some or [(slice(0), self.homes.start)]
 
     def _told(self, number: int) -> pl.DataFrame:
         part = self._gathered.kept(self._before + TOLD, number)
@@ -134,11 +134,11 @@ class Sides:
 
     @cached_property
     def _said(self) -> pl.DataFrame:
-        return pl.concat([self._told(home) for home in self._homes])
+        return pl.concat([self._told(home) for home in self.homes])
 
     @cached_property
     def _own(self) -> Laid:
-        return self._laid(self._homes)
+        return self._laid(self.homes)
 
     def _laid(self, numbers: range) -> Laid:
         """Products of neighbouring partitions, their rows counted from the first of these."""
@@ -154,7 +154,7 @@ class Sides:
 
     @staticmethod
     def _tables(part: Laid) -> tuple[Any, Any, Any, Any]:
-        return part.keys, part.figures, part.lengths, part.counts("values")
+        return part.keys, part.figures, part.lengths, part.values
 
 
 def _taken(part: pl.DataFrame, rows: U32, columns: Sequence[str]) -> pl.DataFrame:

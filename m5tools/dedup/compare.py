@@ -8,9 +8,9 @@ word stands, how many products say what, which identifiers too many bear, in whi
 differ) → `rarest` (a unit per partition: the rarest words of titles) → `evidence` (a unit per kind of evidence, per few
 bands and per slice of the rare words: candidate pairs) → `nearest` (a unit per partition: of those by rare words or
 bands the ones that share the most) → `recall` (a unit per partition: what is stored of old products that stand in some
-pair, and what the words of all tell) → `compare` (a unit per run of neighbouring partitions: all evidence about their
-pairs) → `close` (one unit: the generation is whole). Memory is that of a few bands over all products with the pairs
-they lead to, or of the candidates of one run.
+pair, and what words and facts tell by all) → `compare` (a unit per run of neighbouring partitions: all evidence about
+their pairs) → `close` (one unit: the generation is whole). Memory is that of a few bands over all products with the
+pairs they lead to, or of a million comparisons, if not of those of a partition.
 
 Where there is a generation to go on from, only keys that a newcomer has are followed, and only pairs with a newcomer
 are compared. What the evidence proves is decided by :mod:`m5tools.dedup.stage`, from what is written here.
@@ -61,7 +61,7 @@ _BANDS_BY_PARTITIONS = 640
 there are. Whether a pair is counted in one unit or in several, what it shares adds up. No unit joins bands of both
 texts, for hubs are told by the text they are of."""
 _RUNS = 64
-"""Units of the round `compare`, at most: each opens all partitions, whatever their number, for a run of neighbours."""
+"""Units of the round `compare`, at most: each opens all partitions, whatever their number, for runs of neighbours."""
 _WHOLE = ("identifiers", "equal_texts", "tables")
 
 
@@ -76,7 +76,7 @@ class Compare(Stage):
     """Finds pairs of products that may be duplicates, and writes all that speaks for it or against it."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 11
+    version: ClassVar[int] = 12
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": tuple(DecisionPolicy.model_fields)}
 

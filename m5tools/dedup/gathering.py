@@ -132,9 +132,10 @@ def recall_partition(
         usual: facts of the whole dataset.
         policy: which part numbers name something.
     """
-    said, came = gathered.mapped(SPELT, partition), gathered.kept(TOLD, partition)
-    every = came
+    said, told = gathered.mapped(SPELT, partition), gathered.mapped(TOLD, partition)
+    every = pl.DataFrame(pl.from_arrow(told.select(["facts"])))
     if Ground.of(work.scratch).base is not None:
+        came = gathered.kept(TOLD, partition)
         rows = paired(gathered, partition).to_frame()
         old = numbered(work.dataset, partition).join(rows, on="row", how="semi").join(came, on="row", how="anti")
         sides = known_sides(work.dataset, partition, old)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.evidence.likeness import Vocabularies, lengths
-from m5tools.dedup.evidence.shingles import F64, U32, U64, ShingleSets, in_columns, shingles_in
+from m5tools.dedup.evidence.shingles import F64, I32, U32, U64, ShingleSets, in_columns, shingles_in
 from m5tools.dedup.evidence.tokens import (
     DECLARED,
     DESCRIPTION,
@@ -36,7 +36,7 @@ from m5tools.dedup.evidence.tokens import (
     WHOLE_WORDS,
     sets_of,
 )
-from m5tools.dedup.evidence.usual import Usual, whole
+from m5tools.dedup.evidence.usual import Usual, all_usual
 from m5tools.dedup.evidence.values import value_sets
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.dedup.sides import facts_of
@@ -116,7 +116,7 @@ def weigh(said: pa.Table, sides: pl.DataFrame, vocabularies: Vocabularies, usual
 
     Args:
         said: what :func:`lay` made of them.
-        sides: row and facts of the same products.
+        sides: `facts` of the same products, in the same order.
         vocabularies: of the whole dataset.
         usual: which facts are, in the whole dataset.
 
@@ -131,10 +131,10 @@ def weigh(said: pa.Table, sides: pl.DataFrame, vocabularies: Vocabularies, usual
     told |= _lists("words", words) | _lists("letters", letters)
     numbered = sides.select("facts", row=pl.int_range(pl.len(), dtype=pl.UInt32))
     facts = facts_of(numbered).rename({"row": "product"})
-    each = usual.borne(facts)["usual"].to_numpy()
-    told |= _lists("values", value_sets(facts, each, sides.height))
+    usual_values = usual.borne(facts)["usual"].to_numpy()
+    told |= _lists("values", value_sets(facts, usual_values, sides.height))
     ends = np.searchsorted(facts["product"].to_numpy(), np.arange(sides.height + 1))
-    flags = pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(whole(facts, each)))
+    flags = pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(all_usual(facts, usual_values)))
     return pa.table(told | {USUAL: flags})
 
 
@@ -192,6 +192,12 @@ class Laid:
         found: F64 = _values(self.weighed["lengths"]).reshape(-1, _LENGTHS)
         return found
 
+    @cached_property
+    def values(self) -> I32:
+        """How many values the table of each product has."""
+        found: I32 = np.diff(_chunk(self.weighed["values"]).offsets.to_numpy())
+        return found
+
     def places(self, rows: U32) -> Any:
         """Where rows stand, each of which is there."""
         dense = len(self.rows) and self.rows[-1] == len(self.rows) - 1
@@ -200,12 +206,6 @@ class Laid:
     def sets(self, name: str) -> csr_array:
         """Sets as a sparse matrix of their marks."""
         return _matrix(self.table if name in self.table.column_names else self.weighed, name)
-
-    def counts(self, name: str) -> Any:
-        """int32 [n]: how many tokens each product has in a set."""
-        return np.diff(
-            _chunk((self.table if name in self.table.column_names else self.weighed)[name]).offsets.to_numpy()
-        )
 
 
 def _lists(name: str, matrix: csr_array) -> dict[str, pa.Array]:

@@ -6,7 +6,7 @@ these once for the pairs of many; but it holds the comparisons of no more pairs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -32,8 +32,7 @@ NEAREST: Final = "nearest-"
 OFFERED: Final = "offered"
 """The scratch table of how many pairs there were to pick from."""
 _PAIRS_AT_ONCE = 2**18
-"""Pairs that are laid side by side at once, mostly all of a partition, for each time the others are opened anew. What
-is known of their products is a kilobyte or two each."""
+"""Pairs that are laid side by side at once: what is read for them is a kilobyte or two of each product."""
 _PAIRS_HELD = 2**20
 """Pairs whose comparisons, of up to a kilobyte each, are held at once; those of one partition are, if there are more.
 For all of them the other partitions are opened once."""
@@ -60,14 +59,13 @@ def compare_run(work: Work, gathered: Gathered, homes: range, grown: Generations
     shown = in_common(gathered.between("pairs", "a", first, beyond, FILES))
     over_all = OverAll.of(gathered)
     ends = np.searchsorted(pairs["a"].to_numpy(), np.array(offsets[homes.start : homes.stop + 1], np.uint32)).tolist()
+    recalled = Ground.of(work.scratch).base is not None
     for some in _runs_within(np.diff(ends).tolist(), _PAIRS_HELD):
-        own, beside = pairs[ends[some.start] : ends[some.stop]], homes[some.start : some.stop]
-        sides = Sides(gathered, beside, Ground.of(work.scratch).base is not None)
-        told = _told(gathered, own.sort("b", "a"), sides, shown, over_all, policy)
-        for home in beside:
-            of_home = pl.col("a").is_between(offsets[home], offsets[home + 1], closed="left")
-            rows = pl.concat(block.filter(of_home) for block in told).sort("a", "b")
-            work.write("comparisons", grown.part(home), rows.drop("a", "b"))
+        sides = Sides(gathered, homes[some.start : some.stop], recalled)
+        own = pairs[ends[some.start] : ends[some.stop]].sort("b", "a")
+        # Nothing of one run is kept while the next is compared.
+        for home, rows in _by_home(_told(gathered, own, sides, shown, over_all, policy), sides.homes, offsets):
+            work.write("comparisons", grown.part(home), rows)
     return {"pairs": pairs.height, "pairs_not_followed": offered - (pairs.height - proven.height)}
 
 
@@ -87,6 +85,13 @@ def _runs_within(sizes: Sequence[int], most: int) -> list[range]:
             held = 0
         found[-1], held = range(found[-1].start, place + 1), held + size
     return found
+
+
+def _by_home(told: list[pl.DataFrame], homes: range, offsets: Sequence[int]) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Comparison vectors by the partition of their first products, sorted."""
+    for home in homes:
+        of_home = pl.col("a").is_between(offsets[home], offsets[home + 1], closed="left")
+        yield home, pl.concat(block.filter(of_home) for block in told).sort("a", "b").drop("a", "b")
 
 
 def _told(

@@ -57,6 +57,27 @@ def test_two_products_that_agree_agree_in_a_small_set(find: Callable[..., Found]
     assert found.dataset.read("comparisons").select("shared", "agreeing", "values_agreeing").row(0) == (3, 3, 3)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "agreeing", "fewest"),
+    [
+        (CONSTANT, CONSTANT, 3, 3),
+        (CONSTANT | OPTIONS, {"material": "oak"}, 0, 1),
+        (CONSTANT, None, None, None),
+        (OPTIONS, OPTIONS, None, None),
+    ],
+)
+def test_values_agree_where_both_sides_have_some(
+    find: Callable[..., Found], one: Any, other: Any, agreeing: int | None, fewest: int | None
+) -> None:
+    found = find(
+        [
+            Listing("a", "Lamp karad lorad blue", seller="Ann", attributes=one),
+            Listing("b", "Lamp karad mirad blue", seller="Bob", attributes=other),
+        ]
+    )
+    assert found.dataset.read("comparisons").select("values_agreeing", "values_fewest").row(0) == (agreeing, fewest)
+
+
 def counts(dataset: Dataset) -> pl.DataFrame:
     told = dataset.read("word_counts").filter(pl.col("kind").is_in(["facts", "names"]))
     sums = told.group_by("kind", "token").agg(pl.col("titles").sum())

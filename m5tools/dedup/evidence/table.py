@@ -28,8 +28,6 @@ NO_FACTS = {
     "measures_differ": (pl.UInt32, 0),
     "varying": (pl.UInt32, 0),
     "varying_agreeing": (pl.UInt32, 0),
-    "options_most": (pl.UInt32, None),
-    "one_lists_options": (pl.Boolean, False),
     "difference": (pl.String, ""),
 }
 """What :func:`compare` says of two products of which none lists a fact: columns, their types and values."""
@@ -59,15 +57,13 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     Args:
         pairs: columns a, b.
         facts: of all products in them, as :func:`~m5tools.dedup.evidence.varying.with_varying` gives them, and `usual`,
-            see :func:`m5tools.dedup.evidence.usual.whole`.
+            see :func:`m5tools.dedup.evidence.usual.all_usual`.
 
     Returns:
         `pairs` with `shared` and `agreeing` (names that are no option, uint32), without what both say and is usual;
-        `options_agreeing`,
-        `options_usual` (those of them that are usual), `options_differ` and `measures_differ` (uint32); `varying` and
-        `varying_agreeing` (options that vary within the item group of the first, and those of them that agree);
-        `options_most` (uint32: options of the side that lists more; null when neither lists any); `one_lists_options`
-        (one side lists some, the other none); `difference` (text: "colour: red / blue").
+        `options_agreeing`, `options_usual` (those of them that are usual), `options_differ` and `measures_differ`
+        (uint32); `varying` and `varying_agreeing` (options that vary within the item group of the first, and those of
+        them that agree); `difference` (text: "colour: red / blue").
     """
     facts = facts.sort("row", maintain_order=True)
     a, b, products = _places(pairs, facts)
@@ -92,7 +88,7 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
     varying = np.zeros(len(a), np.uint32)
     np.maximum.at(varying, met.pair, facts["varying"].to_numpy()[met.one])
-    found = pairs.with_columns(
+    return pairs.with_columns(
         shared=counted(told),
         agreeing=counted(told & ~differs),
         options_agreeing=counted(optional & ~differs),
@@ -103,7 +99,6 @@ def compare(pairs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         measures_differ=counted(~optional & differs & measured_both),
         difference=_difference(facts, met, names, np.flatnonzero(differs), len(a)),
     )
-    return found.with_columns(*_in_options(a, b, facts, products))
 
 
 @dataclass(frozen=True)
@@ -186,17 +181,6 @@ def _difference(facts: pl.DataFrame, met: _Met, names: np.ndarray, some: np.ndar
     ends = np.searchsorted(met.pair[some], np.arange(pairs + 1))
     lists = pa.LargeListArray.from_arrays(ends, told["told"].to_arrow().cast(pa.large_string()))
     return pl.Series(pl.from_arrow(lists)).list.join("; ")
-
-
-def _in_options(a: np.ndarray, b: np.ndarray, facts: pl.DataFrame, products: np.ndarray) -> list[pl.Series]:
-    """`one_lists_options` and `options_most` of pairs."""
-    counts = np.bincount(products[facts["option"].to_numpy()], minlength=max(a.max(initial=-1), b.max(initial=-1)) + 1)
-    most = pl.Series("options_most", np.maximum(counts[a], counts[b]).astype(np.uint32))
-    none = pl.Series("options_most", [None], dtype=pl.UInt32)
-    return [
-        pl.Series("one_lists_options", (counts[a] > 0) != (counts[b] > 0)),
-        most.zip_with(most > 0, none),
-    ]
 
 
 def _each_has_its_own() -> pl.Expr:

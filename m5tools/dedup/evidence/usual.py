@@ -84,7 +84,7 @@ class Usual:
         return pl.DataFrame({"borne": borne, **found})
 
 
-def whole(facts: pl.DataFrame, usual: Any) -> Any:
+def all_usual(facts: pl.DataFrame, usual: Any) -> Any:
     """bool: of facts whether all their values are usual.
 
     Args:

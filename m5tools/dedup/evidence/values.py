@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _HALF = np.uint64(32)
-TOLD, USUAL = FIRST, SECOND
+TELLING, COMMON = FIRST, SECOND
 """Marks of a value: it tells something, or most who list its name say it (:mod:`m5tools.dedup.evidence.usual`)."""
 
 
 def value_sets(facts: pl.DataFrame, usual: Any, products: int) -> csr_array:
-    """The values of products under names that are no option, each marked `TOLD` or `USUAL`.
+    """The values of products under names that are no option, each marked `TELLING` or `COMMON`.
 
     Args:
         facts: columns product (ascending from 0), values and option.
@@ -41,7 +41,7 @@ def value_sets(facts: pl.DataFrame, usual: Any, products: int) -> csr_array:
     often = np.logical_or.reduceat(usual[plain][order], first) if len(first) else np.empty(0, bool)
     keys = keys[first]
     offsets = np.searchsorted(keys, np.arange(products + 1, dtype=np.uint64) << _HALF)
-    return held(ShingleSets(keys.astype(np.uint32), offsets), np.where(often, USUAL, TOLD).astype(np.int8))
+    return held(ShingleSets(keys.astype(np.uint32), offsets), np.where(often, COMMON, TELLING).astype(np.int8))
 
 
 def in_values(shared: Shared, one: Any, other: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def in_values(shared: Shared, one: Any, other: Any) -> dict[str, Any]:
         `values_agreeing` (uint32 [m]: values of both, less those that are usual of a side) and `values_fewest` (uint32
         [m]: values of the side with fewer, less what both hold and is usual).
     """
-    agreeing = shared.count(shared.held(TOLD, TOLD))
+    agreeing = shared.count(shared.held(TELLING, TELLING))
     left_out = shared.each - agreeing
     fewest = np.minimum(one, other) - left_out
     return {"values_agreeing": agreeing.astype(np.uint32), "values_fewest": fewest.astype(np.uint32)}

@@ -12,7 +12,7 @@ from m5tools.dedup.evidence.common import shared, spread
 from m5tools.dedup.evidence.facts import FACTS
 from m5tools.dedup.evidence.table import compare
 from m5tools.dedup.evidence.titles import colour_values, measure
-from m5tools.dedup.evidence.usual import Usual, fact_counts, whole
+from m5tools.dedup.evidence.usual import Usual, all_usual, fact_counts
 from m5tools.dedup.evidence.values import in_values, value_sets
 from m5tools.dedup.evidence.varying import varying_options, with_varying
 from tests.dedup.shop import POLICY
@@ -34,7 +34,7 @@ def _compared(
     counts = fact_counts(pl.concat([facts.filter(row=0).head(1)] * borne), facts.clear())
     usual = Usual.told(counts["facts"], counts["names"], products, POLICY.table)
     each = usual.borne(facts)["usual"].to_numpy()
-    told = compare(_PAIR, marked.with_columns(usual=whole(facts, each))).to_dicts()[0]
+    told = compare(_PAIR, marked.with_columns(usual=all_usual(facts, each))).to_dicts()[0]
     sets = value_sets(facts.rename({"row": "product"}), each, 2)
     sizes = np.diff(sets.indptr)
     both = in_values(shared(spread(sets[[0]]), sets[[1]]), sizes[:1], sizes[1:])
@@ -67,7 +67,7 @@ def test_an_option_with_more_words_differs() -> None:
 
 
 @pytest.mark.parametrize(("borne", "told"), [(21, (0, 0, 0, 0)), (20, (1, 1, 1, 1))])
-def test_what_both_say_as_most_do_leaves_the_table(borne: int, told: tuple[int | None, ...]) -> None:
+def test_what_both_say_as_most_do_leaves_the_table(borne: int, told: tuple[int, ...]) -> None:
     rows = _facts((0, "warranty", ["1 year"], False), (1, "warranty", ["1 year"], False))
     assert _agreement(_compared(rows, borne=borne)) == told
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from m5tools.dedup.evidence.facts import FACTS
-from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual, fact_counts, whole
+from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual, all_usual, fact_counts
 from m5tools.dedup.evidence.vocabulary import summed
 from tests.dedup.shop import POLICY
 
@@ -63,8 +63,8 @@ def test_what_a_product_no_longer_says_is_taken_back() -> None:
 
 def test_a_fact_is_usual_if_all_of_its_values_are() -> None:
     facts = says((1, "a", ["x"]), (1, "b", []), (1, "c", ["x", "y"]), (1, "d", ["y", "z"]), (1, "e", []))
-    assert whole(facts, np.array([True, True, False, True, True])).tolist() == [True, True, False, True, True]
-    assert whole(facts.clear(), np.empty(0, bool)).tolist() == []
+    assert all_usual(facts, np.array([True, True, False, True, True])).tolist() == [True, True, False, True, True]
+    assert all_usual(facts.clear(), np.empty(0, bool)).tolist() == []
 
 
 def test_nothing_is_usual_where_nothing_is_told() -> None:
