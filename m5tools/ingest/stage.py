@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -211,7 +211,7 @@ class Ingest(Stage):
             left_out = int((~kept).sum())
             rows = rows.filter(kept.to_arrow())
         known = known_versions(work.dataset, self.crawl_id, partition)
-        delivered = partial(staged.delivered, work.scratch / STAGED)
+        delivered = staged.delivered_of(rows, work.scratch / STAGED)
         settled = settle(rows, self.crawl_id, known, self.mapping.language, delivered)
         del rows  # while the tables are written, half of the memory
         for table, frame in settled.tables.items():

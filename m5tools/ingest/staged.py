@@ -7,13 +7,14 @@ are asked for.
 
 Files and partitions both grow with the crawl, so a slice of every file for every partition is the square. Where there
 are many partitions, the rows of a run of neighbouring ones are brought together first: at most `RUNS` runs, each a file
-of at most `STRETCHES` stretches, so the slices are `RUNS` a file and `STRETCHES` a partition.
+of at most `STRETCHES` stretches, so the slices are `RUNS` a file and `STRETCHES` a partition. What was delivered of
+repeats comes along, for by then the files exceed the memory, and single rows of all of them come at the disk's pace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -86,21 +87,28 @@ def gather(folder: Path, run: int, of: int) -> None:
         of: how many runs there are.
     """
     files, (first, beyond) = _files(folder), homes(run, of)
+    ids = [_within(batch, first, beyond)[1]["product_id"] for file in files for batch in _mapped(file).to_batches()]
+    every = pa.chunked_array(ids, layout().field("product_id").type)
+    repeated = pl.Series(pl.from_arrow(every)).is_duplicated().to_numpy()
     a_stretch = max(1, -(-len(files) // STRETCHES))
     path = folder / _GATHERED / f"{run:05d}.arrow"
     with (
         atomic.whole_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, _beside_delivered()) as writer,
+        pa.ipc.new_file(sink, _with_repeats()) as writer,
     ):
+        end = 0
         for start in range(0, len(files), a_stretch):
             rows = _slices(enumerate(files[start : start + a_stretch], start), first, beyond).combine_chunks()
+            begin, end = end, end + rows.num_rows
+            rows = rows.append_column("delivered", _of_repeats(folder, rows["place"], repeated[begin:end]))
             order = np.argsort(rows["home"].to_numpy(), kind="stable")
             writer.write_table(rows.take(order).combine_chunks(), max_chunksize=max(1, rows.num_rows))
 
 
 def read_partition(folder: Path, partition: int, partitions: int) -> pa.Table:
-    """The staged rows of one partition, as :func:`read_homes` gives them."""
+    """The staged rows of one partition, as :func:`read_homes` gives them; where they were brought together with
+    `delivered`, which is null of a row that no other repeats."""
     first, beyond = homes(partition, partitions)
     several = runs(partitions)
     if not several:
@@ -152,6 +160,25 @@ def _within(batch: pa.RecordBatch, first: int, beyond: int) -> tuple[int, pa.Rec
     return begin, batch.slice(begin, end - begin)
 
 
+def delivered_of(rows: pa.Table, folder: Path) -> Callable[[pl.Series], pl.Series]:
+    """What gives the bytes of some rows as they were delivered, by their places.
+
+    Args:
+        rows: as :func:`read_partition` gives them; only of those that are repeated the bytes are asked for.
+        folder: where they are staged.
+    """
+    if "delivered" not in rows.column_names:
+        return partial(delivered, folder)
+    held = pl.DataFrame(pl.from_arrow(rows.select(["place", "delivered"]))).drop_nulls("delivered")
+
+    def taken(places: pl.Series) -> pl.Series:
+        found = pl.DataFrame({"place": places}).join(held, on="place", how="left", maintain_order="left")["delivered"]
+        assert not found.has_nulls(), "asked for a row that is no repeat"
+        return found
+
+    return taken
+
+
 def delivered(folder: Path, places: pl.Series) -> pl.Series:
     """The bytes of some rows as they were delivered.
 
@@ -173,6 +200,18 @@ def delivered(folder: Path, places: pl.Series) -> pl.Series:
 @cache
 def _beside_delivered() -> pa.Schema:
     return pa.schema([*(field for field in layout() if field.name != "delivered"), pa.field("place", pa.int64())])
+
+
+@cache
+def _with_repeats() -> pa.Schema:
+    return _beside_delivered().append(pa.field("delivered", pa.binary()))
+
+
+def _of_repeats(folder: Path, places: pa.ChunkedArray, repeated: np.ndarray) -> pa.Array:
+    """The delivered bytes of some rows, null of the others."""
+    asked = pl.Series(pl.from_arrow(places)).filter(pl.Series(repeated, dtype=pl.Boolean))
+    found = delivered(folder, asked).to_arrow().cast(pa.binary())
+    return found.take(pa.array(np.cumsum(repeated) - 1, mask=~repeated))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -27,11 +27,7 @@ def folder(tmp_path: Path) -> Path:
         file = tmp_path / f"{chunk}.jsonl"
         rows = ({"id": f"P{row * 7 % 40}", "title": f"Red chair {chunk}-{row}"} for row in range(100))
         file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-        reader = READERS["json_lines"]
-        for part in reader.chunks(str(file), file.name):
-            batches = reader.batches(part, MAPPING)
-            found = parse(batches, MAPPING, Chunked("shop", "shop-1", file.name))
-            staged.write(tmp_path / "staged", f"{chunk:06d}", found.staged)
+        _add(tmp_path / "staged", file, chunk)
     return tmp_path / "staged"
 
 
@@ -57,14 +53,44 @@ def test_delivered_bytes_are_those_of_the_row(folder: Path) -> None:
     assert found == titles[::-1]
 
 
+@pytest.mark.parametrize("partitions", [4, 8])
+def test_repeats_are_given_as_delivered_wherever_their_rows_lie(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, partitions: int
+) -> None:
+    single = [{"id": f"only {i}", "title": f"Blue chair {i}"} for i in range(9)]
+    (folder.parent / "more.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in single))
+    _add(folder, folder.parent / "more.jsonl", 3)
+    monkeypatch.setattr(staged, "GATHERED_FROM", 8)
+    monkeypatch.setattr(staged, "RUNS", 2)
+    monkeypatch.setattr(staged, "STRETCHES", 3)
+    for run in range(staged.runs(partitions)):
+        staged.gather(folder, run, staged.runs(partitions))
+    seen = 0
+    for partition in range(partitions):
+        rows = staged.read_partition(folder, partition, partitions)
+        told = pl.DataFrame(pl.from_arrow(rows.select(["product_id", "title", "place"])))
+        repeated = told.filter(pl.col("product_id").is_duplicated()).reverse()
+        found = [json.loads(line)["title"] for line in staged.delivered_of(rows, folder)(repeated["place"])]
+        assert found == repeated["title"].to_list()
+        seen += len(found)
+        if partitions == 8:
+            held = pl.Series(pl.from_arrow(rows["delivered"])).is_not_null()
+            assert held.equals(told["product_id"].is_duplicated())
+    assert seen == 300
+
+
+def _add(folder: Path, file: Path, number: int) -> None:
+    reader = READERS["json_lines"]
+    for part in reader.chunks(str(file), file.name):
+        found = parse(reader.batches(part, MAPPING), MAPPING, Chunked("shop", "shop-1", file.name))
+        staged.write(folder, f"{number:06d}", found.staged)
+
+
 def _stage(folder: Path, files: int) -> Path:
     for number in range(files):
         file = folder / f"{number}.jsonl"
         file.write_text("".join(f'{{"id": "P{number * 64 + row}", "title": "Chair"}}\n' for row in range(64)))
-        reader = READERS["json_lines"]
-        for part in reader.chunks(str(file), file.name):
-            found = parse(reader.batches(part, MAPPING), MAPPING, Chunked("shop", "shop-1", file.name))
-            staged.write(folder / "staged", f"{number:06d}", found.staged)
+        _add(folder / "staged", file, number)
     return folder / "staged"
 
 
@@ -73,7 +99,8 @@ def _settled(folder: Path, partitions: int) -> pl.DataFrame:
     for run in range(several):
         staged.gather(folder, run, several)
     parts = [staged.read_partition(folder, partition, partitions) for partition in range(partitions)]
-    return pl.concat([pl.DataFrame(pl.from_arrow(part.drop_columns(list(staged.CHILDREN)))) for part in parts])
+    parts = [part.select([n for n in part.column_names if n not in (*staged.CHILDREN, "delivered")]) for part in parts]
+    return pl.concat([pl.DataFrame(pl.from_arrow(part)) for part in parts])
 
 
 @pytest.mark.parametrize("stretches", [1, 2, 16])
