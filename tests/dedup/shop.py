@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from m5tools.partitions import part_name, partition_of
 from m5tools.vocabulary import Reason, State
 
 POLICY = load_policy("duplicates")
+KETTLE = {"material": "steel", "type": "kettle", "warranty": "two years", "lid": "hinged"}
+SHIRT = {"material": "cotton", "fit": "regular", "neck": "crew", "sleeve": "short"}
 
 
 @dataclass
@@ -201,3 +203,7 @@ def with_margin(image: Image.Image, share: float) -> Image.Image:
     wider = Image.new("RGB", (image.width + 2 * border, image.height + 2 * border), "white")
     wider.paste(image, (border, border))
     return wider
+
+
+Find = Callable[..., Found]
+"""What the fixture `find` gives."""

@@ -23,9 +23,8 @@ from m5tools.dedup.policy import load_policy
 from m5tools.dedup.products import numbered
 from m5tools.engine.local import run_stage
 
-from .shop import Found, Listing, deliver, drawing, encoded, tables_of, with_margin
+from .shop import KETTLE, Found, Listing, deliver, drawing, encoded, tables_of, with_margin
 
-KETTLE = {"material": "steel", "type": "kettle", "warranty": "two years", "lid": "hinged"}
 PHOTO, EDITED = encoded(drawing(1)), encoded(with_margin(drawing(1), 0.1), 60)
 SHOP = [
     Listing("kettle", "Acme steel kettle AK-1700", "Boils fast.", attributes=KETTLE, images=(PHOTO,), seller="Ann"),
