@@ -30,8 +30,8 @@ test: $(READY) ## the tests (15 minutes at most)
 test-full: $(READY) wheel browser ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
 	$(BIN)/pytest -m slow --durations=20
 
-soak: $(READY) ## 138 kills over every stage and 100,000 damaged files, by seed, and what came of each (an hour on two quiet cores)
-	$(BIN)/python -m tests.faults.soak --kills 138 --seed 1
+soak: $(READY) ## 150 kills over every stage and 100,000 damaged files, by seed, and what came of each (an hour on two quiet cores)
+	$(BIN)/python -m tests.faults.soak --kills 150 --seed 1
 	$(BIN)/python -m tests.faults.poison_soak --inputs 100000 --seed 1
 
 lint: $(READY) ## formatting, lint, types, floors

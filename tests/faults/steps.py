@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
+
+from m5tools.registry import StageName
 
 from ..acceptance.line import M5, simulate
 from ..fetch.server import Server, reply, serving
 
+STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 PRODUCTS = 30
 FIRST = 24
 """Rows of the first crawl; the second brings the others, and a few of the first with another price."""
@@ -36,7 +39,7 @@ class Step:
     has_workers: bool = True
 
 
-def _stage(name: str, title: str = "", **settings: Any) -> Step:
+def _stage(name: str, title: str = "", /, **settings: Any) -> Step:
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     return Step(
         title or name,
@@ -53,8 +56,9 @@ def _after_ingest(later: str = "") -> list[Step]:
     about = {
         "fetch": {"allow_networks": "['127.0.0.0/8']", "contact": "https://example.org", "locations_a_unit": 16},
         "measure": {"images_per_unit": 8, "sounds_per_unit": 4, "videos_per_unit": 4},
+        "overlay": {"name": "rare", "weights": "square_root"},
     }
-    names = ("fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard")
+    names = [name for name in STAGES if name != "ingest"]
     return [_stage(name, f"{name}{later}", **about.get(name, {})) for name in names]
 
 

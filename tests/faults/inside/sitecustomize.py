@@ -20,17 +20,17 @@ import sys
 import time
 from typing import Any, Final
 
-_CHANGES: Final = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "open"})
+_CHANGES: Final = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "open"})
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # The parent leads its process group.
 _ROLE: Final = "parent" if os.getpid() == os.getpgrp() else "worker"
 
 
 def _is_point(event: str, arguments: tuple[Any, ...], root: str) -> bool:
-    """Whether an audit event is a change below the root. Removal inside a tree names no folder but a descriptor."""
+    """Whether an audit event is a change below the root; of a link, what is made. Removal inside a tree names no folder but a descriptor."""
     if event not in _CHANGES or (event == "open" and not (arguments[2] or 0) & _WRITES):
         return False
-    path = arguments[0]
+    path = arguments[event == "os.link"]
     inside = not isinstance(path, int) and os.fsdecode(path).startswith(root)
     return inside or (event in ("os.remove", "os.rmdir") and arguments[-1] != -1)
 
