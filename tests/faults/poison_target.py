@@ -19,7 +19,7 @@ class Target:
     """One reader, decoder or index reader.
 
     Attributes:
-        kind: "reader", "decoder", "shards" or "settings".
+        kind: "reader", "decoder", "shards", "dataset" or "settings".
         make: an input, by draws.
         feed: gives it to the target in a folder that is empty before; returns the outcome.
         share: of all inputs of a soak, in parts.

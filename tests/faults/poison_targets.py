@@ -14,6 +14,7 @@ from typing import Final
 from m5tools.errors import M5Error
 from m5tools.media.guard import DecodeError
 
+from .poison_dataset import DATASETS
 from .poison_decoders import DECODING
 from .poison_readers import READING
 from .poison_shards import SHARDS
@@ -24,6 +25,7 @@ TARGETS: Final[dict[str, Target]] = {
     **READING,
     **DECODING,
     **SHARDS,
+    **DATASETS,
     **SETTINGS,
 }
 

@@ -1,0 +1,108 @@
+"""What reads the manifest and the markers of a dataset: what is damaged is told, or nothing hangs on it."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import random
+import shutil
+import tarfile
+from functools import cache, partial
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final
+
+from m5tools.dataset import Dataset
+from m5tools.engine.verify import verify
+from tests.golden.make import HERE
+
+from .poison_mutate import mutated
+from .poison_target import Make, Target
+
+
+@cache
+def golden() -> dict[str, bytes]:
+    """The golden dataset of the newest release, file by file."""
+    with tarfile.open(sorted(HERE.glob("*.tar.xz"))[-1]) as archive:
+        return {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}  # type: ignore[union-attr]
+
+
+def damaged_json(name: str) -> Make:
+    """Damage to a JSON file of the golden dataset, or another value in it."""
+
+    def make(draws: random.Random) -> bytes:
+        whole = golden()[name]
+        return _other_values(whole, draws) if draws.random() < 0.5 else mutated(whole, draws, [whole])
+
+    return make
+
+
+def _other_values(data: bytes, draws: random.Random) -> bytes:
+    """JSON that is whole, with a value in it that is not what it should be."""
+    body = json.loads(data)
+    place, at = body, None
+    while isinstance(place, dict | list) and place and (at is None or draws.random() < 0.8):
+        holder = place
+        at = draws.choice(list(place)) if isinstance(place, dict) else draws.randrange(len(place))
+        place = place[at]
+    holder[at] = draws.choice((None, -1, 2**70, "", "../../x", [], {}, [None], "\0", 1e308, True, ["a"] * 3))
+    return json.dumps(body).encode()
+
+
+def _checked_dataset(name: str, data: bytes, folder: Path) -> str:
+    """`m5 check` of a whole dataset of which one file, a manifest or a marker, is damaged."""
+    root = folder / "dataset"
+    for other in _dataset():
+        path = root / other.relative_to(_unpacked())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.hardlink_to(other)
+    (root / name).unlink()
+    (root / name).write_bytes(data)
+    _, faults = verify(Dataset(root))
+    if faults:
+        return "told as damaged"
+    whole = golden()[f"dataset/{name}"]
+    assert _relied_on(name, data) == _relied_on(name, whole), (
+        "something that is relied on differs, and no fault is told"
+    )
+    return "no fault"
+
+
+def _relied_on(name: str, data: bytes) -> object:
+    """What `m5 check` compares; settings and inputs of a stage, and where a crawl's media is, may be edited."""
+    body = json.loads(data)
+    if name != "dataset.json":
+        outputs = [(o["path"], o["bytes"], o["sha256"] or o["xxh3"]) for o in body["outputs"]]
+        return outputs, {key: count for key, count in body["counts"].items() if count}
+    stages = {key: [entry[part] for part in ("run", "fingerprint", "counts")] for key, entry in body["stages"].items()}
+    return stages, body["partitions"], [crawl["crawl_id"] for crawl in body["crawls"]]
+
+
+@cache
+def _unpacked() -> Path:
+    """The golden dataset in a folder of this process."""
+    folder = Path(mkdtemp(prefix="m5-golden-"))
+    atexit.register(shutil.rmtree, folder)
+    for name, data in golden().items():
+        path = folder / name.removeprefix("dataset/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+@cache
+def _dataset() -> tuple[Path, ...]:
+    return tuple(sorted(path for path in _unpacked().rglob("*") if path.is_file()))
+
+
+def _marker() -> str:
+    return min(n for n in golden() if n.startswith("dataset/runs/ingest/") and "/settle/" in n)
+
+
+DATASETS: Final[dict[str, Target]] = {
+    "dataset.json": Target("dataset", damaged_json("dataset/dataset.json"), partial(_checked_dataset, "dataset.json"), 1),
+    "completion marker": Target(
+        "dataset", lambda d: damaged_json(_marker())(d),
+        lambda data, folder: _checked_dataset(_marker().removeprefix("dataset/"), data, folder), 1,
+    ),
+}  # fmt: skip
