@@ -80,7 +80,7 @@ sbom: $(READY) ## all that is installed as a CycloneDX bill of materials, dist/s
 	$(VENV)-sbom/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type library --output-reproducible --of JSON -o dist/sbom.json
 
 wheel: $(READY) ## the wheel, in dist/
-	rm -rf dist
+	rm -f dist/*.whl
 	SOURCE_DATE_EPOCH=1750000000 $(BIN)/python -m build --quiet --wheel --no-isolation
 
 constraints: ## pin what a fresh environment resolves to

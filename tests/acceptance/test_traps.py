@@ -176,11 +176,15 @@ def test_8_one_description_under_all_products_welds_nothing(rows: int, tmp_path:
 
 
 def test_9_a_column_of_nulls_and_one_poisoned_row(tmp_path: Path, scratch: Path) -> None:
+    """The first file has no video at all, the second one in every row; a row of each is damaged."""
     items: list[Item | str] = [{"id": str(i), "title": f"Thing number {i}", "videos": None} for i in range(50)]
     items[25] = '{"id": "25", "title": "Thing", "videos": [[[[}'
+    later = [json.dumps({"id": str(i), "title": f"Thing number {i}", "videos": [f"{i}.mp4"]}) for i in range(50, 100)]
+    store(tmp_path, "later.jsonl", "\n".join([*later[:-1], later[-1][:-3]]).encode())
     dataset = curate(tmp_path, scratch, items, ())
-    assert dataset.read("products").height == 49
-    assert dataset.read("rejects")["reason"].to_list() == ["not_parseable"]
+    assert dataset.read("products").height == 98
+    assert dataset.read("rejects")["reason"].to_list() == ["not_parseable"] * 2
+    assert dataset.read("media")["modality"].to_list() == ["video"] * 49
     for table in ("products", "texts", "attributes", "media"):
         for part in dataset.parts(table):
             assert pq.read_schema(part).equals(schema.law(table).schema)

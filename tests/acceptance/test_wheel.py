@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -17,13 +18,28 @@ PINS = REPOSITORY / "constraints.txt"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("dist")
+def built(source: Path, out: Path) -> Path:
     subprocess.run(
-        [sys.executable, "-m", "build", "--quiet", "--wheel", "--no-isolation", "--outdir", out, REPOSITORY], check=True
+        [sys.executable, "-m", "build", "--quiet", "--wheel", "--no-isolation", "--outdir", out, source], check=True
     )
     return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(REPOSITORY, tmp_path_factory.mktemp("dist"))
+
+
+def test_another_copy_of_the_sources_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    """Copied at another time to another place, by another order of names, with other rights."""
+    copy = tmp_path / "copy"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in sorted((p.name for p in REPOSITORY.iterdir()), reverse=True):
+        if name in ("m5tools", "schemas", "pipelines"):
+            shutil.copytree(REPOSITORY / name, copy / name, ignore=ignored, copy_function=shutil.copyfile)
+        elif (REPOSITORY / name).is_file():
+            shutil.copyfile(REPOSITORY / name, copy / name)
+    assert built(copy, tmp_path / "dist").read_bytes() == wheel.read_bytes()
 
 
 def test_the_wheel_holds_schemas_and_recipes_and_no_tests(wheel: Path) -> None:

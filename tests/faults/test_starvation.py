@@ -94,6 +94,7 @@ def test_no_further_file_may_be_opened(line: Line, name: str, files: int, tmp_pa
     place = Place(line, name, tmp_path)
     said = place.run(starved.limited(resource.RLIMIT_NOFILE, files))
     place.refused(said, "too many open files; raise the limit on open files (ulimit -n)")
+    assert any(named in said.lines[0] for named in ("/dataset", str(place.scratch)))
     place.goes_on()
 
 
@@ -110,7 +111,9 @@ def test_memory_is_short(line: Line, kilobytes: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["fetch", pytest.param("measure", marks=SLOW)])
 def test_the_clock_jumps_back_an_hour(line: Line, name: str, tmp_path: Path) -> None:
     place = Place(line, name, tmp_path)
-    said = place.run(clock=-3600.0, **{"from": 1.5})
+    jumped = tmp_path / "jumped"
+    said = place.run(clock=-3600.0, jumped=str(jumped), **{"from": 1.5})
+    assert jumped.stat().st_size > 0, "it ended before the clock jumped"
     assert (said.code, said.lines) == (0, [])
     assert undisturbed.content(place.root) == place.reference.content
 

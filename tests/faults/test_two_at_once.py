@@ -25,11 +25,12 @@ def test_a_second_command_is_refused_and_follows_a_killed_one(line: Line, tmp_pa
         time.sleep(0.005)
     os.kill(first.pid, signal.SIGSTOP)  # it holds the lock for as long as we look
     try:
-        second = starved.run(arguments, scratch)
-        assert second.code == 2
-        assert len(second.lines) == 1
-        assert f"another run (process {first.pid} on " in second.lines[0]
-        assert second.lines[0].endswith(f"wait for it, or remove {lock} if you are sure it is gone")
+        for other in ([], ["--set", "crawl_id=another"]):
+            second = starved.run([*arguments, *other], scratch)
+            assert second.code == 2
+            assert len(second.lines) == 1
+            assert f"another run (process {first.pid} on " in second.lines[0]
+            assert second.lines[0].endswith(f"wait for it, or remove {lock} if you are sure it is gone")
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()

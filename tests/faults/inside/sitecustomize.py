@@ -8,7 +8,8 @@ Nothing of m5tools knows of it. `M5_FAULTS` holds JSON:
   with `of` only points of the parent, or of workers, are counted.
 - `harm`, `grow`: a file that is removed (with `cut`: loses its last bytes), or gets its first line once more, when the
   command makes its scratch folder, which is after it has looked at what it reads.
-- `clock`: seconds that `time.time` is off, once there have been `from` seconds of the process's life.
+- `clock`: seconds that `time.time` is off, once there have been `from` seconds of the process's life; who asks then
+  adds a byte to `jumped`.
 """
 
 from __future__ import annotations
@@ -80,9 +81,17 @@ def _write(file: str, data: bytes) -> None:
         changed.write(data)
 
 
-def _shift(seconds: float, after: float) -> None:
+def _shift(seconds: float, after: float, jumped: str) -> None:
     true, begun = time.time, time.monotonic()
-    time.time = lambda: true() + (seconds if time.monotonic() - begun >= after else 0.0)
+    log = os.open(jumped, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def now() -> float:
+        if time.monotonic() - begun < after:
+            return true()
+        os.write(log, _ROLE[0].encode())
+        return true() + seconds
+
+    time.time = now
 
 
 if plan := os.environ.get("M5_FAULTS"):
@@ -92,4 +101,4 @@ if plan := os.environ.get("M5_FAULTS"):
     if _ROLE == "parent" and ("harm" in _plan or "grow" in _plan):
         _spoil(_plan)
     if "clock" in _plan:
-        _shift(_plan["clock"], _plan.get("from", 0.0))
+        _shift(_plan["clock"], _plan.get("from", 0.0), _plan["jumped"])
