@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,9 @@ from m5tools.partitions import partition_of
 # A shared machine is sometimes slow; no law is broken by that.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# A library that is loaded while one test catches standard error keeps logging to what was closed after it.
+logging.raiseExceptions = False
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
