@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import loader_shards
+from benchmarks import loader_shards
 
 BARE = "import torch; print(next(x for x in open('/proc/self/smaps_rollup') if x.startswith('Pss:')).split()[1])"
 

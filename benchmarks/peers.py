@@ -73,10 +73,9 @@ def environment(group: str, folder: Path) -> Path:
     return python
 
 
-def run(bench: Bench, folder: Path, toy: bool, out: Path) -> list[beside.Beside]:
+def run(bench: Bench, peers: Path, toy: bool, out: Path) -> list[beside.Beside]:
     """What a benchmark found; nothing, and its words on the terminal, if it failed."""
     print(f"== {bench.script}", flush=True)
-    peers = environment(bench.group, folder) if bench.group else Path(sys.executable)
     arguments = (bench.toy if toy else bench.full).format(peers=peers).split()
     lines = out / f"{bench.script}.jsonl"
     command = [peers if bench.within else sys.executable, ROOT / "benchmarks" / f"{bench.script}.py"]
@@ -88,11 +87,12 @@ def run(bench: Bench, folder: Path, toy: bool, out: Path) -> list[beside.Beside]
     return [] if done.returncode else beside.read(lines)
 
 
-def write(page: Path, results: list[beside.Beside], minutes: float) -> None:
+def write(page: Path, results: list[beside.Beside], minutes: float, installs: float) -> None:
     """Put the table where the page marks it; a page that is not there yet is nothing but the table."""
     told = [
         "```",
-        f"date        {datetime.now(UTC):%a %b %d %Y, %H:%M} UTC, after {minutes:.0f} minutes, installs included",
+        f"date        {datetime.now(UTC):%a %b %d %Y, %H:%M} UTC",
+        f"took        {minutes:.0f} minutes, and {installs:.0f} for the installs before",
         f"machine     {os.cpu_count()} cores ({platform.machine()}), load at the end {os.getloadavg()[1]:.1f}",
         f"versions    Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in SHOWN),
         "command     make bench",
@@ -115,18 +115,26 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.page == PAGE and (asked.toy or asked.only):
         parser.error("the page tells a whole run at full size; name another one with --page")
+    asked_for = [bench for bench in BENCHES if not asked.only or bench.script in asked.only]
     began = time.monotonic()
+    home = asked.environments.resolve()
+    pythons = {
+        bench.script: environment(bench.group, home) if bench.group else Path(sys.executable) for bench in asked_for
+    }
+    ready = time.monotonic()
     results: list[beside.Beside] = []
     failed = []
     with tempfile.TemporaryDirectory(prefix="m5-peers-") as out:
-        for bench in BENCHES:
-            if not asked.only or bench.script in asked.only:
-                found = run(bench, asked.environments.resolve(), asked.toy, Path(out))
-                results += found
-                failed += [bench.script] * (not found)
-    write(asked.page, results, (time.monotonic() - began) / 60)
+        for bench in asked_for:
+            found = run(bench, pythons[bench.script], asked.toy, Path(out))
+            results += found
+            failed += [bench.script] * (not found)
     apart = [f"{r.claim} beside {r.peer}" for r in results if not r.comparable]
-    print(f"{len(results)} results in {asked.page}; failed: {failed or 'none'}; not comparable: {apart or 'none'}")
+    if failed:
+        print(f"{asked.page} was left as it is")
+    else:
+        write(asked.page, results, (time.monotonic() - ready) / 60, (ready - began) / 60)
+    print(f"{len(results)} results; failed: {failed or 'none'}; not comparable: {apart or 'none'}")
     sys.exit(bool(failed or apart))
 
 

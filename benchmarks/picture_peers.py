@@ -92,9 +92,22 @@ def prepare(folder: Path, pictures: int) -> int:
 
 
 def run(script: str, python: str, folder: Path) -> Run:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "OMP_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": "1",
+    }
     command = [python, "-c", script, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    core = {min(os.sched_getaffinity(0))}
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        preexec_fn=lambda: os.sched_setaffinity(0, core),
+    )
     if done.returncode:
         sys.exit(f"a side failed: {done.stderr[-3000:]}")
     told = json.loads(done.stdout.splitlines()[-1])

@@ -1,9 +1,10 @@
 """The recipe `demo` on a simulated crawl: the local engine and a Ray on the same cores, in turn, and their ratio.
 
-    python benchmarks/ray_overhead.py --products 3000 --runs 3 --workers 2
+    python benchmarks/ray_overhead.py --products 12000 --runs 3 --workers 2 --least 300
 
 Each run is a process of its own with a dataset of its own. Counted is the work, from the first stage to the last; what
-it takes to start Ray is printed beside it. Processor time is that of the command and of all it started, Ray's own
+it takes to start Ray is printed beside it. Ends with 1 where a run was shorter than `--least` seconds, or the files of
+two runs differ. Processor time is that of the command and of all it started, Ray's own
 processes and start included, for on a busy machine the clock is no measure. At the end both sides' files are compared.
 """
 
@@ -72,7 +73,8 @@ def processor(process: subprocess.Popen[str]) -> float:
     return sum(seen.values())
 
 
-def compare(products: int, runs: int, workers: int, seed: int) -> None:
+def compare(products: int, runs: int, workers: int, seed: int, least: float) -> bool:
+    """Print what both sides took; gives whether every run was long enough and all made the same bytes."""
     from m5tools.synth import SynthConfig, synthesize
 
     taken: dict[str, dict[str, list[float]]] = {side: {"clock": [], "processor": []} for side in SIDES}
@@ -103,6 +105,9 @@ def compare(products: int, runs: int, workers: int, seed: int) -> None:
         pairs = zip(taken["ray"][what], taken["local"][what], strict=True)
         print(f"{what}, ray / local: {spread([ray / local for ray, local in pairs], 3)}")
     print("the same bytes" if len(made) == 1 else "NOT the same bytes")
+    shortest = min(seconds for side in SIDES for seconds in taken[side]["clock"])
+    print(f"the shortest run took {shortest:.0f} s" + ("" if shortest >= least else f", less than {least:.0f}"))
+    return len(made) == 1 and shortest >= least
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -115,6 +120,7 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=41)
+    parser.add_argument("--least", type=float, default=0.0, help="seconds that every run must take")
     parser.add_argument("--side", choices=SIDES)
     parser.add_argument("--crawl", type=Path)
     parser.add_argument("--dataset", type=Path)
@@ -122,4 +128,4 @@ if __name__ == "__main__":
     if asked.side:
         print(json.dumps(work(asked.side, asked.crawl, asked.dataset, asked.workers)))
     else:
-        compare(asked.products, asked.runs, asked.workers, asked.seed)
+        sys.exit(not compare(asked.products, asked.runs, asked.workers, asked.seed, asked.least))

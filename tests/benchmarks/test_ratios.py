@@ -6,10 +6,7 @@ Ratios, not seconds, so neither a slow machine nor a busy one fails them; median
 from __future__ import annotations
 
 import random
-import resource
-import statistics
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -30,30 +27,13 @@ from m5tools.ingest.stage import Ingest, IngestConfig
 from m5tools.shards.config import ShardConfig
 from m5tools.shards.stage import Shard
 
+from .in_turn import ratio
+
 pytestmark = pytest.mark.slow
 
-RUNS = 5
 NEAR_TEXTS, INGEST, SHARDS = 8.0, 0.5, 0.12
 """Least ratios, theirs by ours: about half of what these tests measured (20, 0.9 to 1.3, 0.2 to 0.3)."""
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "lmnrst"]
-
-
-def spent(work: Callable[[], object]) -> float:
-    """Processor seconds of this process and of those that it waited for."""
-    before = _used()
-    work()
-    return _used() - before
-
-
-def _used() -> float:
-    told = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in told)
-
-
-def ratio(ours: Callable[[], object], theirs: Callable[[], object]) -> float:
-    """Theirs by ours, the median of runs in turn; the first, with what is loaded once, does not count."""
-    pairs = [(spent(ours), spent(theirs)) for _ in range(RUNS + 1)]
-    return statistics.median(other / mine for mine, other in pairs[1:])
 
 
 def texts(count: int) -> list[str]:
