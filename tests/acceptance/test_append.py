@@ -22,6 +22,7 @@ def test_a_crawl_appended_moves_nothing_old(tmp_path: Path, scratch: Path) -> No
     line.complete(line.command(tmp_path / "first", shop, media=crawl, crawl_id="first"), scratch)
     dataset = Dataset(shop)
     clusters, splits, survivors = _known(dataset)
+    judged = {table: _judged(dataset, table, splits) for table in ("tags", "modalities")}
     line.complete(line.command(tmp_path / "second", shop, media=crawl, crawl_id="second"), scratch)
     after, later_splits, later_survivors = _known(dataset)
 
@@ -29,6 +30,9 @@ def test_a_crawl_appended_moves_nothing_old(tmp_path: Path, scratch: Path) -> No
     assert {i: later_splits[i] for i in splits} == splits
     assert clusters.items() <= after.items()
     assert survivors.items() <= later_survivors.items()
+    assert judged["tags"].height > 20
+    for table, verdicts in judged.items():
+        assert _judged(dataset, table, splits).equals(verdicts), table
     joined = [key for key in after.keys() - clusters.keys() if after[key] in set(clusters.values())]
     assert joined, "no newcomer found an old cluster: the crawls are too small to tell anything"
     in_training = dataset.read("cut_products", cut="default")["product_id"]
@@ -45,3 +49,9 @@ def _known(dataset: Dataset) -> tuple[dict[tuple[str, str], str], dict[str, str]
     led = rows.filter("is_survivor").select("relation", "cluster_id", "product_id")
     splits = dict(dataset.read("splits").select("product_id", "split").iter_rows())
     return clusters, splits, {(r, c): p for r, c, p in led.iter_rows()}
+
+
+def _judged(dataset: Dataset, table: str, products: dict[str, str]) -> pl.DataFrame:
+    """What is said of some products, in order."""
+    rows = dataset.read(table, policy="default").filter(pl.col("product_id").is_in(list(products)))
+    return rows.sort(rows.columns)
