@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -303,9 +303,16 @@ def over_ray(crawl: Path, dataset: Path, address: str | None) -> list[str]:
 
 @slow
 def test_a_recipe_that_loses_a_node_and_changes_the_engine_twice(
-    two_nodes: Cluster, crawl: Path, curated: dict[str, str], tmp_path: Path, scratch: Path
+    two_nodes: Cluster,
+    crawl: Path,
+    curated: dict[str, str],
+    tmp_path: Path,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ray, with a node killed on the way, until the command is killed; the local engine until it is; Ray to the end."""
+    """Ray, with a node killed while it has a unit, until the command is killed; the local engine until it is; Ray to the
+    end, found by `RAY_ADDRESS`.
+    """
     dataset = tmp_path / "dataset"
     here, there = line.command(crawl, dataset), over_ray(crawl, dataset, two_nodes.address)
 
@@ -314,15 +321,28 @@ def test_a_recipe_that_loses_a_node_and_changes_the_engine_twice(
 
     process = line.start(there, scratch)
     comes_to("measure")
-    two_nodes.remove_node(min(two_nodes.worker_nodes, key=id), allow_graceful=False)
+    busy: list[Any] = []
+    until(lambda: busy.extend(n for n in two_nodes.worker_nodes if has_unit(n)) or busy, "no node has a unit")
+    two_nodes.remove_node(busy[0], allow_graceful=False)
     for stage in ("tag", "dedup"):
         comes_to(stage)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process = line.start(here, scratch) if stage == "tag" else process
-    line.complete(there, scratch)
+    monkeypatch.setenv("RAY_ADDRESS", two_nodes.address)
+    line.complete(over_ray(crawl, dataset, None), scratch)
     assert line.differences(content(dataset), curated) == []
     assert spilled(two_nodes.address) == (0, 0), "of a unit only its counts travel"
+
+
+def has_unit(node: Any) -> bool:
+    """Whether one of its workers bears the name of a task, not that of idleness."""
+    found = psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True)
+    names = []
+    for process in found:
+        with suppress(psutil.Error, IndexError):
+            names.append(process.cmdline()[0])
+    return any(name.startswith("ray::") and not name.startswith("ray::IDLE") for name in names)
 
 
 def spilled(address: str) -> tuple[int, int]:
