@@ -5,13 +5,19 @@ from __future__ import annotations
 import yaml
 
 from m5tools.scale.config import FREE, MODELS, TrainConfig
-from m5tools.vocabulary import MODALITIES
+from m5tools.vocabulary import MODALITIES, Modality
 
 from ..conftest import REPOSITORY
 
 
 def test_study_stays_within_48_tokens() -> None:
     assert sum(MODELS["study"].tokens(m) for m in MODALITIES) <= 48
+
+
+def test_paper_has_the_lengths_of_the_paper() -> None:
+    wanted = {Modality.IMAGE: 36, Modality.TEXT: 36, Modality.TABLE: 64, Modality.VIDEO: 12, Modality.AUDIO: 80}
+    assert {m: MODELS["paper"].tokens(m) for m in MODALITIES} == wanted
+    assert (MODELS["paper"].width, MODELS["paper"].encoder_layers, MODELS["paper"].fusion_layers) == (768, 6, 6)
 
 
 def test_the_guide_lists_every_setting_with_its_default() -> None:

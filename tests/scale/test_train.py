@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -19,6 +20,7 @@ from m5tools.scale.config import TrainConfig
 from m5tools.scale.embed import embed
 from m5tools.scale.harmony import Uniform
 from m5tools.scale.networks import NETWORKS, check
+from m5tools.scale.prepare import prepare
 from m5tools.scale.train import Progress, schedule, train
 from m5tools.vocabulary import MODALITIES
 
@@ -78,6 +80,22 @@ def test_calibration_products_are_never_trained_on(world: World, tmp_path: Path)
     assert report.calibration_rows == rows // 10
     # Other offers of a held-out product leave training too.
     assert report.train_rows < rows - report.calibration_rows
+
+
+@pytest.mark.parametrize("memory_mb", [1024, 0], ids=["in memory", "streamed"])
+def test_no_batch_holds_a_calibration_product_or_another_offer_of_it(
+    world: World, tmp_path: Path, memory_mb: int
+) -> None:
+    config = TrainConfig(**SMALL, out=tmp_path, calibration_rows=256, memory_mb=memory_mb)
+    materials = prepare(config, world, None, None)
+    assert materials.in_memory == (memory_mb > 0)
+    cluster = {listing.id: listing.cluster for listing in world.splits["train"]}
+    held_out = {cluster[i] for i in materials.held_out.ids}
+    seen: set[str] = set()
+    for portion in itertools.islice(materials.source, 3 * materials.train_rows // 16):
+        seen.update(portion.tokens.ids)
+    assert len(seen) > materials.train_rows - 16
+    assert not held_out & {cluster[i] for i in seen}
 
 
 def test_a_finished_run_is_reported_again_without_training(world: World, tmp_path: Path) -> None:

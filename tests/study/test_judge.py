@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from m5tools.study.config import Cell
-from m5tools.study.judge import PLACES, REMOVALS, WHOLE, Removal, _hits, _without, judge
+from m5tools.study.judge import PLACES, REMOVALS, WHOLE, Removal, _hits, _mismatch, _without, judge
 from m5tools.study.learn import learn
 from m5tools.study.world import World
 from m5tools.vocabulary import Modality
@@ -61,3 +65,26 @@ def test_bands_are_weighed_by_their_queries_into_the_whole(small: Cell) -> None:
         total += count * found["0%"][f"instance@10 {band}"] if count else 0.0
         start = end
     assert total / len(category) == pytest.approx(found["0%"]["instance@10"])
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What of a world tells which modalities show another product."""
+
+    strange: Any
+
+
+def test_the_area_of_mismatch_is_that_of_scikit_learn() -> None:
+    draws = np.random.default_rng(4)
+    strange, match = draws.random((300, 5)) < 0.1, draws.random((300, 5)).astype(np.float32)
+    match[strange] *= 0.6
+    strange[:, 4] = False
+    present = draws.random((300, 5)) < 0.8
+    wanted = {
+        m.value: roc_auc_score(strange[here, m.bit], 1 - match[here, m.bit])
+        for m in list(Modality)[:4]
+        if (here := present[:, m.bit]).any()
+    }
+    found: Any = _mismatch(Wrong(strange), match, present)  # type: ignore[arg-type]
+    assert found == pytest.approx(wanted)
+    assert 0.6 < found["image"] < 0.9
