@@ -22,6 +22,11 @@ SHARDED = {"sharding": "shards"}
 WAYS = ({"sharding": "copies"}, SHARDED)
 TAUGHT = ("paper", "log_variance")
 """Rules with trained parameters."""
+OTHERS: dict[str, dict[str, Any]] = {
+    "released": {"harmony": "released"},
+    "pairwise": {"network": "pairwise_contrast", "harmony": "uniform"},
+}
+"""What else may be trained on several ranks."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("gradients", path("one"), {}),
             ("trains", path("one"), SMALL),
             *(("trains", path(rule), SMALL | {"harmony": rule}) for rule in TAUGHT),
+            *(("trains", path(name), SMALL | settings) for name, settings in OTHERS.items()),
             ("trains", path("one-two"), FIRST),
             ("trains", path("one-two-streamed"), FIRST | STREAMED),
         ]
@@ -57,6 +63,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for way in WAYS
             for rule in TAUGHT
         ),
+        *(("trains", path(f"{name}-two"), SMALL | settings) for name, settings in OTHERS.items()),
     ]
     torchrun(2, Path(__file__).with_name("together.py"), json.dumps(jobs))
     for name, settings in (("two-one", {}), ("two-one-streamed", STREAMED), ("sharded-one", {})):
@@ -99,6 +106,11 @@ def test_ranks_share_every_batch_and_hold_one_rule(out: Path) -> None:
         assert mine[1] == other[1], "the rule's buffers, to the last bit"
     assert [r["report"]["ranks"] for r in ranks] == [2, 2]
     assert ranks[0]["report"]["loss"] == ranks[1]["report"]["loss"] == pytest.approx(alone["report"]["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_rules_and_networks_learn_alike_on_two_ranks(out: Path, name: str) -> None:
+    assert apart(tensors(out / name), tensors(out / f"{name}-two")) < 1e-4
 
 
 @pytest.mark.parametrize("sharding", ["copies", "shards"])
