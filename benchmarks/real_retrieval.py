@@ -38,6 +38,7 @@ from m5tools.scale.source import Shards
 from m5tools.scale.train import train
 from m5tools.shards.config import OverlayConfig
 from m5tools.shards.overlay import Overlay
+from m5tools.shards.stage import Shard
 from m5tools.stage import Stage
 from m5tools.study.cross_modal import crossings
 from m5tools.tasks.config import EvaluateConfig
@@ -87,12 +88,14 @@ def curate(folder: Path, name: str, seed: int) -> Path:
     source, dataset = SETS[name], Dataset(folder / name)
     changes = (*source.changes, f"split.seed={seed}", f"shard.name=seed-{seed}", f"dataset={dataset.root}")
     recipe, _ = pipeline.load(source.recipe, changes)
-    texts = OverlayConfig(name=MINILM, shards=f"seed-{seed}", model=str(get_model_path()))
+    texts = OverlayConfig(name=MINILM, shards=f"{MINILM}-{seed}", model=str(get_model_path()))
     with Pool(1) as pool:
         engine = LocalEngine(pool, Silent())
         for step in recipe.stage_runs():
             if isinstance(step, Stage):
                 engine.run(dataset, step)
+            if isinstance(step, Shard):  # once more, for an overlay gives a folder another order of samples
+                engine.run(dataset, Shard(step.config.model_copy(update={"name": f"{MINILM}-{seed}"})))
         engine.run(dataset, Overlay(texts))
     return dataset.root / "shards" / f"seed-{seed}"
 
@@ -113,6 +116,8 @@ def judge(name: str, shards: Path, out: Path, seed: int, cell: str) -> dict[str,
     """Train one network and measure it on the products that were held out."""
     began = time.process_time()
     changes = cells(SETS[name].modalities)[cell]
+    if "features" in changes:
+        shards = shards.with_name(f"{MINILM}-{seed}")
     report = train(TrainConfig(shards=str(shards), out=out, seed=seed, **RECIPE, **changes))
     trained = load(report.checkpoint)
     config = trained.config

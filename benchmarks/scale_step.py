@@ -214,7 +214,7 @@ def beside_released(repeats: int, file: Path | None) -> None:
     found, offs = [], []
     for what, mine, theirs in (
         ("the released contrastive loss at once instead of in loops", contrast_batched, scale_released.contrast_loops),
-        ("the contrastive loss of m5tools instead of in loops", contrast_ours, scale_released.pairs_loops),
+        ("the contrastive loss of m5tools at once instead of in loops", contrast_ours, scale_released.pairs_loops),
     ):
         sides = {"at once": contrast(mine, rows), "loops": contrast(theirs, rows)}
         offs.append(abs(sides["at once"]() - sides["loops"]()))

@@ -157,6 +157,8 @@ SIDES = {
     "datasketch": DATASKETCH,
     OURS_ALONE: OURS,
 }
+LOOKED_EVERY_S = 0.1
+"""To add up a process's memory walks through all of its pages, on the cores that are measured."""
 BESIDE = (("m5tools", "datatrove"), ("m5tools", "text-dedup"), ("m5tools", "datasketch"), (OURS_ALONE, "datasketch"))
 
 
@@ -233,7 +235,7 @@ def run(side: str, python: str, folder: Path, workers: int) -> Run:
                 looked = list(watched.of_session(process.pid))
                 used |= {one.pid: one.processor for one in looked}
                 peak = max(peak, sum(one.shared for one in looked))
-                time.sleep(0.02)
+                time.sleep(LOOKED_EVERY_S)
         wall = time.perf_counter() - began
         if process.returncode:
             sys.exit(f"{side} failed: {(Path(made) / 'err').read_text()[-3000:]}")

@@ -20,6 +20,7 @@ from benchmarks import loader_rate, loader_shards, loader_sides, scale_released,
 from benchmarks.duplicate_pictures import found
 from benchmarks.picture_copies import NEAR, apart, jpeg, measured, reference
 from m5tools.media import image
+from tests.conftest import REPOSITORY
 from tests.dedup.shop import drawing
 
 from .in_turn import ratio
@@ -94,7 +95,7 @@ def test_a_step_beside_the_released_computation(monkeypatch: pytest.MonkeyPatch)
 def test_memory_of_a_step_beside_the_released_computation() -> None:
     def used(side: str) -> float:
         command = [sys.executable, "-m", "benchmarks.scale_step", "--memory", side]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
         before, peak = json.loads(done.stdout)
         return float(peak) - float(before)
 

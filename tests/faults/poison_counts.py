@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools.ingest.readers.encoding import is_wide
@@ -57,11 +58,12 @@ def _of_stream(data: bytes) -> Collection[int] | None:
 
 
 def _of_table(data: bytes) -> Collection[int] | None:
-    """Lines with something in them where nothing is quoted; the first may name the columns."""
+    """Lines where nothing is quoted; the first may name the columns, and one of blanks may be a row."""
     if any(sign in data for sign in (b'"', b"\\")) or is_wide(data[:_HEAD]) or data.startswith(_PACKED):
         return None
-    lines = [line for line in re.split(rb"\r\n|\n|\r", data.removeprefix(b"\xef\xbb\xbf")) if line.strip(_BLANK)]
-    return {len(lines), max(len(lines) - 1, 0)}
+    lines = re.split(rb"\r\n|\n|\r", data.removeprefix(b"\xef\xbb\xbf"))
+    least, most = sum(bool(line.strip(_BLANK)) for line in lines), sum(map(bool, lines))
+    return range(max(least - 1, 0), most + 1)
 
 
 def _of_list(data: bytes) -> Collection[int] | None:
@@ -77,7 +79,10 @@ def _of_footer(data: bytes) -> Collection[int] | None:
     """What a whole footer says."""
     if not data.endswith(tuple(_footers())):
         return None
-    return {pq.ParquetFile(io.BytesIO(data)).metadata.num_rows}
+    try:
+        return {pq.ParquetFile(io.BytesIO(data)).metadata.num_rows}
+    except (pa.ArrowException, OSError, ValueError):  # one of the odd files that nobody opens
+        return {1}
 
 
 @cache

@@ -124,7 +124,7 @@ def _unread(message: str) -> int:
     return int(found[2].replace(",", "")) - int(found[3].replace(",", "")) if found else 0
 
 
-_RANGE: Final = re.compile(r"rows ([\d,]+) to ([\d,]+), from ([\d,]+) on: ")
+_RANGE: Final = re.compile(r"rows ([\d,]+) to (-?[\d,]+), from ([\d,]+) on: ")
 
 
 def _lawful(batches: list[Batch]) -> None:

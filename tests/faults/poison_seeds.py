@@ -85,6 +85,13 @@ def _table(delimiter: str) -> bytes:
     return sink.getvalue().encode()
 
 
+def _plain_table(delimiter: str) -> bytes:
+    """Without a quote, so that its rows are its lines."""
+    names = ("id", "title", "price", "brand", "gtin", "url")
+    rows = [[str(p[name]).replace(delimiter, " ") for name in names] for p in _PRODUCTS]
+    return "".join(f"{delimiter.join(row)}\n" for row in [names, *rows]).encode()
+
+
 def _xml() -> bytes:
     items = "".join(
         f"<item><g:id>{p['id']}</g:id><title>{p['title']}</title><g:price>{p['price']}</g:price>"
@@ -188,12 +195,13 @@ _MADE: Final[dict[str, Callable[[], list[bytes]]]] = {
         json.dumps({str(i): p for i, p in enumerate(_PRODUCTS)}).encode(),
     ],
     "csv": lambda: [
+        _plain_table(","),
         _table(","),
         _table(";"),
         _table("|").replace(b"\n", b"\r\n"),
         _table(",").decode().encode("utf-16"),
     ],
-    "tsv": lambda: [_table("\t")],
+    "tsv": lambda: [_plain_table("\t"), _table("\t")],
     "xml": lambda: [_xml(), _xml().replace(b'"1.0"', b'"1.0" encoding="iso-8859-1"')],
     "parquet": lambda: [
         _parquet(),

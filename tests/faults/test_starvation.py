@@ -112,7 +112,7 @@ def test_memory_is_short(line: Line, kilobytes: int, tmp_path: Path) -> None:
 def test_the_clock_jumps_back_an_hour(line: Line, name: str, tmp_path: Path) -> None:
     place = Place(line, name, tmp_path)
     jumped = tmp_path / "jumped"
-    said = place.run(clock=-3600.0, jumped=str(jumped), **{"from": 1.5})
+    said = place.run(clock=-3600.0, jumped=str(jumped), **{"from": 0.7})
     assert jumped.stat().st_size > 0, "it ended before the clock jumped"
     assert (said.code, said.lines) == (0, [])
     assert undisturbed.content(place.root) == place.reference.content
