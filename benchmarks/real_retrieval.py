@@ -119,7 +119,7 @@ def judge(name: str, shards: Path, out: Path, seed: int, cell: str) -> dict[str,
     if "features" in changes:
         shards = shards.with_name(f"{MINILM}-{seed}")
     report = train(TrainConfig(shards=str(shards), out=out, seed=seed, **RECIPE, **changes))
-    trained = load(report.checkpoint)
+    trained = load(report.checkpoint).at(str(shards))
     config = trained.config
     products = Shards(config.shards, config.cut, trained.tokenizer.config, config.image_size, config.seed)
     found = evaluate(trained, config=JUDGED.model_copy(update={"combinations": cell == OURS}))
