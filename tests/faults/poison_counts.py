@@ -9,7 +9,7 @@ import json
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -26,7 +26,7 @@ _PACKED: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\
 _STREAMS: Final[tuple[Callable[[bytes], bytes], ...]] = (gzip.decompress, bz2.decompress, lzma.decompress)
 
 
-def counts(kind: str, suffix: str, data: bytes) -> Collection[int] | None:
+def counts(kind: str, suffix: str, data: bytes) -> set[int] | None:
     """Numbers of rows that a reader of a kind may find, or None where only a reader can tell."""
     if kind == "pages":
         return {1} if suffix == ".html" else None
@@ -41,13 +41,13 @@ def counts(kind: str, suffix: str, data: bytes) -> Collection[int] | None:
     return _of_table(data) if kind == "csv" else None
 
 
-def _of_lines(data: bytes) -> Collection[int] | None:
+def _of_lines(data: bytes) -> set[int] | None:
     if is_wide(data[:_HEAD]) or data.startswith(_PACKED):
         return None
     return {sum(bool(line.strip(_BLANK)) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))}
 
 
-def _of_stream(data: bytes) -> Collection[int] | None:
+def _of_stream(data: bytes) -> set[int] | None:
     for unpacked in _STREAMS:
         try:
             lines = unpacked(data)
@@ -57,16 +57,16 @@ def _of_stream(data: bytes) -> Collection[int] | None:
     return None
 
 
-def _of_table(data: bytes) -> Collection[int] | None:
+def _of_table(data: bytes) -> set[int] | None:
     """Lines where nothing is quoted; the first may name the columns, and one of blanks may be a row."""
     if any(sign in data for sign in (b'"', b"\\")) or is_wide(data[:_HEAD]) or data.startswith(_PACKED):
         return None
     lines = re.split(rb"\r\n|\n|\r", data.removeprefix(b"\xef\xbb\xbf"))
     least, most = sum(bool(line.strip(_BLANK)) for line in lines), sum(map(bool, lines))
-    return range(max(least - 1, 0), most + 1)
+    return set(range(max(least - 1, 0), most + 1))
 
 
-def _of_list(data: bytes) -> Collection[int] | None:
+def _of_list(data: bytes) -> set[int] | None:
     """A document that is one list of objects, as Python reads it."""
     try:
         body = json.loads(data.decode())
@@ -75,7 +75,7 @@ def _of_list(data: bytes) -> Collection[int] | None:
     return {len(body)} if isinstance(body, list) and all(isinstance(row, dict) for row in body) else None
 
 
-def _of_footer(data: bytes) -> Collection[int] | None:
+def _of_footer(data: bytes) -> set[int] | None:
     """What a whole footer says."""
     if not data.endswith(tuple(_footers())):
         return None

@@ -55,10 +55,10 @@ def _other_values(data: bytes, draws: random.Random) -> bytes:
 def _checked_dataset(name: str, data: bytes, folder: Path) -> str:
     """`m5 check` of a whole dataset of which one file, a manifest or a marker, is damaged."""
     root = folder / "dataset"
-    for whole, files in _unpacked(folder.parent):
-        path = root / files
+    for original, place in _unpacked(folder.parent):
+        path = root / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.hardlink_to(whole)
+        path.hardlink_to(original)
     (root / name).unlink()
     (root / name).write_bytes(data)
     _, faults = verify(Dataset(root))
@@ -83,7 +83,7 @@ def _relied_on(name: str, data: bytes) -> object:
 
 @cache
 def _unpacked(scratch: Path) -> tuple[tuple[Path, str], ...]:
-    """The files of the golden dataset in a folder of this process, each with its name."""
+    """The files of the golden dataset in a folder of this process, each with its place in the dataset."""
     folder = Path(mkdtemp(prefix="golden-", dir=scratch))
     found = []
     for name, data in sorted(golden().items()):

@@ -147,7 +147,7 @@ LINES = b"id,title\n1,kettle\n2,mug\n\n3,lamp\n"
     ],
 )  # fmt: skip
 def test_rows_are_counted_apart_from_readers(kind: str, data: bytes, rows: set[int] | None) -> None:
-    assert (found := counts(kind, "", data)) == rows or (found is not None and set(found) == rows)
+    assert counts(kind, "", data) == rows
 
 
 @pytest.mark.parametrize(("target", "kind"), [("JSON Lines", "json_lines"), ("CSV", "csv"), ("Parquet", "parquet")])
