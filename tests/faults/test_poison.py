@@ -140,12 +140,18 @@ LINES = b"id,title\n1,kettle\n2,mug\n\n3,lamp\n"
 @pytest.mark.parametrize(
     ("kind", "data", "rows"),
     [
-        ("json_lines", b'{"id": 1}\n\n{"id"\n', {2}), ("json_lines", gzip.compress(b"{}\n{}\n"), {2}),
-        ("json_lines", "{}\n".encode("utf-16"), None), ("json", b'[{"id": 1}, {}]', {2}), ("json", b"[{]", None),
-        ("csv", LINES, {3, 4}), ("csv", LINES + b'"', None), ("parquet", made("parquet")[1], {12}),
-        ("parquet", made("parquet")[1][:-1], None), ("xml", b"<a/>", None),
+        pytest.param("json_lines", b'{"id": 1}\n\n{"id"\n', {2}, id="lines"),
+        pytest.param("json_lines", gzip.compress(b"{}\n{}\n", mtime=0), {2}, id="packed lines"),
+        pytest.param("json_lines", "{}\n".encode("utf-16"), None, id="wide lines"),
+        pytest.param("json", b'[{"id": 1}, {}]', {2}, id="list"),
+        pytest.param("json", b"[{]", None, id="no list"),
+        pytest.param("csv", LINES, {3, 4}, id="table"),
+        pytest.param("csv", LINES + b'"', None, id="table with a quote"),
+        pytest.param("parquet", made("parquet")[1], {12}, id="whole footer"),
+        pytest.param("parquet", made("parquet")[1][:-1], None, id="footer cut off"),
+        pytest.param("xml", b"<a/>", None, id="xml"),
     ],
-)  # fmt: skip
+)
 def test_rows_are_counted_apart_from_readers(kind: str, data: bytes, rows: set[int] | None) -> None:
     assert counts(kind, "", data) == rows
 
