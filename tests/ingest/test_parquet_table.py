@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from m5tools.ingest.delivered import text_of
 from m5tools.ingest.readers.arrow_values import distinct_names, values_of
 from m5tools.ingest.readers.parquet_table import ParquetTable
 from m5tools.vocabulary import RejectReason
-from tests.ingest.reading import read, records
+from tests.ingest.reading import MAPPING, read, records
 
 CASES = {
     "number": (pa.array([1, None]), 1),
@@ -77,6 +78,39 @@ def test_a_damaged_row_group_costs_itself(tmp_path: Path) -> None:
     assert [row.offset for row in rows] == [*range(31), *range(60, 100)]
     assert rows[30].reason is RejectReason.NOT_PARSEABLE
     assert rows[30].message.startswith("rows 30 to 59, from 30 on: ")
+
+
+def lying(folder: Path, counted: int) -> Path:
+    """Row groups of 30, 30 and 10 rows, of which the footer counts the first as so many (below 64)."""
+    table = pa.table({"id": [str(i) for i in range(70)], "tags": [[f"t{i}", "x"] for i in range(70)]})
+    path = folder / "a.parquet"
+    pq.write_table(table, path, row_group_size=30, compression="none", write_statistics=False, store_schema=False)
+    data = bytearray(path.read_bytes())
+    # Field 3 of the first row group, an i64 behind field 2; the same bytes before it are values of the column `id`.
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    values = data.index(b"\x16\x3c", footer)
+    rows = data.index(b"\x16\x3c", values + 2)
+    data[rows + 1] = 2 * counted
+    path.write_bytes(data)
+    assert [pq.read_metadata(path).row_group(i).num_rows for i in range(3)] == [counted, 30, 10]
+    return path
+
+
+def test_rows_that_the_footer_promises_and_no_page_holds_are_a_reject(tmp_path: Path) -> None:
+    rows = read(ParquetTable(), lying(tmp_path, 40))
+    assert [row.offset for row in rows] == [*range(31), *range(40, 80)]
+    assert [row.message for row in rows if row.reason] == ["rows 0 to 39, from 30 on: the row group ends early"]
+    assert rows[31].record == {"id": "30", "tags": ["t30", "x"]}
+
+
+@pytest.mark.parametrize("counted", [25, 0])
+def test_rows_that_the_footer_does_not_count_are_a_reject(tmp_path: Path, counted: int) -> None:
+    path = lying(tmp_path, counted)
+    first, second = (list(ParquetTable().batches(chunk, MAPPING)) for chunk in ParquetTable().chunks(str(path), "a")[:2])
+    assert sum(len(batch.records) for batch in first) == counted
+    (refused,) = first[-1].refused
+    assert refused.message.startswith(f"rows 0 to 29, from {counted} on: its columns claim these rows")
+    assert [(batch.offsets[0], len(batch)) for batch in second] == [(counted, 30)]
 
 
 def test_a_file_without_footer_is_one_reject(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Parquet files: a row group a chunk, nested columns as lists and objects, everything in a form that JSON can hold.
 
 Times are ISO 8601, decimals their digits, bytes text where they are UTF-8 and else Base64; NaN, which data frames write
-where nothing is, is null. A row is numbered from 0 in its file. Of a row group that cannot be read, the rows before the
-damage stand and the rest is one reject that names them; the other row groups do not suffer. Of columns of one name
-the second has its number behind it: `title`, `title_4`.
+where nothing is, is null. A row is numbered from 0 in its file, as the footer counts. Of a row group that cannot be
+read, or that holds fewer or more rows than the footer says, those before stand and the rest is one reject that names
+them; the other row groups do not suffer. Of columns of one name the second has its number behind it: `title`,
+`title_4`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -22,6 +24,9 @@ from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
 
 BATCH_ROWS = 4_096
+_MOST_ROWS: Final = 1 << 40
+"""Of a row group. A footer that says more lies, and places of rows must stay numbers of 64 bits."""
+_NOT_COUNTED: Final = "its columns claim these rows, its footer does not count them, so they are not read"
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)
 _encode = msgspec.json.Encoder().encode
 
@@ -45,17 +50,47 @@ class ParquetTable:
             with _parquet(chunk.path) as file:
                 if chunk.end < 0 and file.num_row_groups == 0:
                     return
-                sizes = [file.metadata.row_group(i).num_rows for i in range(chunk.end)]
+                sizes = [_counted_rows(file, i) for i in range(chunk.end)]
                 place = sum(sizes[: chunk.start])
-                rows = f"rows {place:,} to {place + sizes[-1] - 1:,}, from {{}} on"
+                end = place + sizes[-1]
+                rows = _rows(place, end)
                 for rows_read in file.iter_batches(BATCH_ROWS, row_groups=[chunk.start], use_threads=False):
                     batch = _batch(rows_read, place)
                     place += rows_read.num_rows
                     yield batch
+                if place < end:
+                    yield _refused(place, f"{rows.format(f'{place:,}')}: the row group ends early")
+                elif (more := _stored_rows(file, chunk.start) - sizes[-1]) > 0:
+                    surplus = _rows(end - sizes[-1], end + more).format(f"{end:,}")
+                    yield _refused(end, f"{surplus}: {_NOT_COUNTED}")
         except _UNREADABLE as error:
             _raise_of_the_file_system(error, chunk.name)
-            message = f"{rows.format(f'{place:,}')}: {error}"
-            yield Batch(refused=[Row(place, b"", None, RejectReason.NOT_PARSEABLE, message)])
+            yield _refused(place, f"{rows.format(f'{place:,}')}: {error}")
+
+
+def _rows(start: int, end: int) -> str:
+    """What a reject calls the rows of a group, with room for the first that it stands for."""
+    return f"rows {start:,} to {end - 1:,}, from {{}} on"
+
+
+def _refused(place: int, message: str) -> Batch:
+    return Batch(refused=[Row(place, b"", None, RejectReason.NOT_PARSEABLE, message)])
+
+
+def _counted_rows(file: pq.ParquetFile, group: int) -> int:
+    """How many rows a group has by the footer."""
+    counted: int = file.metadata.row_group(group).num_rows
+    return min(max(counted, 0), _MOST_ROWS)
+
+
+def _stored_rows(file: pq.ParquetFile, group: int) -> int:
+    """How many rows the columns of a row group hold by their own account; 0 where all are nested.
+
+    Arrow reads as many as the footer counts and leaves the rest without a word.
+    """
+    columns = file.metadata.row_group(group)
+    flat = [i for i in range(columns.num_columns) if file.schema.column(i).max_repetition_level == 0]
+    return min((columns.column(i).num_values for i in flat), default=0)
 
 
 @contextmanager
