@@ -96,6 +96,28 @@ def test_damage_is_one_place_not_a_failure(tmp_path: Path, packing: str) -> None
     assert any("damaged" in row.message for row in rows)
 
 
+@pytest.mark.parametrize("packing", ["gz", "bz2", "xz", "zst"])
+@pytest.mark.parametrize("damage", ["magic", "cut", "text behind"])
+def test_a_later_stream_that_is_damaged_is_told(tmp_path: Path, packing: str, damage: str) -> None:
+    """Parallel packers write many streams; libraries take the rest for something that was appended."""
+    lines = LINES.splitlines(keepends=True)
+    one, two = (PACKINGS[packing](b"".join(lines[at : at + 1_000])) for at in (0, 1_000))
+    behind = {"magic": b"\x01" + two[1:], "cut": two[:7], "text behind": b"hello"}[damage]
+    (tmp_path / "a").write_bytes(one + behind)
+    *good, bad = read(JsonLines(), tmp_path / "a")
+    assert [row.record for row in good] == PRODUCTS[:1_000]
+    assert bad.message.startswith("the file is damaged or cut off: ")
+
+
+@pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
+def test_streams_may_be_padded(tmp_path: Path, packing: str) -> None:
+    lines = LINES.splitlines(keepends=True)
+    streams = [PACKINGS[packing](b"".join(lines[at : at + 1_000])) for at in (0, 1_000, 2_000)]
+    (tmp_path / "a").write_bytes(streams[0] + streams[1] + b"\0" * 8 + streams[2] + b"\0" * 512)
+    rows = read(JsonLines(), tmp_path / "a")
+    assert [row.record for row in rows] == PRODUCTS
+
+
 def test_a_wrong_checksum_is_told_behind_the_last_row(tmp_path: Path) -> None:
     data = bytearray(zipped(LINES))
     place = data.index(b"PK\x01\x02") + 16

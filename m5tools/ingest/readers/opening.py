@@ -23,6 +23,7 @@ import pyarrow as pa
 from m5tools.errors import UsageError
 from m5tools.ingest.readers.locations import stored
 from m5tools.ingest.readers.row import Chunk, readable, refuse_folder
+from m5tools.ingest.readers.streams import Streams
 from m5tools.ingest.readers.zip_overlaps import overlapping
 
 HEAD_BYTES = 1 << 20
@@ -33,8 +34,8 @@ _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 _CODECS: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\0": lzma.LZMAFile,
+    b"BZh": lambda file: Streams(file, bz2.BZ2Decompressor),
+    b"\xfd7zXZ\0": lambda file: Streams(file, lzma.LZMADecompressor),
     b"\x28\xb5\x2f\xfd": lambda file: pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"),
 }
 
