@@ -14,10 +14,9 @@ from m5tools.ingest.guess.tables import marked_layout
 from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers import READERS, locations, saved_pages
 from m5tools.ingest.readers.csv_dialect import dialect_of
-from m5tools.ingest.readers.detect import format_of
+from m5tools.ingest.readers.detect import telling
 from m5tools.ingest.readers.encoding import narrowed
 from m5tools.ingest.readers.json_lines import holds_json_lines
-from m5tools.ingest.readers.opening import head_of, whole_files
 
 ROWS: Final = 500
 # In a folder, files of these names are looked into.
@@ -73,10 +72,9 @@ def named(names: list[str]) -> tuple[list[str], list[str]]:
 
 def look(file: str) -> Look | None:
     name = name_of(file)
-    kind = "pages" if name.lower().endswith(saved_pages.SUFFIXES) else format_of(file, name)
+    kind, head = ("pages", b"") if name.lower().endswith(saved_pages.SUFFIXES) else telling(file, name)
     if kind is None:
         return None
-    head = head_of(whole_files(file, name)[0]) if kind in ("csv", "json", "json_lines") else b""
     table = _table(head) if kind == "csv" else None
     one_object = kind == "json" or (kind == "json_lines" and not holds_json_lines(head))
     listed = None

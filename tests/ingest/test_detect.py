@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from m5tools.ingest.readers.detect import format_of, format_of_bytes
+from m5tools.ingest.readers.detect import format_of_bytes, telling
 
 
 @pytest.mark.parametrize(
@@ -45,10 +46,19 @@ def test_wide_texts_too(encoding: str) -> None:
 
 def test_packed_files_too_and_whatever_their_name(tmp_path: Path) -> None:
     (tmp_path / "feed.csv").write_bytes(gzip.compress(b"<rss><channel/></rss>"))
-    assert format_of(str(tmp_path / "feed.csv"), "feed.csv") == "xml"
+    assert telling(str(tmp_path / "feed.csv"), "feed.csv")[0] == "xml"
+
+
+@pytest.mark.parametrize("first", [b"", b"\x89PNG\r\n\x1a\n" + b"\x05" * 500])
+def test_a_member_that_is_no_records_does_not_speak_for_an_archive(tmp_path: Path, first: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "crawl.zip", "w") as archive:
+        archive.writestr("a", first)
+        archive.writestr("b", '{"id": 1}\n{"id": 2}\n')
+    kind, head = telling(str(tmp_path / "crawl.zip"), "crawl.zip")
+    assert (kind, head[:9]) == ("json_lines", b'{"id": 1}')
 
 
 def test_a_tar_archive_is_no_table(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "crawl.csv", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("a.csv"), io.BytesIO())
-    assert format_of(str(tmp_path / "crawl.csv"), "crawl.csv") is None
+    assert telling(str(tmp_path / "crawl.csv"), "crawl.csv")[0] is None

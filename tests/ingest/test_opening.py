@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import stat
 import struct
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS, Chunk, locations, opening
 from m5tools.ingest.readers.json_lines import JsonLines
 from m5tools.ingest.readers.opening import opened
+from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read, records
 
@@ -194,6 +196,21 @@ def test_members_that_share_bytes_are_rejects(
     assert all("overlaps" in row.message for row in refused)
     assert records(rows)
     assert len(opens) < 10, "the directory of the archive is not read for what is refused"
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR])
+def test_a_member_that_is_no_file_is_a_reject(tmp_path: Path, kind: int) -> None:
+    path = tmp_path / "a.zip"
+    link = zipfile.ZipInfo("a")
+    link.external_attr = (kind | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("b", LINES)
+    bad, *good = read(JsonLines(), path)
+    assert (bad.raw, bad.message.partition(";")[0]) == (b"", "it is a link or a device, not a file")
+    assert [row.record for row in good] == PRODUCTS
+    found = sniff(path)
+    assert (found.format, found.bad) == ("json_lines", 1)
 
 
 def test_members_without_bytes_overlap_nothing(tmp_path: Path) -> None:

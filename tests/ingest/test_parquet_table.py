@@ -106,7 +106,9 @@ def test_rows_that_the_footer_promises_and_no_page_holds_are_a_reject(tmp_path: 
 @pytest.mark.parametrize("counted", [25, 0])
 def test_rows_that_the_footer_does_not_count_are_a_reject(tmp_path: Path, counted: int) -> None:
     path = lying(tmp_path, counted)
-    first, second = (list(ParquetTable().batches(chunk, MAPPING)) for chunk in ParquetTable().chunks(str(path), "a")[:2])
+    first, second = (
+        list(ParquetTable().batches(chunk, MAPPING)) for chunk in ParquetTable().chunks(str(path), "a")[:2]
+    )
     assert sum(len(batch.records) for batch in first) == counted
     (refused,) = first[-1].refused
     assert refused.message.startswith(f"rows 0 to 29, from {counted} on: its columns claim these rows")

@@ -12,6 +12,7 @@ from m5tools.ingest.readers.opening import HEAD_BYTES, head_of, whole_files
 
 _BOM: Final = b"\xef\xbb\xbf"
 _BEFORE_A_TEXT: Final = b" \t\n\r\x0b\f\x1e"
+_MOST_MEMBERS: Final = 20
 _MOST_LINES: Final = 0.9
 _MOST_CONTROLS: Final = 0.02
 # Control characters that no text holds and no export delimits with: compressed data is one fourteenth of them.
@@ -20,17 +21,24 @@ _TAR: Final = slice(257, 262)
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
-def format_of(path: str, name: str) -> str | None:
-    """The name of the reader that fits a file, or the first member of an archive; None for none.
+def telling(path: str, name: str) -> tuple[str | None, bytes]:
+    """The name of the reader that fits a file, None for none, and the bytes that tell it.
+
+    Of an archive the first member that has a format speaks: one that is empty, damaged or refused says nothing about
+    the others.
 
     Raises:
         UsageError: the file cannot be read.
     """
-    return format_of_bytes(head_of(whole_files(path, name)[0]))
+    for chunk in whole_files(path, name)[:_MOST_MEMBERS]:
+        head = head_of(chunk)
+        if (kind := format_of_bytes(head)) is not None:
+            return kind, head
+    return None, b""
 
 
 def format_of_bytes(head: bytes) -> str | None:
-    """The same, from the first bytes of the unpacked input."""
+    """The name of the reader that fits the first bytes of an unpacked input; None for none."""
     if head[_TAR] == b"ustar":
         return None
     if head.startswith(b"PAR1"):

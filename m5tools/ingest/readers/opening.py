@@ -1,8 +1,8 @@
 """Input files, however they are packed, as streams of bytes.
 
 Whether a file is gzip, Zstandard, bzip2, xz or a zip archive is told by its first bytes: suffixes lie, and a download
-is often unpacked already. The members of an archive are inputs of their own; those that share bytes are refused. What
-is damaged or cut off ends at the damage, with everything before it; the reader says so in a reject.
+is often unpacked already. The members of an archive are inputs of their own; those that share bytes, and links, are
+refused. What is damaged or cut off ends at the damage, with everything before it; the reader says so in a reject.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import bz2
 import gzip
 import io
 import lzma
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ from m5tools.ingest.readers.zip_overlaps import overlapping
 HEAD_BYTES = 1 << 20
 _BUFFER = 1 << 18
 _ENCRYPTED = 1
+_UNIX: Final = 3
+_NO_FILE: Final = "it is a link or a device, not a file; pack what it stands for"
 _ADDED_BY_MACOS: Final = "__MACOSX/"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
@@ -52,7 +55,7 @@ def whole_files(path: str, name: str) -> list[Chunk]:
             return [Chunk(path, name)]
         with zipfile.ZipFile(file) as archive:
             files = [m for m in archive.infolist() if _is_input(m.filename)]
-            refused = overlapping(archive)
+            refused = overlapping(archive) | {m.filename: _NO_FILE for m in files if not _is_regular(m)}
     members = sorted(m.filename for m in files)
     if not members:
         raise UsageError(f"{name}: the archive holds no file; leave it out")
@@ -66,6 +69,12 @@ def whole_files(path: str, name: str) -> list[Chunk]:
 def _is_input(member: str) -> bool:
     """Whether a member of an archive is a file that was put there on purpose; a damaged one may have no name."""
     return bool(member) and not member.endswith("/") and not member.startswith(_ADDED_BY_MACOS)
+
+
+def _is_regular(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is no link and no device; what was packed elsewhere than under Unix says nothing of it."""
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    return kind in (0, stat.S_IFREG) or member.create_system != _UNIX
 
 
 def is_plain(path: str, name: str) -> bool:

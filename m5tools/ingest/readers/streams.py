@@ -1,4 +1,4 @@
-"""Compressed files of several streams, as parallel packers and `cat` write them: every stream is read, or an error told.
+"""Compressed files of several streams, as parallel packers and `cat` write them: each is read, or an error told.
 
 The standard library takes a later stream that is damaged in its first bytes for something that was merely appended, and
 ends there without a word (bzip2, xz).
