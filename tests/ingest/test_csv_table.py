@@ -9,7 +9,7 @@ import pytest
 from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers import Row, csv_lines
 from m5tools.ingest.readers.csv_table import CsvTable
-from m5tools.ingest.readers.detect import format_of
+from m5tools.ingest.readers.detect import telling
 from m5tools.ingest.readers.encoding import encoding_of
 from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
@@ -214,5 +214,5 @@ def test_a_hole_of_nul_bytes_costs_the_row_it_is_in(tmp_path: Path) -> None:
     rows = table(tmp_path, text)
     assert [row.message for row in rows if row.reason] == ["it holds NUL, which no text does"]
     assert len(records(rows)) == 49
-    assert format_of(str(tmp_path / "a.csv"), "a.csv") == "csv"
+    assert telling(str(tmp_path / "a.csv"), "a.csv")[0] == "csv"
     assert sniff(tmp_path / "a.csv").bad == 1
