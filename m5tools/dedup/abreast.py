@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from m5tools.dedup.evidence.common import Shared, shared, spread
-from m5tools.dedup.evidence.shingles import F64, I32, U32, U64
+from m5tools.dedup.evidence.shingle_sets import F64, I32, U32, U64
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import USUAL, Laid
 

@@ -20,7 +20,7 @@ from m5tools.dedup.counting import OverAll
 from m5tools.dedup.crowds import Crowds, of_brand
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.likeness import Vocabularies, wordings
-from m5tools.dedup.evidence.shingles import F64, U32, U64
+from m5tools.dedup.evidence.shingle_sets import F64, U32, U64
 from m5tools.dedup.evidence.table import NO_FACTS, compare
 from m5tools.dedup.evidence.tokens import (
     DESCRIPTION,

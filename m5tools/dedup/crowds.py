@@ -19,7 +19,7 @@ import polars as pl
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.identifiers import branded, listed_twice
 from m5tools.dedup.evidence.keyed import Parts
-from m5tools.dedup.evidence.shingles import U64
+from m5tools.dedup.evidence.shingle_sets import U64
 from m5tools.dedup.gathered import Gathered
 from m5tools.dedup.laid import KEYS, hashed
 from m5tools.dedup.policy import ComparePolicy

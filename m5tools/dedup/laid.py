@@ -19,7 +19,8 @@ import pyarrow as pa
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
 from m5tools.dedup.evidence.identifiers import branded
 from m5tools.dedup.evidence.likeness import Vocabularies, lengths
-from m5tools.dedup.evidence.shingles import F64, I32, U32, U64, ShingleSets, in_columns, shingles_in
+from m5tools.dedup.evidence.shingle_matrix import in_columns, shingles_in
+from m5tools.dedup.evidence.shingle_sets import F64, I32, U32, U64, ShingleSets
 from m5tools.dedup.evidence.tokens import (
     DECLARED,
     DESCRIPTION,

@@ -9,7 +9,7 @@ import polars as pl
 
 from m5tools.dataset import Dataset
 from m5tools.dedup.evidence.identifiers import branded
-from m5tools.dedup.evidence.shingles import jaccard
+from m5tools.dedup.evidence.shingle_sets import jaccard
 from m5tools.dedup.evidence.tokens import DESCRIPTION, STEM, sets_of, tokens_of
 from m5tools.dedup.evidence.vectors import similarity, vectors_of
 from m5tools.dedup.policy import DuplicatePolicy

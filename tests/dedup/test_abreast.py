@@ -13,7 +13,7 @@ import pytest
 from m5tools.dedup.abreast import LAID, RECALLED, SPELT, TOLD, WEIGHED, Sides
 from m5tools.dedup.evidence.facts import FACTS
 from m5tools.dedup.evidence.likeness import Vocabularies
-from m5tools.dedup.evidence.shingles import ShingleSets
+from m5tools.dedup.evidence.shingle_sets import ShingleSets
 from m5tools.dedup.evidence.tokens import LISTS, OWN_CODES, TITLE_LETTERS, TITLE_WORDS, WHOLE_WORDS
 from m5tools.dedup.evidence.usual import NAMED, VALUED, Usual, fact_counts
 from m5tools.dedup.evidence.vocabulary import Vocabulary, counted

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
-from m5tools.dedup.evidence.shingles import F32, F64, I32, U32
+from m5tools.dedup.evidence.shingle_sets import F32, F64, I32, U32
 from m5tools.dedup.evidence.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

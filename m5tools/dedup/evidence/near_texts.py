@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from m5tools.dedup.clusters import connected
-from m5tools.dedup.evidence.shingles import jaccard, word_shingles
-from m5tools.dedup.evidence.text import bands_for, keys_of
-from m5tools.joins.bands import joined, neighbours
+from m5tools.dedup.evidence.minhash import bands_for, keys_of
+from m5tools.dedup.evidence.shingle_sets import jaccard
+from m5tools.dedup.evidence.shingles import word_shingles
+from m5tools.joins.bands import distinct, follow
 
 _WINDOW = 8
 """Following texts under a key that each is compared with; groups of more are chained."""
@@ -52,9 +54,9 @@ def near_texts(
     """
     column = texts if isinstance(texts, pl.Series) else pl.Series(pl.from_arrow(texts))
     sets = word_shingles(column, words)
-    rows = pl.Series("row", range(len(column)), dtype=pl.UInt32)
-    bands = keys_of(sets, bands_for(similarity, recall, permutations))
-    found = joined(neighbours(pl.DataFrame({"row": rows, "key": band}), _WINDOW, None) for band in bands).pairs
+    rows = np.flatnonzero(sets.sizes).astype(np.uint32)
+    keys = (band.drop_nulls().to_numpy() for band in keys_of(sets, bands_for(similarity, recall, permutations)))
+    found = distinct(pairs for band in keys for pairs in follow(band, rows, _WINDOW, None).pairs)
     exact = found.with_columns(jaccard=pl.Series(jaccard(sets, found["a"].to_numpy(), found["b"].to_numpy())))
     pairs = exact.filter(pl.col("jaccard") >= similarity)
     return NearTexts(pairs, connected(pairs.select(row_a="a", row_b="b")))

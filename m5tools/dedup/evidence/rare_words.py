@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from m5tools.dedup.evidence.nearest import rank, summed
-from m5tools.dedup.evidence.shingles import ShingleSets
+from m5tools.dedup.evidence.shingle_sets import ShingleSets
 from m5tools.dedup.evidence.vocabulary import Vocabulary
 from m5tools.dedup.policy import ComparePolicy
 from m5tools.joins.bands import by_key, following, runs

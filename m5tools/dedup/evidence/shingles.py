@@ -1,43 +1,22 @@
-"""Sets of shingles of a whole text column, cut straight from its Arrow buffers, and their exact Jaccard index.
+"""Shingles of a whole text column, cut straight from its Arrow buffers.
 
 No Python per row: shingles of many texts are taken at every byte position at once, those that would cross the border of
-a text are masked out. A 4-byte shingle fits 32 bits, so title shingles are compared exactly, not by hash; runs of words
-are hashed to 32 bits. Text number and shingle together make one uint64, which sorts fast. Columns are cut block by
-block, so that what is worked on stays in the processor's cache.
+a text are left out. A 4-byte shingle fits 32 bits, so title shingles are compared exactly, not by hash; runs of words
+are hashed to 32 bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from m5tools.dedup.evidence.cores import on_cores
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-U32 = np.ndarray[Any, np.dtype[np.uint32]]
-I32 = np.ndarray[Any, np.dtype[np.int32]]
-U64 = np.ndarray[Any, np.dtype[np.uint64]]
-F32 = np.ndarray[Any, np.dtype[np.float32]]
-F64 = np.ndarray[Any, np.dtype[np.float64]]
-I64 = np.ndarray[Any, np.dtype[np.int64]]
-_U8 = np.ndarray[Any, np.dtype[np.uint8]]
-_Bools = np.ndarray[Any, np.dtype[np.bool_]]
+from m5tools.dedup.evidence.shingle_sets import I64, U8, U32, U64, ShingleSets, in_blocks
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 _SHINGLE_BYTES = 4
-_BLOCK_BYTES = 2**17
-_PAIRS_AT_ONCE = 8_192
-_FIRST_COLUMN = 2**31
 _LONGEST_CHARACTER = 4
 """Bytes of UTF-8."""
 
@@ -47,32 +26,15 @@ _THREE_BYTES = 0xE0
 _FOUR_BYTES = 0xF0
 
 
-@dataclass(frozen=True)
-class ShingleSets:
-    """One set of shingles per text.
-
-    Attributes:
-        shingles: uint32, distinct and ascending within a text.
-        offsets: int64, length n + 1; text i owns shingles[offsets[i]:offsets[i + 1]].
-    """
-
-    shingles: U32
-    offsets: I64
-
-    @property
-    def sizes(self) -> I64:
-        return np.diff(self.offsets)
-
-
 def byte_shingles(texts: pl.Series, within_words: bool = False) -> ShingleSets:
     """Sets of 4-byte shingles, each text padded by blanks (so that a single letter has one); none of a null.
 
     With `within_words` none has a blank inside, so the order of the words does not count.
     """
 
-    def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
+    def cut(data: U8, offsets: I64) -> tuple[U32, I64]:
         if data.size < _SHINGLE_BYTES:
-            return np.empty(0, np.uint64), np.empty(0, np.int64)
+            return np.empty(0, np.uint32), np.zeros(len(offsets) - 1, np.int64)
         inside = np.ones(data.size, bool)
         for left in range(1, _SHINGLE_BYTES):
             crossing = offsets[1:] - left
@@ -82,9 +44,9 @@ def byte_shingles(texts: pl.Series, within_words: bool = False) -> ShingleSets:
             inside &= (data[1:-2] != _BLANK) & (data[2:-1] != _BLANK)
         shingles = np.ndarray(inside.shape, "<u4", np.ascontiguousarray(data), strides=(1,))
         text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        return shingles[inside].astype(np.uint64), text[: inside.size][inside]
+        return shingles[inside], _each(text[: inside.size][inside], len(offsets) - 1)
 
-    return _in_blocks("  " + texts + " ", cut)
+    return in_blocks("  " + texts + " ", cut)
 
 
 def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
@@ -94,29 +56,37 @@ def word_shingles(texts: pl.Series, words: int = 3) -> ShingleSets:
     word of its own, so that Chinese, Japanese, Korean and Thai need no spaces.
     """
 
-    def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
-        _, hashes, text = _words(data, offsets)
-        runs = hashes.copy()
-        whole = np.zeros(text.size, bool)
-        whole[: 1 - words or None] = text[: 1 - words or None] == text[words - 1 :]
-        whole[_firsts(text)] = True
+    def cut(data: U8, offsets: I64) -> tuple[U64, I64]:
+        _, hashes, counts = _words(data, offsets)
+        ends = np.cumsum(counts)
+        firsts = ends - counts
+        runs, short = hashes, [(one := firsts[counts == 1], hashes[one])]
         for step in range(1, words):
-            follows = text[:-step] == text[step:]
-            longer = _mixed(runs[:-step] * _ODD + hashes[step:])
-            np.copyto(runs[:-step], longer, where=follows)
-        return runs[whole] >> _HALF, text[whole]
+            runs = _mixed(runs[:-1] * _ODD + hashes[step:])
+            if step + 1 < words:
+                short.append((few := firsts[counts == step + 1], runs[few]))
+        made = np.zeros(hashes.size, np.uint64)
+        made[: runs.size] = runs
+        within = np.ones(hashes.size, bool)
+        for left in range(1, words):
+            within[ends[counts >= left] - left] = False
+        within[firsts[counts > 0]] = True
+        for place, run in short:
+            made[place] = run
+        return made[within] >> _HALF, np.minimum(counts, np.maximum(counts - words + 1, 1))
 
-    return _in_blocks(texts, cut)
+    return in_blocks(texts, cut)
 
 
 def word_sets(texts: pl.Series) -> ShingleSets:
     """Sets of hashed words; of scripts without spaces, of every two neighbouring characters. None of a null."""
 
-    def cut(data: _U8, offsets: I64) -> tuple[U64, I64]:
-        starts, words, text = _words(data, offsets)
+    def cut(data: U8, offsets: I64) -> tuple[U64, I64]:
+        starts, words, counts = _words(data, offsets)
         wide = data[starts] >= _THREE_BYTES
         if not wide.any():
-            return words >> _HALF, text
+            return words >> _HALF, counts
+        text = np.repeat(np.arange(counts.size), counts)
         joined = np.zeros(starts.size, bool)
         joined[:-1] = wide[:-1] & wide[1:] & (text[:-1] == text[1:]) & (np.diff(starts) <= _LONGEST_CHARACTER)
         pairs = words.copy()
@@ -124,123 +94,18 @@ def word_sets(texts: pl.Series) -> ShingleSets:
         pairs[first] = _mixed(words[first] * _ODD + words[first + 1])
         last_of_run = np.zeros(starts.size, bool)
         last_of_run[1:] = joined[:-1] & ~joined[1:]
-        return pairs[~last_of_run] >> _HALF, text[~last_of_run]
+        return pairs[~last_of_run] >> _HALF, _each(text[~last_of_run], counts.size)
 
-    return _in_blocks(texts, cut)
-
-
-def jaccard(sets: ShingleSets, a: U32, b: U32) -> F32:
-    """The Jaccard index of pairs of sets.
-
-    Args:
-        sets: of n texts.
-        a: indices of the one side, length m.
-        b: indices of the other side, length m.
-
-    Returns:
-        float32, length m; NaN where a side is empty, for nothing equals nothing.
-    """
-    matrix = ones(sets)
-    shared = overlap(matrix, matrix, a, b)
-    size_a, size_b = sets.sizes[a], sets.sizes[b]
-    index = shared / np.maximum(size_a + size_b - shared, 1)
-    return np.where((size_a > 0) & (size_b > 0), index, np.nan).astype(np.float32)
+    return in_blocks(texts, cut)
 
 
-def ones(sets: ShingleSets) -> csr_array:
-    """Sets as a sparse matrix of ones."""
-    return held(sets, np.ones(sets.shingles.size, np.float32))
+def _each(texts: I64, count: int) -> I64:
+    """How many shingles each of some texts has."""
+    return np.bincount(texts, minlength=count)
 
 
-def held(sets: ShingleSets, values: Any) -> csr_array:
-    """Sets as a sparse matrix with a value for each shingle: [texts, 2³¹ − 1].
-
-    Only rows are ever taken from it, to be multiplied with one another. So columns are counted from −2³¹: all shingles
-    find room in 32 bits, in their order, and half as much is copied as with 64.
-    """
-    from scipy.sparse import csr_array  # a quarter of a second to load, which every other stage would pay too
-
-    columns = (sets.shingles ^ np.uint32(_FIRST_COLUMN)).view(np.int32)
-    places = np.int32 if sets.offsets[-1] < _FIRST_COLUMN else np.int64
-    return csr_array((values, columns, sets.offsets.astype(places)), shape=(len(sets.sizes), _FIRST_COLUMN - 1))
-
-
-def in_columns(sets: ShingleSets, mark: int, first: int | None = None, width: int = 0) -> csr_array:
-    """Sets as a sparse matrix of one small number (int8), to tell by sums of such in which of several a shingle is.
-
-    Args:
-        sets: of n texts.
-        mark: the number.
-        first: column of shingle 0, where others have columns before it; None: as in :func:`held`.
-        width: number of columns then.
-    """
-    from scipy.sparse import csr_array  # as above
-
-    marks = np.full(sets.shingles.size, mark, np.int8)
-    if first is None:
-        return held(sets, marks)
-    return csr_array((marks, sets.shingles.astype(np.int64) + first, sets.offsets), shape=(len(sets.sizes), width))
-
-
-def shingles_in(columns: Any) -> U32:
-    """The shingles that columns of :func:`held` stand for."""
-    found: U32 = columns.view(np.uint32) ^ np.uint32(_FIRST_COLUMN)
-    return found
-
-
-def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
-    """Products of rows, Σ left[a] · right[b] for every pair: float32, length m. Linear merges of sorted rows."""
-    found = [
-        np.asarray(left[a[i : i + _PAIRS_AT_ONCE]].multiply(right[b[i : i + _PAIRS_AT_ONCE]]).sum(axis=1)).ravel()
-        for i in range(0, len(a), _PAIRS_AT_ONCE)
-    ]
-    return np.concatenate([np.empty(0, np.float32), *found]).astype(np.float32)
-
-
-def _in_blocks(texts: pl.Series, cut: Callable[[_U8, I64], tuple[U64, I64]]) -> ShingleSets:
-    """Cut a column, some texts at a time.
-
-    Args:
-        cut: bytes of texts and where each begins → their shingles, with repetitions, and the text that each is of.
-    """
-    data, offsets = _buffers(texts.fill_null(""))
-    first = np.searchsorted(offsets[:-1], np.arange(0, data.size, _BLOCK_BYTES))
-    bounds = np.unique(np.concatenate([[0], first, [len(texts)]]))
-
-    def block(span: tuple[int, int]) -> tuple[U32, I64]:
-        i, j = span
-        members, text = cut(data[offsets[i] : offsets[j]], offsets[i : j + 1] - offsets[i])
-        held = text.astype(np.uint64)
-        held <<= _HALF
-        held |= members
-        held.sort()
-        held = held[_firsts(held)]
-        return held.astype(np.uint32), np.diff(np.searchsorted(held, np.arange(j - i + 1).astype(np.uint64) << _HALF))
-
-    made = [(np.empty(0, np.uint32), np.empty(0, np.int64)), *on_cores(block, pairwise(bounds))]
-    sizes = np.cumsum(np.concatenate([sizes for _, sizes in made]))
-    return ShingleSets(np.concatenate([shingles for shingles, _ in made]), np.concatenate([[0], sizes]))
-
-
-def _firsts(values: U64 | I64) -> _Bools:
-    """Which of a row of values differ from the one before."""
-    first = np.ones(values.size, bool)
-    first[1:] = values[1:] != values[:-1]
-    return first
-
-
-def _buffers(texts: pl.Series) -> tuple[_U8, I64]:
-    """The UTF-8 bytes of a column without nulls, and where each text begins in them."""
-    column = texts.to_arrow().cast(pa.large_string())
-    column = pa.concat_arrays([column])
-    _, offsets, data = column.buffers()
-    bounds = np.frombuffer(offsets, np.int64)[: len(column) + 1] if len(column) else np.zeros(1, np.int64)
-    raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.empty(0, np.uint8)
-    return raw[bounds[0] : bounds[-1]], bounds - bounds[0]
-
-
-def _words(data: _U8, offsets: I64) -> tuple[I64, U64, I64]:
-    """Where each word begins, its hash, and the text it is of."""
+def _words(data: U8, offsets: I64) -> tuple[I64, U64, I64]:
+    """Where each word begins, its hash, and how many words each text has."""
     lower = data | np.uint8(0x20)
     letter = ((lower >= ord("a")) & (lower <= ord("z"))) | ((data >= ord("0")) & (data <= ord("9"))) | (data >= 0x80)
     begins = np.zeros(data.size, bool)
@@ -252,16 +117,13 @@ def _words(data: _U8, offsets: I64) -> tuple[I64, U64, I64]:
         after = np.flatnonzero(wide) + 3 + (data[wide] >= _FOUR_BYTES)
         begins[after[after < data.size]] = True
     begins &= letter
-    last = letter.copy()
-    last[:-1] &= begins[1:] | ~letter[1:]
-    starts, stops = np.flatnonzero(begins), np.flatnonzero(last) + 1
-    # A word is a polynomial of its bytes, read off the running sum over all of them, shifted to where it begins.
+    starts = np.flatnonzero(begins)
+    # A word is a polynomial of its bytes, read off the running sum over all letters, shifted to where it begins.
     powers, inverses = _powers(1 << int(data.size).bit_length())
     sums = np.zeros(data.size + 1, np.uint64)
-    np.cumsum(data * powers[: data.size], out=sums[1:])
-    hashes = _mixed((sums[stops] - sums[starts]) * inverses[starts])
-    text = np.repeat(np.arange(len(offsets) - 1), np.diff(np.searchsorted(starts, offsets)))
-    return starts, hashes, text
+    np.cumsum(data * letter * powers[: data.size], out=sums[1:])
+    hashes = _mixed(np.diff(sums[np.append(starts, data.size)]) * inverses[starts])
+    return starts, hashes, np.diff(np.searchsorted(starts, offsets))
 
 
 @lru_cache(maxsize=2)  # a text of megabytes needs a large table once

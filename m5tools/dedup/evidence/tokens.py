@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from m5tools.dedup.evidence.shingles import ShingleSets, byte_shingles, word_sets, word_shingles
+from m5tools.dedup.evidence.shingle_sets import ShingleSets
+from m5tools.dedup.evidence.shingles import byte_shingles, word_sets, word_shingles
 from m5tools.dedup.evidence.titles import codes, is_code, model_codes, numbers
 from m5tools.dedup.policy import ComparePolicy
 

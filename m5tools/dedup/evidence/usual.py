@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import U32, U64
+from m5tools.dedup.evidence.shingle_sets import U32, U64
 from m5tools.dedup.evidence.vocabulary import COUNTS, summed, taken_back
 from m5tools.dedup.policy import TableRules
 

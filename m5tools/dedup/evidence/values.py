@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from m5tools.dedup.evidence.common import FIRST, SECOND, Shared
-from m5tools.dedup.evidence.shingles import ShingleSets, held
+from m5tools.dedup.evidence.shingle_matrix import held
+from m5tools.dedup.evidence.shingle_sets import ShingleSets
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

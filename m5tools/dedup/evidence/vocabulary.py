@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from m5tools.dedup.evidence.shingles import F32, F64, I32, I64, U32, ShingleSets
+from m5tools.dedup.evidence.shingle_sets import F32, F64, I32, I64, U32, ShingleSets
 from m5tools.joins.bands import runs
 
 _Places = I32

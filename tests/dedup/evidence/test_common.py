@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m5tools.dedup.evidence.common import FIRST, SECOND, shared, spread
-from m5tools.dedup.evidence.shingles import in_columns, shingles_in
+from m5tools.dedup.evidence.shingle_matrix import in_columns, shingles_in
 from m5tools.dedup.evidence.tokens import sets_of
 
 TOKENS = st.frozensets(st.sampled_from([0, 1, 2, 7, 2**31 - 1, 2**31, 2**32 - 2]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,8 +12,10 @@ from datasketch import MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m5tools.dedup.evidence.shingles import byte_shingles, jaccard, word_shingles
-from m5tools.dedup.evidence.text import Bands, band_keys, bands_for, title_bands
+from m5tools.dedup.evidence.minhash import Bands, bands_for
+from m5tools.dedup.evidence.shingle_sets import jaccard
+from m5tools.dedup.evidence.shingles import byte_shingles, word_shingles
+from m5tools.dedup.evidence.text import band_keys, title_bands
 from m5tools.dedup.evidence.titles import plain, read_measure, stem
 from m5tools.joins.bands import neighbours, union
 from tests.dedup.shop import POLICY
@@ -37,6 +42,25 @@ def test_shingles_and_jaccard_equal_python_sets(texts: list[str | None]) -> None
             assert found == pytest.approx(len(one & other) / len(one | other))
         else:
             assert np.isnan(found)
+
+
+def test_sets_of_texts_of_any_length_are_those_of_python() -> None:
+    """From nothing to longer than a block, all of them longer than what is copied at once."""
+    draws = random.Random(5)
+    words = [f"w{i}" for i in range(400)]
+    texts = [" ".join(draws.choices(words, k=draws.choice((0, 1, 2, 3, 9, 60, 2_000)))) for _ in range(1_000)]
+    texts[7] = " ".join(draws.choices(words, k=30_000))
+    assert sum(map(len, texts)) > 2**20
+    assert len(texts[7]) > 2**16
+    sets = word_shingles(pl.Series(texts), 3)
+    runs = [{" ".join(w[i : i + 3]) for i in range(max(1, len(w) - 2))} - {""} for w in map(str.split, texts)]
+    assert sets.sizes.tolist() == [len(each) for each in runs]
+    ascending = np.diff(sets.shingles.astype(np.int64)) > 0
+    ascending[[end - 1 for end in sets.offsets[1:-1] if 0 < end < sets.shingles.size]] = True
+    assert ascending.all()
+    a, b = np.arange(999, dtype=np.uint32), np.arange(1, 1000, dtype=np.uint32)
+    expected = [len(x & y) / len(x | y) if x and y else np.nan for x, y in pairwise(runs)]
+    np.testing.assert_allclose(jaccard(sets, a, b), expected, rtol=1e-6)
 
 
 def test_words_need_no_spaces_in_chinese() -> None:

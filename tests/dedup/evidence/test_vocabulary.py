@@ -13,7 +13,9 @@ from scipy.sparse import csr_array
 
 from m5tools.dedup.evidence.common import FIRST, SECOND, shared, spread
 from m5tools.dedup.evidence.likeness import Vocabularies, lengths, wordings
-from m5tools.dedup.evidence.shingles import ShingleSets, byte_shingles, in_columns, shingles_in, word_sets
+from m5tools.dedup.evidence.shingle_matrix import in_columns, shingles_in
+from m5tools.dedup.evidence.shingle_sets import ShingleSets
+from m5tools.dedup.evidence.shingles import byte_shingles, word_sets
 from m5tools.dedup.evidence.titles import compound_codes, model_codes, plain, words_of
 from m5tools.dedup.evidence.tokens import (
     DECLARED,
