@@ -56,6 +56,17 @@ def test_bench_loader_names_what_is_no_shard_folder(m5: M5) -> None:
     assert "nowhere is not a shard folder" in said.err
 
 
+@pytest.mark.parametrize("command", [("train",), ("evaluate", "run"), ("embed", "run", "--out", "vectors")])
+def test_what_is_no_shard_folder_is_named(
+    m5: M5, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(run.parent)
+    told = ("--out", tmp_path / "new") if command == ("train",) else ()
+    said = m5(*command, tmp_path / "nowhere", *told)
+    assert said.code == 2
+    assert f"{tmp_path / 'nowhere'} is not a shard folder" in said.err
+
+
 def test_train_names_settings_that_it_does_not_know(m5: M5, tmp_path: Path) -> None:
     said = m5("train", "shards", "--set", "batch_sise=3")
     assert said.code == 2
