@@ -94,6 +94,30 @@ def run(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_words_and_shape_are_settings_of_train_and_travel_with_the_run(
+    m5: M5, shop: Path, run: Path, tmp_path: Path
+) -> None:
+    shards, out = shop / "dataset" / "shards" / "default", tmp_path / "run"
+    words = tmp_path / "words.json"
+    words.write_text(load(run).tokenizer.to_json())
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text(f"steps: 2\nbatch_size: 8\nmissing: zeros\nmasked_heads: unimodal\ntokenizer: {words}\n")
+    said = m5("train", shards, "--out", out, "--config", recipe, "--set", "modality_dropout=0.2")
+    assert said.code == 0, said.err
+    shape = load(out).model.config
+    assert (shape.missing, shape.masked_heads, shape.modality_dropout) == ("zeros", "unimodal", 0.2)
+    said = m5("train", shards, "--out", out, "--config", recipe, "--set", "masked_heads=joint")
+    assert said.code == 2
+    assert "was trained with another masked_heads, modality_dropout; choose another folder" in said.err
+    words.unlink()
+    said = m5("embed", out, shards, "--split", "test", "--out", tmp_path / "vectors")
+    assert said.code == 0, said.err
+    said = m5("train", shards, "--out", tmp_path / "new", "--config", recipe)
+    assert (said.code, f"no tokenizer at {words}; name a tokenizer.json" in said.err) == (2, True)
+    said = m5("train", shards, "--out", tmp_path / "new", "--set", "missing=zeroes")
+    assert (said.code, "--set missing=zeroes: " in said.err) == (2, True)
+
+
 def test_evaluate_prints_the_tasks_and_writes_figures_and_page(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:
     shards = shop / "dataset" / "shards" / "default"
     brief = ("--set", "bootstraps=20", "--set", "cluster_runs=1", "--set", "fine_tune_epochs=1", "--set", "roles=false")
