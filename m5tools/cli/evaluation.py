@@ -23,7 +23,7 @@ LINES = 4  # how often a run without a terminal tells how far something has come
 
 
 def run_evaluation(
-    checkpoint: Path, shards: Path, split: str | None, out: Path | None, config: Path | None, changes: tuple[str, ...]
+    checkpoint: Path, shards: str, split: str | None, out: Path | None, config: Path | None, changes: tuple[str, ...]
 ) -> None:
     """Judge a model, print the figures, write them and their page.
 
@@ -33,7 +33,7 @@ def run_evaluation(
     fixed = {} if split is None else {"splits": tuple(split.split(","))}
     settings = read_settings(EvaluateConfig, config, changes, fixed)
     with shown_progress() as tick:
-        found = evaluate(checkpoint, str(shards), settings, tick=tick)
+        found = evaluate(checkpoint, shards, settings, tick=tick)
     print_evaluation(found)
     figures, page = write(found, out or run_of(checkpoint))
     Console().print(f"figures: {figures}\npage, with bands and combinations: {page}", soft_wrap=True)
@@ -78,7 +78,7 @@ def shown_progress() -> Iterator[Tick]:
         yield tick
 
 
-def run_embedding(checkpoint: Path, shards: Path, splits: str, out: Path | None, name: str | None) -> None:
+def run_embedding(checkpoint: Path, shards: str, splits: str, out: Path | None, name: str | None) -> None:
     """Write the vectors of all products of some splits.
 
     Raises:
@@ -86,7 +86,7 @@ def run_embedding(checkpoint: Path, shards: Path, splits: str, out: Path | None,
     """
     folder = out if out is not None else default_folder(shards, name)
     with shown_progress() as tick:
-        made = write_embeddings(load(checkpoint), str(shards), splits.split(","), folder, tick)
+        made = write_embeddings(load(checkpoint), shards, splits.split(","), folder, tick)
     lost = sum(map(len, made.left_out.values()))
     told = f"{made.products:,} products, {made.vectors:,} vectors of {made.size} numbers in {len(made.files)} files"
     Console().print(f"{folder}: {told}; {lost:,} products left out; network {made.model}", soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,11 @@ import typer
 
 from m5tools.cli.options import SetOption
 from m5tools.errors import UsageError
+
+ShardsArgument = Annotated[
+    str, typer.Argument(help="A shard folder: a path, or a URI such as s3://bucket/shop/shards/default.")
+]
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def need_torch(what: str = "training", *more: str) -> None:
@@ -24,8 +30,16 @@ def need_torch(what: str = "training", *more: str) -> None:
             raise UsageError(f"{what} needs {package}; install it with: pip install 'm5tools[train]'")
 
 
+def not_in_a_store(what: str, *folders: Path | None) -> None:
+    """Refuse a URI where a folder is asked for; as a path it would become the folder `s3:` of the current one."""
+    for folder in folders:
+        if folder is not None and _URI.match(str(folder)):
+            named = str(folder).replace(":/", "://", 1)
+            raise UsageError(f"{what} in folders of this machine, not at {named}; name one")
+
+
 def train(
-    shards: Annotated[Path, typer.Argument(help="A shard folder: <dataset>/shards/<name>.")],
+    shards: ShardsArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for checkpoints and metrics.")] = Path("run"),
     config: Annotated[Path | None, typer.Option("--config", help="A YAML file with training settings.")] = None,
     changes: SetOption = None,
@@ -38,6 +52,7 @@ def train(
     On several ranks: torchrun --no-python --nproc-per-node 2 m5 train SHARDS --out run
     """
     need_torch()
+    not_in_a_store("checkpoints lie", out)
     from m5tools.cli.training import run_training
 
     run_training(shards, out, config, tuple(changes or ()))
@@ -45,7 +60,7 @@ def train(
 
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the folder it lies in.")],
-    shards: Annotated[Path, typer.Argument(help="A shard folder.")],
+    shards: ShardsArgument,
     split: Annotated[
         str | None, typer.Option("--split", help="Split to judge on; several with commas (default: test).")
     ] = None,
@@ -58,6 +73,7 @@ def evaluate(
 ) -> None:
     """Judge a trained model on retrieval (product, category), classification and clustering, beside baselines."""
     need_torch("evaluation", "faiss")
+    not_in_a_store("checkpoints and figures lie", checkpoint, out)
     from m5tools.cli.evaluation import run_evaluation
 
     run_evaluation(checkpoint, shards, split, out, config, tuple(changes or ()))
@@ -65,7 +81,7 @@ def evaluate(
 
 def embed(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint, or the folder it lies in.")],
-    shards: Annotated[Path, typer.Argument(help="A shard folder.")],
+    shards: ShardsArgument,
     split: Annotated[str, typer.Option("--split", help="Splits to embed, with commas.")] = "train,val,test",
     name: Annotated[
         str | None, typer.Option("--name", help="<dataset>/embeddings/<name>; default: that of the shards.")
@@ -74,6 +90,7 @@ def embed(
 ) -> None:
     """Write vectors of all products as Parquet; the same command goes on where it stopped."""
     need_torch("embedding")
+    not_in_a_store("checkpoints and vectors lie", checkpoint, out)
     from m5tools.cli.evaluation import run_embedding
 
     run_embedding(checkpoint, shards, split, out, name)
@@ -102,7 +119,7 @@ def study(
 
 
 def bench_loader(
-    shards: Annotated[str, typer.Argument(help="A shard folder: a path, or a URI such as s3://bucket/shards.")],
+    shards: ShardsArgument,
     split: Annotated[str, typer.Option("--split", help="Split to read.")] = "train",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Products of a batch.")] = 64,
     image_size: Annotated[int, typer.Option("--image-size", help="Pixels a side of pictures and frames.")] = 224,

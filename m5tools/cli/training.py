@@ -23,13 +23,13 @@ SECONDS = 0.5  # between two pictures of the modalities
 LINES = 10  # how often a run without a terminal tells how far it has come
 
 
-def run_training(shards: Path, out: Path, config: Path | None, changes: tuple[str, ...]) -> None:
+def run_training(shards: str, out: Path, config: Path | None, changes: tuple[str, ...]) -> None:
     """Train and print what came of it.
 
     Raises:
         UsageError: a setting is wrong or unknown.
     """
-    report = shown_training(read_settings(TrainConfig, config, changes, {"shards": str(shards), "out": out}))
+    report = shown_training(read_settings(TrainConfig, config, changes, {"shards": shards, "out": out}))
     if first():
         print_training(report)
 

@@ -152,6 +152,9 @@ class TrainConfig(BaseModel):
         model: which of :data:`MODELS`.
         network: SCALE, or one that it is measured against (:data:`m5tools.scale.networks.NETWORKS`).
         features: modality → overlay of the shards whose frozen vectors take the place of its tokens.
+        tokenizer: a `tokenizer.json`, or the folder that holds one, whose words are used; None learns them from the
+            split. Checkpoints hold it.
+        masked_heads, missing, modality_dropout: see :class:`ScaleConfig`.
         steps, batch_size: optimiser steps; products a step, over all ranks together.
         lr, weight_decay, clip, warmup: AdamW's peak rate and decay, the gradient norm's bound, and the steps of
             linear warm-up; afterwards the rate falls linearly to 2 % of its peak.
@@ -194,6 +197,10 @@ class TrainConfig(BaseModel):
         "pairwise_contrast", "concatenation", "co_attention", "fixed_features",
     ] = "scale"  # fmt: skip
     features: dict[Literal["text", "image"], str] = {}
+    tokenizer: Path | None = None
+    masked_heads: Literal["joint", "unimodal"] = "joint"
+    missing: Literal["masked", "zeros"] = "masked"
+    modality_dropout: float = Field(default=0.0, ge=0, lt=1)
     steps: int = Field(default=300, ge=1)
     batch_size: int = Field(default=64, ge=2)
     lr: float = Field(default=2e-3, gt=0)
@@ -222,6 +229,12 @@ class TrainConfig(BaseModel):
     keep_checkpoints: int = Field(default=2, ge=1)
     tensorboard: bool = False
     time_limit_s: float | None = None
+
+    @property
+    def shape(self) -> ScaleConfig:
+        """Of the network, before its words and frozen features are known."""
+        chosen = ("masked_heads", "missing", "modality_dropout")
+        return MODELS[self.model].model_copy(update={name: getattr(self, name) for name in chosen})
 
 
 FREE: Final = frozenset(

@@ -25,6 +25,7 @@ from m5tools.manifest import MANIFEST as DATASET
 from m5tools.scale.checkpoint import Trained
 from m5tools.scale.embed import Embeddings, embed_batch, fingerprint
 from m5tools.scale.source import ProductLoader, Products, Shards
+from m5tools.store import is_remote, within
 from m5tools.vocabulary import MODALITIES, Split
 
 MANIFEST: Final = "embeddings.json"
@@ -69,16 +70,19 @@ class EmbeddingFiles(BaseModel):
         return sum(self.files.values())
 
 
-def default_folder(shards: Path, name: str | None) -> Path:
+def default_folder(shards: str | Path, name: str | None) -> Path:
     """`<dataset>/embeddings/<name>` of the dataset that a shard folder lies in; the name is that of the shards.
 
     Raises:
-        UsageError: it lies in none, or the name is none of a folder.
+        UsageError: it lies in none or in a store, or the name is none of a folder.
     """
-    dataset = shards.resolve().parent.parent
+    if is_remote(shards):
+        raise UsageError(f"{shards} lies in a store, and vectors go to a folder of this machine; name it with --out")
+    folder = Path(within(shards, "")).resolve()
+    dataset = folder.parent.parent
     if not (dataset / DATASET).is_file():
         raise UsageError(f"{shards} lies in no dataset; say where the vectors go with --out")
-    return dataset / "embeddings" / checked_name("embeddings", name or shards.resolve().name)
+    return dataset / "embeddings" / checked_name("embeddings", name or folder.name)
 
 
 def write_embeddings(
@@ -93,7 +97,7 @@ def write_embeddings(
 
     Args:
         trained: the network.
-        shards: shard folder.
+        shards: shard folder, a path or a URI.
         splits: of it, in this order; named twice is written once.
         folder: where the parts go.
         tick: called with what is embedded, batches done, batches there are.

@@ -31,7 +31,14 @@ SHARING: Final = ("scale", "pairwise_contrast")
 """Networks whose losses come with the vectors they were taken of (`Terms.z`)."""
 
 
-def check(name: str, rule: Harmony, fused_share: float, consensus_share: float, ranks: int = 1) -> None:
+def check(
+    name: str,
+    rule: Harmony,
+    fused_share: float,
+    consensus_share: float,
+    ranks: int = 1,
+    shape: ScaleConfig | None = None,
+) -> None:
     """Whether the network of this name learns by what is asked for, and does not pass over it.
 
     Raises:
@@ -39,10 +46,12 @@ def check(name: str, rule: Harmony, fused_share: float, consensus_share: float, 
     """
     if name not in NETWORKS:
         raise UsageError(f"no model '{name}'; there are {', '.join(NETWORKS)}")
+    joint = shape is not None and (shape.masked_heads != "joint" or shape.modality_dropout > 0)
     scales = type(rule).scaling is not Harmony.scaling
     refused = {
         "a rule that scales scores (paper, released); take harmony uniform": name != "scale" and scales,
         "fused_share: it has no joint vector": name != "scale" and fused_share > 0,
+        "masked_heads or modality_dropout: it has no joint co-transformer": name != "scale" and joint,
         "consensus_share: its losses know no vectors": name not in SHARING and consensus_share > 0,
         "more than one rank: its losses know no vectors that ranks could share": name not in SHARING and ranks > 1,
     }

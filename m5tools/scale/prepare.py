@@ -13,7 +13,7 @@ from torch import Tensor
 from m5tools.errors import UsageError
 from m5tools.scale import ranks
 from m5tools.scale.batches import InMemory, Source, Streamed, remember
-from m5tools.scale.config import MODELS, TrainConfig
+from m5tools.scale.config import TrainConfig
 from m5tools.scale.frozen import opened, shaped
 from m5tools.scale.source import ProductLoader, Products, read
 from m5tools.scale.tokenizer import ProductTokenizer
@@ -27,10 +27,10 @@ READ_BATCH: Final = 64
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the texts of the training split taught.
+    """The words of a run, and what the texts of the training split taught of them.
 
     Attributes:
-        tokenizer: its vocabulary, as JSON text.
+        tokenizer: as JSON text.
         documents: float32 `[vocabulary]`, products that use each word; None in a run that goes on.
         rows: products of the split.
     """
@@ -45,7 +45,7 @@ class Materials:
     """All that a run works with; the same on every rank but for `source`, which gives each its lane.
 
     Attributes:
-        tokenizer, vocabulary: of the training split.
+        tokenizer, vocabulary: of the run.
         categories: class names of the folder.
         data: fingerprint of the training split, whole and without calibration rows set aside.
         held_out: the calibration rows.
@@ -70,7 +70,7 @@ def prepare(config: TrainConfig, products: Products, vocabulary: Vocabulary | No
     Args:
         config: of the run.
         products: where splits are opened.
-        vocabulary: of a run that goes on; None learns it.
+        vocabulary: of a run that goes on; None learns it, or takes that of `config.tokenizer`.
         data: fingerprint of what that run was trained on.
 
     Raises:
@@ -83,9 +83,9 @@ def prepare(config: TrainConfig, products: Products, vocabulary: Vocabulary | No
             "bring the shards and the cut back, or choose another folder"
         )
     if vocabulary is None:
-        vocabulary = ranks.from_first(lambda: _learned(config, products))
+        vocabulary = ranks.from_first(lambda: _vocabulary(config, products))
     features = opened(config.shards, config.features)
-    tokenizer = ProductTokenizer.from_json(shaped(MODELS[config.model], features), vocabulary.tokenizer, features)
+    tokenizer = ProductTokenizer.from_json(shaped(config.shape, features), vocabulary.tokenizer, features)
     rows = vocabulary.rows
     wanted = min(config.calibration_rows, rows // 10)
     too_few = f"{config.shards}: the train split holds fewer than two usable products"
@@ -133,14 +133,17 @@ def _whole(products: Products, modalities: tuple[Modality, ...], shuffle: bool) 
     return products.open("train", modalities, batch_size=READ_BATCH, shuffle=shuffle, drop_last=False)
 
 
-def _learned(config: TrainConfig, products: Products) -> Vocabulary:
-    """Read the texts twice (no media): once to learn the words, once to count the products that use each."""
+def _vocabulary(config: TrainConfig, products: Products) -> Vocabulary:
+    """Read the texts (no media) to learn the words, unless they are given, then to count the products that use each."""
     loader = _whole(products, (Modality.TEXT, Modality.TABLE), shuffle=False)
 
     def texts() -> Iterator[list[str]]:
         for batch in loader:
             yield from itertools.compress(texts_of(batch), batch.valid.tolist())
 
-    tokenizer = ProductTokenizer.learn(MODELS[config.model], itertools.chain.from_iterable(texts()))
+    if config.tokenizer is None:
+        tokenizer = ProductTokenizer.learn(config.shape, itertools.chain.from_iterable(texts()))
+    else:
+        tokenizer = ProductTokenizer.from_file(config.shape, config.tokenizer)
     documents, rows = document_counts(tokenizer.bpe, texts())
     return Vocabulary(tokenizer.to_json(), documents, rows)

@@ -20,6 +20,7 @@ from m5tools.scale.networks import NETWORKS, check
 from m5tools.scale.prepare import Vocabulary, prepare
 from m5tools.scale.records import MetricsLog, Progress, TrainReport
 from m5tools.scale.source import Products
+from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.vocabulary import MODALITIES
 
 
@@ -39,7 +40,7 @@ class Run:
     def __init__(self, config: TrainConfig, products: Products, device: torch.device, began: float) -> None:
         self.config, self.began = config, began
         self.harmony = RULES[config.harmony]()
-        check(config.network, self.harmony, config.fused_share, config.consensus_share, ranks.size())
+        check(config.network, self.harmony, config.fused_share, config.consensus_share, ranks.size(), config.shape)
         self.path = ranks.from_first(lambda: _found(config))
         if not products.open("train", MODALITIES, batch_size=1, shuffle=False, drop_last=False).plan.samples:
             raise UsageError(f"{config.shards}: the train split holds no product; there is nothing to train on")
@@ -165,13 +166,19 @@ def _found(config: TrainConfig) -> Path | None:
     """The checkpoint to go on from.
 
     Raises:
-        UsageError: it was trained with other settings. Places, speed and the clock are no settings.
+        UsageError: it was trained with other settings. Places, speed and the clock are no settings, nor is where a
+            tokenizer lies, but what it is.
     """
     checkpoint.tidy(config.out)
     path = checkpoint.newest(config.out)
     if path is not None:
-        before = TrainConfig.model_validate(checkpoint.describe(path)["config"]).model_dump(mode="json")
+        saved = checkpoint.describe(path)
+        before = TrainConfig.model_validate(saved["config"]).model_dump(mode="json")
         now = config.model_dump(mode="json")
+        if config.tokenizer is not None and before["tokenizer"] is not None:
+            now["tokenizer"] = ProductTokenizer.from_file(config.shape, config.tokenizer).to_json()
+            # Through the library once more, for another version of it may write the same otherwise.
+            before["tokenizer"] = ProductTokenizer.from_json(config.shape, saved["tokenizer"]).to_json()
         changed = [name for name in now if name not in FREE and before[name] != now[name]]
         if changed:
             raise UsageError(f"{path} was trained with another {', '.join(changed)}; choose another folder")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
@@ -15,6 +16,12 @@ from m5tools.scale.frozen import Features
 from m5tools.scale.missing import zero_filled
 from m5tools.scale.tokens import Part, Tokens
 from m5tools.vocabulary import MODALITIES, Modality
+
+MOST_BYTES: Final = 100 << 20
+"""Of a tokenizer's file; those of models for every language have a third of it."""
+MOST_WORDS: Final = 1 << 20
+"""A vector is trained for every number up to the highest."""
+_ANY_TEXT: Final = "m5 ☃ 語"
 
 
 class ProductTokenizer:
@@ -26,6 +33,9 @@ class ProductTokenizer:
         config: shape of the tokens.
         bpe: the vocabulary.
         features: what stands in the place of tokens of the modalities in `config.frozen`.
+
+    Raises:
+        UsageError: it has too many words.
     """
 
     def __init__(
@@ -33,6 +43,8 @@ class ProductTokenizer:
     ) -> None:
         # Numbers may have gaps, so the highest counts and not how many there are.
         highest = max(bpe.get_vocab().values(), default=-1)
+        if highest >= MOST_WORDS:
+            raise UsageError(f"the tokenizer numbers its words up to {highest:,}; take one of at most {MOST_WORDS:,}")
         self.config = config.model_copy(update={"vocabulary": highest + 1})
         self.bpe = bpe
         self.features = features or {}
@@ -50,16 +62,24 @@ class ProductTokenizer:
         """Take the words of a Hugging Face tokenizer: its `tokenizer.json`, or the folder that holds one.
 
         Raises:
-            UsageError: there is none, or it cannot be read.
+            UsageError: there is none, it cannot be read, has too many words, or cannot read any text.
         """
         file = Path(path)
         file = file / "tokenizer.json" if file.is_dir() else file
         if not file.is_file():
             raise UsageError(f"no tokenizer at {file}; name a tokenizer.json, or a folder that holds one")
+        if file.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{file} is larger than {MOST_BYTES >> 20} MB, which no tokenizer is; name another file")
         try:
-            return cls(config, Tokenizer.from_file(str(file)))
+            words = Tokenizer.from_file(str(file))
+            if isinstance(words.model, models.BPE):
+                words.model.dropout = None  # a product has the same words in every epoch, and where it is judged
+            words.encode(_ANY_TEXT)
         except Exception as error:  # the library raises plain Exception for whatever it cannot read
-            raise UsageError(f"{file} is no tokenizer of the tokenizers library ({error})") from error
+            raise UsageError(f"{file} is no tokenizer of the tokenizers library ({error}); name another") from error
+        if not words.get_vocab():
+            raise UsageError(f"{file} knows no word; name another tokenizer")
+        return cls(config, words)
 
     @classmethod
     def from_json(

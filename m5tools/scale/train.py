@@ -13,7 +13,7 @@ import torch
 
 from m5tools.errors import UsageError
 from m5tools.scale import ranks
-from m5tools.scale.config import MODELS, TrainConfig
+from m5tools.scale.config import TrainConfig
 from m5tools.scale.learner import schedule
 from m5tools.scale.records import Progress, TrainReport
 from m5tools.scale.run import Run
@@ -48,7 +48,7 @@ def train(
         shards = products or Shards(
             config.shards,
             config.cut,
-            MODELS[config.model],
+            config.shape,
             config.image_size,
             config.seed,
             config.out,

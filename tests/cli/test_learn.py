@@ -56,6 +56,17 @@ def test_bench_loader_names_what_is_no_shard_folder(m5: M5) -> None:
     assert "nowhere is not a shard folder" in said.err
 
 
+@pytest.mark.parametrize("command", [("train",), ("evaluate", "run"), ("embed", "run", "--out", "vectors")])
+def test_what_is_no_shard_folder_is_named(
+    m5: M5, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(run.parent)
+    told = ("--out", tmp_path / "new") if command == ("train",) else ()
+    said = m5(*command, tmp_path / "nowhere", *told)
+    assert said.code == 2
+    assert f"{tmp_path / 'nowhere'} is not a shard folder" in said.err
+
+
 def test_train_names_settings_that_it_does_not_know(m5: M5, tmp_path: Path) -> None:
     said = m5("train", "shards", "--set", "batch_sise=3")
     assert said.code == 2
@@ -81,6 +92,30 @@ def run(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("learned") / "run"
     train(TrainConfig(shards=str(shop / "dataset" / "shards" / "default"), out=out, steps=2, batch_size=8))
     return out
+
+
+def test_words_and_shape_are_settings_of_train_and_travel_with_the_run(
+    m5: M5, shop: Path, run: Path, tmp_path: Path
+) -> None:
+    shards, out = shop / "dataset" / "shards" / "default", tmp_path / "run"
+    words = tmp_path / "words.json"
+    words.write_text(load(run).tokenizer.to_json())
+    recipe = tmp_path / "train.yaml"
+    recipe.write_text(f"steps: 2\nbatch_size: 8\nmissing: zeros\nmasked_heads: unimodal\ntokenizer: {words}\n")
+    said = m5("train", shards, "--out", out, "--config", recipe, "--set", "modality_dropout=0.2")
+    assert said.code == 0, said.err
+    shape = load(out).model.config
+    assert (shape.missing, shape.masked_heads, shape.modality_dropout) == ("zeros", "unimodal", 0.2)
+    said = m5("train", shards, "--out", out, "--config", recipe, "--set", "masked_heads=joint")
+    assert said.code == 2
+    assert "was trained with another masked_heads, modality_dropout; choose another folder" in said.err
+    words.unlink()
+    said = m5("embed", out, shards, "--split", "test", "--out", tmp_path / "vectors")
+    assert said.code == 0, said.err
+    said = m5("train", shards, "--out", tmp_path / "new", "--config", recipe)
+    assert (said.code, f"no tokenizer at {words}; name a tokenizer.json" in said.err) == (2, True)
+    said = m5("train", shards, "--out", tmp_path / "new", "--set", "missing=zeroes")
+    assert (said.code, "--set missing=zeroes: " in said.err) == (2, True)
 
 
 def test_evaluate_prints_the_tasks_and_writes_figures_and_page(m5: M5, shop: Path, run: Path, tmp_path: Path) -> None:

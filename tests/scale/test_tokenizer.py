@@ -10,6 +10,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from m5tools.errors import UsageError
+from m5tools.scale import tokenizer as module
 from m5tools.scale.config import MODELS
 from m5tools.scale.model import Scale
 from m5tools.scale.tokenizer import ProductTokenizer
@@ -67,6 +68,30 @@ def test_a_path_without_a_tokenizer_is_named(tmp_path: Path, content: str | None
         (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(UsageError, match=r"tokenizer\.json"):
         ProductTokenizer.from_file(MODELS["study"], tmp_path)
+
+
+def test_a_tokenizer_that_fits_no_shop_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(model: models.Model, word: str = "0") -> str:
+        content = Tokenizer(model).to_str().replace('"[UNK]":0', f'"[UNK]":{word}')
+        (tmp_path / "tokenizer.json").write_text(content)
+        with pytest.raises(UsageError) as caught:
+            ProductTokenizer.from_file(MODELS["study"], tmp_path)
+        return str(caught.value)
+
+    assert "numbers its words up to 4,294,967,295; take one of at most" in said(
+        models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"), word="4294967295"
+    ), "it would have asked for terabytes"
+    assert "knows no word" in said(models.BPE())
+    assert "Missing [UNK] token" in said(models.WordLevel({"mug": 0}, unk_token="[UNK]"))
+    monkeypatch.setattr(module, "MOST_BYTES", 1)
+    assert "larger than" in said(models.BPE())
+
+
+def test_a_tokenizer_that_cuts_at_random_is_made_to_cut_alike(tmp_path: Path) -> None:
+    drawing = models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")], dropout=0.9)
+    Tokenizer(drawing).save(str(tmp_path / "tokenizer.json"))
+    bpe = ProductTokenizer.from_file(MODELS["study"], tmp_path).bpe
+    assert {tuple(bpe.encode("ab").ids) for _ in range(20)} == {(2,)}
 
 
 def test_the_learned_vocabulary_is_saved_and_restored(world: World) -> None:

@@ -258,6 +258,8 @@ def test_what_a_baseline_would_pass_over_is_refused(world: World, tmp_path: Path
     assert "harmony uniform" in said(network="pairwise_contrast", harmony="released")
     assert "fused_share" in said(network="pairwise_contrast", fused_share=0.1)
     assert "consensus_share" in said(network="late_fusion", consensus_share=0.1)
+    assert "no joint co-transformer" in said(network="late_fusion", harmony="uniform", masked_heads="unimodal")
+    assert "no joint co-transformer" in said(network="concatenation", harmony="uniform", modality_dropout=0.1)
     with pytest.raises(UsageError, match="more than one rank"):
         check("late_fusion", Uniform(), 0.0, 0.0, 2)
     check("pairwise_contrast", Uniform(), 0.0, 0.1, 2)
