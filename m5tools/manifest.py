@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from m5tools.errors import UsageError
-from m5tools.recorded import wrong_in_manifest
+from m5tools.recorded import is_number, wrong_in_manifest
 
 FORMAT = 1
 MANIFEST = "dataset.json"
@@ -80,10 +80,12 @@ def read(file: Path, place: str) -> Manifest:
         return Manifest(format=FORMAT, partitions=0, crawls=[], stages={})
     try:
         body: Manifest = json.loads(file.read_text(encoding="utf-8"))
-        version = int(body["format"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        version = body["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
+    if not is_number(version) or version < 1:
+        raise UsageError(f"{file} is damaged ('format' is {version!r}); restore it or build the dataset anew")
     if version > FORMAT and "splits" not in body:
         raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
     if not Manifest.__required_keys__ <= body.keys():

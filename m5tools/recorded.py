@@ -20,6 +20,9 @@ _LONGEST_NAME: Final = 255  # bytes, of Linux
 _LONGEST_PATH: Final = 4_000
 _OPTIONAL: Final = frozenset(["settings", "documents"])
 _CRAWL: Final = ("source", "crawl_id")
+_DECLARED: Final[Mapping[str, type]] = {
+    "unique_products": bool, "many_sellers": bool, "license": str, "homepage": str, "terms": str,
+}  # fmt: skip
 
 
 def wrong_in_manifest(body: Mapping[str, Any]) -> str | None:
@@ -34,6 +37,11 @@ def wrong_in_manifest(body: Mapping[str, Any]) -> str | None:
             return "a crawl has no 'source' or no 'crawl_id'"
         if not is_below(crawl["crawl_id"]):
             return f"'{crawl['crawl_id']}' is no name of a crawl"
+        if not isinstance(crawl.get("media_root", 0), str | None):
+            return f"'media_root' of crawl '{crawl['crawl_id']}' is missing, or neither text nor null"
+        for key, kind in _DECLARED.items():
+            if key in crawl and not _is(crawl[key], kind):
+                return f"'{key}' of crawl '{crawl['crawl_id']}' is of another kind"
     wrong = (wrong for name, entry in stages.items() if (wrong := _wrong_in_entry(name, entry)))
     return next(wrong, None) or _wrong_in_crawls(body)
 
@@ -71,6 +79,8 @@ def _wrong_in_entry(name: str, entry: Any) -> str | None:
     for key, kind in _ENTRY.items():
         if not _is(entry.get(key), kind) and (key in entry or key not in _OPTIONAL):
             return f"'{key}' of '{name}' is missing or of another kind"
+    if name.partition("/")[0] != entry["stage"] or PurePosixPath(name).as_posix() != name:
+        return f"'{name}' is no name of a run of stage '{entry['stage']}'"
     if not is_below(entry["run"]) or "/" in entry["run"]:
         return f"the run of '{name}' is no name of a folder"
     if not all(_is(word, str) for word in (*entry["inputs"].values(), *entry["writes"])):
@@ -118,11 +128,14 @@ def _is_of_a_try(body: Mapping[str, Any]) -> bool:
 
 
 def is_output(output: Any) -> bool:
-    """Whether a value names a file below the dataset's root, with its size and one of its checksums."""
+    """Whether a value names a file below the dataset's root, with its size and one of two checksums, not both.
+
+    Only one would be compared, and what is not compared must say nothing.
+    """
     if not isinstance(output, dict) or not _is(output.get("path"), str) or not is_below(output["path"]):
         return False
     sums = output.get("sha256"), output.get("xxh3")
-    return _is(output.get("bytes"), int) and all(_is(digest, str) for digest in sums) and any(sums)
+    return _is(output.get("bytes"), int) and all(_is(digest, str) for digest in sums) and any(sums) != all(sums)
 
 
 def is_below(path: str) -> bool:
@@ -133,6 +146,11 @@ def is_below(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return bool(named.parts) and not named.is_absolute() and ".." not in named.parts and "\0" not in path and not long
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a whole number; Python takes a truth for one, too."""
+    return _is(value, int)
 
 
 def _is(value: Any, kind: type) -> bool:

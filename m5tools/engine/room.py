@@ -15,11 +15,11 @@ import polars as pl
 from m5tools import atomic, hashing
 from m5tools.dataset import Dataset
 from m5tools.engine.compaction import leave
+from m5tools.engine.unlisted import SCRATCH, give_up, is_run, keep
 from m5tools.errors import UsageError
 from m5tools.stage import Stage
 
 DISCARDED = ".gone-"
-_SCRATCH = "scratch"
 _HASHES: Final = "hashed-as-"
 
 
@@ -42,7 +42,7 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
         UsageError: the run was begun in other rounds or by other hashes, and other ranks may be at it.
     """
     home = dataset.root / "runs" / stage.entry
-    elsewise = _in_other_rounds(home / run, stage.rounds()) or _by_other_hashes(home / run / _SCRATCH)
+    elsewise = _in_other_rounds(home / run, stage.rounds()) or _by_other_hashes(home / run / SCRATCH)
     if elsewise and not alone:
         # The rank that clears it away cannot know what the others have already done anew.
         raise UsageError(
@@ -54,10 +54,11 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
     with dataset.changing() as manifest:
         entry = manifest["stages"].get(stage.entry)
         if entry is not None and (entry["run"] != run or refresh):
+            give_up(home / entry["run"])
             del manifest["stages"][stage.entry]
-    for other in filter(_is_run, home.iterdir()):
+    for other in filter(is_run, home.iterdir()):
         # With markers but no scratch folder a run was committed before; its markers no longer help.
-        outlived = refresh or elsewise or (any(other.iterdir()) and not (other / _SCRATCH).is_dir())
+        outlived = refresh or elsewise or (any(other.iterdir()) and not (other / SCRATCH).is_dir())
         if other.name != run or (outlived and first):
             discard(other, home)
     if first:
@@ -87,7 +88,8 @@ def make_scratch(folder: Path) -> None:
 
 def tidy(home: Path, run: str) -> None:
     """Remove what is left below an entry's folder of a run that was killed after it was committed."""
-    discard(home / run / _SCRATCH, home)
+    discard(home / run / SCRATCH, home)
+    keep(home / run)
     _sweep_discarded(home)
 
 
@@ -101,7 +103,7 @@ def _in_other_rounds(folder: Path, rounds: Collection[str]) -> bool:
     if not folder.is_dir():
         return False
     done = (f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
-    return any(name != _SCRATCH and name not in rounds for name in done)
+    return any(name != SCRATCH and name not in rounds for name in done)
 
 
 def _by_other_hashes(scratch: Path) -> bool:
@@ -122,11 +124,6 @@ def _notes(names: Collection[str]) -> set[str]:
 
 def _note() -> str:
     return f"{_HASHES}{hashing.probe():016x}"
-
-
-def _is_run(folder: Path) -> bool:
-    """A run's folder, as opposed to that of an entry below this one (`ingest/<crawl>`)."""
-    return folder.is_dir() and len(folder.name) == 16 and all(c in "0123456789abcdef" for c in folder.name)
 
 
 def discard(folder: Path, home: Path) -> None:

@@ -15,10 +15,11 @@ from m5tools.agreement import contradiction
 from m5tools.dataset import Dataset
 from m5tools.engine import bundled
 from m5tools.engine.markers import fingerprint
+from m5tools.engine.unlisted import begun, unlisted
 from m5tools.freshness import remake
 from m5tools.manifest import MANIFEST
 from m5tools.recorded import outputs_in
-from m5tools.stage import total
+from m5tools.stage import Input, total
 
 MISSING: Final = "missing"
 
@@ -45,7 +46,7 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
         The number of files compared, and the faults among them.
     """
     compared = 0
-    faults = [*_of_manifest(dataset)]
+    faults = [*_of_manifest(dataset), *_unlisted(dataset)]
     known: set[str] = set()
     for name in dataset.manifest()["stages"]:
         found = _recorded(dataset, name)
@@ -135,9 +136,32 @@ def _of_manifest(dataset: Dataset) -> Iterator[Fault]:
         yield Fault(MANIFEST, found.what, shlex.join(["sed", "-i", change, str(dataset.root / MANIFEST)]))
 
 
+def _unlisted(dataset: Dataset) -> Iterator[Fault]:
+    """Stages that were finished and are not in the manifest; what they were made with stood there."""
+    for entry, run in unlisted(dataset):
+        what = f"its run {run} was finished, and {MANIFEST} does not tell of it; restore that or make it anew"
+        yield Fault(f"runs/{entry}", what, shlex.join(_words(dataset, entry)))
+
+
+def _words(dataset: Dataset, entry: str) -> list[str]:
+    """The command that makes a stage of which only the name is known."""
+    stage, _, chosen = entry.partition("/")
+    words = ["m5", stage, "--dataset", dataset.place]
+    for table, law in schema.laws().items():
+        if law.stage == stage and chosen and "{" in law.path:
+            choice = law.path.partition("{")[2].partition("}")[0]
+            return words + Input(table, {choice: chosen}).settings
+    return words
+
+
 def _strays(dataset: Dataset, known: set[str]) -> Iterator[Fault]:
-    """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle."""
-    finished = {entry["stage"] for entry in dataset.manifest()["stages"].values()}
+    """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle.
+
+    Of an entry that is under way, or was taken out of the manifest, no part is one: to remove it would lose work.
+    """
+    stages = dataset.manifest()["stages"]
+    finished = {entry["stage"] for entry in stages.values()}
+    spared = {entry for entry, _ in begun(dataset)} - stages.keys()
     bundles_read = bundles.read(dataset.root)
     known = known | {part["path"] for bundle in bundles_read for part in bundled.parts_of(dataset, bundle)}
     for table, law in schema.laws().items():
@@ -147,7 +171,8 @@ def _strays(dataset: Dataset, known: set[str]) -> Iterator[Fault]:
         for _, choices in dataset.instances(table):
             for part in dataset.parts(table, partition=None, **choices):
                 path = part.relative_to(dataset.root).as_posix()
-                if path not in known:
+                choice = [part.parent.name] if law.stage == "ingest" else choices.values()
+                if path not in known and "/".join([law.stage, *choice]) not in spared:
                     yield Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))
 
 

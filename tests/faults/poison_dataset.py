@@ -41,7 +41,7 @@ def damaged_json(name: str) -> Make:
 
 
 def _other_values(data: bytes, draws: random.Random) -> bytes:
-    """JSON that is whole, with a value in it that is not what it should be."""
+    """JSON that is whole, with a value in it that is not what it should be, or without one."""
     body = json.loads(data)
     place, at = body, None
     while isinstance(place, dict | list) and place and (at is None or draws.random() < 0.8):
@@ -49,6 +49,8 @@ def _other_values(data: bytes, draws: random.Random) -> bytes:
         at = draws.choice(list(place)) if isinstance(place, dict) else draws.randrange(len(place))
         place = place[at]
     holder[at] = draws.choice((None, -1, 2**70, "", "../../x", [], {}, [None], "\0", 1e308, True, ["a"] * 3))
+    if draws.random() < 0.1:
+        del holder[at]
     return json.dumps(body).encode()
 
 
@@ -64,8 +66,6 @@ def _checked_dataset(name: str, data: bytes, folder: Path) -> str:
     _, faults = verify(Dataset(root))
     if faults:
         return "told as damaged"
-    if name == MANIFEST and not json.loads(data)["stages"]:
-        return "no stage, no fault"
     wanted = _relied_on(name, golden()[f"dataset/{name}"])
     assert _relied_on(name, data) == wanted, "something that is relied on differs, and no fault is told"
     return "no fault"
@@ -75,10 +75,22 @@ def _relied_on(name: str, data: bytes) -> object:
     """What `m5 check` compares; settings and inputs of a stage, and where a crawl's media is, may be edited."""
     body = json.loads(data)
     if name != MANIFEST:
-        outputs = [(o["path"], o["bytes"], o["sha256"] or o["xxh3"]) for o in body["outputs"]]
+        outputs = [(o["path"], o["bytes"], o["sha256"], o["xxh3"]) for o in body["outputs"]]
         return outputs, {key: count for key, count in body["counts"].items() if count}
-    stages = {key: [entry[part] for part in ("run", "fingerprint", "counts")] for key, entry in body["stages"].items()}
-    return stages, body["partitions"], [crawl["crawl_id"] for crawl in body["crawls"]]
+    told = ("stage", "run", "fingerprint", "counts")
+    stages = {key: [entry[part] for part in told] for key, entry in body["stages"].items()}
+    crawls = [(crawl["crawl_id"], crawl["source"]) for crawl in body["crawls"]]
+    kinds = all(_is_of_its_kind(key, value) for crawl in body["crawls"] for key, value in crawl.items())
+    return stages, body["partitions"], crawls, kinds, repr(body["format"])
+
+
+def _is_of_its_kind(key: str, value: object) -> bool:
+    """Whether what a crawl says of itself can be; words that nobody reads may be anything."""
+    if key in ("unique_products", "many_sellers"):
+        return isinstance(value, bool)
+    if key in ("license", "homepage", "terms"):
+        return isinstance(value, str)
+    return key != "media_root" or value is None or isinstance(value, str)
 
 
 @cache

@@ -130,6 +130,44 @@ def test_counts_that_were_edited_are_found_out(m5: M5, dataset: Path) -> None:
     assert "runs/ingest/shop-1: it counted other than dataset.json tells; run: m5 ingest" in said.err
 
 
+def test_a_second_checksum_which_nobody_would_compare_is_found_out(m5: M5, dataset: Path) -> None:
+    change(marker(dataset), ("outputs", 0, "xxh3"), "0" * 32)
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert ".json: not a completion marker; run: m5 ingest" in said.err
+
+
+def test_a_manifest_that_lists_no_stage_is_found_out(m5: M5, dataset: Path) -> None:
+    stages = json.loads((dataset / "dataset.json").read_text())["stages"]
+    change(dataset / "dataset.json", ("stages",), {})
+    said = m5("check", dataset)
+    assert said.code == 1
+    lines = said.err.splitlines()
+    assert sorted(line.partition(": ")[0] for line in lines) == sorted(f"runs/{entry}" for entry in stages)
+    assert all("was finished, and dataset.json does not tell of it; restore that or " in line for line in lines)
+    (cut,) = [line for line in lines if line.startswith("runs/cut/")]
+    assert cut.endswith(f"; run: m5 cut --dataset {dataset} --set cut=default")
+
+
+def test_parts_of_a_crawl_that_was_taken_out_are_not_to_be_removed(m5: M5, dataset: Path) -> None:
+    """Nor are those of a crawl that is being ingested beside others that are done."""
+
+    def other(stages: dict[str, Any]) -> dict[str, Any]:
+        return {"ingest/shop-2": {**stages["ingest/shop-1"], "inputs": {}, "run": "0" * 16}}
+
+    change(dataset / "dataset.json", ("crawls",), lambda crawls: [*crawls, {**crawls[0], "crawl_id": "shop-2"}])
+    change(dataset / "dataset.json", ("stages",), other)
+    said = m5("check", dataset)
+    assert said.code == 1
+    assert "runs/ingest/shop-1: its run " in said.err
+    assert "; run: rm" not in said.err
+    home = dataset / "runs" / "ingest" / "shop-1"
+    (run,) = [folder for folder in home.iterdir() if folder.is_dir()]
+    (run / "scratch").mkdir()
+    assert "ingest/shop-1: its run" not in m5("check", dataset).err
+    assert "; run: rm" not in m5("check", dataset).err
+
+
 def test_a_part_that_nobody_wrote_is_found_out(m5: M5, dataset: Path) -> None:
     parts = sorted((dataset / "tables" / "products" / "shop-1").glob("*.parquet"))
     shutil.copy(parts[0], parts[0].with_name("part-00009.parquet"))
@@ -153,6 +191,20 @@ def test_a_part_that_nobody_wrote_is_found_out(m5: M5, dataset: Path) -> None:
         (("stages", "fetch", "inputs"), []),
         (("stages", "fetch"), None),
         (("stages",), [1]),
+        (("format",), 0),
+        (("format",), -1),
+        (("format",), True),
+        (("format",), "1"),
+        (("crawls", 0, "media_root"), 5),
+        (("crawls", 0, "media_root"), ["crawl"]),
+        (("crawls", 0, "unique_products"), 1),
+        (("crawls", 0, "many_sellers"), "no"),
+        (("crawls", 0, "license"), None),
+        (("crawls", 0, "homepage"), {}),
+        (("crawls", 0, "terms"), 7),
+        (("stages", "fetch", "stage"), "survey"),
+        (("stages", "cut/default", "stage"), "cut/default"),
+        (("stages",), lambda stages: stages | {"tag/./default": stages["tag/default"]}),
     ],
 )
 def test_a_manifest_that_cannot_be_true_is_one_line(
