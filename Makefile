@@ -27,8 +27,10 @@ docs: $(READY) ## the documentation site, in site/; a warning is an error
 test: $(READY) ## the tests (15 minutes at most)
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
+# What is measured beside a peer is measured alone.
 test-full: $(READY) wheel browser ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
-	$(BIN)/pytest -m slow --durations=20
+	$(BIN)/pytest -n 2 --dist loadfile -m slow --durations=20 --ignore tests/benchmarks
+	$(BIN)/pytest -m slow tests/benchmarks
 
 soak: $(READY) ## 150 kills over every stage and 100,000 damaged files, by seed, and what came of each (an hour on two quiet cores)
 	$(BIN)/python -m tests.faults.soak --kills 150 --seed 1
