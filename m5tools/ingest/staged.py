@@ -33,6 +33,7 @@ HOMES: Final = 65_536
 _ROW_BITS: Final = 22
 _BATCH_BITS: Final = 18
 _CUT_INTO: Final = b"runs"
+_ROWS: Final = b"rows"
 _WRITTEN_AT_ONCE: Final = 1 << 20
 _FILES_AT_ONCE: Final = 32
 _GATHERED: Final = "gathered"
@@ -63,7 +64,9 @@ def layout() -> pa.Schema:
 def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
     """Write the staged rows of one chunk, given in the order of the input."""
     is_cut = sum(batch.nbytes for batch in batches) >= CUT_FROM * max(1, len(batches))
-    columns, several = (layout().with_metadata({_CUT_INTO: str(RUNS)}), RUNS) if is_cut else (layout(), 1)
+    several = RUNS if is_cut else 1
+    told = {_CUT_INTO: str(RUNS), _ROWS: str(sum(batch.num_rows for batch in batches))}
+    columns = layout().with_metadata(told) if is_cut else layout()
     assert several * len(batches) <= 1 << _BATCH_BITS
     with (
         atomic.whole_file(folder / f"{unit}.arrow") as temporary,
@@ -75,14 +78,27 @@ def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
             rows = batch.take(np.argsort(batch.column("home").to_numpy(), kind="stable"))
             for run in range(several):
                 writer.write_batch(_within(rows, *homes(run, several))[1])
+            del rows  # before the next are put in order
 
 
-def read(folder: Path, columns: list[str]) -> pa.Table:
-    """Some columns of all staged rows, chunk by chunk in a fixed order."""
-    nothing = layout().empty_table()
-    return pa.concat_tables(
-        [nothing.select(columns), *(_mapped(file).read_all().select(columns) for file in _files(folder))]
+def count(folder: Path) -> int:
+    """How many rows are staged."""
+    files = (_cut(file, ("product_id",)) for file in _files(folder))
+    return sum(
+        int((file.schema.metadata or {}).get(_ROWS, 0))
+        or sum(file.get_batch(number).num_rows for number in range(file.num_record_batches))
+        for file in files
     )
+
+
+def keys(folder: Path) -> pa.Table:
+    """`product_id` and `by_content` of all staged rows, chunk by chunk in a fixed order."""
+    names = ["product_id", "by_content"]
+    found = [_nothing(layout()).select(names)]
+    for file in _files(folder):
+        cut = _cut(file, names)
+        found += (_copied(cut.get_batch(number).select(names)) for number in range(cut.num_record_batches))
+    return pa.Table.from_batches(found)
 
 
 def runs(partitions: int) -> int:
@@ -104,8 +120,8 @@ def gather(folder: Path, run: int, of: int) -> None:
         of: how many runs there are.
     """
     files, (first, beyond) = _files(folder), homes(run, of)
-    keys = (_cut(file, ("product_id", "home")) for file in files)
-    ids = [rows["product_id"] for file in keys for _, rows in _found(file, first, beyond)]
+    keys_of = (_cut(file, ("product_id", "home")) for file in files)
+    ids = [_copied(rows)["product_id"] for file in keys_of for _, rows in _found(file, first, beyond)]
     every = pa.chunked_array(ids, layout().field("product_id").type)
     repeated = pl.Series(pl.from_arrow(every)).is_duplicated().to_numpy()
     a_stretch = max(1, -(-len(files) // STRETCHES))
@@ -180,6 +196,11 @@ def _within(batch: pa.RecordBatch, first: int, beyond: int) -> tuple[int, pa.Rec
     """The rows of some homes in a batch that is in their order, and where they begin."""
     begin, end = np.searchsorted(batch.column("home").to_numpy(), (first, beyond)).tolist()
     return begin, batch.slice(begin, end - begin)
+
+
+def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows without the batch that they lie in, for which memory is held as for all of its columns."""
+    return rows.take(np.arange(rows.num_rows))
 
 
 def _with_places(rows: pa.RecordBatch, place: int) -> pa.RecordBatch:

@@ -60,6 +60,9 @@ def test_files_are_read_alike_whether_they_are_cut_and_wherever(
     assert pa.ipc.open_file(folder / "000000.arrow").num_record_batches == several
     assert pa.ipc.open_file(folder / "000001.arrow").num_record_batches == 1
     assert _told(folder).equals(wanted)
+    assert staged.count(folder) == wanted.height == 300
+    ids = pl.Series(pl.from_arrow(staged.keys(folder)["product_id"]))
+    assert ids.sort().equals(wanted["product_id"].sort())
     for reader in (staged._mapped, partial(staged._cut, columns=("product_id", "home"))):
         for run in range(several):
             first, beyond = staged.homes(run, several)
