@@ -170,10 +170,9 @@ class Ingest(Stage):
 
     def _register(self, work: Work) -> Counts:
         """Enter the crawl and fix the number of partitions; with a limit, draw the sample."""
-        keys = staged.read(work.scratch / STAGED, ["product_id", "by_content"])
-        rows = keys.num_rows
+        rows = staged.count(work.scratch / STAGED)
         if self.config.limit is not None:
-            ids = pl.DataFrame(pl.from_arrow(keys))
+            ids = pl.DataFrame(pl.from_arrow(staged.keys(work.scratch / STAGED)))
             ids = ids.with_columns(draws(ids["product_id"], self.config.seed))
             atomic.write_json(work.scratch / SAMPLE, asdict(drawn(ids, self.config.limit)))
             rows = min(rows, self.config.limit)

@@ -5,6 +5,10 @@ travel inside its row as lists, so that whatever becomes of the row becomes of t
 which the rows of a partition lie together, and touches neither the others nor the delivered bytes, which only repeats
 are asked for.
 
+A batch has 150 buffers, so a few rows of it are a few kilobytes at each of 150 places, and the disk reads megabytes
+around each. Large batches are therefore cut: a batch for each of `RUNS` runs of homes, found by its number and read
+whole. The file says into how many; one that does not is of small batches, or of an earlier version: all are looked at.
+
 Files and partitions both grow with the crawl, so a slice of every file for every partition is the square. Where there
 are many partitions, the rows of a run of neighbouring ones are brought together first: at most `RUNS` runs, each a file
 of at most `STRETCHES` stretches, so the slices are `RUNS` a file and `STRETCHES` a partition. What was delivered of
@@ -13,8 +17,8 @@ repeats comes along, for by then the files exceed the memory, and single rows of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -26,13 +30,19 @@ from m5tools import atomic, schema
 
 CHILDREN: Final = ("texts", "attributes", "media")
 HOMES: Final = 65_536
-_ROW_BITS: Final = 40
+_ROW_BITS: Final = 22
+_BATCH_BITS: Final = 18
+_CUT_INTO: Final = b"runs"
+_ROWS: Final = b"rows"
+_WRITTEN_AT_ONCE: Final = 1 << 20
 _FILES_AT_ONCE: Final = 32
 _GATHERED: Final = "gathered"
 GATHERED_FROM = 512
 """Partitions; below, to write the rows a second time costs more than the slices."""
 RUNS = 64
 STRETCHES = 16
+CUT_FROM = 4 << 20
+"""Bytes of a batch; of a smaller one the rows of a run are little more than what says where its buffers lie."""
 OF_THE_OWNER: Final = ("product_id", "crawl_id", "source")
 
 
@@ -53,19 +63,42 @@ def layout() -> pa.Schema:
 
 def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
     """Write the staged rows of one chunk, given in the order of the input."""
+    is_cut = sum(batch.nbytes for batch in batches) >= CUT_FROM * max(1, len(batches))
+    several = RUNS if is_cut else 1
+    told = {_CUT_INTO: str(RUNS), _ROWS: str(sum(batch.num_rows for batch in batches))}
+    columns = layout().with_metadata(told) if is_cut else layout()
+    assert several * len(batches) <= 1 << _BATCH_BITS
     with (
         atomic.whole_file(folder / f"{unit}.arrow") as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, layout()) as writer,
+        # A batch is written buffer by buffer, of which there are many small ones.
+        pa.output_stream(str(temporary), compression=None, buffer_size=_WRITTEN_AT_ONCE) as sink,
+        pa.ipc.new_file(sink, columns) as writer,
     ):
         for batch in batches:
-            writer.write_batch(batch.take(np.argsort(batch.column("home").to_numpy(), kind="stable")))
+            rows = batch.take(np.argsort(batch.column("home").to_numpy(), kind="stable"))
+            for run in range(several):
+                writer.write_batch(_within(rows, *homes(run, several))[1])
+            del rows  # before the next are put in order
 
 
-def read(folder: Path, columns: list[str]) -> pa.Table:
-    """Some columns of all staged rows, chunk by chunk in a fixed order."""
-    nothing = layout().empty_table()
-    return pa.concat_tables([nothing.select(columns), *(_mapped(file).select(columns) for file in _files(folder))])
+def count(folder: Path) -> int:
+    """How many rows are staged."""
+    files = (_cut(file, ("product_id",)) for file in _files(folder))
+    return sum(
+        int((file.schema.metadata or {}).get(_ROWS, 0))
+        or sum(file.get_batch(number).num_rows for number in range(file.num_record_batches))
+        for file in files
+    )
+
+
+def keys(folder: Path) -> pa.Table:
+    """`product_id` and `by_content` of all staged rows, chunk by chunk in a fixed order."""
+    names = ["product_id", "by_content"]
+    found = [_nothing(layout()).select(names)]
+    for file in _files(folder):
+        cut = _cut(file, names)
+        found += (_copied(cut.get_batch(number).select(names)) for number in range(cut.num_record_batches))
+    return pa.Table.from_batches(found)
 
 
 def runs(partitions: int) -> int:
@@ -87,7 +120,8 @@ def gather(folder: Path, run: int, of: int) -> None:
         of: how many runs there are.
     """
     files, (first, beyond) = _files(folder), homes(run, of)
-    ids = [_within(batch, first, beyond)[1]["product_id"] for file in files for batch in _mapped(file).to_batches()]
+    keys_of = (_cut(file, ("product_id", "home")) for file in files)
+    ids = [_copied(rows)["product_id"] for file in keys_of for _, rows in _found(file, first, beyond)]
     every = pa.chunked_array(ids, layout().field("product_id").type)
     repeated = pl.Series(pl.from_arrow(every)).is_duplicated().to_numpy()
     a_stretch = max(1, -(-len(files) // STRETCHES))
@@ -97,13 +131,16 @@ def gather(folder: Path, run: int, of: int) -> None:
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, _with_repeats()) as writer,
     ):
-        end = 0
+        begin = 0
         for start in range(0, len(files), a_stretch):
-            rows = _slices(enumerate(files[start : start + a_stretch], start), first, beyond).combine_chunks()
-            begin, end = end, end + rows.num_rows
-            rows = rows.append_column("delivered", _of_repeats(folder, rows["place"], repeated[begin:end]))
-            order = np.argsort(rows["home"].to_numpy(), kind="stable")
-            writer.write_table(rows.take(order).combine_chunks(), max_chunksize=max(1, rows.num_rows))
+            slices = [_nothing(_with_repeats())]
+            whole = (_cut(file, layout().names) for file in files[start : start + a_stretch])
+            for place, rows in _numbered(enumerate(whole, start), first, beyond):
+                slices.append(_with_repeats_of(rows, place, repeated[begin : begin + rows.num_rows]))
+                begin += rows.num_rows
+            stretch = pa.Table.from_batches(slices)
+            stretch = stretch.take(np.argsort(stretch["home"].to_numpy(), kind="stable")).combine_chunks()
+            writer.write_table(stretch, max_chunksize=max(1, stretch.num_rows))
 
 
 def read_partition(folder: Path, partition: int, partitions: int) -> pa.Table:
@@ -113,10 +150,9 @@ def read_partition(folder: Path, partition: int, partitions: int) -> pa.Table:
     several = runs(partitions)
     if not several:
         return read_homes(folder, first, beyond)
-    gathered = _mapped(folder / _GATHERED / f"{partition * several // partitions:05d}.arrow")
-    slices = (_within(batch, first, beyond)[1] for batch in gathered.to_batches())
+    slices = _found(_mapped(folder / _GATHERED / f"{partition * several // partitions:05d}.arrow"), first, beyond)
     # A slice of lists still holds the members of all, so whoever reads them would read those of the whole run.
-    return pa.Table.from_batches([_nothing(gathered.schema), *slices]).combine_chunks()
+    return pa.Table.from_batches([_nothing(_with_repeats()), *(rows for _, rows in slices)]).combine_chunks()
 
 
 def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
@@ -129,35 +165,58 @@ def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:
     files = _files(folder)
     found = [_beside_delivered().empty_table()]
     for start in range(0, len(files), _FILES_AT_ONCE):
-        numbered = enumerate(files[start : start + _FILES_AT_ONCE], start)
+        slices = [_nothing(_beside_delivered())]  # beside none even a single slice is copied
+        numbered = enumerate(map(_mapped, files[start : start + _FILES_AT_ONCE]), start)
+        slices += (_with_places(rows, place) for place, rows in _numbered(numbered, first, beyond))
         # Copied once for many files, for a copy costs by its columns; then none of them need stay mapped.
-        found.append(_slices(numbered, first, beyond).combine_chunks())
+        found.append(pa.Table.from_batches(slices).combine_chunks())
     return pa.concat_tables(found)
 
 
-def _slices(files: Iterable[tuple[int, Path]], first: int, beyond: int) -> pa.Table:
-    """The rows of some homes in some files, with their places; beside none even a single slice is copied."""
-    columns = pa.schema([field for field in layout() if field.name != "delivered"])
-    slices, places = [_nothing(columns)], [np.empty(0, np.int64)]
+def _numbered(
+    files: Iterable[tuple[int, pa.ipc.RecordBatchFileReader]], first: int, beyond: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of some homes in some files, and the place of the first of each batch."""
     for number, file in files:
-        place = number << _ROW_BITS
-        for batch in _mapped(file).to_batches():
-            begin, found = _within(batch, first, beyond)
-            slices.append(found.drop_columns(["delivered"]))
-            places.append(np.arange(place + begin, place + begin + found.num_rows))
-            place += batch.num_rows
-    rows = pa.Table.from_batches(slices)
-    return rows.append_column(_beside_delivered().field("place"), pa.array(np.concatenate(places)))
+        for begin, rows in _found(file, first, beyond):
+            yield (number << _BATCH_BITS + _ROW_BITS) + begin, rows
 
 
-def _nothing(columns: pa.Schema) -> pa.RecordBatch:
-    return pa.record_batch([pa.array([], field.type) for field in columns], schema=columns)
+def _found(file: pa.ipc.RecordBatchFileReader, first: int, beyond: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of some homes in a file, and where in it they begin; of one that is cut only such batches are read."""
+    several = _runs_of(file)
+    least, most = first * several // HOMES, (beyond - 1) * several // HOMES
+    for number in range(file.num_record_batches):
+        if least <= number % several <= most:
+            begin, rows = _within(file.get_batch(number), first, beyond)
+            yield (number << _ROW_BITS) + begin, rows
 
 
 def _within(batch: pa.RecordBatch, first: int, beyond: int) -> tuple[int, pa.RecordBatch]:
     """The rows of some homes in a batch that is in their order, and where they begin."""
     begin, end = np.searchsorted(batch.column("home").to_numpy(), (first, beyond)).tolist()
     return begin, batch.slice(begin, end - begin)
+
+
+def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows without the batch that they lie in, for which memory is held as for all of its columns."""
+    return rows.take(np.arange(rows.num_rows))
+
+
+def _with_places(rows: pa.RecordBatch, place: int) -> pa.RecordBatch:
+    """Rows that follow one another in a batch, with their places instead of what was delivered."""
+    places = pa.array(np.arange(place, place + rows.num_rows))
+    return rows.drop_columns(["delivered"]).append_column(_beside_delivered().field("place"), places)
+
+
+def _with_repeats_of(rows: pa.RecordBatch, place: int, repeated: np.ndarray) -> pa.RecordBatch:
+    """The same, beside what was delivered of those that are repeated."""
+    kept = rows["delivered"].take(pa.array(np.arange(rows.num_rows), mask=~repeated))
+    return _with_places(rows, place).append_column(_with_repeats().field("delivered"), kept)
+
+
+def _nothing(columns: pa.Schema) -> pa.RecordBatch:
+    return pa.record_batch([pa.array([], field.type) for field in columns], schema=columns)
 
 
 def delivered_of(rows: pa.Table, folder: Path) -> Callable[[pl.Series], pl.Series]:
@@ -188,10 +247,12 @@ def delivered(folder: Path, places: pl.Series) -> pl.Series:
     """
     files = _files(folder)
     wanted = pl.DataFrame({"place": places}).with_row_index("order")
-    wanted = wanted.with_columns(file=pl.col("place").cast(pl.Int64) // (1 << _ROW_BITS))
+    wanted = wanted.with_columns(batch=pl.col("place").cast(pl.Int64) // (1 << _ROW_BITS)).sort("batch")
     found = [pl.DataFrame(schema={"order": pl.UInt32, "bytes": pl.Binary})]
-    for (number,), rows in wanted.group_by("file", maintain_order=True):
-        column = _mapped(files[int(str(number))])["delivered"]
+    opened = lru_cache(1)(lambda number: _mapped(files[number]))
+    for (batch,), rows in wanted.group_by("batch", maintain_order=True):
+        number, of_file = divmod(int(str(batch)), 1 << _BATCH_BITS)
+        column = opened(number).get_batch(of_file)["delivered"]
         bytes_of = column.take((rows["place"] % (1 << _ROW_BITS)).to_arrow())
         found.append(rows.select("order").with_columns(bytes=pl.Series(pl.from_arrow(bytes_of), dtype=pl.Binary)))
     return pl.concat(found).sort("order")["bytes"]
@@ -207,16 +268,20 @@ def _with_repeats() -> pa.Schema:
     return _beside_delivered().append(pa.field("delivered", pa.binary()))
 
 
-def _of_repeats(folder: Path, places: pa.ChunkedArray, repeated: np.ndarray) -> pa.Array:
-    """The delivered bytes of some rows, null of the others."""
-    asked = pl.Series(pl.from_arrow(places)).filter(pl.Series(repeated, dtype=pl.Boolean))
-    found = delivered(folder, asked).to_arrow().cast(pa.binary())
-    return found.take(pa.array(np.cumsum(repeated) - 1, mask=~repeated))
-
-
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("[!.]*.arrow"))
 
 
-def _mapped(file: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+def _mapped(file: Path) -> pa.ipc.RecordBatchFileReader:
+    return pa.ipc.open_file(pa.memory_map(str(file)))
+
+
+def _cut(file: Path, columns: Sequence[str]) -> pa.ipc.RecordBatchFileReader:
+    """A file of whose batches just these columns are read, by calls of the system; one that is not cut is mapped."""
+    fields = [layout().get_field_index(name) for name in columns]
+    found = pa.ipc.open_file(pa.OSFile(str(file)), options=pa.ipc.IpcReadOptions(included_fields=fields))
+    return found if _runs_of(found) > 1 else _mapped(file)
+
+
+def _runs_of(file: pa.ipc.RecordBatchFileReader) -> int:
+    return int((file.schema.metadata or {}).get(_CUT_INTO, 1))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from m5tools.ingest import staged
@@ -43,6 +46,65 @@ def test_each_row_is_read_with_its_partition_and_repeats_in_the_order_of_the_inp
     for _, rows in frame.group_by("product_id"):
         assert rows.height > 1
         assert rows.equals(rows.sort("origin_file", "origin_offset"))
+
+
+@pytest.mark.parametrize("several", [2, 8, 64])
+def test_files_are_read_alike_whether_they_are_cut_and_wherever(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several: int
+) -> None:
+    wanted = _told(folder)
+    monkeypatch.setattr(staged, "CUT_FROM", 1)
+    monkeypatch.setattr(staged, "RUNS", several)
+    for chunk in (0, 2):  # one is left as an earlier version wrote it
+        _add(folder, tmp_path / f"{chunk}.jsonl", chunk)
+    assert pa.ipc.open_file(folder / "000000.arrow").num_record_batches == several
+    assert pa.ipc.open_file(folder / "000001.arrow").num_record_batches == 1
+    assert _told(folder).equals(wanted)
+    assert staged.count(folder) == wanted.height == 300
+    ids = pl.Series(pl.from_arrow(staged.keys(folder)["product_id"]))
+    assert ids.sort().equals(wanted["product_id"].sort())
+    for reader in (staged._mapped, partial(staged._cut, columns=("product_id", "home"))):
+        for run in range(several):
+            first, beyond = staged.homes(run, several)
+            (found,) = staged._found(reader(folder / "000000.arrow"), first, beyond)
+            assert all(first <= home < beyond for home in found[1]["home"].to_pylist())
+    monkeypatch.setattr(staged, "GATHERED_FROM", 64)
+    for run in range(several):
+        staged.gather(folder, run, several)
+    parts = [staged.read_partition(folder, partition, 64) for partition in range(64)]
+    assert pl.concat([_titles(part, folder) for part in parts]).sort("title").equals(wanted)
+
+
+def _told(folder: Path) -> pl.DataFrame:
+    borders = [0, 1, 20_000, 20_001, 50_000, staged.HOMES]
+    parts = [staged.read_homes(folder, *pair) for pair in pairwise(borders)]
+    return pl.concat([_titles(part, folder) for part in parts]).sort("title")
+
+
+def _titles(rows: pa.Table, folder: Path) -> pl.DataFrame:
+    """The rows' titles, their ids, and the titles that were delivered."""
+    told = pl.DataFrame(pl.from_arrow(rows.select(["title", "product_id", "place"])))
+    assert told["place"].n_unique() == told.height
+    given = [json.loads(line)["title"] for line in staged.delivered_of(rows, folder)(told["place"])]
+    return told.drop("place").with_columns(given=pl.Series(given, dtype=pl.String))
+
+
+def test_only_the_batches_of_a_run_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged, "CUT_FROM", 1)
+    folder, found = _stage(tmp_path, 2), staged._found
+    read = []
+
+    def watched(*arguments: Any) -> Any:
+        for begin, rows in found(*arguments):
+            read.append(begin >> staged._ROW_BITS)
+            yield begin, rows
+
+    monkeypatch.setattr(staged, "_found", watched)
+    staged.gather(folder, 3, staged.RUNS)
+    assert read == [3] * 4  # of both files, first the keys
+    read.clear()
+    staged.read_homes(folder, *staged.homes(5, 2 * staged.RUNS))
+    assert read == [2, 2]
 
 
 def test_delivered_bytes_are_those_of_the_row(folder: Path) -> None:
@@ -117,28 +179,28 @@ def test_rows_that_were_brought_together_are_those_of_the_files(
         assert rows["place"].is_sorted()  # of one home, in the order of the input
 
 
-def test_twice_the_crawl_takes_twice_the_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cut_from", [1, staged.CUT_FROM])
+def test_twice_the_crawl_takes_twice_the_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_from: int) -> None:
+    monkeypatch.setattr(staged, "CUT_FROM", cut_from)
     monkeypatch.setattr(staged, "GATHERED_FROM", 8)
     monkeypatch.setattr(staged, "RUNS", 4)
     monkeypatch.setattr(staged, "STRETCHES", 2)
-    within, mapped = staged._within, staged._mapped
-    counts = {"slices": 0, "opened": 0}
+    counts = {"_within": 0, "_mapped": 0, "_cut": 0}
 
-    def count_slices(*arguments: Any) -> Any:
-        counts["slices"] += 1
-        return within(*arguments)
+    def counted(name: str, called: Callable[..., Any]) -> Callable[..., Any]:
+        def calling(*arguments: Any) -> Any:
+            counts[name] += 1
+            return called(*arguments)
 
-    def count_opened(*arguments: Any) -> Any:
-        counts["opened"] += 1
-        return mapped(*arguments)
+        return calling
 
-    monkeypatch.setattr(staged, "_within", count_slices)
-    monkeypatch.setattr(staged, "_mapped", count_opened)
+    for name in counts:
+        monkeypatch.setattr(staged, name, counted(name, getattr(staged, name)))
     seen = []
     for files in (4, 8, 16):
         place = tmp_path / str(files)
         place.mkdir()
-        counts.update(slices=0, opened=0)
+        counts.update(dict.fromkeys(counts, 0))
         assert _settled(_stage(place, files), 2 * files).height == 64 * files
         seen.append(dict(counts))
     for small, large in pairwise(seen):
