@@ -10,8 +10,8 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable
-from functools import cache
-from typing import Final
+from functools import cache, partial
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +23,23 @@ from . import poison_seeds as seeds
 _BLANK: Final = b" \t\n\r\x0b\f\x1e"
 _HEAD: Final = 1 << 20
 _PACKED: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
-_STREAMS: Final[tuple[Callable[[bytes], bytes], ...]] = (gzip.decompress, bz2.decompress, lzma.decompress)
+
+
+def _whole_streams(start: Callable[[], Any], data: bytes) -> bytes:
+    """Every stream of a file; the library's own function leaves out a later one that is damaged, without a word."""
+    found = b""
+    while data:
+        stream = start()
+        found += stream.decompress(data)
+        if not stream.eof:
+            raise EOFError("a stream is cut off")
+        data = stream.unused_data.lstrip(b"\0")
+    return found
+
+
+_STREAMS: Final[tuple[Callable[[bytes], bytes], ...]] = (
+    gzip.decompress, partial(_whole_streams, bz2.BZ2Decompressor), partial(_whole_streams, lzma.LZMADecompressor),
+)  # fmt: skip
 
 
 def counts(kind: str, suffix: str, data: bytes) -> set[int] | None:
