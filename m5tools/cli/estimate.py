@@ -2,8 +2,8 @@
 
 The rates are CPU seconds per thing on one core: of products measured on the demo, of media on files of the public sets
 (pictures of 40 kB, clips of 300 kB and ten seconds, sounds of some seconds), which cost more than the demo's: a clip of
-it is measured in 24 ms. Another machine or larger media will differ. What cannot be known before (media behind URLs,
-what a model costs) is said.
+it is measured in 24 ms (docs/evidence/measure.md has the speeds of the stage). Another machine or larger media will
+differ. What cannot be known before (media behind URLs, what a model costs) is said.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import zipfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final, cast
 
@@ -75,15 +76,17 @@ def size_of(stage: Ingest) -> Size:
     join = joiner(stage.mapping, Path(stage.config.root) if stage.config.root else None)
     seen = read = 0
     records: list[Record] = []
-    for batch in reader.batches(chunks[0], stage.mapping):
-        seen += len(batch)
-        read += sum(len(raw) + 1 for raw in (*batch.raws, *(row.raw for row in batch.refused)))
+    for batch in chain.from_iterable(reader.batches(chunk, stage.mapping) for chunk in chunks):
+        # A member or a row group that is refused whole has no bytes to be judged by.
+        raws = [*batch.raws, *(row.raw for row in batch.refused if row.raw)]
+        seen += len(raws)
+        read += sum(len(raw) + 1 for raw in raws)
         records += map(join, batch.records) if join else batch.records
         if seen >= ROWS:
             break
     media = Extractor(stage.mapping).take(records).media
     whole = sum(_bytes(path) for path in files)
-    rows = float(seen) if seen < ROWS and len(chunks) == 1 else whole / max(1, read) * seen
+    rows = float(seen) if seen < ROWS else whole / max(1, read) * seen
     if stage.config.limit is not None:
         rows = min(rows, stage.config.limit)
     kinds = media["modality"].to_list()

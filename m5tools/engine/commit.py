@@ -6,6 +6,7 @@ from m5tools import atomic
 from m5tools.dataset import Dataset
 from m5tools.engine.markers import Markers, fingerprint
 from m5tools.engine.room import discard
+from m5tools.engine.unlisted import SCRATCH
 from m5tools.manifest import Document, StageEntry
 from m5tools.stage import Counts, Stage
 
@@ -50,7 +51,7 @@ def commit(
         entry["documents"] = documents
     with dataset.changing() as manifest:
         manifest["stages"][stage.entry] = entry
-    scratch = markers.folder / "scratch"
+    scratch = markers.folder / SCRATCH
     if scratch.is_dir():
         discard(scratch, markers.folder.parent)
 

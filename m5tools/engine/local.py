@@ -22,6 +22,7 @@ from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
 from m5tools.engine.room import discard, make_room, make_scratch, tidy
 from m5tools.engine.unchanged import inputs_stay, outside_of, refuse_changed
+from m5tools.engine.unlisted import SCRATCH, is_given_up
 from m5tools.engine.verify import faults_of, lost
 from m5tools.engine.worker import Done, Task
 from m5tools.errors import StageFailed, StaleError, UsageError
@@ -161,10 +162,11 @@ class LocalEngine:
                 discard(home / ranks.run, home)
 
     def _tidy(self, dataset: Dataset, stage: Stage, ranks: Ranks) -> None:
-        """Remove what a run left that was killed after it was committed: its scratch folder, its lock."""
+        """Remove what a run left that was stopped after it was committed or before it was done anew: scratch, locks."""
         home = dataset.root / "runs" / stage.entry
-        scratch = home / ranks.run / "scratch"
-        if self.world_size == 1 and (scratch.is_dir() or ranks.lock(self.rank).exists()):
+        folder = home / ranks.run
+        left = (folder / SCRATCH).is_dir() or is_given_up(folder) or ranks.lock(self.rank).exists()
+        if self.world_size == 1 and left:
             with suppress(UsageError), held(ranks):
                 tidy(home, ranks.run)
 
@@ -221,7 +223,7 @@ class LocalEngine:
         mine = [u for i, u in enumerate(units) if i % self.world_size == self.rank]
         open_units = [u for u in mine if not markers.has(round_name, u)]
         self.listener.round_started(stage.entry, round_name, len(mine), len(mine) - len(open_units))
-        scratch = markers.folder / "scratch"
+        scratch = markers.folder / SCRATCH
         if open_units:
             # Only then: a rank without work must not make anew what rank 0 has just removed.
             make_scratch(scratch)

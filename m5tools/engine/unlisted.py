@@ -29,6 +29,11 @@ def give_up(folder: Path) -> None:
         (folder / _TO_BE_DONE_ANEW).touch()
 
 
+def is_given_up(folder: Path) -> bool:
+    """Whether :func:`give_up` was said of a run."""
+    return (folder / _TO_BE_DONE_ANEW).exists()
+
+
 def keep(folder: Path) -> None:
     """Take :func:`give_up` back, of a run that `dataset.json` tells of all the same."""
     (folder / _TO_BE_DONE_ANEW).unlink(missing_ok=True)
@@ -65,7 +70,7 @@ def begun(dataset: Dataset) -> Iterator[tuple[str, Path]]:
 
 def _was_finished(folder: Path) -> bool:
     rounds = _folders(folder)
-    said = (folder / _TO_BE_DONE_ANEW).exists() or (folder / SCRATCH).exists()
+    said = is_given_up(folder) or (folder / SCRATCH).exists()
     return not said and any(next(each.glob("*.json"), None) is not None for each in rounds)
 
 

@@ -15,7 +15,7 @@ from m5tools.agreement import contradiction
 from m5tools.dataset import Dataset
 from m5tools.engine import bundled
 from m5tools.engine.markers import fingerprint
-from m5tools.engine.unlisted import begun, unlisted
+from m5tools.engine.unlisted import SCRATCH, begun, unlisted
 from m5tools.freshness import remake
 from m5tools.manifest import MANIFEST
 from m5tools.recorded import outputs_in
@@ -103,7 +103,7 @@ def _recorded(dataset: Dataset, name: str) -> _Recorded:
     if not home.is_dir() and entry["fingerprint"] != fingerprint({}):
         return _Recorded([], [Fault(f"runs/{name}", "the completion markers are gone", remedy)], remedy)
     # A run killed right after it was committed has left its scratch folder.
-    markers = sorted(m for m in home.rglob("*.json") if m.relative_to(home).parts[0] != "scratch")
+    markers = sorted(m for m in home.rglob("*.json") if m.relative_to(home).parts[0] != SCRATCH)
     outputs: list[dict[str, Any]] = []
     counts = []
     faults = []
@@ -144,9 +144,14 @@ def _unlisted(dataset: Dataset) -> Iterator[Fault]:
 
 
 def _words(dataset: Dataset, entry: str) -> list[str]:
-    """The command that makes a stage of which only the name is known."""
+    """The command that makes a stage of which only the name is known; its other settings are lost."""
     stage, _, chosen = entry.partition("/")
     words = ["m5", stage, "--dataset", dataset.place]
+    if stage == "ingest":
+        return [*words, "--set", f"crawl_id={chosen}"]
+    if stage == "overlay":
+        shards, _, name = chosen.partition("/")
+        return [*words, "--set", f"shards={shards}", "--set", f"name={name}"]
     for table, law in schema.laws().items():
         if law.stage == stage and chosen and "{" in law.path:
             choice = law.path.partition("{")[2].partition("}")[0]

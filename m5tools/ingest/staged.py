@@ -68,6 +68,7 @@ def write(folder: Path, unit: str, batches: list[pa.RecordBatch]) -> None:
     told = {_CUT_INTO: str(RUNS), _ROWS: str(sum(batch.num_rows for batch in batches))}
     columns = layout().with_metadata(told) if is_cut else layout()
     assert several * len(batches) <= 1 << _BATCH_BITS
+    assert all(batch.num_rows <= 1 << _ROW_BITS for batch in batches)
     with (
         atomic.whole_file(folder / f"{unit}.arrow") as temporary,
         # A batch is written buffer by buffer, of which there are many small ones.

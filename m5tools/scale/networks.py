@@ -36,8 +36,8 @@ def check(
     rule: Harmony,
     fused_share: float,
     consensus_share: float,
+    shape: ScaleConfig,
     ranks: int = 1,
-    shape: ScaleConfig | None = None,
 ) -> None:
     """Whether the network of this name learns by what is asked for, and does not pass over it.
 
@@ -46,7 +46,7 @@ def check(
     """
     if name not in NETWORKS:
         raise UsageError(f"no model '{name}'; there are {', '.join(NETWORKS)}")
-    joint = shape is not None and (shape.masked_heads != "joint" or shape.modality_dropout > 0)
+    joint = shape.masked_heads != "joint" or shape.modality_dropout > 0
     scales = type(rule).scaling is not Harmony.scaling
     refused = {
         "a rule that scales scores (paper, released); take harmony uniform": name != "scale" and scales,

@@ -40,7 +40,7 @@ class Run:
     def __init__(self, config: TrainConfig, products: Products, device: torch.device, began: float) -> None:
         self.config, self.began = config, began
         self.harmony = RULES[config.harmony]()
-        check(config.network, self.harmony, config.fused_share, config.consensus_share, ranks.size(), config.shape)
+        check(config.network, self.harmony, config.fused_share, config.consensus_share, config.shape, ranks.size())
         self.path = ranks.from_first(lambda: _found(config))
         if not products.open("train", MODALITIES, batch_size=1, shuffle=False, drop_last=False).plan.samples:
             raise UsageError(f"{config.shards}: the train split holds no product; there is nothing to train on")

@@ -16,5 +16,6 @@ def network_of(cell: Cell) -> Network:
         UsageError: there is none of that name, or it cannot be trained as the cell asks.
     """
     learning = cell.learning
-    check(learning.model, rule_of(cell), learning.fused_share, learning.consensus_share)
-    return NETWORKS[learning.model](SHAPE.model_copy(update={"masked_heads": learning.heads}))
+    shape = SHAPE.model_copy(update={"masked_heads": learning.heads})
+    check(learning.model, rule_of(cell), learning.fused_share, learning.consensus_share, shape)
+    return NETWORKS[learning.model](shape)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from m5tools.dedup.evidence.shingle_sets import F32, U32, ShingleSets
+from m5tools.dedup.evidence.shingle_sets import U32, ShingleSets
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _FIRST_COLUMN = 2**31
-_PAIRS_AT_ONCE = 8_192
 
 
 def held(sets: ShingleSets, values: Any) -> csr_array:
@@ -49,12 +48,3 @@ def shingles_in(columns: Any) -> U32:
     """The shingles that columns of :func:`held` stand for."""
     found: U32 = columns.view(np.uint32) ^ np.uint32(_FIRST_COLUMN)
     return found
-
-
-def overlap(left: csr_array, right: csr_array, a: Any, b: Any) -> F32:
-    """Products of rows, Σ left[a] · right[b] for every pair: float32, length m. Linear merges of sorted rows."""
-    found = [
-        np.asarray(left[a[i : i + _PAIRS_AT_ONCE]].multiply(right[b[i : i + _PAIRS_AT_ONCE]]).sum(axis=1)).ravel()
-        for i in range(0, len(a), _PAIRS_AT_ONCE)
-    ]
-    return np.concatenate([np.empty(0, np.float32), *found]).astype(np.float32)

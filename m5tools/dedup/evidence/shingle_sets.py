@@ -77,6 +77,7 @@ def in_blocks(texts: pl.Series, cut: Callable[[U8, I64], tuple[U32 | U64, I64]])
     Args:
         cut: bytes of texts and where each begins → their shingles, text by text and repeated, and how many of each.
     """
+    texts = texts.cast(pl.String)  # a column of nothing but nulls may be of no type
     parts = pairwise(_cut_at(_ends(texts), _PART_BYTES))
 
     def part(span: tuple[int, int]) -> list[tuple[U32, I64]]:
