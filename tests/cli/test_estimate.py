@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import zipfile
 from pathlib import Path
 from typing import get_args
@@ -49,6 +50,17 @@ def test_a_zip_is_judged_by_what_it_holds_not_by_its_size(tmp_path: Path) -> Non
     file = tmp_path / "crawl.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("crawl.jsonl", records(2_000))
+    assert size_of(stage(file)).rows == pytest.approx(2_000, rel=0.05)
+
+
+def test_a_first_member_that_is_empty_or_refused_says_nothing_of_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "crawl.zip"
+    link = zipfile.ZipInfo("b.jsonl")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.jsonl", "")
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("c.jsonl", records(2_000))
     assert size_of(stage(file)).rows == pytest.approx(2_000, rel=0.05)
 
 

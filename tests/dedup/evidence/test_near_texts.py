@@ -12,6 +12,7 @@ import pytest
 
 from m5tools.dedup.evidence import shingles
 from m5tools.dedup.evidence.near_texts import near_texts
+from m5tools.dedup.evidence.shingles import byte_shingles, word_sets, word_shingles
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "lmnrst"]
 SIMILARITY = 0.8
@@ -89,3 +90,10 @@ def test_no_text_is_near_nothing() -> None:
     found = near_texts(pl.Series([], dtype=pl.String))
     assert found.pairs.is_empty()
     assert found.groups.is_empty()
+
+
+def test_a_column_of_no_type_has_no_text() -> None:
+    assert near_texts(pa.nulls(3)).groups.is_empty()
+    nothing = pl.Series([None, None])
+    for cut in (byte_shingles, word_shingles, word_sets):
+        assert cut(nothing).sizes.tolist() == [0, 0]
