@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from m5tools.engine import bundled
 from m5tools.engine.markers import fingerprint
 from m5tools.engine.unlisted import SCRATCH, begun, unlisted
 from m5tools.freshness import remake
-from m5tools.manifest import MANIFEST
+from m5tools.manifest import MANIFEST, StageEntry
 from m5tools.recorded import outputs_in
 from m5tools.stage import Input, total
 
@@ -45,15 +46,16 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
     Returns:
         The number of files compared, and the faults among them.
     """
-    compared = 0
-    faults = [*_of_manifest(dataset), *_unlisted(dataset)]
-    known: set[str] = set()
-    for name in dataset.manifest()["stages"]:
-        found = _recorded(dataset, name)
-        compared += len(found.outputs)
-        faults += [*found.faults, *_of_files(dataset, name, found, contents=True)]
-        known.update(output["path"] for output in found.outputs)
-    return compared, [*faults, *_strays(dataset, known)]
+    stages = dataset.manifest()["stages"]
+    recorded = {name: _recorded(dataset, name, entry) for name, entry in stages.items()}
+    faults = {name: [*each.faults, *_of_files(dataset, name, each, contents=True)] for name, each in recorded.items()}
+    # Runs may begin and end meanwhile: what they took away is no fault, nor is what they have written.
+    now = dataset.manifest()["stages"]
+    same = {name for name, entry in stages.items() if now.get(name) == entry}
+    outputs = [output["path"] for each in recorded.values() for output in each.outputs]
+    found = [*_of_manifest(dataset), *_unlisted(dataset)]
+    found += chain.from_iterable(each for name, each in faults.items() if name in same)
+    return len(outputs), [*found, *_strays(dataset, set(outputs), {name: stages[name] for name in same})]
 
 
 def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fault]:
@@ -64,7 +66,7 @@ def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fa
         entry: the stage.
         contents: whether files are read.
     """
-    found = _recorded(dataset, entry)
+    found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
     return [*found.faults, *_of_files(dataset, entry, found, contents=contents)]
 
 
@@ -76,14 +78,15 @@ def changed(dataset: Dataset, entry: str, path: str) -> Fault | None:
         entry: the stage.
         path: of the file, below the dataset root.
     """
-    found = _recorded(dataset, entry)
+    found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
     one = _Recorded([output for output in found.outputs if output["path"] == path], found.faults, found.remedy)
     return next(_of_files(dataset, entry, one, contents=True), None)
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
     """The first recorded file of a finished stage that is gone or of another size; contents are not read."""
-    return next(_of_files(dataset, entry, _recorded(dataset, entry), contents=False), None)
+    recorded = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
+    return next(_of_files(dataset, entry, recorded, contents=False), None)
 
 
 @dataclass(frozen=True)
@@ -95,30 +98,35 @@ class _Recorded:
     remedy: str
 
 
-def _recorded(dataset: Dataset, name: str) -> _Recorded:
-    entry = dataset.manifest()["stages"][name]
+def _recorded(dataset: Dataset, name: str, entry: StageEntry) -> _Recorded:
     remedy = f"{remake(dataset.place, entry)} --refresh"
     home = dataset.root / "runs" / name / entry["run"]
     # A stage that had nothing to do has no markers.
     if not home.is_dir() and entry["fingerprint"] != fingerprint({}):
         return _Recorded([], [Fault(f"runs/{name}", "the completion markers are gone", remedy)], remedy)
-    # A run killed right after it was committed has left its scratch folder.
-    markers = sorted(m for m in home.rglob("*.json") if m.relative_to(home).parts[0] != SCRATCH)
     outputs: list[dict[str, Any]] = []
     counts = []
     faults = []
-    for marker in markers:
+    for marker in _markers_in(home):
         try:
             body = json.loads(marker.read_text(encoding="utf-8"))
             outputs += outputs_in(body)
             counts.append(body["counts"])
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, FileNotFoundError):
             faults.append(Fault(str(marker.relative_to(dataset.root)), "not a completion marker", remedy))
     if not faults and fingerprint({o["path"]: o["sha256"] or o["xxh3"] for o in outputs}) != entry["fingerprint"]:
         faults.append(Fault(f"runs/{name}", f"its completion markers are not those that {MANIFEST} tells of", remedy))
     elif not faults and total(counts) != entry["counts"]:
         faults.append(Fault(f"runs/{name}", f"it counted other than {MANIFEST} tells", remedy))
     return _Recorded(outputs, faults, remedy)
+
+
+def _markers_in(home: Path) -> list[Path]:
+    """The completion markers of a run. One killed right after it was committed has left its scratch folder."""
+    try:
+        return sorted(m for m in home.rglob("*.json") if m.relative_to(home).parts[0] != SCRATCH)
+    except FileNotFoundError:  # another run has begun to do the stage anew
+        return []
 
 
 def _of_files(dataset: Dataset, name: str, found: _Recorded, *, contents: bool) -> Iterator[Fault]:
@@ -159,12 +167,17 @@ def _words(dataset: Dataset, entry: str) -> list[str]:
     return words
 
 
-def _strays(dataset: Dataset, known: set[str]) -> Iterator[Fault]:
+def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> Iterator[Fault]:
     """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle.
 
-    Of an entry that is under way, or was taken out of the manifest, no part is one: to remove it would lose work.
+    Of an entry that is under way, has ended meanwhile or was taken out of the manifest, no part is one: to remove it
+    would lose work.
+
+    Args:
+        dataset: the dataset.
+        known: files that markers list.
+        stages: entries that were finished before these were read, and are the same since.
     """
-    stages = dataset.manifest()["stages"]
     finished = {entry["stage"] for entry in stages.values()}
     spared = {entry for entry, _ in begun(dataset)} - stages.keys()
     bundles_read = bundles.read(dataset.root)
