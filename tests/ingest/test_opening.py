@@ -21,6 +21,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
+from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS, Chunk, locations, opening
 from m5tools.ingest.readers.json_lines import JsonLines
@@ -327,6 +328,14 @@ def test_archives_of_all_writers_hold_nothing_unlisted(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         rows = read(JsonLines(), tmp_path / name)
         assert [row.record for row in rows] == PRODUCTS, name
+
+
+def test_an_archive_of_nothing_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(archived())
+    with pytest.raises(UsageError, match="the archive holds no file"):
+        read(JsonLines(), tmp_path / "a.zip")
+    (tmp_path / "a.zip").write_bytes(archived() + archived("a.jsonl"))
+    assert [row.record for row in read(JsonLines(), tmp_path / "a.zip")] == PRODUCTS
 
 
 @pytest.mark.skipif(shutil.which("zip") is None, reason="Info-ZIP is not installed")

@@ -83,7 +83,7 @@ def _listed_as_empty(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo
     """Members without content, each with where the next begins, where there is room for some."""
     members = _ordered(archive)
     directory: int = getattr(archive, "start_dir", 0)
-    ends = [*(following.header_offset for following in members[1:]), directory]
+    ends = (*(following.header_offset for following in members[1:]), directory)[: len(members)]  # there may be none
     for member, end in zip(members, ends, strict=True):
         named = _HEADER.size + len(member.orig_filename)
         if member.compress_size == 0 and end - member.header_offset > named:
