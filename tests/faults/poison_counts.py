@@ -16,13 +16,14 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from m5tools.ingest.readers import opening
 from m5tools.ingest.readers.encoding import is_wide
 
 from . import poison_seeds as seeds
 
 _BLANK: Final = b" \t\n\r\x0b\f\x1e"
 _HEAD: Final = 1 << 20
-_PACKED: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+_PACKED: Final = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", *opening._ZSTD_FRAMES)
 
 
 def _whole_streams(start: Callable[[], Any], data: bytes) -> bytes:

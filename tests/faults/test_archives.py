@@ -138,6 +138,16 @@ def test_a_name_with_a_nul_ends_there(tmp_path: Path) -> None:
     assert records(rows("json_lines", tmp_path / "in.zip")) == [{"id": 1, "title": "mug"}]
 
 
+@pytest.mark.parametrize("kind", ["json_lines", "json", "csv", "xml"])
+def test_two_archives_in_one_file_are_told_by_every_format(tmp_path: Path, kind: str) -> None:
+    data = {"xml": b"<a><p><id>1</id></p></a>", "csv": b"id,title\n1,mug\n"}.get(kind, LINE)
+    (tmp_path / "in.zip").write_bytes(seeds.archive({"a": data}) + seeds.archive({"b": data}))
+    found = rows(kind, tmp_path / "in.zip")
+    (bad,) = (row for row in found if row.reason)
+    assert "begins a file that its directory does not list" in bad.message
+    assert len(records(found)) == 1
+
+
 def test_a_device_is_no_page(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     os.mkfifo(tmp_path / "in" / "pipe.html")

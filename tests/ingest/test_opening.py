@@ -7,8 +7,10 @@ import gzip
 import io
 import json
 import lzma
+import shutil
 import stat
 import struct
+import subprocess
 import zipfile
 import zlib
 from contextlib import suppress
@@ -19,6 +21,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
+from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import READERS, Chunk, locations, opening
 from m5tools.ingest.readers.json_lines import JsonLines
@@ -220,6 +223,142 @@ def test_members_without_bytes_overlap_nothing(tmp_path: Path) -> None:
         archive.getinfo("b.jsonl").header_offset = 3
     (tmp_path / "b.zip").write_bytes(b"#!/bin/sh\n" + (tmp_path / "a.zip").read_bytes())
     assert records(read(JsonLines(50_000), tmp_path / "a.zip")) == [{"id": "1"}]
+
+
+def archived(*names: str, data: bytes = LINES) -> bytes:
+    packed = io.BytesIO()
+    with ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+class Pipe(io.RawIOBase):
+    """Where `zipfile` cannot go back, so that sizes stand behind what is packed."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        added = bytes(data)  # type: ignore[call-overload]
+        self.data += added
+        return len(added)
+
+
+def without_entry(data: bytes, place: int) -> bytes:
+    """The archive without the entry of its directory that stands there among the others; its bytes stay."""
+    with ZipFile(io.BytesIO(data)) as archive:
+        start, members = archive.start_dir, len(archive.infolist())
+    entries = [b"PK\1\2" + entry for entry in data[start:-22].split(b"PK\1\2")[1:]]
+    del entries[place]
+    kept = b"".join(entries)
+    return data[:start] + kept + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, members - 1, members - 1, len(kept), start, 0)
+
+
+UNLISTED = {
+    "two archives": lambda: archived("b.jsonl") + archived("a.jsonl"),
+    "a cut one behind": lambda: archived("a.jsonl") + archived("b.jsonl", data=LINES[:900])[:-30],
+    "the first": lambda: without_entry(archived("b.jsonl", "a.jsonl"), 0),
+    "the last": lambda: without_entry(archived("a.jsonl", "b.jsonl"), 1),
+}
+
+
+@pytest.mark.parametrize("made", UNLISTED)
+def test_what_the_directory_does_not_list_is_a_reject(tmp_path: Path, made: str) -> None:
+    (tmp_path / "a.zip").write_bytes(UNLISTED[made]())
+    *good, bad = read(JsonLines(), tmp_path / "a.zip")
+    assert [row.record for row in good] == PRODUCTS
+    assert "begins a file that its directory does not list" in bad.message
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("lie", ["sizes", "all sizes", "shorter"])
+def test_a_member_that_the_directory_calls_shorter_is_a_reject(tmp_path: Path, lie: str, packed: bool) -> None:
+    data = bytearray(archived("a.jsonl"))
+    entry = data.index(b"PK\1\2")
+    head = LINES[: LINES.index(b"\n") + 1]
+    checksum, size = (zlib.crc32(head), len(head)) if lie == "shorter" else (0, 0)
+    struct.pack_into("<I", data, entry + 16, checksum)
+    struct.pack_into("<I", data, entry + 24, size)
+    if lie == "all sizes":
+        struct.pack_into("<I", data, entry + 20, 0)
+    if not packed:
+        data[6] |= 8  # the header leaves its sizes to what follows
+        struct.pack_into("<II", data, 18, 0, 0)
+    (tmp_path / "a.zip").write_bytes(data)
+    rows = read(JsonLines(), tmp_path / "a.zip")
+    assert records(rows) == ([] if lie == "all sizes" else PRODUCTS)
+    assert rows[-1].reason is RejectReason.NOT_PARSEABLE
+
+
+@pytest.mark.parametrize("name", ["X.jsonl", "b.jsonlX"])
+def test_bytes_under_no_name_or_that_of_a_folder_are_a_reject(tmp_path: Path, name: str) -> None:
+    data = archived("a.jsonl", name).replace(name.encode(), name.replace("X", "\0" if name[0] == "X" else "/").encode())
+    (tmp_path / "a.zip").write_bytes(data)
+    rows = read(JsonLines(), tmp_path / "a.zip")
+    assert records(rows) == PRODUCTS
+    (bad,) = (row for row in rows if row.reason)
+    assert bad.message.startswith("it holds bytes and has no name of a file")
+
+
+def test_archives_of_all_writers_hold_nothing_unlisted(tmp_path: Path) -> None:
+    pipe = Pipe()
+    with ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+        archive.writestr("empty.jsonl", b"")
+        archive.writestr("folder/", b"")
+        with archive.open("a.jsonl", "w", force_zip64=True) as member:
+            member.write(LINES)
+        archive.writestr("end.jsonl", b"")
+    aligned = io.BytesIO()
+    with ZipFile(aligned, "w") as archive:
+        for name, data in (("a.jsonl", LINES), ("b.jsonl", b"")):
+            info = zipfile.ZipInfo(name)
+            info.extra = struct.pack("<HH", 0xD935, 4_000) + bytes(4_000)
+            archive.writestr(info, data)
+    inner = io.BytesIO()
+    with ZipFile(inner, "w") as archive:
+        archive.writestr("__MACOSX/inner.zip", archived("b.jsonl"))
+        archive.writestr("a.jsonl", LINES)
+    padded = archived("a.jsonl")
+    made = {"pipe": pipe.data, "aligned": aligned.getvalue(), "inner": inner.getvalue(), "padded": padded + bytes(400)}
+    for name, data in made.items():
+        (tmp_path / name).write_bytes(data)
+        rows = read(JsonLines(), tmp_path / name)
+        assert [row.record for row in rows] == PRODUCTS, name
+
+
+def test_an_archive_of_nothing_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(archived())
+    with pytest.raises(UsageError, match="the archive holds no file"):
+        read(JsonLines(), tmp_path / "a.zip")
+    (tmp_path / "a.zip").write_bytes(archived() + archived("a.jsonl"))
+    assert [row.record for row in read(JsonLines(), tmp_path / "a.zip")] == PRODUCTS
+
+
+@pytest.mark.skipif(shutil.which("zip") is None, reason="Info-ZIP is not installed")
+@pytest.mark.parametrize("options", [["-r", "-", "."], ["-0r", "-", "."], ["-9rD", "-", "."], ["-r", "../b.zip", "."]])
+def test_archives_of_info_zip_hold_nothing_unlisted(tmp_path: Path, options: list[str]) -> None:
+    folder = tmp_path / "in" / "x"
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").write_bytes(LINES)
+    (folder / "b.jsonl").write_bytes(b"")
+    done = subprocess.run(["zip", "-q", *options], cwd=tmp_path / "in", check=True, capture_output=True)
+    path = tmp_path / "b.zip"
+    if done.stdout:
+        path.write_bytes(done.stdout)
+    rows = read(JsonLines(), path)
+    assert [row.record for row in rows] == PRODUCTS
+
+
+def test_zstandard_files_may_begin_with_a_frame_to_skip(tmp_path: Path) -> None:
+    lines = LINES.splitlines(keepends=True)
+    parts = [PACKINGS["zst"](b"".join(lines[at : at + 1_500])) for at in (0, 1_500)]
+    sizes = [struct.pack("<III", 0x184D2A50 + i, 4, len(part)) for i, part in enumerate(parts)]
+    (tmp_path / "a").write_bytes(b"".join(size + part for size, part in zip(sizes, parts, strict=True)))
+    assert [row.record for row in read(JsonLines(), tmp_path / "a")] == PRODUCTS
 
 
 def test_a_damaged_feed_of_which_nothing_can_be_read_is_told(tmp_path: Path) -> None:

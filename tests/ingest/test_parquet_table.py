@@ -115,6 +115,42 @@ def test_rows_that_the_footer_does_not_count_are_a_reject(tmp_path: Path, counte
     assert [(batch.offsets[0], len(batch)) for batch in second] == [(counted, 30)]
 
 
+NESTED = {
+    "lists": [[i, i] if i % 5 else [] for i in range(100)],
+    "lists of lists": [[[i], [], None, [i, i]] if i % 5 else None for i in range(100)],
+    "lists in objects": [{"x": [i, i], "y": [i]} if i % 5 else None for i in range(100)],
+    "objects in lists": [[{"x": [i, i], "y": i}, None] for i in range(100)],
+}
+NESTED_COLUMNS = {
+    **{name: pa.array(values) for name, values in NESTED.items()},
+    "maps": pa.array([[("a", i), ("b", None)] if i % 5 else None for i in range(100)], pa.map_(pa.string(), pa.int8())),
+    "fixed": pa.array([[i, i] if i % 5 else None for i in range(100)], pa.list_(pa.int8(), 2)),
+    "large": pa.array([[i, i] if i % 5 else None for i in range(100)], pa.large_list(pa.int8())),
+}
+
+
+@pytest.mark.parametrize("name", NESTED_COLUMNS)
+def test_nested_columns_alone_tell_of_rows_that_the_footer_does_not_count(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"l": NESTED_COLUMNS[name]}), path, compression="none", write_statistics=False)
+    whole = read(ParquetTable(), path)
+    assert [row.reason for row in whole] == [None] * 100
+    data = bytearray(path.read_bytes())
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    counts = [at for at in range(footer, len(data)) if data[at : at + 3] == b"\x16\xc8\x01"]
+    for at in counts:
+        data[at + 1 : at + 3] = b"\xe4\x00"
+        path.write_bytes(data)
+        if pq.read_metadata(path).row_group(0).num_rows == 50:
+            break
+        data[at + 1 : at + 3] = b"\xc8\x01"
+    assert pq.read_metadata(path).row_group(0).num_rows == 50
+    *good, bad = read(ParquetTable(), path)
+    assert [row.record for row in good] == [row.record for row in whole[:50]]
+    assert bad.offset == 50
+    assert bad.message.startswith("rows from 50 on: its columns hold more values")
+
+
 def test_a_file_without_footer_is_one_reject(tmp_path: Path) -> None:
     data = products(tmp_path).read_bytes()
     (tmp_path / "b.parquet").write_bytes(data[:-20])

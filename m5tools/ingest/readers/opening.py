@@ -26,20 +26,26 @@ from m5tools.ingest.readers.locations import stored
 from m5tools.ingest.readers.row import Chunk, readable, refuse_folder
 from m5tools.ingest.readers.streams import Streams
 from m5tools.ingest.readers.zip_overlaps import overlapping
+from m5tools.ingest.readers.zip_unlisted import unlisted
 
 HEAD_BYTES = 1 << 20
 _BUFFER = 1 << 18
+_NO_END: Final = 1 << 62
 _ENCRYPTED = 1
 _UNIX: Final = 3
 _NO_FILE: Final = "it is a link or a device, not a file; pack what it stands for"
+_NO_NAME: Final = "it holds bytes and has no name of a file, but none or a folder's; pack the archive anew"
 _ADDED_BY_MACOS: Final = "__MACOSX/"
+_EMPTY_DEFLATED: Final = 2
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+_ZSTD_FRAMES: Final = (b"\x28\xb5\x2f\xfd", *(bytes((first, 0x2A, 0x4D, 0x18)) for first in range(0x50, 0x60)))
+"""The second and later begin frames to be skipped: pzstd writes one before each frame of content."""
 _CODECS: Final[dict[bytes, Callable[[IO[bytes]], Any]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": lambda file: Streams(file, bz2.BZ2Decompressor),
     b"\xfd7zXZ\0": lambda file: Streams(file, lzma.LZMADecompressor),
-    b"\x28\xb5\x2f\xfd": lambda file: pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"),
+    **dict.fromkeys(_ZSTD_FRAMES, lambda file: pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")),
 }
 
 
@@ -54,8 +60,10 @@ def whole_files(path: str, name: str) -> list[Chunk]:
         if file.read(4) not in _ZIP:
             return [Chunk(path, name)]
         with zipfile.ZipFile(file) as archive:
-            files = [m for m in archive.infolist() if _is_input(m.filename)]
+            files = [m for m in archive.infolist() if _is_input(m)]
             refused = overlapping(archive) | {m.filename: _NO_FILE for m in files if not _is_regular(m)}
+            refused |= {m.filename: _NO_NAME for m in files if not _is_named(m)}
+            more = unlisted(file, archive)
     members = sorted(m.filename for m in files)
     if not members:
         raise UsageError(f"{name}: the archive holds no file; leave it out")
@@ -63,12 +71,19 @@ def whole_files(path: str, name: str) -> list[Chunk]:
         raise UsageError(f"{name}: the archive holds two files of one name; unpack it and rename one")
     if any(m.flag_bits & _ENCRYPTED for m in files):
         raise UsageError(f"{name}: the archive is encrypted; unpack it")
-    return [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
+    chunks = [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
+    return chunks if more is None else [*chunks, Chunk(path, name, refused=more)]
 
 
-def _is_input(member: str) -> bool:
-    """Whether a member of an archive is a file that was put there on purpose; a damaged one may have no name."""
-    return bool(member) and not member.endswith("/") and not member.startswith(_ADDED_BY_MACOS)
+def _is_input(member: zipfile.ZipInfo) -> bool:
+    """Whether a member of an archive was put there on purpose and is no mere folder; some packers deflate those."""
+    holds_bytes = member.file_size > 0 or member.compress_size > _EMPTY_DEFLATED
+    return (_is_named(member) or holds_bytes) and not member.filename.startswith(_ADDED_BY_MACOS)
+
+
+def _is_named(member: zipfile.ZipInfo) -> bool:
+    """Whether a member has the name of a file. A damaged name may begin with NUL, and none is left."""
+    return bool(member.filename) and not member.filename.endswith("/")
 
 
 def _is_regular(member: zipfile.ZipInfo) -> bool:
@@ -151,12 +166,17 @@ def _unpacked(file: IO[bytes], member: str | None, stack: ExitStack) -> IO[bytes
 
 
 class _Checked(io.RawIOBase):
-    """A member of an archive. Its checksum is compared behind its last byte: `zipfile` keeps the last bytes back."""
+    """A member of an archive. Its checksum is compared behind its last byte: `zipfile` keeps the last bytes back.
+
+    It is unpacked to the end of what is packed, whatever size the directory says: `zipfile` would leave the rest out.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, member: str) -> None:
         info = copy(archive.getinfo(member))
         self._wanted, self._sum = info.CRC, 0
+        self._left = info.file_size
         del info.CRC
+        info.file_size = _NO_END
         self._file = cast(zipfile.ZipExtFile, archive.open(info))
 
     def readable(self) -> bool:
@@ -165,8 +185,11 @@ class _Checked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         data = self._file.read1(len(buffer))
         self._sum = zlib.crc32(data, self._sum)
+        self._left -= len(data)
         if not data and len(buffer) and self._sum != self._wanted:
             raise zipfile.BadZipFile("its checksum differs")
+        if not data and len(buffer) and self._left:
+            raise zipfile.BadZipFile("its size differs")
         buffer[: len(data)] = data
         return len(data)
 

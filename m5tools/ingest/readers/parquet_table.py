@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.arrow_values import distinct_names, values_of
 from m5tools.ingest.readers.locations import stored
+from m5tools.ingest.readers.parquet_slots import slots
 from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
 
@@ -27,6 +28,7 @@ BATCH_ROWS = 4_096
 _MOST_ROWS: Final = 1 << 40
 """Of a row group. A footer that says more lies, and places of rows must stay numbers of 64 bits."""
 _NOT_COUNTED: Final = "its columns claim these rows, its footer does not count them, so they are not read"
+_MORE_VALUES: Final = "its columns hold more values than the rows that its footer counts, so the rest is not read"
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)
 _encode = msgspec.json.Encoder().encode
 
@@ -54,15 +56,20 @@ class ParquetTable:
                 place = sum(sizes[: chunk.start])
                 end = place + sizes[-1]
                 rows = _rows(place, end)
+                nested = not _flat(file, chunk.start)
+                read = 0
                 for rows_read in file.iter_batches(BATCH_ROWS, row_groups=[chunk.start], use_threads=False):
                     batch = _batch(rows_read, place)
                     place += rows_read.num_rows
+                    read += slots(rows_read.column(0)) if nested and rows_read.num_columns else 0
                     yield batch
                 if place < end:
                     yield _refused(place, f"{rows.format(f'{place:,}')}: the row group ends early")
                 elif (more := _stored_rows(file, chunk.start) - sizes[-1]) > 0:
                     surplus = _rows(end - sizes[-1], end + more).format(f"{end:,}")
                     yield _refused(end, f"{surplus}: {_NOT_COUNTED}")
+                elif nested and _stored_values(file, chunk.start) > read:
+                    yield _refused(end, f"rows from {end:,} on: {_MORE_VALUES}")
         except _UNREADABLE as error:
             _raise_of_the_file_system(error, chunk.name)
             yield _refused(place, f"{rows.format(f'{place:,}')}: {error}")
@@ -89,8 +96,19 @@ def _stored_rows(file: pq.ParquetFile, group: int) -> int:
     Arrow reads as many as the footer counts and leaves the rest without a word.
     """
     columns = file.metadata.row_group(group)
-    flat = [i for i in range(columns.num_columns) if file.schema.column(i).max_repetition_level == 0]
-    return min((columns.column(i).num_values for i in flat), default=0)
+    return min((columns.column(i).num_values for i in _flat(file, group)), default=0)
+
+
+def _stored_values(file: pq.ParquetFile, group: int) -> int:
+    """How many values the first column of a row group holds by its own account."""
+    columns = file.metadata.row_group(group)
+    return columns.column(0).num_values if columns.num_columns else 0
+
+
+def _flat(file: pq.ParquetFile, group: int) -> list[int]:
+    """The columns that hold one value a row."""
+    columns = range(file.metadata.row_group(group).num_columns)
+    return [i for i in columns if file.schema.column(i).max_repetition_level == 0]
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from m5tools.ingest.readers.http_message import HttpMessage, message_of
 from m5tools.ingest.readers.page_row import LONGEST_PAGE, RAW_KEPT, page_row
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
 from m5tools.ingest.readers.zip_overlaps import overlapping
+from m5tools.ingest.readers.zip_unlisted import unlisted
 from m5tools.vocabulary import RejectReason
 
 SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wacz")
@@ -36,16 +37,18 @@ class Warc(RowReader):
     def chunks(self, path: str, name: str) -> list[Chunk]:
         if not path.lower().endswith(".wacz"):
             return [Chunk(path, name)]
-        with readable(name), zipfile.ZipFile(path) as package:
+        with readable(name), Path(path).open("rb") as file, zipfile.ZipFile(file) as package:
             members = sorted(
                 m for m in package.namelist() if m.startswith("archive/") and m.lower().endswith(_ARCHIVED)
             )
             refused = overlapping(package)
+            more = unlisted(file, package)
         if not members:
             raise UsageError(f"{name}: the package holds no archive/*.warc.gz; leave it out")
         if len(set(members)) < len(members):
             raise UsageError(f"{name}: the package holds two files of one name; pack it anew")
-        return [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
+        chunks = [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
+        return chunks if more is None else [*chunks, Chunk(path, name, refused=more)]
 
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         if chunk.refused is not None:
