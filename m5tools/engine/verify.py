@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,13 +48,13 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
     stages = dataset.manifest()["stages"]
     recorded = {name: _recorded(dataset, name, entry) for name, entry in stages.items()}
     faults = {name: [*each.faults, *_of_files(dataset, name, each, contents=True)] for name, each in recorded.items()}
+    outputs = [output["path"] for each in recorded.values() for output in each.outputs]
+    strays = list(_strays(dataset, set(outputs), stages))
+    found = [*_of_manifest(dataset), *_unlisted(dataset)]
     # Runs may begin and end meanwhile: what they took away is no fault, nor is what they have written.
     now = dataset.manifest()["stages"]
-    same = {name for name, entry in stages.items() if now.get(name) == entry}
-    outputs = [output["path"] for each in recorded.values() for output in each.outputs]
-    found = [*_of_manifest(dataset), *_unlisted(dataset)]
-    found += chain.from_iterable(each for name, each in faults.items() if name in same)
-    return len(outputs), [*found, *_strays(dataset, set(outputs), {name: stages[name] for name in same})]
+    told = [(name, fault) for name, each in faults.items() for fault in each] + strays
+    return len(outputs), [*found, *(fault for name, fault in told if now.get(name) == stages.get(name))]
 
 
 def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fault]:
@@ -167,16 +166,18 @@ def _words(dataset: Dataset, entry: str) -> list[str]:
     return words
 
 
-def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> Iterator[Fault]:
+def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> Iterator[tuple[str, Fault]]:
     """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle.
 
-    Of an entry that is under way, has ended meanwhile or was taken out of the manifest, no part is one: to remove it
-    would lose work.
+    Of an entry that is under way, or was taken out of the manifest, no part is one: to remove it would lose work.
 
     Args:
         dataset: the dataset.
         known: files that markers list.
-        stages: entries that were finished before these were read, and are the same since.
+        stages: entries that were finished before these were read.
+
+    Returns:
+        For each the entry that writes such parts, and what is wrong.
     """
     finished = {entry["stage"] for entry in stages.values()}
     spared = {entry for entry, _ in begun(dataset)} - stages.keys()
@@ -190,8 +191,9 @@ def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry])
             for part in dataset.parts(table, partition=None, **choices):
                 path = part.relative_to(dataset.root).as_posix()
                 choice = [part.parent.name] if law.stage == "ingest" else choices.values()
-                if path not in known and "/".join([law.stage, *choice]) not in spared:
-                    yield Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))
+                entry = "/".join([law.stage, *choice])
+                if path not in known and entry not in spared:
+                    yield entry, Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))
 
 
 def _fault(dataset: Dataset, name: str, output: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:

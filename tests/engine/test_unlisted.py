@@ -11,6 +11,7 @@ import pytest
 
 from m5tools.dataset import Dataset
 from m5tools.engine import room
+from m5tools.engine import verify as verifying
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
@@ -123,3 +124,32 @@ def test_a_crawl_called_like_a_run_is_none(tmp_path: Path) -> None:
     (home / "delivered.json").write_text("[]")
     (home / ("d" * 16) / "parse" / "0.json").write_text("{}")
     assert unlisted(Dataset(tmp_path)) == [(f"ingest/{'c' * 16}", "d" * 16)]
+
+
+@pytest.mark.parametrize("moment", ["_recorded", "_of_files", "_strays", "_of_manifest"])
+def test_what_is_done_anew_while_it_is_checked_is_no_fault(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Above all its parts are none that somebody should remove."""
+    real, done, anew = getattr(verifying, moment), list[object](), Toy(ToyConfig(units=6))
+
+    def beside(*arguments: Any, **more: Any) -> Any:
+        if not done:
+            done.append(run_stage(dataset, anew))
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(verifying, moment, beside)
+    assert verify(dataset)[1] == []
+    assert done
+    assert verify(dataset) == (6, [])
+
+
+def test_markers_that_go_while_they_are_read_end_no_check(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> list[Path]:
+        markers = list_markers(*_)
+        run_stage(dataset, Toy(ToyConfig(units=2)))
+        return markers
+
+    list_markers = verifying._markers_in
+    monkeypatch.setattr(verifying, "_markers_in", gone)
+    assert verify(dataset)[1] == []
