@@ -174,6 +174,7 @@ def _switch(dataset: Dataset, new: Mapping[str, tuple[str, ...]], going: Collect
 def _sweep(dataset: Dataset) -> None:
     """Remove folders that are not read though their rows are: what a bundle holds, and bundles half made."""
     known = bundles.read(dataset.root)
+    atomic.sweep((dataset.root / bundles.RECORD).parent)
     for table in bundles.TABLES:
         home = dataset.folder(table)
         folders = [folder for folder in home.iterdir() if folder.is_dir()] if home.is_dir() else []

@@ -151,9 +151,12 @@ def read_partition(folder: Path, partition: int, partitions: int) -> pa.Table:
     several = runs(partitions)
     if not several:
         return read_homes(folder, first, beyond)
-    slices = _found(_mapped(folder / _GATHERED / f"{partition * several // partitions:05d}.arrow"), first, beyond)
+    # A partition lies in one run where there are a power of two of them, as ingest has it.
+    touched = range(first * several // HOMES, (beyond - 1) * several // HOMES + 1)
+    files = (_mapped(folder / _GATHERED / f"{run:05d}.arrow") for run in touched)
+    slices = [_nothing(_with_repeats()), *(rows for file in files for _, rows in _found(file, first, beyond))]
     # A slice of lists still holds the members of all, so whoever reads them would read those of the whole run.
-    return pa.Table.from_batches([_nothing(_with_repeats()), *(rows for _, rows in slices)]).combine_chunks()
+    return pa.Table.from_batches(slices).combine_chunks()
 
 
 def read_homes(folder: Path, first: int, beyond: int) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from m5tools import bundles
+from m5tools import atomic, bundles
 from m5tools.audit.compare.sides import Side
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
@@ -279,3 +280,13 @@ def test_bundles_without_their_record_are_kept(dataset: Dataset) -> None:
         dataset.read("products")
     record.write_bytes(told)
     assert verify(dataset)[1] == []
+
+
+def test_what_a_killed_compaction_was_about_to_write_goes_with_the_next(dataset: Dataset) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    record = dataset.root / bundles.RECORD
+    left = record.with_name(f"{atomic.TEMPORARY}{dead.pid}@{os.uname().nodename}@{record.name}")
+    left.write_text("{")
+    compact(dataset, STAGES)
+    assert not left.exists()

@@ -89,6 +89,18 @@ def _titles(rows: pa.Table, folder: Path) -> pl.DataFrame:
     return told.drop("place").with_columns(given=pl.Series(given, dtype=pl.String))
 
 
+@pytest.mark.parametrize("partitions", [65, 100, 127])
+def test_partitions_that_lie_in_two_runs_are_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, partitions: int
+) -> None:
+    monkeypatch.setattr(staged, "GATHERED_FROM", 64)
+    wanted = _told(folder)
+    for run in range(staged.runs(partitions)):
+        staged.gather(folder, run, staged.runs(partitions))
+    parts = [staged.read_partition(folder, partition, partitions) for partition in range(partitions)]
+    assert pl.concat([_titles(part, folder) for part in parts]).sort("title").equals(wanted)
+
+
 def test_only_the_batches_of_a_run_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staged, "CUT_FROM", 1)
     folder, found = _stage(tmp_path, 2), staged._found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,29 @@ def test_the_learned_vocabulary_is_saved_and_restored(world: World) -> None:
     batch = make_batch(world.splits["train"][:16])
     learned = tokenizer_of(batch)
     assert same(ProductTokenizer.from_json(MODELS["study"], learned.to_json())(batch), learned(batch))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"model": {"type": "WordLevel", "vocab": {"m5": 0, "☃": 1, "語": 2}, "unk_token": "[UNK]"},
+          "pre_tokenizer": {"type": "Whitespace"}}, r"is no tokenizer of the tokenizers library \(.*UNK.*\); name another"),
+        ({"model": {"type": "Unigram", "unk_id": None, "vocab": [["m5", -1.0], ["☃", -1.0]]}}, "is no tokenizer of the"),
+        ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+          "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "is no tokenizer of the"),
+        ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+          "normalizer": {"type": "Replace", "pattern": {"Regex": "."}, "content": "a" * 9_000}}, "it makes .* words of"),
+    ],
+)  # fmt: skip
+def test_tokenizers_that_would_fail_at_a_text_are_refused(tmp_path: Path, body: dict[str, object], said: str) -> None:
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps({"version": "1.0", "added_tokens": [], **body}))
+    with pytest.raises(UsageError, match=said):
+        ProductTokenizer.from_file(MODELS["study"], file)
+
+
+def test_a_checkpoint_without_a_tokenizer_and_one_elsewhere_are_one_line() -> None:
+    with pytest.raises(UsageError, match="the checkpoint holds no tokenizer of the tokenizers library"):
+        ProductTokenizer.from_json(MODELS["study"], '{"model": 1}')
+    with pytest.raises(UsageError, match="copy it here first"):
+        ProductTokenizer.from_file(MODELS["study"], "s3://bucket/tokenizer.json")
