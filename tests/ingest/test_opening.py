@@ -389,3 +389,12 @@ def test_a_file_uri_is_the_local_file(tmp_path: Path) -> None:
     assert records(read(READERS["json"], uri)) == PRODUCTS
     with opened(Chunk(uri, "a")) as source:
         assert source.file.read(1) == b"["
+
+
+def test_a_member_that_came_through_a_pipe_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    piped = zipfile.ZipInfo("-")
+    piped.external_attr = (stat.S_IFIFO | 0o600) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(piped, LINES)
+    assert [row.record for row in read(JsonLines(), path)] == PRODUCTS

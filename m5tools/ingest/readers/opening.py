@@ -89,7 +89,8 @@ def _is_named(member: zipfile.ZipInfo) -> bool:
 def _is_regular(member: zipfile.ZipInfo) -> bool:
     """Whether a member is no link and no device; what was packed elsewhere than under Unix says nothing of it."""
     kind = stat.S_IFMT(member.external_attr >> 16)
-    return kind in (0, stat.S_IFREG) or member.create_system != _UNIX
+    # What is packed from a pipe (`… | zip crawl.zip -`) is called one, and holds what came through it.
+    return kind in (0, stat.S_IFREG, stat.S_IFIFO) or member.create_system != _UNIX
 
 
 def is_plain(path: str, name: str) -> bool:
