@@ -14,6 +14,7 @@ import json
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,7 +76,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: naming `path`, also where what was raised named the temporary file, or on a full disk none.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}@{socket.gethostname()}@{path.name}")
+    # Also two threads of one process, ranks in a notebook say, may write the same file.
+    writer = f"{os.getpid()}@{socket.gethostname()}@{threading.get_native_id()}"
+    temporary = path.with_name(f"{TEMPORARY}{writer}-{path.name}")
     try:
         with naming(path, str(temporary)):
             yield temporary

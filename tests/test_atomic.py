@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,16 @@ def test_a_process_that_ended_and_was_not_asked_how_writes_no_more(tmp_path: Pat
     assert not left.exists()
     assert writer.returncode is None, "nobody has asked"
     writer.wait()
+
+
+def test_threads_that_write_one_file_do_not_meet(tmp_path: Path) -> None:
+    together = threading.Barrier(2)
+
+    def write(_: int) -> None:
+        with atomic.whole_file(tmp_path / "note") as temporary:
+            temporary.write_bytes(b"the same")
+            together.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
+    assert [file.name for file in tmp_path.iterdir()] == ["note"]
