@@ -27,10 +27,11 @@ docs: $(READY) ## the documentation site, in site/; a warning is an error
 test: $(READY) ## the tests (15 minutes at most)
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not slow'
 
-# What is measured beside a peer is measured alone.
+# What is measured beside a peer is measured alone; tests of Ray kill nodes and look for what is left of them.
+ALONE = tests/benchmarks tests/engine/test_ray.py
 test-full: $(READY) wheel browser ## the slow tests: whole runs, killed runs, the wheel in a fresh environment
-	$(BIN)/pytest -n 2 --dist loadfile -m slow --durations=20 --ignore tests/benchmarks
-	$(BIN)/pytest -m slow tests/benchmarks
+	$(BIN)/pytest -n 2 --dist loadfile -m slow --durations=20 $(addprefix --ignore ,$(ALONE))
+	$(BIN)/pytest -m slow $(ALONE)
 
 soak: $(READY) ## 150 kills over every stage and 100,000 damaged files, by seed, and what came of each (an hour on two quiet cores)
 	$(BIN)/python -m tests.faults.soak --kills 150 --seed 1
