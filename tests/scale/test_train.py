@@ -16,7 +16,7 @@ import torch
 
 from m5tools.errors import StageFailed, UsageError
 from m5tools.scale.checkpoint import load
-from m5tools.scale.config import ScaleConfig, TrainConfig
+from m5tools.scale.config import MODELS, TrainConfig
 from m5tools.scale.embed import embed
 from m5tools.scale.harmony import Uniform
 from m5tools.scale.networks import NETWORKS, check
@@ -261,8 +261,8 @@ def test_what_a_baseline_would_pass_over_is_refused(world: World, tmp_path: Path
     assert "no joint co-transformer" in said(network="late_fusion", harmony="uniform", masked_heads="unimodal")
     assert "no joint co-transformer" in said(network="concatenation", harmony="uniform", modality_dropout=0.1)
     with pytest.raises(UsageError, match="more than one rank"):
-        check("late_fusion", Uniform(), 0.0, 0.0, ScaleConfig(), 2)
-    check("pairwise_contrast", Uniform(), 0.0, 0.1, ScaleConfig(), 2)
+        check("late_fusion", Uniform(), 0.0, 0.0, MODELS["study"], 2)
+    check("pairwise_contrast", Uniform(), 0.0, 0.1, MODELS["study"], 2)
 
 
 def test_the_networks_of_the_settings_are_those_there_are() -> None:
