@@ -21,15 +21,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m5tools import atomic, bundles, manifest, schema, working_copy
+from m5tools import atomic, bundles, manifest, schema, uris, working_copy
 from m5tools.agreement import contradiction
 from m5tools.errors import UsageError
 from m5tools.manifest import MANIFEST, Manifest
 from m5tools.partitions import part_name
 
 MANIFEST_LOCK = "runs/dataset.lock"
-# Also what a path makes of it: one slash instead of two.
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _OWNED = ("owner", "product_id")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -70,7 +68,7 @@ class Dataset:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.copy = working_copy.of_uri(str(root)) if _URI.match(str(root)) else working_copy.found(Path(root))
+        self.copy = working_copy.of_uri(str(root)) if uris.is_uri(root) else working_copy.found(Path(root))
         root = self.copy.root if self.copy is not None else root
         try:
             str(root).encode()

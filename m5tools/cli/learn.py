@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from m5tools import uris
 from m5tools.cli.options import SetOption
 from m5tools.errors import UsageError
 
 ShardsArgument = Annotated[
     str, typer.Argument(help="A shard folder: a path, or a URI such as s3://bucket/shop/shards/default.")
 ]
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def need_torch(what: str = "training", *more: str) -> None:
@@ -33,9 +32,8 @@ def need_torch(what: str = "training", *more: str) -> None:
 def not_in_a_store(what: str, *folders: Path | None) -> None:
     """Refuse a URI where a folder is asked for; as a path it would become the folder `s3:` of the current one."""
     for folder in folders:
-        if folder is not None and _URI.match(str(folder)):
-            named = str(folder).replace(":/", "://", 1)
-            raise UsageError(f"{what} in folders of this machine, not at {named}; name one")
+        if folder is not None and uris.is_uri(folder):
+            raise UsageError(f"{what} in folders of this machine, not at {uris.named(folder)}; name one")
 
 
 def train(
@@ -112,6 +110,7 @@ def study(
 ) -> None:
     """Run many trainings that answer a study's questions; the same command goes on where it stopped."""
     need_torch()
+    not_in_a_store("studies and their runs lie", file, out)
     from m5tools.cli.study import run_study
 
     folder = out or Path("study") / (f"{file.stem}-quick" if quick else file.stem)

@@ -136,9 +136,16 @@ def describe(path: Path) -> dict[str, Any]:
         about: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise UsageError(f"{path} has checkpoint format {about['format']}, this version reads {FORMAT}")
-        return {**about, "tokenizer": (path / "tokenizer.json").read_text(encoding="utf-8")}
+        words = (path / "tokenizer.json").read_text(encoding="utf-8")
+        shape = ScaleConfig.model_validate(about["shape"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
+    try:
+        # Here, where the checkpoint can be named, and not only by whoever takes it up.
+        ProductTokenizer.from_json(shape, words)
+    except UsageError as error:
+        raise _damaged(path, error) from error
+    return {**about, "tokenizer": words}
 
 
 def restore(path: Path, state: dict[str, Any], alone: bool = False) -> None:
@@ -169,7 +176,7 @@ def load(checkpoint: str | Path) -> Trained:
         config = TrainConfig.model_validate(about["config"])
         categories, step = tuple(about["categories"]), int(about["step"])
         tokenizer = ProductTokenizer.from_json(ScaleConfig.model_validate(about["shape"]), about["tokenizer"])
-    except Exception as error:  # tokenizers raises nothing narrower
+    except Exception as error:  # what stands in a damaged file is of any kind
         raise _damaged(path, error) from error
     model, harmony = NETWORKS[config.network](tokenizer.config), RULES[config.harmony]()
     restore(path, {"model": model.state_dict(), "harmony": harmony.state_dict()}, alone=True)

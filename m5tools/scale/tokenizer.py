@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from tokenizers import Tokenizer, models
 
+from m5tools import uris
 from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
 from m5tools.scale import perception, words
 from m5tools.scale.config import ScaleConfig
 from m5tools.scale.frozen import Features
+from m5tools.scale.guard import guarded
 from m5tools.scale.missing import zero_filled
 from m5tools.scale.tokens import Part, Tokens
 from m5tools.vocabulary import MODALITIES, Modality
@@ -22,30 +23,6 @@ MOST_BYTES: Final = 100 << 20
 """Of a tokenizer's file; those of models for every language have a third of it."""
 MOST_WORDS: Final = 1 << 20
 """A vector is trained for every number up to the highest."""
-_ANY_TEXT: Final = "m5 ☃ 語 qvzxjk7w Ωß ꙮ 𓀀 é"
-"""Letters of several scripts, and a word that nobody knows."""
-_MOST_A_BYTE: Final = 64
-"""Words that a tokenizer may make of a byte: none needs as many, and one that makes megabytes takes all memory."""
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-
-
-def _read(read: Callable[[], Tokenizer], what: str, remedy: str) -> Tokenizer:
-    """A tokenizer that can read any text.
-
-    Raises:
-        UsageError: the library cannot make one of it, or it fails at a text or makes too much of it.
-    """
-    try:
-        found = read()
-        made = len(found.encode(_ANY_TEXT))
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    # The library raises plain Exception for whatever it cannot read, and its panics are not even that.
-    except BaseException as error:
-        raise UsageError(f"{what} of the tokenizers library ({error}); {remedy}") from error
-    if made > _MOST_A_BYTE * len(_ANY_TEXT.encode()):
-        raise UsageError(f"{what} of use: it makes {made:,} words of {len(_ANY_TEXT)} characters; {remedy}")
-    return found
 
 
 class ProductTokenizer:
@@ -88,15 +65,16 @@ class ProductTokenizer:
         Raises:
             UsageError: there is none, it cannot be read, has too many words, or cannot read any text.
         """
-        if _ADDRESS.match(str(path)):
-            raise UsageError(f"a tokenizer is read from this machine, not from {path}; copy it here first")
+        if uris.is_uri(path):
+            named = uris.named(path)
+            raise UsageError(f"a tokenizer is read from a path of this machine, not from {named}; copy it here first")
         file = Path(path)
         file = file / "tokenizer.json" if file.is_dir() else file
         if not file.is_file():
             raise UsageError(f"no tokenizer at {file}; name a tokenizer.json, or a folder that holds one")
         if file.stat().st_size > MOST_BYTES:
             raise UsageError(f"{file} is larger than {MOST_BYTES >> 20} MB, which no tokenizer is; name another file")
-        words = _read(lambda: Tokenizer.from_file(str(file)), f"{file} is no tokenizer", "name another")
+        words = guarded(lambda: Tokenizer.from_file(str(file)), f"{file} is no tokenizer", "name another")
         if isinstance(words.model, models.BPE):
             words.model.dropout = None  # a product has the same words in every epoch, and where it is judged
         if not words.get_vocab():
@@ -112,7 +90,7 @@ class ProductTokenizer:
         Raises:
             UsageError: the text is none of a tokenizer.
         """
-        restored = _read(lambda: Tokenizer.from_str(text), "the checkpoint holds no tokenizer", "restore it")
+        restored = guarded(lambda: Tokenizer.from_str(text), "tokenizer.json is none", "bring it back")
         return cls(config, restored, features)
 
     def to_json(self) -> str:

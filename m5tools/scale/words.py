@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 import torch
 from tokenizers import Encoding, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from m5tools.errors import UsageError
 from m5tools.loader.batch import Batch
 from m5tools.scale.config import ScaleConfig
+from m5tools.scale.guard import one_line
 from m5tools.scale.tokens import Part, pack
 from m5tools.vocabulary import Modality
 
@@ -88,10 +88,8 @@ def table_part(tokenizer: Tokenizer, config: ScaleConfig, batch: Batch) -> Part:
 
 def _encoded(tokenizer: Tokenizer, strings: list[str]) -> list[Encoding]:
     """Words of each string, without the marks that some tokenizers set around a sentence."""
-    try:
+    with one_line(lambda said: f"the tokenizer cannot read a text of the products ({said}); name another"):
         found: list[Encoding] = tokenizer.encode_batch_fast(strings, add_special_tokens=False)
-    except Exception as error:  # plain, of a vocabulary that knows no word for what it does not know
-        raise UsageError(f"the tokenizer cannot read a text of the products ({error}); name another") from error
     return found
 
 

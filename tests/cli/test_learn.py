@@ -67,6 +67,18 @@ def test_what_is_no_shard_folder_is_named(
     assert f"{tmp_path / 'nowhere'} is not a shard folder" in said.err
 
 
+@pytest.mark.parametrize("place", ["s3://bucket/o", "https://host.org/o", "file:///tmp/o"])
+@pytest.mark.parametrize("command", [("train", "shards"), ("embed", "run", "shards"), ("study", "small.yaml")])
+def test_a_place_that_is_an_address_is_named_as_it_was_given(
+    m5: M5, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = m5(*command, "--out", place)
+    assert said.code == 2
+    assert f"in folders of this machine, not at {place}; name one" in said.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_train_names_settings_that_it_does_not_know(m5: M5, tmp_path: Path) -> None:
     said = m5("train", "shards", "--set", "batch_sise=3")
     assert said.code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from m5tools.errors import UsageError
 from m5tools.scale import tokenizer as module
 from m5tools.scale.config import MODELS
+from m5tools.scale.guard import guarded
 from m5tools.scale.model import Scale
 from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.vocabulary import Modality
@@ -101,27 +103,74 @@ def test_the_learned_vocabulary_is_saved_and_restored(world: World) -> None:
     assert same(ProductTokenizer.from_json(MODELS["study"], learned.to_json())(batch), learned(batch))
 
 
+KNOWS_THREE = {"m5": 0, "☃": 1, "語": 2}
+LETTER = {"type": "BPE", "vocab": {"a": 0}, "merges": []}
+WHOLE = {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}
+
+
+def replaced(by: str, pattern: str = ".") -> dict[str, object]:
+    return {"type": "Replace", "pattern": {"Regex": pattern}, "content": by}
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"model": {"type": "WordLevel", "vocab": {"m5": 0, "☃": 1, "語": 2}, "unk_token": "[UNK]"},
+        ({"model": {"type": "WordLevel", "vocab": KNOWS_THREE, "unk_token": "[UNK]"},
           "pre_tokenizer": {"type": "Whitespace"}}, r"is no tokenizer of the tokenizers library \(.*UNK.*\); name another"),
-        ({"model": {"type": "Unigram", "unk_id": None, "vocab": [["m5", -1.0], ["☃", -1.0]]}}, "is no tokenizer of the"),
-        ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
-          "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "is no tokenizer of the"),
-        ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
-          "normalizer": {"type": "Replace", "pattern": {"Regex": "."}, "content": "a" * 9_000}}, "it makes .* words of"),
+        ({"model": {"type": "WordPiece", "vocab": KNOWS_THREE, "unk_token": "[UNK]", "max_input_chars_per_word": 100,
+                    "continuing_subword_prefix": "##"},
+          "pre_tokenizer": {"type": "Whitespace"}}, r"is no tokenizer of the tokenizers library \(.*UNK.*\); name another"),
+        ({"model": {"type": "Unigram", "unk_id": None, "vocab": [[word, -1.0] for word in KNOWS_THREE]}},
+         r"is no tokenizer of the tokenizers library \(.*unk_id` is missing.*\); name another"),
+        ({"model": LETTER, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+         r"is no tokenizer of the tokenizers library \(.*precompiled_charsmap.*\); name another"),
+        ({"model": LETTER, "normalizer": replaced("x" * 2_000_000)}, "of use: it makes 2,000,000 characters or words of 1; name"),
+        ({"model": WHOLE, "normalizer": replaced("x" * 2_000_000, "q")}, "it makes 2,000,000 characters or words of 1; name"),
+        ({"model": WHOLE, "normalizer": {"type": "Sequence", "normalizers": [replaced("xx", "x")] * 60}},
+         "it makes 128 characters or words of 1; name"),
     ],
+    ids=["wordlevel", "wordpiece", "unigram", "panic", "every letter", "one word of one letter", "doubled 60 times"],
 )  # fmt: skip
 def test_tokenizers_that_would_fail_at_a_text_are_refused(tmp_path: Path, body: dict[str, object], said: str) -> None:
     file = tmp_path / "tokenizer.json"
     file.write_text(json.dumps({"version": "1.0", "added_tokens": [], **body}))
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=said) as caught:
         ProductTokenizer.from_file(MODELS["study"], file)
+    assert str(caught.value).startswith(str(file))
+    assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_without_a_tokenizer_and_one_elsewhere_are_one_line() -> None:
-    with pytest.raises(UsageError, match="the checkpoint holds no tokenizer of the tokenizers library"):
+def test_padding_is_off_before_a_tokenizer_reads_anything(tmp_path: Path) -> None:
+    body = json.loads(wordpiece(tmp_path).joinpath("tokenizer.json").read_text())
+    body["padding"]["strategy"] = {"Fixed": 1 << 50}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(body))
+    assert ProductTokenizer.from_file(MODELS["study"], tmp_path).bpe.padding is None
+
+
+def test_only_what_the_library_says_is_made_one_line() -> None:
+    for error in (KeyboardInterrupt, SystemExit, MemoryError):
+
+        def stop(raised: type[BaseException] = error) -> Tokenizer:
+            raise raised
+
+        with pytest.raises(error):
+            guarded(stop, "it is no tokenizer", "name another")
+
+
+def test_a_tokenizer_that_fails_at_a_text_of_a_product_is_one_line(world: World) -> None:
+    body = {"type": "WordLevel", "vocab": {"m5": 0}, "unk_token": "[UNK]"}
+    broken = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": body}))
+    with pytest.raises(UsageError, match=r"the tokenizer cannot read a text of the products \(.*\); name another"):
+        ProductTokenizer(MODELS["study"], broken)(make_batch(world.splits["train"][:4]))
+
+
+@pytest.mark.parametrize("place", ["s3://b/x.json", "https://b.org/x.json", "file:///tmp/x.json"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_tokenizer_elsewhere_is_named_by_its_address(place: str, kind: type[str] | type[Path]) -> None:
+    with pytest.raises(UsageError, match=f"this machine, not from {re.escape(place)}; copy it here first"):
+        ProductTokenizer.from_file(MODELS["study"], kind(place))
+
+
+def test_a_text_that_is_no_tokenizer_is_one_line() -> None:
+    with pytest.raises(UsageError, match=r"tokenizer\.json is none of the tokenizers library"):
         ProductTokenizer.from_json(MODELS["study"], '{"model": 1}')
-    with pytest.raises(UsageError, match="copy it here first"):
-        ProductTokenizer.from_file(MODELS["study"], "s3://bucket/tokenizer.json")

@@ -16,7 +16,7 @@ from m5tools.scale.tokenizer import ProductTokenizer
 from m5tools.scale.train import train
 from m5tools.vocabulary import MODALITIES
 
-from .saved import tensors
+from .saved import checkpoints, tensors
 from .test_tokenizer import wordpiece
 from .test_train import SMALL, Killed, kill_at
 from .world import World
@@ -89,5 +89,20 @@ def test_a_run_does_not_go_on_with_other_words(world: World, usual: Path, tmp_pa
     with pytest.raises(UsageError, match=refused):
         train(run.model_copy(update={"out": usual}), products=world)
     given.write_text(given.read_text().replace('"mug"', '"cup"'))
+    with pytest.raises(UsageError, match=refused):
+        train(run, products=world)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given", "learned"])
+def test_a_checkpoint_whose_words_are_none_is_named_by_whoever_takes_it_up(
+    world: World, tmp_path: Path, given: bool
+) -> None:
+    run = TrainConfig(**SMALL, out=tmp_path / "run", tokenizer=wordpiece(tmp_path) if given else None)
+    train(run, products=world)
+    newest = checkpoints(run.out)[-1]
+    (newest / "tokenizer.json").write_text('{"model": 1}')
+    refused = rf"{newest.name} cannot be read \(tokenizer.json is none .*\); remove it, and the run goes on from"
+    with pytest.raises(UsageError, match=refused):
+        load(run.out)
     with pytest.raises(UsageError, match=refused):
         train(run, products=world)
