@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,15 +47,28 @@ def verify(dataset: Dataset) -> tuple[int, list[Fault]]:
         The number of files compared, and the faults among them.
     """
     stages = dataset.manifest()["stages"]
+    stood = _standing(dataset, stages)
     recorded = {name: _recorded(dataset, name, entry) for name, entry in stages.items()}
     faults = {name: [*each.faults, *_of_files(dataset, name, each, contents=True)] for name, each in recorded.items()}
     outputs = [output["path"] for each in recorded.values() for output in each.outputs]
-    strays = list(_strays(dataset, set(outputs), stages))
+    strays = _strays(dataset, set(outputs), stages)
     found = [*_of_manifest(dataset), *_unlisted(dataset)]
     # Runs may begin and end meanwhile: what they took away is no fault, nor is what they have written.
-    now = dataset.manifest()["stages"]
+    now = _standing(dataset, dataset.manifest()["stages"])
     told = [(name, fault) for name, each in faults.items() for fault in each] + strays
-    return len(outputs), [*found, *(fault for name, fault in told if now.get(name) == stages.get(name))]
+    return len(outputs), [*found, *(fault for name, fault in told if now.get(name) == stood.get(name))]
+
+
+def _standing(dataset: Dataset, stages: Mapping[str, StageEntry]) -> dict[str, tuple[object, ...]]:
+    """What tells whether a stage was done anew since, be it to the same bytes: a run's folder is made anew then."""
+    standing: dict[str, tuple[object, ...]] = {}
+    for name, entry in stages.items():
+        home = dataset.root / "runs" / name / entry["run"]
+        with suppress(FileNotFoundError):
+            folder = home.stat()
+            standing[name] = (entry, folder.st_ino, folder.st_mtime_ns)
+        standing.setdefault(name, (entry,))
+    return standing
 
 
 def faults_of(dataset: Dataset, entry: str, *, contents: bool = True) -> list[Fault]:
@@ -111,7 +125,9 @@ def _recorded(dataset: Dataset, name: str, entry: StageEntry) -> _Recorded:
             body = json.loads(marker.read_text(encoding="utf-8"))
             outputs += outputs_in(body)
             counts.append(body["counts"])
-        except (ValueError, RecursionError, FileNotFoundError):
+        except FileNotFoundError:  # it went just now; what it listed is missed below
+            continue
+        except (ValueError, RecursionError):
             faults.append(Fault(str(marker.relative_to(dataset.root)), "not a completion marker", remedy))
     if not faults and fingerprint({o["path"]: o["sha256"] or o["xxh3"] for o in outputs}) != entry["fingerprint"]:
         faults.append(Fault(f"runs/{name}", f"its completion markers are not those that {MANIFEST} tells of", remedy))
@@ -166,7 +182,7 @@ def _words(dataset: Dataset, entry: str) -> list[str]:
     return words
 
 
-def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> Iterator[tuple[str, Fault]]:
+def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> list[tuple[str, Fault]]:
     """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle.
 
     Of an entry that is under way, or was taken out of the manifest, no part is one: to remove it would lose work.
@@ -181,8 +197,8 @@ def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry])
     """
     finished = {entry["stage"] for entry in stages.values()}
     spared = {entry for entry, _ in begun(dataset)} - stages.keys()
-    bundles_read = bundles.read(dataset.root)
-    known = known | {part["path"] for bundle in bundles_read for part in bundled.parts_of(dataset, bundle)}
+    known = known | _in_bundles(dataset)
+    found = []
     for table, law in schema.laws().items():
         # Notes beside packs are what runs of fetch remember; no marker lists them.
         if law.stage not in finished or table == "visits":
@@ -193,7 +209,15 @@ def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry])
                 choice = [part.parent.name] if law.stage == "ingest" else choices.values()
                 entry = "/".join([law.stage, *choice])
                 if path not in known and entry not in spared:
-                    yield entry, Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))
+                    found.append((entry, Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))))
+    # Bundles may be made while parts are listed.
+    bundled_since = _in_bundles(dataset) if found else set()
+    return [(entry, fault) for entry, fault in found if fault.path not in bundled_since]
+
+
+def _in_bundles(dataset: Dataset) -> set[str]:
+    """The parts of all bundles."""
+    return {part["path"] for bundle in bundles.read(dataset.root) for part in bundled.parts_of(dataset, bundle)}
 
 
 def _fault(dataset: Dataset, name: str, output: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:
@@ -221,8 +245,11 @@ def damaged(dataset: Dataset, output: dict[str, Any], *, contents: bool) -> str 
     if contents:
         if dataset.copy is not None:
             dataset.copy.bring(path)
-        if not _same(path, output["sha256"], output["xxh3"], (path.stat().st_mtime_ns, size)):
-            return "of other content"
+        try:
+            same = _same(path, output["sha256"], output["xxh3"], (path.stat().st_mtime_ns, size))
+        except FileNotFoundError:  # it went just now
+            return MISSING
+        return None if same else "of other content"
     return None
 
 

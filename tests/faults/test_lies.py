@@ -147,6 +147,11 @@ def test_a_manifest_that_lists_no_stage_is_found_out(m5: M5, dataset: Path) -> N
     assert all("was finished, and dataset.json does not tell of it; restore that or " in line for line in lines)
     (cut,) = [line for line in lines if line.startswith("runs/cut/")]
     assert cut.endswith(f"; run: m5 cut --dataset {dataset} --set cut=default")
+    (ingest,) = [line for line in lines if line.startswith("runs/ingest/shop-1: ")]
+    assert ingest.endswith(f"; run: m5 ingest --dataset {dataset} --set crawl_id=shop-1")
+    (overlay,) = [line for line in lines if line.startswith("runs/overlay/")]
+    _, shards, name = overlay.partition(": ")[0].removeprefix("runs/").split("/")
+    assert overlay.endswith(f"; run: m5 overlay --dataset {dataset} --set shards={shards} --set name={name}")
 
 
 def test_parts_of_a_crawl_that_was_taken_out_are_not_to_be_removed(m5: M5, dataset: Path) -> None:

@@ -57,8 +57,8 @@ def test_files_are_read_alike_whether_they_are_cut_and_wherever(
     monkeypatch.setattr(staged, "RUNS", several)
     for chunk in (0, 2):  # one is left as an earlier version wrote it
         _add(folder, tmp_path / f"{chunk}.jsonl", chunk)
-    assert pa.ipc.open_file(folder / "000000.arrow").num_record_batches == several
-    assert pa.ipc.open_file(folder / "000001.arrow").num_record_batches == 1
+    assert pa.ipc.open_file(folder / "000000.arrow").num_record_batches == 3 * several
+    assert pa.ipc.open_file(folder / "000001.arrow").num_record_batches == 3
     assert _told(folder).equals(wanted)
     assert staged.count(folder) == wanted.height == 300
     ids = pl.Series(pl.from_arrow(staged.keys(folder)["product_id"]))
@@ -66,19 +66,25 @@ def test_files_are_read_alike_whether_they_are_cut_and_wherever(
     for reader in (staged._mapped, partial(staged._cut, columns=("product_id", "home"))):
         for run in range(several):
             first, beyond = staged.homes(run, several)
-            (found,) = staged._found(reader(folder / "000000.arrow"), first, beyond)
-            assert all(first <= home < beyond for home in found[1]["home"].to_pylist())
+            found = [rows for _, rows in staged._found(reader(folder / "000000.arrow"), first, beyond)]
+            assert len(found) == 3
+            assert all(first <= home < beyond for rows in found for home in rows["home"].to_pylist())
     monkeypatch.setattr(staged, "GATHERED_FROM", 64)
     for run in range(several):
         staged.gather(folder, run, several)
     parts = [staged.read_partition(folder, partition, 64) for partition in range(64)]
-    assert pl.concat([_titles(part, folder) for part in parts]).sort("title").equals(wanted)
+    assert _by_product(pl.concat([_titles(part, folder) for part in parts])).equals(_by_product(wanted))
 
 
 def _told(folder: Path) -> pl.DataFrame:
     borders = [0, 1, 20_000, 20_001, 50_000, staged.HOMES]
     parts = [staged.read_homes(folder, *pair) for pair in pairwise(borders)]
-    return pl.concat([_titles(part, folder) for part in parts]).sort("title")
+    return pl.concat([_titles(part, folder) for part in parts])
+
+
+def _by_product(told: pl.DataFrame) -> pl.DataFrame:
+    """The rows of each product in the order they came in."""
+    return told.sort("product_id", maintain_order=True)
 
 
 def _titles(rows: pa.Table, folder: Path) -> pl.DataFrame:
@@ -98,7 +104,7 @@ def test_partitions_that_lie_in_two_runs_are_whole(
     for run in range(staged.runs(partitions)):
         staged.gather(folder, run, staged.runs(partitions))
     parts = [staged.read_partition(folder, partition, partitions) for partition in range(partitions)]
-    assert pl.concat([_titles(part, folder) for part in parts]).sort("title").equals(wanted)
+    assert _by_product(pl.concat([_titles(part, folder) for part in parts])).equals(_by_product(wanted))
 
 
 def test_only_the_batches_of_a_run_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,10 +119,10 @@ def test_only_the_batches_of_a_run_are_read(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(staged, "_found", watched)
     staged.gather(folder, 3, staged.RUNS)
-    assert read == [3] * 4  # of both files, first the keys
+    assert read == [3, 3 + staged.RUNS, 3 + 2 * staged.RUNS] * 4  # of both files, first the keys
     read.clear()
     staged.read_homes(folder, *staged.homes(5, 2 * staged.RUNS))
-    assert read == [2, 2]
+    assert read == [2, 2 + staged.RUNS, 2 + 2 * staged.RUNS] * 2
 
 
 def test_delivered_bytes_are_those_of_the_row(folder: Path) -> None:
@@ -157,7 +163,10 @@ def _add(folder: Path, file: Path, number: int) -> None:
     reader = READERS["json_lines"]
     for part in reader.chunks(str(file), file.name):
         found = parse(reader.batches(part, MAPPING), MAPPING, Chunked("shop", "shop-1", file.name))
-        staged.write(folder, f"{number:06d}", found.staged)
+        (batch,) = found.staged
+        third = batch.num_rows // 3
+        several = [batch.slice(0, third), batch.slice(third, 0), batch.slice(third)]
+        staged.write(folder, f"{number:06d}", several)
 
 
 def _stage(folder: Path, files: int) -> Path:
