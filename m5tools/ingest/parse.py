@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from m5tools.ingest import staged
+from m5tools.ingest import staged_files
 from m5tools.ingest.delivered import Record, Records, is_writable, selector, structure_of, text_of
 from m5tools.ingest.extract import Extracted, Extractor
 from m5tools.ingest.fields import FieldCounts, inner_paths, named_paths
@@ -177,7 +177,7 @@ def _rows(found: Extracted, batch: Batch, mapping: Mapping, about: Chunked) -> t
         strict=True,
     ):
         columns[name] = _arrow(column)
-    layout = staged.layout()
+    layout = staged_files.layout()
     arrays = [columns[field.name].cast(field.type) for field in layout]
     return pa.RecordBatch.from_arrays(arrays, schema=layout), filled
 
@@ -238,7 +238,7 @@ def _numbered(frame: pl.DataFrame, *group: str) -> pl.DataFrame:
 def _lists(table: str, frame: pl.DataFrame, count: int) -> pa.ListArray:
     """Child rows, sorted by `row`, as one list a product."""
     offsets = np.searchsorted(frame["row"].to_numpy(), np.arange(count + 1)).astype(np.int32)
-    kind = staged.child_type(table)
+    kind = staged_files.child_type(table)
     values = [_arrow(frame[field.name]).cast(field.type) for field in kind]
     return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(values, fields=list(kind)))
 

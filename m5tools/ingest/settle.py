@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from m5tools import schema
 from m5tools.dataset import Dataset
-from m5tools.ingest import staged
+from m5tools.ingest import staged_files
 from m5tools.ingest.normalize.identifiers import occurrence_id
 from m5tools.vocabulary import RejectReason
 
@@ -95,17 +95,17 @@ def _in_order(rows: pa.Table, delivered: Delivered) -> pl.DataFrame:
 
 
 def _tables(rows: pa.Table, written: pl.DataFrame, crawl_id: str, language: str | None) -> dict[str, pa.Table]:
-    names = [n for n in rows.column_names if n in schema.law("products").names or n in staged.CHILDREN]
+    names = [n for n in rows.column_names if n in schema.law("products").names or n in staged_files.CHILDREN]
     taken = rows.select(names).take(written["row"].to_arrow()).combine_chunks()
     ids = written["product_id"].to_arrow().cast(pa.string())
     taken = taken.set_column(names.index("product_id"), "product_id", ids)
     owner = {"product_id": ids, "source": taken["source"].combine_chunks()}
-    tables = {"products": _owned(taken.drop_columns(list(staged.CHILDREN)), crawl_id)}
+    tables = {"products": _owned(taken.drop_columns(list(staged_files.CHILDREN)), crawl_id)}
     for table in ("attributes", "media"):
         lists = taken[table].combine_chunks()
         parents = pc.list_parent_indices(lists)
         child = pa.Table.from_struct_array(lists.flatten())
-        for name in staged.OF_THE_OWNER:
+        for name in staged_files.OF_THE_OWNER:
             if name in owner and name in schema.law(table).names:
                 child = child.append_column(name, owner[name].take(parents))
         tables[table] = _owned(child, crawl_id)

@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 from m5tools import atomic, objects
 from m5tools.dataset import Dataset, checked_name
 from m5tools.errors import StageFailed, UsageError
-from m5tools.ingest import changes, deliveries, fields, staged
+from m5tools.ingest import changes, deliveries, fields, staged, staged_files
 from m5tools.ingest import mapping as mappings
 from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
@@ -162,7 +162,7 @@ class Ingest(Stage):
         about = Chunked(self.config.source, self.crawl_id, chunk.name)
         batches = READERS[self.mapping.format].batches(chunk, self.mapping)
         parsed = parse(batches, self.mapping, about, joiner(self.mapping, self._root))
-        staged.write(work.scratch / STAGED, unit.key, parsed.staged)
+        staged_files.write(work.scratch / STAGED, unit.key, parsed.staged)
         fields.write(work.scratch / FIELDS, unit.key, parsed.fields)
         if parsed.rejects.height:
             work.write("rejects", f"{self.crawl_id}/parse-{unit.key}", parsed.rejects)

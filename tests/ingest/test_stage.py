@@ -24,7 +24,7 @@ from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.stage import Fetch
 from m5tools.ingest import mapping as mappings
-from m5tools.ingest import staged
+from m5tools.ingest import staged, staged_files
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import Batch
 from m5tools.ingest.settle import Settled, settle
@@ -160,7 +160,7 @@ def test_many_partitions_are_settled_from_runs_to_the_same_bytes(
     files = {f"{i}.jsonl": [item(n % 30, title=f"Chair {i}-{n}") for n in range(i, 40)] for i in range(5)}
     plain, _ = ingest(tmp_path / "a", files)
     monkeypatch.setattr(staged, "GATHERED_FROM", 4)
-    monkeypatch.setattr(staged, "RUNS", 2)
+    monkeypatch.setattr(staged_files, "RUNS", 2)
     monkeypatch.setattr(staged, "STRETCHES", 2)
     gathered, _ = ingest(tmp_path / "b", files)
     tables = [sorted((d.root / "tables").rglob("*.parquet")) for d in (plain, gathered)]

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from m5tools.ingest import staged
+from m5tools.ingest import staged, staged_files
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_each_row_is_read_with_its_partition_and_repeats_in_the_order_of_the_input(folder: Path) -> None:
-    borders = [0, 1, 20_000, 20_001, 50_000, staged.HOMES]
+    borders = [0, 1, 20_000, 20_001, 50_000, staged_files.HOMES]
     parts = [staged.read_homes(folder, *pair) for pair in pairwise(borders)]
     for (first, beyond), part in zip(pairwise(borders), parts, strict=True):
         assert all(first <= home < beyond for home in part["home"].to_pylist())
@@ -53,8 +53,8 @@ def test_files_are_read_alike_whether_they_are_cut_and_wherever(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several: int
 ) -> None:
     wanted = _told(folder)
-    monkeypatch.setattr(staged, "CUT_FROM", 1)
-    monkeypatch.setattr(staged, "RUNS", several)
+    monkeypatch.setattr(staged_files, "CUT_FROM", 1)
+    monkeypatch.setattr(staged_files, "RUNS", several)
     for chunk in (0, 2):  # one is left as an earlier version wrote it
         _add(folder, tmp_path / f"{chunk}.jsonl", chunk)
     assert pa.ipc.open_file(folder / "000000.arrow").num_record_batches == 3 * several
@@ -63,10 +63,10 @@ def test_files_are_read_alike_whether_they_are_cut_and_wherever(
     assert staged.count(folder) == wanted.height == 300
     ids = pl.Series(pl.from_arrow(staged.keys(folder)["product_id"]))
     assert ids.sort().equals(wanted["product_id"].sort())
-    for reader in (staged._mapped, partial(staged._cut, columns=("product_id", "home"))):
+    for reader in (staged_files.mapped, partial(staged_files.opened, columns=("product_id", "home"))):
         for run in range(several):
-            first, beyond = staged.homes(run, several)
-            found = [rows for _, rows in staged._found(reader(folder / "000000.arrow"), first, beyond)]
+            first, beyond = staged_files.homes(run, several)
+            found = [rows for _, rows in staged_files.rows_of(reader(folder / "000000.arrow"), first, beyond)]
             assert len(found) == 3
             assert all(first <= home < beyond for rows in found for home in rows["home"].to_pylist())
     monkeypatch.setattr(staged, "GATHERED_FROM", 64)
@@ -77,7 +77,7 @@ def test_files_are_read_alike_whether_they_are_cut_and_wherever(
 
 
 def _told(folder: Path) -> pl.DataFrame:
-    borders = [0, 1, 20_000, 20_001, 50_000, staged.HOMES]
+    borders = [0, 1, 20_000, 20_001, 50_000, staged_files.HOMES]
     parts = [staged.read_homes(folder, *pair) for pair in pairwise(borders)]
     return pl.concat([_titles(part, folder) for part in parts])
 
@@ -108,28 +108,28 @@ def test_partitions_that_lie_in_two_runs_are_whole(
 
 
 def test_only_the_batches_of_a_run_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staged, "CUT_FROM", 1)
-    folder, found = _stage(tmp_path, 2), staged._found
+    monkeypatch.setattr(staged_files, "CUT_FROM", 1)
+    folder, found = _stage(tmp_path, 2), staged_files.rows_of
     read = []
 
     def watched(*arguments: Any) -> Any:
         for begin, rows in found(*arguments):
-            read.append(begin >> staged._ROW_BITS)
+            read.append(begin >> staged_files._ROW_BITS)
             yield begin, rows
 
-    monkeypatch.setattr(staged, "_found", watched)
-    staged.gather(folder, 3, staged.RUNS)
-    assert read == [3, 3 + staged.RUNS, 3 + 2 * staged.RUNS] * 4  # of both files, first the keys
+    monkeypatch.setattr(staged_files, "rows_of", watched)
+    staged.gather(folder, 3, staged_files.RUNS)
+    assert read == [3, 3 + staged_files.RUNS, 3 + 2 * staged_files.RUNS] * 4  # of both files, first the keys
     read.clear()
-    staged.read_homes(folder, *staged.homes(5, 2 * staged.RUNS))
-    assert read == [2, 2 + staged.RUNS, 2 + 2 * staged.RUNS] * 2
+    staged.read_homes(folder, *staged_files.homes(5, 2 * staged_files.RUNS))
+    assert read == [2, 2 + staged_files.RUNS, 2 + 2 * staged_files.RUNS] * 2
 
 
 def test_delivered_bytes_are_those_of_the_row(folder: Path) -> None:
-    rows = staged.read_homes(folder, 10_000, staged.HOMES)
+    rows = staged.read_homes(folder, 10_000, staged_files.HOMES)
     titles = rows["title"].to_pylist()
     places = pl.Series(pl.from_arrow(rows["place"]))[::-1]
-    found = [json.loads(line)["title"] for line in staged.delivered(folder, places)]
+    found = [json.loads(line)["title"] for line in staged_files.delivered(folder, places)]
     assert found == titles[::-1]
 
 
@@ -141,7 +141,7 @@ def test_repeats_are_given_as_delivered_wherever_their_rows_lie(
     (folder.parent / "more.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in single))
     _add(folder, folder.parent / "more.jsonl", 3)
     monkeypatch.setattr(staged, "GATHERED_FROM", 8)
-    monkeypatch.setattr(staged, "RUNS", 2)
+    monkeypatch.setattr(staged_files, "RUNS", 2)
     monkeypatch.setattr(staged, "STRETCHES", 3)
     for run in range(staged.runs(partitions)):
         staged.gather(folder, run, staged.runs(partitions))
@@ -166,7 +166,7 @@ def _add(folder: Path, file: Path, number: int) -> None:
         (batch,) = found.staged
         third = batch.num_rows // 3
         several = [batch.slice(0, third), batch.slice(third, 0), batch.slice(third)]
-        staged.write(folder, f"{number:06d}", several)
+        staged_files.write(folder, f"{number:06d}", several)
 
 
 def _stage(folder: Path, files: int) -> Path:
@@ -182,7 +182,9 @@ def _settled(folder: Path, partitions: int) -> pl.DataFrame:
     for run in range(several):
         staged.gather(folder, run, several)
     parts = [staged.read_partition(folder, partition, partitions) for partition in range(partitions)]
-    parts = [part.select([n for n in part.column_names if n not in (*staged.CHILDREN, "delivered")]) for part in parts]
+    parts = [
+        part.select([n for n in part.column_names if n not in (*staged_files.CHILDREN, "delivered")]) for part in parts
+    ]
     return pl.concat([pl.DataFrame(pl.from_arrow(part)) for part in parts])
 
 
@@ -192,7 +194,7 @@ def test_rows_that_were_brought_together_are_those_of_the_files(
 ) -> None:
     wanted = _settled(folder, 8)
     monkeypatch.setattr(staged, "GATHERED_FROM", 8)
-    monkeypatch.setattr(staged, "RUNS", 4)
+    monkeypatch.setattr(staged_files, "RUNS", 4)
     monkeypatch.setattr(staged, "STRETCHES", stretches)
     found = _settled(folder, 8)
     assert found.sort("place").equals(wanted.sort("place"))
@@ -200,13 +202,13 @@ def test_rows_that_were_brought_together_are_those_of_the_files(
         assert rows["place"].is_sorted()  # of one home, in the order of the input
 
 
-@pytest.mark.parametrize("cut_from", [1, staged.CUT_FROM])
+@pytest.mark.parametrize("cut_from", [1, staged_files.CUT_FROM])
 def test_twice_the_crawl_takes_twice_the_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_from: int) -> None:
-    monkeypatch.setattr(staged, "CUT_FROM", cut_from)
+    monkeypatch.setattr(staged_files, "CUT_FROM", cut_from)
     monkeypatch.setattr(staged, "GATHERED_FROM", 8)
-    monkeypatch.setattr(staged, "RUNS", 4)
+    monkeypatch.setattr(staged_files, "RUNS", 4)
     monkeypatch.setattr(staged, "STRETCHES", 2)
-    counts = {"_within": 0, "_mapped": 0, "_cut": 0}
+    counts = {"_within": 0, "mapped": 0, "opened": 0}
 
     def counted(name: str, called: Callable[..., Any]) -> Callable[..., Any]:
         def calling(*arguments: Any) -> Any:
@@ -216,7 +218,7 @@ def test_twice_the_crawl_takes_twice_the_slices(tmp_path: Path, monkeypatch: pyt
         return calling
 
     for name in counts:
-        monkeypatch.setattr(staged, name, counted(name, getattr(staged, name)))
+        monkeypatch.setattr(staged_files, name, counted(name, getattr(staged_files, name)))
     seen = []
     for files in (4, 8, 16):
         place = tmp_path / str(files)
