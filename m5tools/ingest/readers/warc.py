@@ -7,11 +7,12 @@ damage reading goes on with the next record that can be found.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
@@ -20,6 +21,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.http_message import HttpMessage, message_of
 from m5tools.ingest.readers.page_row import LONGEST_PAGE, RAW_KEPT, page_row
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
+from m5tools.ingest.readers.warc_end import check_end
 from m5tools.ingest.readers.zip_overlaps import overlapping
 from m5tools.ingest.readers.zip_unlisted import unlisted
 from m5tools.vocabulary import RejectReason
@@ -27,6 +29,7 @@ from m5tools.vocabulary import RejectReason
 SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wacz")
 _ARCHIVED = (".warc", ".warc.gz")
 _STARTS = (b"\x1f\x8b\x08", b"WARC/1.")
+_FETCHED = (WarcRecordType.response, WarcRecordType.resource)
 _BLOCK = 1 << 20
 _HEAD_KEPT = 2_048
 
@@ -59,11 +62,14 @@ class Warc(RowReader):
             start: int | None = 0
             in_damage = False
             while start is not None:
-                last = start
+                last, length, row = start, None, None
                 try:
                     for record in _records(file, start):
-                        last, in_damage = start + record.stream_pos, False
-                        yield _row(last, record)
+                        last, length, row = record.stream_pos, record.content_length, None
+                        if record.record_type in _FETCHED:
+                            row, in_damage = _row(last, record), False
+                            yield row
+                    check_end(file, last, length, told=row is not None and row.record is None)
                     return
                 except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
                     start = _next_start(file, last + 1)
@@ -73,13 +79,12 @@ class Warc(RowReader):
                         yield Row(place, b"", None, RejectReason.NOT_PARSEABLE, f"damaged archive: {error}")
 
 
-def _records(file: IO[bytes], start: int) -> Iterator[WarcRecord]:
+def _records(file: io.BufferedIOBase, start: int) -> Iterator[WarcRecord]:
     file.seek(start)
-    wanted = WarcRecordType.response | WarcRecordType.resource
-    return iter(ArchiveIterator(file, record_types=wanted, parse_http=False))
+    return iter(ArchiveIterator(file, parse_http=False))
 
 
-def _next_start(file: IO[bytes], place: int) -> int | None:
+def _next_start(file: io.BufferedIOBase, place: int) -> int | None:
     """Where the next record, or the next compressed member that may hold one, begins."""
     file.seek(place)
     kept = b""
@@ -120,10 +125,10 @@ def _row(offset: int, record: WarcRecord) -> Row:
     return page_row(offset, page, address=address, charset=fetched.charset, seen_at=headers.get("WARC-Date"))
 
 
-def _open(chunk: Chunk, stack: ExitStack) -> IO[bytes]:
+def _open(chunk: Chunk, stack: ExitStack) -> io.BufferedIOBase:
     if chunk.member is not None:
         package = stack.enter_context(zipfile.ZipFile(chunk.path))
-        return stack.enter_context(package.open(chunk.member))
+        return cast(io.BufferedIOBase, stack.enter_context(package.open(chunk.member)))
     return stack.enter_context(Path(chunk.path).open("rb"))
 
 

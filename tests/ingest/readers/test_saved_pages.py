@@ -131,7 +131,7 @@ def test_a_damaged_member_costs_itself(tmp_path: Path) -> None:
     (tmp_path / "a.warc.gz").write_bytes(b"".join(members))
     rows = read(tmp_path / "a.warc.gz")
     assert names(rows) == ["Mug 1", "Mug 2", "not_parseable", "Mug 4", "Mug 5"]
-    assert rows[2].offset == len(members[0]) + len(members[1])
+    assert [row.offset for row in rows] == [sum(map(len, members[:n])) for n in range(5)]
 
 
 @pytest.mark.parametrize("cut", [1, 40, 200, 400])
@@ -140,6 +140,35 @@ def test_the_end_cut_off_is_one_reject(tmp_path: Path, cut: int) -> None:
     (tmp_path / "a.warc").write_bytes(whole[: -4 - cut])
     good, bad = read(tmp_path / "a.warc")
     assert (names([good]), bad.record) == (["Mug 1"], None)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+def test_wherever_an_archive_is_cut_off_something_tells(tmp_path: Path, status: str) -> None:
+    records = [record("http://a.example/1", page(1), status=status), record("http://a.example/2", page(2))]
+    for name, parts in (("a.warc", records), ("a.warc.gz", [gzip.compress(part, mtime=0) for part in records])):
+        whole, border = b"".join(parts), len(parts[0])
+        complete = ["Mug 1" if status == "200 OK" else "no_content", "Mug 2"]
+        for cut in range(1, len(whole)):
+            (tmp_path / name).write_bytes(whole[:cut])
+            found = sorted(names(read(tmp_path / name)), key=lambda name: name == "not_parseable")
+            begun = 1 if cut <= border else 2
+            # Of a record that is whole, what its member ends with may be cut off.
+            assert len(found) == begun or (name == "a.warc.gz" and found[-1] == "not_parseable"), (name, cut)
+            assert begun <= len(found) <= begun + 1, (name, cut)
+            assert begun == 1 or found[0] == complete[0], (name, cut)
+
+
+def test_what_follows_the_last_record_is_told(tmp_path: Path) -> None:
+    one = record("http://a.example/1", page(1))
+    for name, whole, blank in (("a.warc", one, b"\r\n\r\n"), ("a.warc.gz", gzip.compress(one), b"")):
+        (tmp_path / name).write_bytes(whole + blank)
+        assert names(read(tmp_path / name)) == ["Mug 1"]
+        (tmp_path / name).write_bytes(whole + b"junk")
+        assert sorted(names(read(tmp_path / name))) == ["Mug 1", "not_parseable"]
+    (tmp_path / "a.warc.gz").write_bytes(gzip.compress(one) + gzip.compress(b"\r\n"))
+    assert names(read(tmp_path / "a.warc.gz")) == ["Mug 1"]
+    (tmp_path / "a.warc.gz").write_bytes(gzip.compress(one + one)[:-9])
+    assert names(read(tmp_path / "a.warc.gz"))[-1] == "not_parseable"
 
 
 @pytest.mark.parametrize("content", [b"nothing", b"\x00" * 999, b"\x1f\x8b\x08" * 50, b"WARC/1.0\r\n" * 20, b"WARC/1."])
