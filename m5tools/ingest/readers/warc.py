@@ -1,8 +1,8 @@
 """Web archives: WARC files (ISO 28500, WARC 1.0 and 1.1), plain or compressed, and WACZ packages that hold them.
 
 Rows are the `response` and `resource` records: what was fetched. Other records (requests, metadata, revisits) are about
-those and are no rows. A record that holds no HTML page, was answered by an error, or is damaged becomes a reject; after
-damage reading goes on with the next record that can be found.
+those and are no rows. A record that holds no HTML page, was answered by an error, has no type that is known, or is
+damaged becomes a reject; after damage reading goes on with the next record that can be found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from m5tools.ingest.readers.zip_unlisted import unlisted
 from m5tools.vocabulary import RejectReason
 
 SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wacz")
-_ARCHIVED = (".warc", ".warc.gz")
+_ARCHIVED = (".warc", ".warc.gz", ".warc.zst")
+_ENCRYPTED = 0x1
 _STARTS = (b"\x1f\x8b\x08", b"WARC/1.")
 _FETCHED = (WarcRecordType.response, WarcRecordType.resource)
 _BLOCK = 1 << 20
@@ -41,15 +42,17 @@ class Warc(RowReader):
         if not path.lower().endswith(".wacz"):
             return [Chunk(path, name)]
         with readable(name), Path(path).open("rb") as file, zipfile.ZipFile(file) as package:
-            members = sorted(
-                m for m in package.namelist() if m.startswith("archive/") and m.lower().endswith(_ARCHIVED)
-            )
+            packed = [m for m in package.infolist() if m.filename.startswith("archive/")]
+            packed = [m for m in packed if m.filename.lower().endswith(_ARCHIVED)]
+            members = sorted(m.filename for m in packed)
             refused = overlapping(package)
             more = unlisted(file, package)
         if not members:
             raise UsageError(f"{name}: the package holds no archive/*.warc.gz; leave it out")
         if len(set(members)) < len(members):
             raise UsageError(f"{name}: the package holds two files of one name; pack it anew")
+        if any(m.flag_bits & _ENCRYPTED for m in packed):
+            raise UsageError(f"{name}: the package is encrypted; unpack it")
         chunks = [Chunk(path, f"{name}/{member}", member=member, refused=refused.get(member)) for member in members]
         return chunks if more is None else [*chunks, Chunk(path, name, refused=more)]
 
@@ -68,6 +71,9 @@ class Warc(RowReader):
                         last, length, row = record.stream_pos, record.content_length, None
                         if record.record_type in _FETCHED:
                             row, in_damage = _row(last, record), False
+                            yield row
+                        elif record.record_type in (WarcRecordType.unknown, WarcRecordType.no_type):
+                            row = Row(last, b"", None, RejectReason.NOT_PARSEABLE, "a record of no type that is known")
                             yield row
                     check_end(file, last, length, told=row is not None and row.record is None)
                     return

@@ -100,10 +100,13 @@ def test_warc_and_wacz_give_the_same_rows(tmp_path: Path) -> None:
     plain, packed = b"".join(records()), b"".join(map(gzip.compress, records()))
     (tmp_path / "a.warc").write_bytes(plain)
     (tmp_path / "a.warc.gz").write_bytes(packed)
-    with zipfile.ZipFile(tmp_path / "a.wacz", "w") as package:
-        package.writestr("archive/data.warc.gz", packed)
-        package.writestr("pages/pages.jsonl", "{}")
-    for name in ("a.warc", "a.warc.gz", "a.wacz"):
+    frames = b"".join(pa.compress(one, codec="zstd", asbytes=True) for one in records())
+    (tmp_path / "a.warc.zst").write_bytes(frames)
+    for name, member in (("a.wacz", packed), ("zst.wacz", frames)):
+        with zipfile.ZipFile(tmp_path / name, "w") as package:
+            package.writestr(f"archive/data.warc.{'zst' if member is frames else 'gz'}", member)
+            package.writestr("pages/pages.jsonl", "{}")
+    for name in ("a.warc", "a.warc.gz", "a.warc.zst", "a.wacz", "zst.wacz"):
         rows = read(tmp_path / name)
         assert names(rows)[:6] == EXPECTED, name
         assert rows[6].record is not None
@@ -115,6 +118,28 @@ def test_warc_and_wacz_give_the_same_rows(tmp_path: Path) -> None:
         pass
     with pytest.raises(UsageError, match="holds no archive"):
         read(tmp_path / "empty.wacz")
+
+
+def test_an_encrypted_package_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.wacz", "w") as package:
+        package.writestr("archive/data.warc", b"".join(records()))
+    content = bytearray((tmp_path / "a.wacz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.wacz").write_bytes(content)
+    with pytest.raises(UsageError, match="is encrypted; unpack it"):
+        read(tmp_path / "a.wacz")
+
+
+@pytest.mark.parametrize("change", [(b"WARC-Type: response", b"WARC-Type: responce"), (b"WARC-Type: ", b"WARC-Typo: ")])
+def test_a_record_of_no_known_type_is_a_reject(tmp_path: Path, change: tuple[bytes, bytes]) -> None:
+    one, two = (record(f"http://a.example/{n}", page(n)) for n in (1, 2))
+    (tmp_path / "a.warc").write_bytes(one.replace(*change) + two)
+    assert names(read(tmp_path / "a.warc")) == ["not_parseable", "Mug 2"]
+
+
+def test_lines_that_end_otherwise_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.warc").write_bytes(record("http://a.example/1", page(1)).replace(b"\r\n", b"\n"))
+    assert "not_parseable" in names(read(tmp_path / "a.warc"))
 
 
 def test_archives_of_a_package_that_share_bytes_are_rejects(tmp_path: Path) -> None:
@@ -168,7 +193,7 @@ def test_what_follows_the_last_record_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(one) + gzip.compress(b"\r\n"))
     assert names(read(tmp_path / "a.warc.gz")) == ["Mug 1"]
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(one + one)[:-9])
-    assert names(read(tmp_path / "a.warc.gz"))[-1] == "not_parseable"
+    assert names(read(tmp_path / "a.warc.gz")).count("not_parseable") == 1
 
 
 @pytest.mark.parametrize("content", [b"nothing", b"\x00" * 999, b"\x1f\x8b\x08" * 50, b"WARC/1.0\r\n" * 20, b"WARC/1."])
