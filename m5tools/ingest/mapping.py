@@ -165,6 +165,9 @@ class TableLayout(_Model):
     )
 
 
+_OF_A_STEM = ("stem", "name", "folders", "title", "text", "image", "video", "audio")
+
+
 class FolderParts(_Model):
     """For `format: folder`: which files around a stem make one product.
 
@@ -176,6 +179,12 @@ class FolderParts(_Model):
     image: dict[str, str] = Field(default_factory=dict, description="suffix → role")
     video: dict[str, str] = Field(default_factory=dict, description="suffix → role")
     audio: dict[str, str] = Field(default_factory=dict, description="suffix → role")
+
+    @model_validator(mode="after")
+    def _gives_texts_other_fields(self) -> FolderParts:
+        if taken := sorted(set(_OF_A_STEM).intersection(self.texts.values())):
+            raise ValueError(f"texts: the field '{taken[0]}' is there already; give the text a field of its own")
+        return self
 
 
 class Companion(_Model):

@@ -59,6 +59,32 @@ def test_utf_8_is_never_taken_for_anything_else(language: str) -> None:
     assert encoding_of(TEXTS[language].encode(), whole=True) == "utf-8"
 
 
+def test_a_byte_that_is_no_utf_8_costs_its_row_alone(tmp_path: Path) -> None:
+    lines = [f"{i},{TEXTS['utf-8']}\n".encode() for i in range(30)]
+    lines[7] = lines[7].replace("韩".encode(), "韩".encode()[:-1])
+    (tmp_path / "a.csv").write_bytes(b"id,title\n" + b"".join(lines))
+    rows = read(CsvTable(), tmp_path / "a.csv")
+    assert [row.reason for row in rows if row.reason] == [RejectReason.NOT_UTF8]
+    assert rows[7].raw == lines[7].rstrip()
+    assert records(rows) == [{"id": str(i), "title": TEXTS["utf-8"]} for i in range(30) if i != 7]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16", "utf-32", "iso2022_jp"])
+def test_what_is_no_text_costs_its_row_and_what_was_replaced_before_does_not(tmp_path: Path, encoding: str) -> None:
+    replaced = "" if encoding == "iso2022_jp" else "\ufffd"
+    lines = [f"{i},日本語 {replaced}\n" for i in range(30)]
+    parts = [f"id,title\n{''.join(lines[:7])}7,".encode(encoding), f"\n{''.join(lines[8:])}".encode(encoding)]
+    if encoding in ("utf-16", "utf-32"):  # the second begins with no mark
+        parts[1] = parts[1][len("".encode(encoding)) :]
+    wrong = {"utf-16-le": b"\x00\xd8", "utf-16": b"\x00\xd8", "utf-32": b"\xff" * 4, "iso2022_jp": b"\xff"}
+    (tmp_path / "a.csv").write_bytes(wrong[encoding].join(parts))
+    rows = read(
+        CsvTable(), tmp_path / "a.csv", Mapping(source="test", format="csv", table=TableLayout(encoding=encoding))
+    )
+    assert [row.reason for row in rows if row.reason] == [RejectReason.NOT_UTF8]
+    assert records(rows) == [{"id": str(i), "title": f"日本語 {replaced}"} for i in range(30) if i != 7]
+
+
 def test_a_mapping_may_say_what_cannot_be_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes('1#####цена#####a#;#b\n2#####"x#####c\n3#####y\n'.encode("cp1251"))
     layout = TableLayout(encoding="windows-1251", delimiter="#####", columns=("id", "title", "labels"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import FolderParts, Mapping
+from m5tools.ingest.readers import folder as folders
 from m5tools.ingest.readers.csv_dialect import delimiter_of
 from m5tools.ingest.readers.csv_table import CsvTable
 from m5tools.ingest.readers.encoding import encoding_of
@@ -182,6 +183,22 @@ def test_delimiters_are_found_out(header: str, delimiter: str) -> None:
     assert delimiter_of([header]) == delimiter
 
 
+def test_a_text_of_a_folder_is_whole_or_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "LONGEST_TEXT", 20)
+    texts = {"latin": "Crème".encode("latin-1"), "long": b"x" * 21, "mug": b"x" * 20, "utf": "Crème".encode()}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_bytes(text)
+    rows = read(Folder(), tmp_path, Mapping(source="test", format="folder", parts=FolderParts(text=".txt")))
+    told = [row.reason or row.record["title"] for row in rows if row.reason or row.record]
+    assert told == [RejectReason.NOT_UTF8, RejectReason.TOO_LONG, "x" * 20, "Crème"]
+
+
+@pytest.mark.parametrize("texts", [{"_a.txt": "image"}, {"_a.txt": "stem"}])
+def test_texts_of_a_folder_have_fields_of_their_own(texts: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"is there already; give the text a field of its own"):
+        FolderParts(texts=texts)
+
+
 def test_files_that_share_a_stem_are_one_row(tmp_path: Path) -> None:
     for name in ("fruit/apple.png", "fruit/apple_desc_es.ogg", "fruit/apple.ogg", "fruit/pear.png", "notes.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -214,10 +231,11 @@ def test_a_field_without_end_is_one_reject(tmp_path: Path, monkeypatch: pytest.M
     assert [len(row.raw) for row in rows] == [200, 3, 202, 3]
 
 
-def test_half_a_character_of_utf_16_stays_in_its_row(tmp_path: Path) -> None:
+def test_half_a_character_of_utf_16_costs_its_row(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("id,t\n1,".encode("utf-16") + b"\x00\xd8" + "\n2,b\n".encode("utf-16-le"))
     rows = read(CsvTable(), tmp_path / "a.csv")
-    assert [row.record for row in rows] == [{"id": "1", "t": "\ufffd"}, {"id": "2", "t": "b"}]
+    assert [row.record for row in rows] == [None, {"id": "2", "t": "b"}]
+    assert (rows[0].reason, rows[0].raw) == (RejectReason.NOT_UTF8, "1,\udcff".encode("utf-16-le", "surrogatepass"))
 
 
 @pytest.mark.parametrize(

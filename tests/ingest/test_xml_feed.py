@@ -160,6 +160,19 @@ def test_a_broken_item_costs_exactly_itself(tmp_path: Path, name: str, at: int) 
     assert [row.reason for row in rows if row.reason] == [RejectReason.NOT_PARSEABLE]
 
 
+@pytest.mark.parametrize(("encoding", "wrong"), [("windows-1252", b"\x81"), ("utf-16", b"\x00\xd8")])
+def test_what_is_no_text_in_its_encoding_costs_its_item(tmp_path: Path, encoding: str, wrong: bytes) -> None:
+    items = [*ITEMS]
+    items[5] = items[5].replace("9.99", "{wrong}")
+    head = HEAD.replace('"1.0"?>', f'"1.0" encoding="{encoding}"?>')
+    first, second = (head + "\n".join(items) + TAIL).split("{wrong}")
+    later = second.encode("utf-16-le" if encoding == "utf-16" else encoding)
+    (tmp_path / "a.xml").write_bytes(first.encode(encoding) + wrong + later)
+    rows = read(XmlFeed(), tmp_path / "a.xml", MAPPING)
+    assert records(rows) == PRODUCTS[:5] + PRODUCTS[6:]
+    assert [row.reason for row in rows if row.reason] == [RejectReason.NOT_PARSEABLE]
+
+
 def test_an_item_that_is_too_long_is_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xml_feed, "LONGEST_ROW", 2_000)
     monkeypatch.setattr(xml_feed, "BLOCK_BYTES", 100)

@@ -70,4 +70,5 @@ class Lines:
         try:
             return text.encode(self._encoding), True
         except UnicodeEncodeError:
-            return text.encode(self._encoding, "surrogateescape"), False
+            wide = self._encoding.startswith(("utf-16", "utf-32"))
+            return text.encode(self._encoding, "surrogatepass" if wide else "surrogateescape"), False

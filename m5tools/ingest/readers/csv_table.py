@@ -22,7 +22,7 @@ from m5tools.ingest.mapping import Mapping, TableLayout
 from m5tools.ingest.readers.arrow_values import distinct_names
 from m5tools.ingest.readers.csv_dialect import Cells, Dialect, dialect_of
 from m5tools.ingest.readers.csv_lines import Lines
-from m5tools.ingest.readers.encoding import Utf8
+from m5tools.ingest.readers.encoding import NO_TEXT, Utf8
 from m5tools.ingest.readers.opening import Source, head_of, opened, whole_files
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.vocabulary import RejectReason
@@ -30,7 +30,6 @@ from m5tools.vocabulary import RejectReason
 LONGEST_FIELD = 32 << 20
 # Encodings in which bytes of ASCII can be no text, and such bytes do not survive as surrogates: they are read as UTF-8.
 _OF_OTHER_ASCII: Final = ("cp424", "hz", "iso2022", "utf-7")
-_REPLACED: Final = "\ufffd"
 _NUL: Final = "it holds NUL, which no text does"
 _NEVER_CLOSED: Final = "a quote that is never closed"
 
@@ -44,8 +43,8 @@ class CsvTable(RowReader):
     def rows(self, chunk: Chunk, mapping: Mapping) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_FIELD)
         dialect = dialect_of(head_of(chunk), mapping.table or TableLayout())
-        # Bytes that are no text survive as lone surrogates; where units are no bytes there is no such way.
-        errors = "replace" if dialect.stored.startswith(("utf-16", "utf-32")) else "surrogateescape"
+        # Bytes that are no text survive as lone surrogates; where units are no bytes one stands for what they were.
+        errors = NO_TEXT if dialect.stored.startswith(("utf-16", "utf-32")) else "surrogateescape"
         with opened(chunk) as source:
             file, through = source.file, None
             if dialect.stored.startswith(_OF_OTHER_ASCII):
@@ -57,7 +56,7 @@ class CsvTable(RowReader):
 
 
 class _Table:
-    """The rows of one file; `through` is its encoding where it is read as UTF-8, with U+FFFD for wrong bytes."""
+    """The rows of one file; `through` is its encoding where it is read as UTF-8."""
 
     def __init__(self, text: TextIO, source: Source, dialect: Dialect, through: str | None) -> None:
         self._lines = Lines(text, dialect.stored)
@@ -131,7 +130,7 @@ class _Table:
         if len(cells) != wide:
             message = f"{len(cells)} fields where the header has {wide}"
             return Row(self._number, raw, None, RejectReason.WRONG_FIELD_COUNT, message)
-        if not is_text or (self._through and any(_REPLACED in cell for cell in cells)):
+        if not is_text:
             message = f"bytes that are not {self._through or self._dialect.stored}"
             return Row(self._number, raw, None, RejectReason.NOT_UTF8, message)
         return Row(self._number, raw, dict(zip(self._names, cells, strict=True)))

@@ -102,7 +102,7 @@ def _is_utf_16(head: bytes, name: str) -> bool:
 
 def _told(head: bytes, *, whole: bool) -> str | None:
     """The encoding of a text of narrow characters by what it says in it; None where it says nothing in any."""
-    if _decoded(head, "utf-8", whole) is not None:
+    if _decoded(head, "utf-8", whole) is not None or _is_damaged_utf_8(head):
         return "utf-8"
     for name, is_usual in _USUAL.items():
         text = _decoded(head, name, whole)
@@ -110,6 +110,13 @@ def _told(head: bytes, *, whole: bool) -> str | None:
             return name
     cyrillic = _decoded(head, "cp1251", whole)
     return "cp1251" if cyrillic is not None and _is_cyrillic(cyrillic) else None
+
+
+def _is_damaged_utf_8(head: bytes) -> bool:
+    """Whether hardly any of the bytes beyond ASCII are no UTF-8; by chance most of them would not be."""
+    other = [c for c in head.decode("utf-8", "surrogateescape") if c > "\x7f"]
+    wrong = sum("\udc80" <= c <= "\udcff" for c in other)
+    return wrong < (1 - _NEARLY_ALL) * len(other)
 
 
 def _decoded(head: bytes, encoding: str, whole: bool) -> str | None:
@@ -166,17 +173,23 @@ _USUAL: Final[dict[str, Callable[[list[str]], bool]]] = {
 }
 
 
+NO_TEXT: Final = "m5tools.no_text"
+"""How errors are handled where units are no bytes: a lone surrogate stands for what is no text, as with
+`surrogateescape`, and not U+FFFD, which may have been delivered."""
+codecs.register_error(NO_TEXT, lambda error: ("\udcff", cast(UnicodeDecodeError, error).end))
+
+
 class Utf8(io.RawIOBase):
     """A stream of another encoding as UTF-8, without byte-order mark.
 
     Args:
         file: the bytes.
-        encoding: in which they are; what is no text in it becomes U+FFFD.
+        encoding: in which they are; what is no text in it becomes bytes that are none in UTF-8 either.
     """
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         self._file = file
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._decoder = codecs.getincrementaldecoder(encoding)(NO_TEXT)
         self._ready = b""
         self._ended = False
 

@@ -21,7 +21,7 @@ class Folder(RowReader):
 
     A record holds `stem` (path below the folder, without suffix), its last step `name`, `folders` (list), `title` and
     `text` (first line and rest of the text file), a field for each further text file and, per modality, a list of
-    `{path, role}`.
+    `{path, role}`. Of texts that are not UTF-8, too long, or outside of the folder the product is a reject.
     """
 
     def chunks(self, path: str, name: str) -> list[Chunk]:
@@ -34,21 +34,29 @@ class Folder(RowReader):
             raise UsageError(f"mapping '{mapping.source}' has format 'folder' but no 'parts'")
         suffixes = _suffixes(mapping)
         items: dict[str, dict[str, Any]] = {}
-        outside: dict[str, str] = {}
+        refused: dict[str, tuple[RejectReason, str]] = {}
         folder = Path(chunk.path)
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
             suffix = max((s for s in suffixes if file.name.endswith(s)), key=len, default=None)
             if suffix is None:
                 continue
             inside = file.relative_to(folder).as_posix()
-            item = items.setdefault(inside.removesuffix(suffix), {"text": None, "image": [], "video": [], "audio": []})
+            stem = inside.removesuffix(suffix)
+            item = items.setdefault(stem, {"text": None, "image": [], "video": [], "audio": []})
             kind, role = suffixes[suffix]
             if kind in ("text", "texts"):
                 if leads_out(file, folder):
-                    outside[inside.removesuffix(suffix)] = OUTSIDE.format(file.name)
+                    refused[stem] = RejectReason.NOT_PARSEABLE, OUTSIDE.format(file.name)
                     continue
                 with file.open("rb") as opened:
-                    item[role or "text"] = opened.read(LONGEST_TEXT).decode("utf-8-sig", "replace")
+                    text = opened.read(LONGEST_TEXT + 1)
+                if len(text) > LONGEST_TEXT:
+                    refused[stem] = RejectReason.TOO_LONG, f"{file.name}: longer than {LONGEST_TEXT:,} bytes"
+                    continue
+                try:
+                    item[role or "text"] = text.decode("utf-8-sig")
+                except UnicodeDecodeError as error:
+                    refused[stem] = RejectReason.NOT_UTF8, f"{file.name}: {error.reason} at byte {error.start}"
             else:
                 item[kind].append({"path": inside, "role": role})
         for number, (stem, item) in enumerate(sorted(items.items())):
@@ -56,8 +64,8 @@ class Folder(RowReader):
             if raw != stem.encode("utf-8", "replace"):
                 yield Row(number, raw, None, RejectReason.NOT_UTF8, "a file name that is not UTF-8")
                 continue
-            if stem in outside:
-                yield Row(number, raw, None, RejectReason.NOT_PARSEABLE, outside[stem])
+            if stem in refused:
+                yield Row(number, raw, None, *refused[stem])
                 continue
             first, _, rest = (item.pop("text") or "").partition("\n")
             *folders, name = stem.split("/")

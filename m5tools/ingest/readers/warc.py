@@ -114,6 +114,8 @@ def _row(offset: int, record: WarcRecord) -> Row:
         message = f"the record ends after {len(block):,} of {record.content_length:,} bytes"
         return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, message)
     headers = record.headers
+    if headers.get("WARC-Segment-Number"):
+        return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, "a part of a record, of which others lie elsewhere")
     address = (headers.get("WARC-Target-URI") or "").strip("<> ") or None
     kind = (headers.get("Content-Type") or "").lower()
     try:
