@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from m5tools.errors import UsageError
 from m5tools.ingest.delivered import Record, selector
 from m5tools.ingest.mapping import Companion, Mapping
-from m5tools.ingest.readers import READERS
+from m5tools.ingest.readers import READERS, Batch, Row
 
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -55,6 +55,8 @@ def joiner(mapping: Mapping, root: Path | None) -> Callable[[Record], Record] | 
     def join(record: Record) -> Record:
         for found in companions:
             [key] = found.key_of([record])
+            if isinstance(key, int):
+                key = str(key)
             if not isinstance(key, str):
                 continue
             for field, values in found.lists.get(key, {}).items():
@@ -84,11 +86,38 @@ def _read(companion: Companion, mapping: Mapping, root: Path) -> _Found:
     return found
 
 
+def remarks(mapping: Mapping, root: Path | None) -> list[str]:
+    """What of companion files joins no record because it cannot be read, a line a file."""
+    refused: dict[str, list[Row]] = {}
+    for file in companion_files(mapping, root):
+        for batch in _batches(file, mapping) if _is_table(file) else ():
+            if batch.refused:
+                refused.setdefault(file.name, []).extend(batch.refused)
+    return [
+        f"companion {name}: {len(rows):,} damaged row{'s' if len(rows) > 1 else ''} left out, "
+        f"the first at {rows[0].offset:,}: {rows[0].message}"
+        for name, rows in refused.items()
+    ]
+
+
 def _rows(companion: Companion, mapping: Mapping, root: Path) -> Iterator[dict[str, Any]]:
     for file in sorted(root.glob(companion.files)):
-        if file.suffix.lower() not in _TABLES:
+        if not _is_table(file):
             yield {"path": file.relative_to(root).as_posix(), "name": file.name}
             continue
-        for chunk in READERS["csv"].chunks(str(file), file.name):
-            for batch in READERS["csv"].batches(chunk, mapping):
-                yield from batch.records
+        for batch in _batches(file, mapping):
+            if batch.records and companion.key not in batch.records[0]:
+                raise UsageError(
+                    f"companion {file} has no column '{companion.key}'; mapping '{mapping.source}' may name one of: "
+                    f"{', '.join(map(repr, batch.records[0]))}"
+                )
+            yield from batch.records
+
+
+def _is_table(file: Path) -> bool:
+    return file.suffix.lower() in _TABLES
+
+
+def _batches(file: Path, mapping: Mapping) -> Iterator[Batch]:
+    for chunk in READERS["csv"].chunks(str(file), file.name):
+        yield from READERS["csv"].batches(chunk, mapping)

@@ -8,6 +8,7 @@ name of a field or a dotted path into the record (`seller.name`, `offers.0.price
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -59,6 +60,12 @@ def _language_lines(pattern: str) -> str:
 def _at_most_one_group(pattern: str) -> str:
     if re.compile(_compiles(pattern)).groups > 1:
         raise ValueError("more than one group; write the others as (?:…)")
+    return pattern
+
+
+def _below_a_folder(pattern: str) -> str:
+    if not pattern or PurePath(pattern).is_absolute():
+        raise ValueError(f"'{pattern}' is no glob below a folder; name files relative to the root")
     return pattern
 
 
@@ -194,7 +201,9 @@ class Companion(_Model):
     called after their products.
     """
 
-    files: str = Field(description="glob below the folder of the companion root")
+    files: Annotated[str, AfterValidator(_below_a_folder)] = Field(
+        description="glob below the folder of the companion root"
+    )
     key: str = Field(description="column of the companion that holds the record's key")
     find: Annotated[str, AfterValidator(_at_most_one_group)] | None = Field(
         None, description="regular expression whose group gives the keys in that column"

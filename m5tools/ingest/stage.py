@@ -22,9 +22,8 @@ from pydantic import Field, field_validator
 from m5tools import atomic, objects
 from m5tools.dataset import Dataset, checked_name
 from m5tools.errors import StageFailed, UsageError
-from m5tools.ingest import changes, deliveries, fields, staged, staged_files
+from m5tools.ingest import changes, companions, deliveries, fields, staged, staged_files
 from m5tools.ingest import mapping as mappings
-from m5tools.ingest.companions import companion_files, joiner
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, Chunk, locations
@@ -116,7 +115,7 @@ class Ingest(Stage):
         given = input_files(self.config)
         for path in given if self.mapping.format not in ("folder", "pages") else ():
             refuse_folder(path)
-        named = [*given, *map(str, companion_files(self.mapping, self._root))]
+        named = [*given, *map(str, companions.companion_files(self.mapping, self._root))]
         return [self.mapping.reading(), [fact for path in named for fact in locations.facts(path)]]
 
     def advice(self, counts: Counts) -> str | None:
@@ -161,7 +160,7 @@ class Ingest(Stage):
         chunk = Chunk(**unit.args)
         about = Chunked(self.config.source, self.crawl_id, chunk.name)
         batches = READERS[self.mapping.format].batches(chunk, self.mapping)
-        parsed = parse(batches, self.mapping, about, joiner(self.mapping, self._root))
+        parsed = parse(batches, self.mapping, about, companions.joiner(self.mapping, self._root))
         staged_files.write(work.scratch / STAGED, unit.key, parsed.staged)
         fields.write(work.scratch / FIELDS, unit.key, parsed.fields)
         if parsed.rejects.height:
@@ -239,7 +238,8 @@ class Ingest(Stage):
         return {}
 
     def remarks(self, dataset: Dataset) -> list[str]:
-        return changes.remarks(changes.fields_of(dataset, self.crawl_id))
+        of_companions = companions.remarks(self.mapping, self._root)
+        return [*of_companions, *changes.remarks(changes.fields_of(dataset, self.crawl_id))]
 
     def check(self, counts: Counts) -> None:
         """Every row that was read has become a product, a reject, or was left out."""

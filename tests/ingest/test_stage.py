@@ -289,6 +289,27 @@ def test_companions_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
     assert dataset.read("media")["location"].to_list() == ["a.png", "b.png"]
 
 
+def test_rows_of_companions_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "source: mine\nformat: json_lines\nfields: {native_id: id, title: title}\n"
+        "companions: [{files: pictures.csv, key: id, matches: id, columns: {file: images}}]\n"
+        "media: {image: [{from: images}]}\n"
+    )
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": 1, "title": "Mug"}) + "\n")
+    (tmp_path / "pictures.csv").write_text("id,file\n1,a.png\n1,b.png,c.png\n2\n")
+    config = IngestConfig(
+        source="s", mapping=str(tmp_path / "m.yaml"), files=(str(tmp_path / "a.jsonl"),), root=str(tmp_path)
+    )
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Ingest(config))
+    assert dataset.read("media")["location"].to_list() == ["a.png"]  # joined by a number
+    (said,) = Ingest(config).remarks(dataset)
+    assert said == "companion pictures.csv: 2 damaged rows left out, the first at 1: 3 fields where the header has 2"
+    (tmp_path / "pictures.csv").write_text("sku,file\n1,a.png\n")
+    with pytest.raises(StageFailed, match="has no column 'id'; mapping 'mine' may name one of: 'sku', 'file'"):
+        run_stage(dataset, Ingest(config))
+
+
 def test_a_changed_folder_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"x")
@@ -348,6 +369,7 @@ def test_crawls_are_listed_as_they_were_ingested_or_not_read(
         ("html: [titel]", "Input should be 'native_id'"),
         ("attributes: [{from: a, pairs: ',', assign: ''}]", "at least 1 character"),
         ("companions: [{files: x, key: k, matches: m, columns: {}, find: '(a)(b)'}]", "more than one group"),
+        ("companions: [{files: /x, key: k, matches: m, whole: w}]", "no glob below a folder"),
     ],
 )
 def test_a_mapping_that_cannot_work_is_refused(tmp_path: Path, line: str, complaint: str) -> None:
