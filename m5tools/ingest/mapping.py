@@ -44,6 +44,13 @@ def _known_encoding(name: str) -> str:
     return known
 
 
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise ValueError(f"two columns are called '{name}'; the second would hide the first")
+    return names
+
+
 def _no_group(pattern: str) -> str:
     if re.compile(_compiles(pattern)).groups:
         raise ValueError("it has a group, whose text would count as a level; write it as (?:…)")
@@ -116,6 +123,7 @@ class AttributeField(_Model):
     value_key: str = Field("value", description="in a list of objects: the key of the value")
     pairs: str | None = Field(
         None,
+        min_length=1,
         description="in a string: separator between pairs, default: found out; with `name`, between values",
     )
     assign: str = Field("=", min_length=1, description="in a string: separator between name and value")
@@ -164,7 +172,7 @@ class TableLayout(_Model):
     delimiter: str | None = Field(
         default=None, min_length=1, description="of several characters: lines are split, not quoted"
     )
-    columns: tuple[str, ...] = Field(
+    columns: Annotated[tuple[str, ...], AfterValidator(_distinct)] = Field(
         default=(), description="names of the columns, where no line of the file holds them"
     )
     header: bool | None = Field(

@@ -98,6 +98,16 @@ def test_a_mapping_may_say_what_cannot_be_told(tmp_path: Path) -> None:
         TableLayout(encoding="utf-9")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-16", "utf-8-sig"])
+def test_a_mark_is_none_of_the_text_whatever_a_mapping_says(tmp_path: Path, encoding: str) -> None:
+    mark = "" if encoding in ("utf-16", "utf-8-sig") else "\ufeff"
+    (tmp_path / "a.csv").write_bytes(f"{mark}id,title\n1,Crème\n".encode(encoding))
+    rows = read(
+        CsvTable(), tmp_path / "a.csv", Mapping(source="test", format="csv", table=TableLayout(encoding=encoding))
+    )
+    assert records(rows) == [{"id": "1", "title": "Crème"}]
+
+
 def test_lines_above_the_names_are_rejects(tmp_path: Path) -> None:
     text = '"Report, 2011";;;\n\nall prices in EUR\nid;title;price;brand\n1;a;"1,5";x\n2;b;2;y\n3;c;3;z\n'
     (tmp_path / "a.csv").write_text(text)

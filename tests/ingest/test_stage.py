@@ -369,6 +369,8 @@ def test_crawls_are_listed_as_they_were_ingested_or_not_read(
         ("html: [titel]", "Input should be 'native_id'"),
         ("attributes: [{from: a, pairs: ',', assign: ''}]", "at least 1 character"),
         ("companions: [{files: x, key: k, matches: m, columns: {}, find: '(a)(b)'}]", "more than one group"),
+        ("attributes: [{from: a, pairs: ''}]", "at least 1 character"),
+        ("table: {columns: [id, title, title]}", "two columns are called 'title'"),
         ("companions: [{files: /x, key: k, matches: m, whole: w}]", "no glob below a folder"),
     ],
 )

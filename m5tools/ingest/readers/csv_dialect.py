@@ -29,6 +29,15 @@ _MARKS: Final = {
     "utf-16": (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE),
     "utf-32": (codecs.BOM_UTF32_BE, codecs.BOM_UTF32_LE),
 }
+_MARKED: Final = {
+    "utf-8": (codecs.BOM_UTF8, "utf-8-sig"),
+    **{
+        f"{name}-{end}": (mark, name)
+        for name, marks in _MARKS.items()
+        for end, mark in zip(("be", "le"), marks, strict=True)
+    },
+}
+"""Encodings that leave a byte-order mark in the text: the mark, and what it is called with one."""
 _CONTROLS: Final = "\x1f\x01\x02\x1e"
 _RARE: Final = {
     delimiter: re.compile(pattern)
@@ -76,6 +85,9 @@ class Dialect(NamedTuple):
 def dialect_of(head: bytes, layout: TableLayout) -> Dialect:
     """How a table is written, from its first bytes and what its mapping says."""
     encoding = layout.encoding or encoding_of(head, whole=len(head) < HEAD_BYTES)
+    mark, marked = _MARKED.get(encoding, (b"", encoding))
+    if mark and head.startswith(mark):
+        encoding = marked
     stored = encoding.removesuffix("-sig").removesuffix("_sig")
     if encoding in _MARKS:
         big, little = _MARKS[encoding]
