@@ -6,6 +6,7 @@ import polars as pl
 
 _DATE = r"^(\d{4})[-/](\d{2})[-/](\d{2})$"
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
+_YEARS = (1, 9999)
 _NAIVE = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 
 
@@ -25,4 +26,6 @@ def moments(texts: pl.Series) -> pl.Series:
         zone = "UTC" if form in _ZONED else None
         read = iso.str.to_datetime(form, time_unit="us", time_zone=zone, strict=False)
         found = found.fill_null(read if zone else read.dt.replace_time_zone("UTC"))
+    # A zone may lead out of the years that calendars, Python's among them, have.
+    found = pl.select(pl.when(found.dt.year().is_between(*_YEARS)).then(found)).to_series()
     return found.gather(pl.Series(coded.indices))

@@ -22,3 +22,9 @@ def test_times_are_read_one_by_one() -> None:
         assert dict(zip(texts, found[:-2], strict=True)) == expected
         assert found[-2:].to_list() == [None, expected[texts[0]]]
         assert found.dtype == pl.Datetime("us", "UTC")
+
+
+def test_no_zone_leads_out_of_the_calendar() -> None:
+    within, beyond, before = "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"
+    found = moments(pl.Series([within, beyond, before]))
+    assert found.to_list() == [datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), None, None]
