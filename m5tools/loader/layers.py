@@ -25,6 +25,7 @@ from m5tools.shards.manifest import (
     ShardManifest,
     overlay_names,
 )
+from m5tools.shards.sound_index import columns, masks, parsed
 from m5tools.store import is_remote, within
 
 
@@ -60,6 +61,9 @@ class Layer:
         later = self.indexes.columns(columns)
         if not later["product_id"].equals(index["product_id"]):
             raise UsageError(f"{self.indexes.folder} lists other samples than the shards below; run 'm5 overlay' again")
+        if self.manifest.modalities:
+            with parsed(self.indexes.folder):
+                masks(later)
         return self._laid(index, later)
 
     def over(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
@@ -73,6 +77,9 @@ class Layer:
         return self._laid(table, self.indexes.columns(columns)) if columns else table
 
     def _laid(self, table: pa.Table, later: pa.Table) -> pa.Table:
+        if self.manifest.modalities:
+            with parsed(self.indexes.folder):
+                columns(later, later.column_names)
         located = overlays.with_tars(later, f"{_folder(self.name)}/", self.indexes.files)
         return overlays.laid(table, located, self.manifest)
 

@@ -308,9 +308,21 @@ def reordered(folder: Path) -> None:
     rewritten(folder, splits=splits(folder, index_sha256=sha256_of(index)))
 
 
+def lying(folder: Path, column: str, value: Any) -> None:
+    """An index with another value in a column, and a manifest that vouches for it."""
+    index = folder / "overlays" / "sounds" / "index" / "train-000000.parquet"
+    table = pq.read_table(index)
+    place = table.column_names.index(column)
+    values = pa.array([value] * table.num_rows, table.schema.field(column).type)
+    pq.write_table(table.set_column(place, table.schema.field(column), values), index)
+    rewritten(folder, splits=splits(folder, index_sha256=sha256_of(index)))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (lambda f: lying(f, "state", [0, 0]), "'state' is not 5 codes a sample"),
+        (lambda f: lying(f, "reason", [0, 0, 0, 0, 120]), "the code 120, which means nothing"),
         (lambda f: rewritten(f, base="0" * 32), r"sounds/overlay\.json was made for other shards than these; run 'm5 overlay'"),
         (lambda f: rewritten(f, splits=splits(f, tar="other-000000.tar")), "does not list the shards that it lies over"),
         (lambda f: renamed(f, "../../../../secret.tar"), r"not the manifest of an overlay \(splits\.train\.0\.tar: String should match"),
