@@ -35,6 +35,10 @@ def inputs_stay(dataset: Dataset, stage: Stage, inputs: Collection[str], markers
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of those who read it; raised again below
         broken = error
     # By size: inputs may be terabytes of packs, and a unit may have failed for another reason.
+    if anew := sorted(set(inputs) - dataset.manifest()["stages"].keys()):
+        discard(markers.folder, markers.folder.parent)
+        what = f"what '{anew[0]}' made, which is being made anew since the run began"
+        raise StaleError(f"'{stage.name}' reads {what}; wait for that and run the same command again") from broken
     fault = next((fault for upstream in inputs if (fault := lost(dataset, upstream))), None)
     if fault is not None:
         discard(markers.folder, markers.folder.parent)

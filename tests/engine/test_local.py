@@ -248,6 +248,9 @@ class Robbed(Reader):
         count = work.dataset.read("splits").height
         if self.config.act == "rob":
             work.dataset.parts("splits")[-1].unlink()
+        if self.config.act == "forget":
+            with work.dataset.changing() as manifest:
+                del manifest["stages"]["split"]
         return {"seen": count}
 
 
@@ -263,6 +266,13 @@ def test_a_part_that_is_removed_during_the_run_is_missed(tmp_path: Path) -> None
         run_stage(dataset, Robbed(ToyConfig()))
     run_stage(dataset, source)
     assert run_stage(dataset, Robbed(ToyConfig())).counts["seen"] == 4
+
+
+def test_an_input_that_is_made_anew_during_the_run_is_missed(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig()))
+    with pytest.raises(StaleError, match="'cut' reads what 'split' made, which is being made anew since the run began"):
+        run_stage(dataset, Robbed(ToyConfig(act="forget")))
 
 
 def test_what_changes_outside_during_the_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ CASES = {
     "moment": (pa.array([dt.datetime(2020, 1, 2, 3, 4, 5), None], pa.timestamp("us")), "2020-01-02T03:04:05"),  # noqa: DTZ001
     "moment_utc": (pa.array([1_500_000_000_123, None], pa.timestamp("ms", "UTC")), "2017-07-14T02:40:00.123Z"),
     "nanoseconds": (pa.array([1, None], pa.timestamp("ns")), "1970-01-01T00:00:00.000000001"),
+    "moment_beyond_calendars": (pa.array([1 << 62, None], pa.timestamp("us")), str(1 << 62)),
+    "date_beyond_calendars": (pa.array([1 << 30, None], pa.date32()), str(1 << 30)),
     "date": (pa.array([dt.date(2020, 1, 2), None]), "2020-01-02"),
     "text_as_bytes": (pa.array(["é".encode(), None]), "é"),
     "bytes": (pa.array([b"\xff\x00", None]), "/wA="),
@@ -176,3 +178,18 @@ def test_short_floats_are_read_by_their_digits() -> None:
     values = [19.99, 0.1, None, math.nan, 16_777_217.0, 1e-30, math.inf]
     assert values_of(pa.array(values, pa.float32())) == [19.99, 0.1, None, None, 16_777_216.0, 1e-30, "inf"]
     assert values_of(pa.array([0.1, None, 2.5], pa.float16())) == [0.1, None, 2.5]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 9_000), (9_000, 1), (3, 3, 3)])
+@pytest.mark.parametrize("index", [False, True])
+def test_files_one_behind_another_are_one_reject(tmp_path: Path, sizes: tuple[int, ...], index: bool) -> None:
+    parts = []
+    for number, size in enumerate(sizes):
+        ids = [f"{number}-{i}" for i in range(size)]
+        pq.write_table(pa.table({"id": ids}), tmp_path / "one.parquet", write_page_index=index, row_group_size=500)
+        assert len(records(read(ParquetTable(), tmp_path / "one.parquet"))) == size
+        parts.append((tmp_path / "one.parquet").read_bytes())
+    (tmp_path / "a.parquet").write_bytes(b"".join(parts))
+    (row,) = read(ParquetTable(), tmp_path / "a.parquet")
+    assert row.reason is RejectReason.NOT_PARSEABLE
+    assert "several Parquet files" in row.message

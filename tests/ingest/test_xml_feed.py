@@ -183,6 +183,14 @@ def test_an_item_that_is_too_long_is_one_reject(tmp_path: Path, monkeypatch: pyt
     assert [row.reason for row in rows if row.reason] == [RejectReason.TOO_LONG]
 
 
+def test_a_feed_without_the_named_element_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(HEAD + "\n".join(ITEMS) + TAIL)
+    (row,) = read(XmlFeed(), tmp_path / "a.xml", Mapping(source="test", format="xml", record="offer"))
+    assert row.message == "it has no <offer>; its records may be <item>, see 'record' of the mapping"
+    (tmp_path / "a.xml").write_text("<offers></offers>")
+    assert not read(XmlFeed(), tmp_path / "a.xml", Mapping(source="test", format="xml", record="offer"))
+
+
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("no XML", 1), ("<", 1), ("<a>", 1), (HEAD, 1), (HEAD + TAIL, 0)])
 def test_what_holds_no_record(tmp_path: Path, text: str, count: int) -> None:
     assert sum(row.reason is not None for row in feed(tmp_path, text)) == count

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Final
 
+from m5tools.ingest.readers.locations import files_below
+
 # By the suffix of a file.
 KINDS: Final = {
     "text": (".txt",),
@@ -24,7 +26,7 @@ def parts_of(folder: Path) -> dict[str, Any] | None:
     An ending such as `_front.jpg` is one of its own where it comes often and leaves stems that other files share.
     """
     kinds = {suffix: kind for kind, suffixes in KINDS.items() for suffix in suffixes}
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix.lower() in kinds]
+    files = [file for file in files_below(folder) if file.suffix.lower() in kinds]
     ways: dict[str, set[str]] = defaultdict(set)
     for file in files:
         for ending in _endings(file):

@@ -102,6 +102,10 @@ def _texts(column: pa.Array) -> list[Any]:
         texts = pc.replace_substring(texts, " ", "T", max_replacements=1)
         if kind.unit != "s":
             texts = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
+    if pa.types.is_temporal(kind) and pc.any(strange := pc.starts_with(texts, "<")).as_py():
+        # Of a time that no calendar has Arrow writes a complaint.
+        numbers = column.view(pa.int64() if kind.bit_width == 64 else pa.int32())
+        texts = pc.if_else(strange, numbers.cast(pa.string()), texts)
     return list(texts.to_pylist())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.locations import OUTSIDE, leads_out
+from m5tools.ingest.readers.locations import OUTSIDE, files_below, leads_out
 from m5tools.ingest.readers.row import Chunk, Row, RowReader
 from m5tools.vocabulary import RejectReason
 
@@ -36,7 +36,7 @@ class Folder(RowReader):
         items: dict[str, dict[str, Any]] = {}
         refused: dict[str, tuple[RejectReason, str]] = {}
         folder = Path(chunk.path)
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        for file in files_below(folder):
             suffix = max((s for s in suffixes if file.name.endswith(s)), key=len, default=None)
             if suffix is None:
                 continue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
-from m5tools.ingest.readers.locations import OUTSIDE, leads_out
+from m5tools.ingest.readers.locations import OUTSIDE, files_below, leads_out
 from m5tools.ingest.readers.page_row import LONGEST_PAGE, page_row
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
 from m5tools.vocabulary import RejectReason
@@ -62,7 +62,7 @@ class HtmlPage(RowReader):
 
 def pages_in(folder: Path) -> list[Path]:
     """The saved pages below a folder, by name."""
-    return sorted(p for p in folder.rglob("*.*") if p.name.lower().endswith(SUFFIXES) and p.is_file())
+    return [file for file in files_below(folder) if file.name.lower().endswith(SUFFIXES)]
 
 
 READER = HtmlPage()

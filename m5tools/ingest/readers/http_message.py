@@ -10,6 +10,9 @@ import pyarrow as pa
 
 _CODECS = {"gzip": "gzip", "x-gzip": "gzip", "br": "brotli", "zstd": "zstd"}
 _HTML = ("text/html", "application/xhtml+xml")
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_DIGITS = 19
 _MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|!--|head|\?xml)", re.IGNORECASE)
 
 
@@ -47,11 +50,15 @@ class HttpMessage:
         taken as it is.
 
         Raises:
-            ValueError: it is neither what its header says nor markup.
+            ValueError: it is neither what its header says nor markup, or ends early.
         """
         data = self.delivered
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
             data = _unchunked(data)
+        elif "content-encoding" not in self.headers:
+            told = self.headers.get("content-length", "")
+            if told.isdecimal() and len(told) < _DIGITS and len(data) < int(told):
+                raise ValueError(f"the page ends after {len(data):,} of {int(told):,} bytes")
         for encoding in reversed(self.headers.get("content-encoding", "").lower().split(",")):
             encoding = encoding.strip()
             if encoding in ("", "identity", "none", "utf-8"):
@@ -59,7 +66,7 @@ class HttpMessage:
             try:
                 data = _decoded(data, encoding, limit + 1)
             except (OSError, zlib.error, ValueError) as error:
-                if b"<" not in data[:1_024] and self.kind in _HTML:
+                if (b"<" not in data[:1_024] or _NO_TEXT.search(data[:1_024])) and self.kind in _HTML:
                     raise ValueError(f"content encoding {encoding}: {error}") from error
         return data
 
@@ -86,29 +93,42 @@ def message_of(block: bytes) -> HttpMessage:
 
 
 def _unchunked(data: bytes) -> bytes:
-    """Chunks joined (RFC 9112, 7.1); data that is not chunked comes back as it is."""
+    """Chunks joined (RFC 9112, 7.1); data that is not chunked comes back as it is.
+
+    Raises:
+        ValueError: there is no last chunk.
+    """
     parts: list[bytes] = []
     place = 0
     while (line_end := data.find(b"\r\n", place, place + 100)) >= 0:
-        try:
-            size = int(data[place:line_end].split(b";")[0].strip() or b"x", 16)
-        except ValueError:
-            return b"".join(parts) if parts else data
-        if size <= 0:
+        size = data[place:line_end].split(b";")[0].strip()
+        if not _SIZE.fullmatch(size):
+            break
+        if int(size, 16) == 0:
             return b"".join(parts)
-        parts.append(data[line_end + 2 : line_end + 2 + size])
-        place = line_end + 2 + size + 2
-    return b"".join(parts) if parts else data
+        parts.append(data[line_end + 2 : line_end + 2 + int(size, 16)])
+        place = line_end + 2 + int(size, 16) + 2
+    if parts:
+        raise ValueError("the page ends before its last chunk")
+    return data
 
 
 def _decoded(data: bytes, encoding: str, limit: int) -> bytes:
     """One content encoding undone; never more than `limit` bytes, whatever the data would grow to."""
     if encoding == "deflate":
         try:
-            return zlib.decompressobj().decompress(data, limit)
+            return _inflated(data, zlib.MAX_WBITS, limit)
         except zlib.error:  # many servers send it without the zlib header
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, limit)
+            return _inflated(data, -zlib.MAX_WBITS, limit)
     if encoding not in _CODECS:
         raise ValueError("unknown")
     stream = pa.CompressedInputStream(pa.BufferReader(data), _CODECS[encoding])
     return bytes(stream.read(limit))
+
+
+def _inflated(data: bytes, window: int, limit: int) -> bytes:
+    stream = zlib.decompressobj(window)
+    found = stream.decompress(data, limit)
+    if not stream.eof and len(found) < limit:
+        raise ValueError("it ends early")
+    return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import io
+import os
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -59,7 +61,38 @@ def matching(pattern: str) -> list[str]:
             return sorted(fs.unstrip_protocol(found) for found in fs.glob(inside))
         except (ImportError, ValueError, OSError) as error:
             raise UsageError(f"{pattern}: {error}") from error
+    _refuse_unreadable(pattern)
     return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
+
+
+def _refuse_unreadable(pattern: str) -> None:
+    """Refuse a glob that leads into a folder whose names cannot be had; they would be passed over."""
+    parts = Path(pattern).parts
+    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), None)
+    if fixed is None:
+        return
+    steps = parts[fixed:-1]
+    for folder, names, _ in os.walk(Path(*parts[:fixed]), onerror=_refuse):
+        depth = len(Path(folder).parts) - fixed
+        if "**" in steps[: depth + 1]:
+            continue
+        names[:] = fnmatch.filter(names, steps[depth]) if depth < len(steps) else []
+
+
+def _refuse(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return  # then there is nothing in it
+    raise UsageError(f"{error.filename} cannot be looked into: {error.strerror}; give the right to, or leave it out")
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of a folder and of those in it, sorted.
+
+    Raises:
+        UsageError: the names in one of them cannot be had.
+    """
+    found = (Path(place, name) for place, _, names in os.walk(folder, onerror=_refuse) for name in names)
+    return sorted(file for file in found if file.is_file())
 
 
 def inside(path: str) -> list[str] | None:
@@ -70,7 +103,7 @@ def inside(path: str) -> list[str] | None:
         fs, root = fsspec.url_to_fs(path)
         return sorted(map(fs.unstrip_protocol, fs.find(root))) if fs.isdir(root) else None
     found = Path(path)
-    return [str(file) for file in sorted(found.rglob("*")) if file.is_file()] if found.is_dir() else None
+    return list(map(str, files_below(found))) if found.is_dir() else None
 
 
 def leads_out(file: Path, folder: Path) -> bool:
@@ -84,7 +117,7 @@ def facts(path: str) -> list[tuple[str, int, str]]:
         fs, inside = fsspec.url_to_fs(path)
         return [(fs.unstrip_protocol(file), int(fs.size(file)), fs.ukey(file)) for file in sorted(fs.find(inside))]
     found = Path(path)
-    files = [file for file in (sorted(found.rglob("*")) if found.is_dir() else [found]) if file.is_file()]
+    files = files_below(found) if found.is_dir() else [found] if found.is_file() else []
     return [(str(file), file.stat().st_size, str(file.stat().st_mtime_ns)) for file in files]
 
 

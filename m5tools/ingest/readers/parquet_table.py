@@ -9,6 +9,7 @@ them; the other row groups do not suffer. Of columns of one name the second has 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -25,10 +26,13 @@ from m5tools.ingest.readers.row import Batch, Chunk, Row, readable
 from m5tools.vocabulary import RejectReason
 
 BATCH_ROWS = 4_096
+_BLOCK: Final = 1 << 20
 _MOST_ROWS: Final = 1 << 40
 """Of a row group. A footer that says more lies, and places of rows must stay numbers of 64 bits."""
 _NOT_COUNTED: Final = "its columns claim these rows, its footer does not count them, so they are not read"
 _MORE_VALUES: Final = "its columns hold more values than the rows that its footer counts, so the rest is not read"
+_JOINED: Final = "several Parquet files lie behind one another in it, of which the last would be misread; part them"
+_MAGIC: Final = b"PAR1"
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)
 _encode = msgspec.json.Encoder().encode
 
@@ -40,12 +44,18 @@ class ParquetTable:
         try:
             with _parquet(path) as file:
                 groups = file.num_row_groups
+                joined = _is_joined(path, file)
         except _UNREADABLE as error:
             _raise_of_the_file_system(error, name)
-            groups = 0
+            groups, joined = 0, False
+        if joined:
+            return [Chunk(path, name, refused=_JOINED)]
         return [Chunk(path, name, i, i + 1) for i in range(groups)] or [Chunk(path, name)]
 
     def batches(self, chunk: Chunk, mapping: Mapping) -> Iterator[Batch]:
+        if chunk.refused is not None:
+            yield _refused(0, chunk.refused)
+            return
         place = 0
         rows = "the file"
         try:
@@ -109,6 +119,32 @@ def _flat(file: pq.ParquetFile, group: int) -> list[int]:
     """The columns that hold one value a row."""
     columns = range(file.metadata.row_group(group).num_columns)
     return [i for i in columns if file.schema.column(i).max_repetition_level == 0]
+
+
+def _is_joined(path: str, file: pq.ParquetFile) -> bool:
+    """Whether another file lies before this one, as `cat` leaves them: all places in the footer are too low then.
+
+    By as much the footer lies behind the data; in a whole file only indexes of pages lie between.
+    """
+    if not file.num_row_groups:
+        return False
+    group = file.metadata.row_group(file.num_row_groups - 1)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    end = max((_begin(column) + column.total_compressed_size for column in columns), default=0)
+    with stored(path) as whole:
+        behind = whole.seek(-8, io.SEEK_END) - file.metadata.serialized_size - end
+        kept, place = b"", whole.seek(0)
+        while place < behind and (block := whole.read(min(_BLOCK, behind + len(_MAGIC) - place))):
+            place += len(block)
+            if 2 * _MAGIC in kept + block:
+                return True
+            kept = block[1 - 2 * len(_MAGIC) :]
+    return False
+
+
+def _begin(column: pq.ColumnChunkMetaData) -> int:
+    begin: int = column.data_page_offset
+    return min(begin, column.dictionary_page_offset) if column.has_dictionary_page else begin
 
 
 @contextmanager

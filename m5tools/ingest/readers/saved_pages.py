@@ -8,7 +8,7 @@ from pathlib import Path
 from m5tools.errors import UsageError
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers import html_page, warc
-from m5tools.ingest.readers.locations import OUTSIDE, leads_out
+from m5tools.ingest.readers.locations import OUTSIDE, files_below, leads_out
 from m5tools.ingest.readers.row import Batch, Chunk, Reader
 
 SUFFIXES = html_page.SUFFIXES + warc.SUFFIXES
@@ -21,7 +21,7 @@ class SavedPages:
         folder = Path(path)
         if not folder.is_dir():
             return _reader_of(path, name).chunks(path, name)
-        archives = sorted(p for p in folder.rglob("*") if p.name.lower().endswith(warc.SUFFIXES) and p.is_file())
+        archives = [file for file in files_below(folder) if file.name.lower().endswith(warc.SUFFIXES)]
         if outside := next((p for p in archives if leads_out(p, folder)), None):
             raise UsageError(f"{name}: {OUTSIDE.format(outside.name)}")
         found = [c for p in archives for c in warc.READER.chunks(str(p), f"{name}/{p.relative_to(folder).as_posix()}")]

@@ -32,6 +32,7 @@ RAW_KEPT: Final = 65_536
 _TOO_LONG: Final = f"longer than {LONGEST_ROW:,} bytes"
 _BOM: Final = b"\xef\xbb\xbf"
 _UNCLOSED: Final = "its end tag is missing"
+_START_TAG: Final = re.compile(rb"<([^\s/>!?]+)")
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 
 
@@ -57,7 +58,13 @@ class XmlFeed(RowReader):
                     yield Row(0, b"", None, RejectReason.NOT_PARSEABLE, source.damage)
                 return
             walk = _Walk(file, name)
-            yield from walk.rows()
+            found = False
+            for row in walk.rows():
+                found = True
+                yield row
+            if not found and mapping.record and (other := record_element(head)) not in (None, name, _root(head)):
+                message = f"it has no <{name}>; its records may be <{other}>, see 'record' of the mapping"
+                yield Row(0, head[:RAW_KEPT], None, RejectReason.NOT_PARSEABLE, message)
             if source.damage is not None:
                 yield Row(walk.place, b"", None, RejectReason.NOT_PARSEABLE, source.damage)
 
@@ -69,6 +76,11 @@ def _encoding(head: bytes) -> str | None:
     declared = _DECLARED.match(head.removeprefix(_BOM))
     name = declared_encoding(declared[1].decode()) if declared else None
     return None if name in ("utf-8", "ascii") or head.startswith(_BOM) else name
+
+
+def _root(head: bytes) -> str | None:
+    found = _START_TAG.search(head)
+    return found[1].decode(errors="replace") if found else None
 
 
 class _Walk:

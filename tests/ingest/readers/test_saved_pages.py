@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import polars as pl
@@ -118,6 +119,25 @@ def test_warc_and_wacz_give_the_same_rows(tmp_path: Path) -> None:
         pass
     with pytest.raises(UsageError, match="holds no archive"):
         read(tmp_path / "empty.wacz")
+
+
+def test_a_page_that_is_cut_off_on_the_wire_is_a_reject(tmp_path: Path) -> None:
+    kind = "Content-Type: text/html\r\n"
+    packed, chunked = zlib.compress(page(1)), b"%x\r\n%s\r\n" % (len(page(1)), page(1))
+    records = [
+        record("http://a.example/1", page(1)[:-9], f"{kind}Content-Length: {len(page(1))}"),
+        record("http://a.example/2", packed[:-9], f"{kind}Content-Encoding: deflate"),
+        record("http://a.example/3", chunked, f"{kind}Transfer-Encoding: chunked"),
+        record("http://a.example/4", chunked[:-9], f"{kind}Transfer-Encoding: chunked"),
+        record("http://a.example/5", page(5), f"{kind}Transfer-Encoding: chunked"),
+        record("http://a.example/6", zlib.compress(page(6)), f"{kind}Content-Encoding: deflate\r\nContent-Length: 9"),
+        record("http://a.example/7", page(7), f"{kind}Content-Encoding: deflate\r\nContent-Length: 9"),
+        record("http://a.example/8", page(8), f"{kind}Content-Length: x"),
+    ]
+    (tmp_path / "a.warc").write_bytes(b"".join(records))
+    rows = read(tmp_path / "a.warc")
+    assert names(rows) == [*["not_parseable"] * 4, "Mug 5", "Mug 6", "Mug 7", "Mug 8"]
+    assert "ends" in rows[0].message
 
 
 def test_an_encrypted_package_is_refused(tmp_path: Path) -> None:
