@@ -7,6 +7,7 @@ from m5tools.dataset import Dataset
 from m5tools.engine.markers import Markers, fingerprint
 from m5tools.engine.room import discard
 from m5tools.engine.unlisted import SCRATCH
+from m5tools.generations import NOTE
 from m5tools.manifest import Document, StageEntry
 from m5tools.stage import Counts, Stage
 
@@ -32,10 +33,15 @@ def commit(
         counts: summed over its units.
     """
     written = markers.outputs()
-    for folder in stage.owned(dataset):
-        for file in [folder] if folder.is_file() else dataset.files_below(folder):
-            if file.relative_to(dataset.root).as_posix() not in written:
-                atomic.remove(file)
+    owned = [
+        file
+        for folder in stage.owned(dataset)
+        for file in ([folder] if folder.is_file() else dataset.files_below(folder))
+        if file.relative_to(dataset.root).as_posix() not in written
+    ]
+    # Who finds the note of a generation goes on from that and those before it, so no note outlives any of them.
+    for file in sorted(owned, key=lambda file: file.name != NOTE):
+        atomic.remove(file)
     entry = StageEntry(
         stage=stage.name,
         version=stage.version,

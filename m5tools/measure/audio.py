@@ -128,7 +128,8 @@ def bandwidth(blocks: Floats, rate: int) -> float:
 
 
 def loudness(blocks: Floats, rate: int) -> float | None:
-    """Gated loudness of the mono mix in LUFS (ITU-R BS.1770-4, the weighting applied to spectra); None for silence."""
+    """Gated loudness of the mono mix in LUFS (ITU-R BS.1770-4, the weighting applied to spectra); None for silence, and
+    for samples so large that their power is no number."""
     size = (blocks.shape[1] - 1) * 2
     power = blocks @ _weighting(rate)
     power /= size**2 / 2
@@ -136,9 +137,10 @@ def loudness(blocks: Floats, rate: int) -> float | None:
     if len(power) > window:
         power = np.convolve(power, np.full(window, 1 / window), "valid")
     heard = power[power > _power(ABSOLUTE_GATE - OFFSET)]
-    if not len(heard):
+    total = float(np.add.reduce(heard))
+    if not len(heard) or not math.isfinite(total):
         return None
-    loud = heard[heard > float(np.add.reduce(heard)) / len(heard) * _power(RELATIVE_GATE)]
+    loud = heard[heard > total / len(heard) * _power(RELATIVE_GATE)]
     return OFFSET + 10 * math.log10(float(np.add.reduce(loud)) / len(loud))
 
 

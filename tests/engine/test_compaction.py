@@ -18,7 +18,7 @@ from m5tools.audit.compare.sides import Side
 from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine import compaction
-from m5tools.engine.compaction import Compacted, compact
+from m5tools.engine.compaction import Compacted, compact, leave
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
@@ -280,6 +280,16 @@ def test_bundles_without_their_record_are_kept(dataset: Dataset) -> None:
         dataset.read("products")
     record.write_bytes(told)
     assert verify(dataset)[1] == []
+
+
+@pytest.mark.parametrize("name", ["{outside}", "../../victim", "victim", "a/../+", "+\0"])
+def test_a_record_that_leads_elsewhere_removes_nothing(dataset: Dataset, tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim+"
+    victim.mkdir()
+    (dataset.root / bundles.RECORD).write_text(json.dumps({name.format(outside=victim): ["shop-1"]}))
+    with pytest.raises(UsageError, match=r"bundles\.json is damaged .* is no name of a bundle"):
+        leave(dataset, [dataset.folder("products") / "shop-1"])
+    assert victim.is_dir()
 
 
 def test_what_a_killed_compaction_was_about_to_write_goes_with_the_next(dataset: Dataset) -> None:

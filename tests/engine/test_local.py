@@ -268,6 +268,20 @@ def test_a_part_that_is_removed_during_the_run_is_missed(tmp_path: Path) -> None
     assert run_stage(dataset, Robbed(ToyConfig())).counts["seen"] == 4
 
 
+def test_notes_of_generations_go_before_what_they_vouch_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed while it removes them must leave none that stands for parts that are gone."""
+    dataset = Dataset(tmp_path / "ds")
+    run_stage(dataset, Toy(ToyConfig()))
+    for name in ("c1/made.json", "c1/part-00000.parquet", "c2/made.json", "c2/part-00000.parquet"):
+        (dataset.folder("splits") / name).parent.mkdir(exist_ok=True)
+        (dataset.folder("splits") / name).write_bytes(b"of an earlier run")
+    gone: list[str] = []
+    monkeypatch.setattr("m5tools.engine.commit.atomic.remove", lambda file: gone.append(file.name))
+    run_stage(dataset, Toy(ToyConfig(units=3)))
+    assert gone[:2] == ["made.json"] * 2
+    assert gone.count("part-00000.parquet") == 2
+
+
 def test_an_input_that_is_made_anew_during_the_run_is_missed(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "ds")
     run_stage(dataset, Toy(ToyConfig()))

@@ -126,7 +126,7 @@ def test_whatever_a_server_says_and_a_url_looks_like_costs_only_itself(
     headers = [
         b"Transfer-Encoding: chunked", b"Content-Length: 5", b"Content-Length: " + b"9" * 30, b"Content-Encoding: gzip",
         b"Content-Encoding: gzip, gzip", b"Location: http://\xff\xfe/", b"Location: //[::1", b"Location:", b"ETag: \xff",
-        b"Location: http://a:b@c:d@e/", b"Retry-After: -5", b"Retry-After: Mon, 99 Foo", "Retry-After: ²".encode(), b": ",
+        b"Location: http://a:b@c:d@e/", b"Retry-After: -5", b"Retry-After: Mon, 99 Foo", b"Retry-After: Mon, 20 Nov 1995 19:12:08 +99999999999999", "Retry-After: ²".encode(), b": ",
         b"Upgrade: websocket", b"X: " + b"X" * 9_000, b"Set-Cookie: \x00",
     ]  # fmt: skip
     bodies = [b"", PICTURE, b"5\r\nhello\r\n0\r\n\r\n", b"ffffffffffffffff\r\nab", b"-1\r\n", gzip.compress(PICTURE)]

@@ -101,6 +101,11 @@ def test_loudness_of_the_standard_tone() -> None:
     assert signals(sound(np.zeros(32_000, np.float32)))[0]["loudness_lufs"] is None
 
 
+def test_samples_beyond_all_sounds_have_no_loudness() -> None:
+    huge = np.full(32_000, 3e38, np.float32) * np.where(np.arange(32_000) % 2, 1, -1).astype(np.float32)
+    assert signals(sound(huge))[0]["loudness_lufs"] is None
+
+
 def test_a_sound_brought_up_from_a_lower_rate_ends_at_its_half() -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, 4 * 44_100).astype(np.float32)
     narrow = audio.resample(audio.resample(noise, 44_100, 16_000), 16_000, 44_100)
