@@ -87,13 +87,14 @@ class Generations:
         """The name of a part of the latest generation."""
         return f"{self.latest}/{part_name(partition)}"
 
+    def folders(self, base: str | None) -> list[Path]:
+        """Those of the generations up to one; none where there is nothing to go on from."""
+        crawls = self._crawls()
+        return [] if base is None else [self._folder(crawl) for crawl in crawls[: crawls.index(base) + 1]]
+
     def files(self, base: str | None) -> list[Path]:
         """All files up to a generation, in a fixed order; none where there is nothing to go on from."""
-        if base is None:
-            return []
-        crawls = self._crawls()
-        folders = (self._folder(crawl) for crawl in crawls[: crawls.index(base) + 1])
-        return [file for folder in folders for file in sorted(folder.glob("[!.]*")) if folder.is_dir()]
+        return [file for folder in self.folders(base) for file in sorted(folder.glob("[!.]*")) if folder.is_dir()]
 
     def read(self, base: str | None) -> pl.DataFrame:
         """The rows up to a generation."""

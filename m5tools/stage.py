@@ -249,6 +249,10 @@ class Stage(ABC):
         """The files, and folders with all that is in them, that a finished run of this stage fully decides."""
         return [dataset.folder(table, **self.choices) for table in self.writes]
 
+    def goes_on_from(self, dataset: Dataset) -> list[Path]:
+        """Folders of earlier runs whose files a run that is no `--refresh` takes over as they are."""
+        return []
+
     def settled(self, counts: Mapping[str, int]) -> bool:
         """Whether a run that ended with these counts left nothing that a later run, all else equal, would do."""
         return True

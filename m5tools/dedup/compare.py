@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -101,6 +102,11 @@ class Compare(Stage):
     def examine(self, dataset: Dataset) -> None:
         if self.policy.embedding:
             vectors.examine(self.policy.embedding)
+
+    def goes_on_from(self, dataset: Dataset) -> list[Path]:
+        grown = comparisons_of(dataset, self.policy)
+        base = grown.base()
+        return [folder for table in self.writes for folder in grown.of(table).folders(base)]
 
     def noted(self, manifest: Manifest) -> Any:
         return listing_once(manifest)

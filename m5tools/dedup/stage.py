@@ -16,6 +16,7 @@ import math
 import shlex
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import polars as pl
@@ -227,6 +228,10 @@ class Dedup(Stage):
         for file in (file for table in self.writes for file in grown[table].files(left.base)):
             work.keeps(work.dataset.output(file))
         return resolved.counted(left)
+
+    def goes_on_from(self, dataset: Dataset) -> list[Path]:
+        base = self._grown(dataset, "clusters").base()
+        return [folder for table in self.writes for folder in self._grown(dataset, table).folders(base)]
 
     def _grown(self, dataset: Dataset, table: str) -> Generations:
         return decisions_of(dataset, self.policy).of(table)

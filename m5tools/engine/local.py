@@ -21,7 +21,7 @@ from m5tools.engine.pool import Pool, Workers
 from m5tools.engine.progress import Listener, Silent
 from m5tools.engine.ranks import STOPPED, Ranks, in_words
 from m5tools.engine.room import discard, make_room, make_scratch, tidy
-from m5tools.engine.unchanged import inputs_stay, outside_of, refuse_changed
+from m5tools.engine.unchanged import inputs_stay, outside_of, refuse_changed, refuse_spoiled
 from m5tools.engine.unlisted import SCRATCH, is_given_up
 from m5tools.engine.verify import faults_of, lost
 from m5tools.engine.worker import Done, Task
@@ -124,6 +124,8 @@ class LocalEngine:
                 return done
             outside = outside_of(stage)
             first, alone = self.rank == 0, self.world_size == 1
+            if first and not self.refresh:
+                refuse_spoiled(dataset, stage)
             make_room(dataset, stage, run, refresh=self.refresh, first=first, alone=alone)
             markers = Markers(dataset, home / run)
             with inputs_stay(dataset, stage, inputs, markers):

@@ -15,7 +15,7 @@ from typing import Any
 from m5tools.dataset import Dataset
 from m5tools.engine.markers import Markers
 from m5tools.engine.room import discard
-from m5tools.engine.verify import lost
+from m5tools.engine.verify import lost, spoiled
 from m5tools.errors import StageFailed, StaleError, UsageError
 from m5tools.stage import Stage
 
@@ -46,6 +46,20 @@ def inputs_stay(dataset: Dataset, stage: Stage, inputs: Collection[str], markers
         raise StaleError(f"'{stage.name}' reads {what}; run: {fault.remedy}") from broken
     if broken is not None:
         raise broken
+
+
+def refuse_spoiled(dataset: Dataset, stage: Stage) -> None:
+    """Refuse to go on from files of earlier runs that are not what these wrote: the new run would vouch for them.
+
+    Raises:
+        StaleError: naming the first.
+    """
+    folders = stage.goes_on_from(dataset)
+    if not folders or stage.entry not in dataset.manifest()["stages"]:
+        return
+    if (fault := spoiled(dataset, stage.entry, folders)) is not None:
+        what = f"{dataset.place}/{fault.path}: {fault.what}"
+        raise StaleError(f"'{stage.name}' goes on from {what}; run: {fault.remedy}")
 
 
 def outside_of(stage: Stage) -> Any:

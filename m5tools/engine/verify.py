@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,6 +94,14 @@ def changed(dataset: Dataset, entry: str, path: str) -> Fault | None:
     found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
     one = _Recorded([output for output in found.outputs if output["path"] == path], found.faults, found.remedy)
     return next(_of_files(dataset, entry, one, contents=True), None)
+
+
+def spoiled(dataset: Dataset, entry: str, folders: Collection[Path]) -> Fault | None:
+    """What is wrong with the first recorded file of a finished stage that lies in one of some folders, if anything."""
+    found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
+    below = {folder.relative_to(dataset.root).as_posix() for folder in folders}
+    inside = [output for output in found.outputs if output["path"].rpartition("/")[0] in below]
+    return next(_of_files(dataset, entry, _Recorded(inside, found.faults, found.remedy), contents=True), None)
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:

@@ -11,6 +11,7 @@ A later crawl moves nobody: what was placed before stays in its split, and newco
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -110,6 +111,10 @@ class SplitStage(Stage):
                 raise UsageError(
                     f"decontaminate: {other.place} is the dataset itself; name the evaluation set's folder"
                 )
+
+    def goes_on_from(self, dataset: Dataset) -> list[Path]:
+        grown = Generations(dataset, "splits", self._terms())
+        return grown.folders(grown.base())
 
     def remarks(self, dataset: Dataset) -> list[str]:
         return [

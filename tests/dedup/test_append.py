@@ -15,7 +15,11 @@ from m5tools.dedup.append import attach
 from m5tools.dedup.clusters import resolve, strength_of
 from m5tools.dedup.stage import WANTED
 from m5tools.dedup.why import why
-from m5tools.engine.local import run_stage
+from m5tools.engine.local import LocalEngine, run_stage
+from m5tools.engine.pool import Pool
+from m5tools.engine.progress import Silent
+from m5tools.engine.verify import faults_of
+from m5tools.errors import StaleError
 from tests.dedup.test_clusters import _EDGE, _products
 
 from .shop import Listing, deliver, drawing, encoded, tables_of
@@ -119,10 +123,46 @@ def test_brackets_in_a_path_are_no_pattern(make_dataset: Callable[..., Dataset])
     assert set(clusters["product_id"]) == {one.product_id, two.product_id, new.product_id}
 
 
+@pytest.mark.parametrize(
+    ("stage", "table"),
+    [
+        (Compare(CompareConfig()), "comparisons"),
+        (Compare(CompareConfig()), "sought"),
+        (Dedup(DedupConfig()), "clusters"),
+    ],
+)
+@pytest.mark.parametrize("harm", ["flip", "lose"])
+def test_nothing_goes_on_from_an_earlier_part_that_is_not_what_was_written(
+    make_dataset: Callable[..., Dataset], stage: Compare | Dedup, table: str, harm: str
+) -> None:
+    old = [Listing(name, "Folding step ladder with three wide treads") for name in "ab"]
+    dataset = make_dataset(tables_of(old))
+    for each in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, each)
+    deliver(dataset, "c2", [Listing("c", "Steel kettle Acme 1.7 l")], old)
+    if isinstance(stage, Dedup):
+        run_stage(dataset, Compare(CompareConfig()))
+    part = next(part for part in sorted(dataset.folder(table).rglob("*.parquet")) if part.parent.name == "c1")
+    if harm == "lose":
+        part.unlink()
+    else:
+        part.write_bytes(part.read_bytes()[:-9] + b"x" + part.read_bytes()[-8:])
+    told = f"'{stage.name}' goes on from .*{part.name}: .*; run: m5 {stage.name} .*--refresh"
+    with pytest.raises(StaleError, match=told):
+        run_stage(dataset, stage)
+    with pytest.raises(StaleError, match=told):
+        run_stage(dataset, stage)
+    with Pool(0) as pool:
+        LocalEngine(pool, Silent(), refresh=True).run(dataset, stage)
+    assert faults_of(dataset, stage.entry) == []
+
+
 @pytest.mark.parametrize(("source", "joined"), [("north", 0), ("south", 1)])
 def test_a_threshold_stands_until_another_source_comes(
-    make_dataset: Callable[..., Dataset], source: str, joined: int
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch, source: str, joined: int
 ) -> None:
+    # What the first crawl wanted is written over, as if it had been taught so.
+    monkeypatch.setattr("m5tools.engine.local.refuse_spoiled", lambda *_: None)
     said = "Brass garden hose nozzle, ten patterns, Finley workshop"
     old = [Listing("old", f"{said} tool", source="north", seller="Ann")]
     new = [Listing("new", f"{said} piece", source=source, seller="Bob")]
