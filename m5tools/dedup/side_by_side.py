@@ -31,7 +31,7 @@ NEAREST: Final = "nearest-"
 """Before the names of parts of the scratch table `pairs` that hold what products of a partition picked."""
 OFFERED: Final = "offered"
 """The scratch table of how many pairs there were to pick from."""
-_PAIRS_AT_ONCE = 2**18
+_PAIRS_AT_ONCE = 2**17
 """Pairs that are laid side by side at once: what is read for them is a kilobyte or two of each product."""
 _PAIRS_HELD = 2**20
 """Pairs whose comparisons, of up to a kilobyte each, are held at once; those of one partition are, if there are more.
