@@ -22,10 +22,10 @@ from m5tools.stage import Stage
 
 @contextmanager
 def inputs_stay(dataset: Dataset, stage: Stage, inputs: Collection[str], markers: Markers) -> Iterator[None]:
-    """Refuse what was made inside where a file of an input was lost or changed its size meanwhile.
+    """Refuse what was made inside where an input was begun anew, or a file of one lost or changed its size meanwhile.
 
     Raises:
-        StaleError: naming the file, also instead of what became of a unit that fell over it.
+        StaleError: naming it, also instead of what became of a unit that fell over it.
     """
     broken: Exception | None = None
     try:
@@ -34,11 +34,11 @@ def inputs_stay(dataset: Dataset, stage: Stage, inputs: Collection[str], markers
         raise
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of those who read it; raised again below
         broken = error
-    # By size: inputs may be terabytes of packs, and a unit may have failed for another reason.
     if anew := sorted(set(inputs) - dataset.manifest()["stages"].keys()):
         discard(markers.folder, markers.folder.parent)
         what = f"what '{anew[0]}' made, which is being made anew since the run began"
         raise StaleError(f"'{stage.name}' reads {what}; wait for that and run the same command again") from broken
+    # By size: inputs may be terabytes of packs, and a unit may have failed for another reason.
     fault = next((fault for upstream in inputs if (fault := lost(dataset, upstream))), None)
     if fault is not None:
         discard(markers.folder, markers.folder.parent)

@@ -11,6 +11,10 @@ import codecs
 from typing import Final
 
 _OF_OTHER_THINGS: Final = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+_WIDER: Final = {
+    "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+    "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "tis-620": "cp874",
+}  # fmt: skip
 _EVERY_BYTE: Final = bytes(range(256))
 _NO_SET: Final = b"\x1b.J\x1bNA"
 """A character of the set G2, for which one is named that cannot be there."""
@@ -29,6 +33,11 @@ def text_encoding(label: str) -> str | None:
     except (LookupError, ValueError, RuntimeError):  # unknown; no codec of any text, which only bytes tell
         pass
     return None
+
+
+def wider(name: str) -> str:
+    """The set that browsers read in place of one that it contains (WHATWG Encoding, "names and labels")."""
+    return _WIDER.get(name, name)
 
 
 def declared_encoding(label: str) -> str | None:

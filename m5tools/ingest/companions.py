@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from m5tools.errors import UsageError
 from m5tools.ingest.delivered import Record, selector
 from m5tools.ingest.mapping import Companion, Mapping
-from m5tools.ingest.readers import READERS, Batch, Row
+from m5tools.ingest.readers import READERS, Batch
 
 _TABLES = (".csv", ".tsv", ".txt")
 
@@ -86,32 +86,44 @@ def _read(companion: Companion, mapping: Mapping, root: Path) -> _Found:
     return found
 
 
-def remarks(mapping: Mapping, root: Path | None) -> list[str]:
-    """What of companion files joins no record because it cannot be read, a line a file."""
-    refused: dict[str, list[Row]] = {}
-    for file in companion_files(mapping, root):
+def remarks(mapping: Mapping, root: Path | None, inputs: Collection[Path]) -> list[str]:
+    """What of companion files joins no record because it cannot be read, a line a file.
+
+    Args:
+        mapping: the mapping.
+        root: folder that the companions' globs start from.
+        inputs: the files of records: what is wrong with one that is a companion, too, its rejects tell.
+    """
+    said = []
+    matched = {file for companion in mapping.companions if root is not None for file in root.glob(companion.files)}
+    for file in sorted(matched - {path.absolute() for path in inputs} - set(inputs)):
+        refused, first = 0, None
         for batch in _batches(file, mapping) if _is_table(file) else ():
-            if batch.refused:
-                refused.setdefault(file.name, []).extend(batch.refused)
-    return [
-        f"companion {name}: {len(rows):,} damaged row{'s' if len(rows) > 1 else ''} left out, "
-        f"the first at {rows[0].offset:,}: {rows[0].message}"
-        for name, rows in refused.items()
-    ]
+            refused += len(batch.refused)
+            first = first or next(iter(batch.refused), None)
+        if first is not None:
+            rows = f"{refused:,} row{'s' if refused > 1 else ''} left out"
+            said.append(f"companion {file}: {rows}, the first at {first.offset:,}: {first.message}")
+    return said
 
 
 def _rows(companion: Companion, mapping: Mapping, root: Path) -> Iterator[dict[str, Any]]:
+    known, columns = False, None
     for file in sorted(root.glob(companion.files)):
         if not _is_table(file):
+            known = True
             yield {"path": file.relative_to(root).as_posix(), "name": file.name}
             continue
         for batch in _batches(file, mapping):
-            if batch.records and companion.key not in batch.records[0]:
-                raise UsageError(
-                    f"companion {file} has no column '{companion.key}'; mapping '{mapping.source}' may name one of: "
-                    f"{', '.join(map(repr, batch.records[0]))}"
-                )
+            if batch.records:
+                columns = columns or list(batch.records[0])
+                known = known or companion.key in batch.records[0]
             yield from batch.records
+    if columns and not known:
+        raise UsageError(
+            f"no companion {root / companion.files} has a column '{companion.key}'; "
+            f"mapping '{mapping.source}' may name one of: {', '.join(map(repr, columns))}"
+        )
 
 
 def _is_table(file: Path) -> bool:

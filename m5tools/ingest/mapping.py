@@ -71,7 +71,7 @@ def _at_most_one_group(pattern: str) -> str:
 
 
 def _below_a_folder(pattern: str) -> str:
-    if not pattern or PurePath(pattern).is_absolute():
+    if not pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
         raise ValueError(f"'{pattern}' is no glob below a folder; name files relative to the root")
     return pattern
 

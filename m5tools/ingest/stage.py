@@ -238,7 +238,7 @@ class Ingest(Stage):
         return {}
 
     def remarks(self, dataset: Dataset) -> list[str]:
-        of_companions = companions.remarks(self.mapping, self._root)
+        of_companions = companions.remarks(self.mapping, self._root, list(map(Path, input_files(self.config))))
         return [*of_companions, *changes.remarks(changes.fields_of(dataset, self.crawl_id))]
 
     def check(self, counts: Counts) -> None:

@@ -16,7 +16,7 @@ from m5tools.dataset import checked_name
 from m5tools.errors import UsageError
 from m5tools.loader import mirror
 from m5tools.loader.index_files import Indexes
-from m5tools.shards import overlays
+from m5tools.shards import overlays, sound_index
 from m5tools.shards.manifest import (
     OVERLAY_MANIFEST,
     OVERLAYS,
@@ -25,7 +25,6 @@ from m5tools.shards.manifest import (
     ShardManifest,
     overlay_names,
 )
-from m5tools.shards.sound_index import columns, masks, parsed
 from m5tools.store import is_remote, within
 
 
@@ -62,8 +61,8 @@ class Layer:
         if not later["product_id"].equals(index["product_id"]):
             raise UsageError(f"{self.indexes.folder} lists other samples than the shards below; run 'm5 overlay' again")
         if self.manifest.modalities:
-            with parsed(self.indexes.folder):
-                masks(later)
+            with sound_index.parsed(self.indexes.folder):
+                sound_index.masks(later)
         return self._laid(index, later)
 
     def over(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
@@ -78,8 +77,8 @@ class Layer:
 
     def _laid(self, table: pa.Table, later: pa.Table) -> pa.Table:
         if self.manifest.modalities:
-            with parsed(self.indexes.folder):
-                columns(later, later.column_names)
+            with sound_index.parsed(self.indexes.folder):
+                sound_index.columns(later, later.column_names)
         located = overlays.with_tars(later, f"{_folder(self.name)}/", self.indexes.files)
         return overlays.laid(table, located, self.manifest)
 

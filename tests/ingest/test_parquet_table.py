@@ -180,7 +180,7 @@ def test_short_floats_are_read_by_their_digits() -> None:
     assert values_of(pa.array([0.1, None, 2.5], pa.float16())) == [0.1, None, 2.5]
 
 
-@pytest.mark.parametrize("sizes", [(1, 1), (1, 9_000), (9_000, 1), (3, 3, 3)])
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 9_000), (9_000, 1), (3, 3, 3), (5, 0)])
 @pytest.mark.parametrize("index", [False, True])
 def test_files_one_behind_another_are_one_reject(tmp_path: Path, sizes: tuple[int, ...], index: bool) -> None:
     parts = []

@@ -304,9 +304,11 @@ def test_rows_of_companions_that_cannot_be_read_are_told(tmp_path: Path) -> None
     run_stage(dataset, Ingest(config))
     assert dataset.read("media")["location"].to_list() == ["a.png"]  # joined by a number
     (said,) = Ingest(config).remarks(dataset)
-    assert said == "companion pictures.csv: 2 damaged rows left out, the first at 1: 3 fields where the header has 2"
+    assert (
+        said == f"companion {tmp_path}/pictures.csv: 2 rows left out, the first at 1: 3 fields where the header has 2"
+    )
     (tmp_path / "pictures.csv").write_text("sku,file\n1,a.png\n")
-    with pytest.raises(StageFailed, match="has no column 'id'; mapping 'mine' may name one of: 'sku', 'file'"):
+    with pytest.raises(StageFailed, match="has a column 'id'; mapping 'mine' may name one of: 'sku', 'file'"):
         run_stage(dataset, Ingest(config))
 
 
@@ -371,6 +373,7 @@ def test_crawls_are_listed_as_they_were_ingested_or_not_read(
         ("companions: [{files: x, key: k, matches: m, columns: {}, find: '(a)(b)'}]", "more than one group"),
         ("attributes: [{from: a, pairs: ''}]", "at least 1 character"),
         ("table: {columns: [id, title, title]}", "two columns are called 'title'"),
+        ("companions: [{files: ../x, key: k, matches: m, whole: w}]", "no glob below a folder"),
         ("companions: [{files: /x, key: k, matches: m, whole: w}]", "no glob below a folder"),
     ],
 )

@@ -160,7 +160,7 @@ def test_a_broken_item_costs_exactly_itself(tmp_path: Path, name: str, at: int) 
     assert [row.reason for row in rows if row.reason] == [RejectReason.NOT_PARSEABLE]
 
 
-@pytest.mark.parametrize(("encoding", "wrong"), [("windows-1252", b"\x81"), ("utf-16", b"\x00\xd8")])
+@pytest.mark.parametrize(("encoding", "wrong"), [("shift_jis", b"\x81"), ("utf-16", b"\x00\xd8")])
 def test_what_is_no_text_in_its_encoding_costs_its_item(tmp_path: Path, encoding: str, wrong: bytes) -> None:
     items = [*ITEMS]
     items[5] = items[5].replace("9.99", "{wrong}")
@@ -187,8 +187,27 @@ def test_a_feed_without_the_named_element_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(HEAD + "\n".join(ITEMS) + TAIL)
     (row,) = read(XmlFeed(), tmp_path / "a.xml", Mapping(source="test", format="xml", record="offer"))
     assert row.message == "it has no <offer>; its records may be <item>, see 'record' of the mapping"
-    (tmp_path / "a.xml").write_text("<offers></offers>")
-    assert not read(XmlFeed(), tmp_path / "a.xml", Mapping(source="test", format="xml", record="offer"))
+    for empty in ("<offers></offers>", HEAD + TAIL):
+        (tmp_path / "a.xml").write_text(empty)
+        assert not read(XmlFeed(), tmp_path / "a.xml", Mapping(source="test", format="xml", record="offer"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "written", "text"),
+    [
+        ("gb2312", "gb18030", "镕"),
+        ("shift_jis", "cp932", "①㈱"),
+        ("euc-kr", "cp949", "똠"),
+        ("windows-1252", "latin-1", "\x81"),
+    ],
+)
+def test_a_declared_encoding_is_the_set_that_browsers_take_it_for(
+    tmp_path: Path, declared: str, written: str, text: str
+) -> None:
+    (tmp_path / "a.xml").write_bytes(
+        f'<?xml version="1.0" encoding="{declared}"?><r><item><t>{text}</t></item></r>'.encode(written)
+    )
+    assert records(read(XmlFeed(), tmp_path / "a.xml", MAPPING)) == [{"t": text}]
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("no XML", 1), ("<", 1), ("<a>", 1), (HEAD, 1), (HEAD + TAIL, 0)])

@@ -10,16 +10,13 @@ from __future__ import annotations
 import codecs
 import re
 
-from m5tools.ingest.charset import declared_encoding
+from m5tools.ingest.charset import declared_encoding, wider
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE)
 _META_WITHIN = 4_096
 _CYRILLIC = re.compile("[а-яё]{3}", re.IGNORECASE)
-# Labels that browsers read as the Windows set that contains them (WHATWG Encoding, "names and labels").
-_WIDER = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
-          "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "tis-620": "cp874"}  # fmt: skip
 
 
 def decode(data: bytes, charset: str | None = None) -> str:
@@ -38,7 +35,7 @@ def decode(data: bytes, charset: str | None = None) -> str:
         known = declared_encoding(label.strip("\"' ")) if label else None
         if known is None:
             continue
-        text = data.decode(_WIDER.get(known, known), "replace")
+        text = data.decode(wider(known), "replace")
         if known != "utf-8" or _fits(text):
             return text
     text = data.decode("utf-8", "replace")

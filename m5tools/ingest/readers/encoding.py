@@ -1,6 +1,7 @@
 """The encoding of a text, found out from its first bytes.
 
-In this order: a byte-order mark; UTF-16 without one, by its zero bytes; UTF-8; the East Asian encodings that shops
+In this order: a byte-order mark; UTF-16 without one, by its zero bytes; UTF-8, in
+which hardly any byte may be wrong; the East Asian encodings that shops
 still export, where nearly all other characters are ones these languages use every day; Windows-1251, where nearly all
 of them stand in words that are Cyrillic throughout; else Windows-1252, in which almost every byte means something, so
 that it is the guess of last resort.
@@ -102,7 +103,7 @@ def _is_utf_16(head: bytes, name: str) -> bool:
 
 def _told(head: bytes, *, whole: bool) -> str | None:
     """The encoding of a text of narrow characters by what it says in it; None where it says nothing in any."""
-    if _decoded(head, "utf-8", whole) is not None or _is_damaged_utf_8(head):
+    if _decoded(head, "utf-8", whole) is not None or _is_damaged_utf_8(head[:_LOOKED_AT]):
         return "utf-8"
     for name, is_usual in _USUAL.items():
         text = _decoded(head, name, whole)
@@ -176,7 +177,16 @@ _USUAL: Final[dict[str, Callable[[list[str]], bool]]] = {
 NO_TEXT: Final = "m5tools.no_text"
 """How errors are handled where units are no bytes: a lone surrogate stands for what is no text, as with
 `surrogateescape`, and not U+FFFD, which may have been delivered."""
-codecs.register_error(NO_TEXT, lambda error: ("\udcff", cast(UnicodeDecodeError, error).end))
+
+
+def _no_text(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    # What sets of single bytes leave out browsers read as controls, which loses nothing.
+    wrong = error.object[error.start : error.end] if error.encoding == "charmap" else b""
+    return "".join(map(chr, wrong)) or "\udcff", error.end
+
+
+codecs.register_error(NO_TEXT, _no_text)
 
 
 class Utf8(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import zlib
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ import pyarrow as pa
 
 _CODECS = {"gzip": "gzip", "x-gzip": "gzip", "br": "brotli", "zstd": "zstd"}
 _HTML = ("text/html", "application/xhtml+xml")
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SIZE = re.compile(rb"0*[0-9A-Fa-f]{1,8}")
 _DIGITS = 19
 _MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|!--|head|\?xml)", re.IGNORECASE)
 
@@ -66,9 +68,14 @@ class HttpMessage:
             try:
                 data = _decoded(data, encoding, limit + 1)
             except (OSError, zlib.error, ValueError) as error:
-                if (b"<" not in data[:1_024] or _NO_TEXT.search(data[:1_024])) and self.kind in _HTML:
+                if self.kind in _HTML and not _is_markup(data[:1_024]):
                     raise ValueError(f"content encoding {encoding}: {error}") from error
         return data
+
+
+def _is_markup(head: bytes) -> bool:
+    """Whether the first bytes of a body are those of a page, and not of something packed."""
+    return b"<" in head and (head.startswith(_WIDE) or _NO_TEXT.search(head) is None)
 
 
 def message_of(block: bytes) -> HttpMessage:
@@ -108,9 +115,9 @@ def _unchunked(data: bytes) -> bytes:
             return b"".join(parts)
         parts.append(data[line_end + 2 : line_end + 2 + int(size, 16)])
         place = line_end + 2 + int(size, 16) + 2
-    if parts:
+    if parts and data[place:].strip() != b"0":
         raise ValueError("the page ends before its last chunk")
-    return data
+    return b"".join(parts) if parts else data
 
 
 def _decoded(data: bytes, encoding: str, limit: int) -> bytes:

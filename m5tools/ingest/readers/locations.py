@@ -6,6 +6,7 @@ import fnmatch
 import glob
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -14,6 +15,7 @@ import fsspec
 from m5tools.errors import UsageError
 
 _BLOCK: Final = 1 << 20
+_OF_THE_SYSTEM: Final = "lost+found"
 OUTSIDE: Final = "{} is a link that leads out of the folder; put the file itself there"
 
 
@@ -68,21 +70,38 @@ def matching(pattern: str) -> list[str]:
 def _refuse_unreadable(pattern: str) -> None:
     """Refuse a glob that leads into a folder whose names cannot be had; they would be passed over."""
     parts = Path(pattern).parts
-    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), None)
-    if fixed is None:
-        return
-    steps = parts[fixed:-1]
-    for folder, names, _ in os.walk(Path(*parts[:fixed]), onerror=_refuse):
-        depth = len(Path(folder).parts) - fixed
-        if "**" in steps[: depth + 1]:
-            continue
-        names[:] = fnmatch.filter(names, steps[depth]) if depth < len(steps) else []
+    if glob.has_magic(pattern):
+        _look_into(Path(*parts[:1]) if Path(pattern).is_absolute() else Path(), parts[Path(pattern).is_absolute() :])
+
+
+def _look_into(folder: Path, steps: Sequence[str]) -> None:
+    """Refuse where one of the folders that a glob goes through cannot be."""
+    try:
+        if not steps or not folder.is_dir():
+            return
+        if steps[0] == "**":
+            for _, names, _ in os.walk(folder, onerror=_refuse):
+                names[:] = [name for name in names if not name.startswith(".") and name != _OF_THE_SYSTEM]
+        elif not glob.has_magic(steps[0]):
+            _look_into(folder / steps[0], steps[1:])
+        else:
+            names = fnmatch.filter((found.name for found in folder.iterdir()), steps[0])
+            hidden = steps[0].startswith(".")
+            for name in names if len(steps) > 1 else ():
+                if name.startswith(".") == hidden and name != _OF_THE_SYSTEM:
+                    _look_into(folder / name, steps[1:])
+    except OSError as error:
+        _refuse(error)
 
 
 def _refuse(error: OSError) -> None:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return  # then there is nothing in it
-    raise UsageError(f"{error.filename} cannot be looked into: {error.strerror}; give the right to, or leave it out")
+    raise _refusal(error) from error
+
+
+def _refusal(error: OSError) -> UsageError:
+    return UsageError(f"{error.filename} cannot be looked into: {error.strerror}; give the right to, or leave it out")
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -92,7 +111,10 @@ def files_below(folder: Path) -> list[Path]:
         UsageError: the names in one of them cannot be had.
     """
     found = (Path(place, name) for place, _, names in os.walk(folder, onerror=_refuse) for name in names)
-    return sorted(file for file in found if file.is_file())
+    try:
+        return sorted(file for file in found if file.is_file())
+    except PermissionError as error:
+        raise _refusal(error) from error
 
 
 def inside(path: str) -> list[str] | None:

@@ -126,11 +126,13 @@ def _is_joined(path: str, file: pq.ParquetFile) -> bool:
 
     By as much the footer lies behind the data; in a whole file only indexes of pages lie between.
     """
-    if not file.num_row_groups:
-        return False
-    group = file.metadata.row_group(file.num_row_groups - 1)
-    columns = [group.column(i) for i in range(group.num_columns)]
-    end = max((_begin(column) + column.total_compressed_size for column in columns), default=0)
+    end = len(_MAGIC)
+    try:
+        for group in map(file.metadata.row_group, range(file.num_row_groups)[-1:]):
+            columns = [group.column(i) for i in range(group.num_columns)]
+            end = max((_begin(column) + column.total_compressed_size for column in columns), default=end)
+    except _UNREADABLE:
+        return False  # whoever reads the rows says what is wrong
     with stored(path) as whole:
         behind = whole.seek(-8, io.SEEK_END) - file.metadata.serialized_size - end
         kept, place = b"", whole.seek(0)

@@ -21,7 +21,7 @@ from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.http_message import HttpMessage, message_of
 from m5tools.ingest.readers.page_row import LONGEST_PAGE, RAW_KEPT, page_row
 from m5tools.ingest.readers.row import Chunk, Row, RowReader, readable
-from m5tools.ingest.readers.warc_end import check_end
+from m5tools.ingest.readers.warc_end import End, Last
 from m5tools.ingest.readers.zip_overlaps import overlapping
 from m5tools.ingest.readers.zip_unlisted import unlisted
 from m5tools.vocabulary import RejectReason
@@ -31,6 +31,8 @@ _ARCHIVED = (".warc", ".warc.gz", ".warc.zst")
 _ENCRYPTED = 0x1
 _STARTS = (b"\x1f\x8b\x08", b"WARC/1.")
 _FETCHED = (WarcRecordType.response, WarcRecordType.resource)
+_OF_NO_KIND = (WarcRecordType.unknown, WarcRecordType.no_type)
+_NO_KIND = "a record of no type that is known"
 _BLOCK = 1 << 20
 _HEAD_KEPT = 2_048
 
@@ -62,26 +64,32 @@ class Warc(RowReader):
             return
         with readable(chunk.name), ExitStack() as stack:
             file = _open(chunk, stack)
+            end = End(file)
             start: int | None = 0
             in_damage = False
             while start is not None:
-                last, length, row = start, None, None
+                last = Last(start)
                 try:
                     for record in _records(file, start):
-                        last, length, row = record.stream_pos, record.content_length, None
+                        last.read(record.stream_pos, record.content_length)
                         if record.record_type in _FETCHED:
-                            row, in_damage = _row(last, record), False
-                            yield row
-                        elif record.record_type in (WarcRecordType.unknown, WarcRecordType.no_type):
-                            row = Row(last, b"", None, RejectReason.NOT_PARSEABLE, "a record of no type that is known")
-                            yield row
-                    check_end(file, last, length, told=row is not None and row.record is None)
+                            row, in_damage = _row(last.place, record), False
+                        elif record.record_type in _OF_NO_KIND:
+                            row = Row(last.place, b"", None, RejectReason.NOT_PARSEABLE, _NO_KIND)
+                        else:
+                            continue
+                        last.told = row.record is None
+                        yield row
+                    if last.length is None and in_damage:
+                        start = _next_start(file, start + 1)
+                        continue
+                    end.check(last)
                     return
                 except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-                    start = _next_start(file, last + 1)
+                    start = _next_start(file, last.place + 1)
                     if not in_damage:
                         in_damage = True
-                        place = max(0, start if start is not None else last)
+                        place = max(0, start if start is not None else last.place)
                         yield Row(place, b"", None, RejectReason.NOT_PARSEABLE, f"damaged archive: {error}")
 
 
@@ -123,13 +131,13 @@ def _row(offset: int, record: WarcRecord) -> Row:
             fetched = message_of(block)
         else:
             fetched = HttpMessage(200, {"content-type": kind}, block)
+        if fetched.status != 200:
+            return Row(offset, kept, None, RejectReason.NO_CONTENT, f"HTTP status {fetched.status}")
+        if not fetched.is_html:
+            return Row(offset, block[:_HEAD_KEPT], None, RejectReason.NO_CONTENT, f"{fetched.kind}, not HTML")
         page = fetched.body(LONGEST_PAGE)
     except ValueError as error:
         return Row(offset, kept, None, RejectReason.NOT_PARSEABLE, str(error))
-    if fetched.status != 200:
-        return Row(offset, kept, None, RejectReason.NO_CONTENT, f"HTTP status {fetched.status}")
-    if not fetched.is_html:
-        return Row(offset, block[:_HEAD_KEPT], None, RejectReason.NO_CONTENT, f"{fetched.kind}, not HTML")
     return page_row(offset, page, address=address, charset=fetched.charset, seen_at=headers.get("WARC-Date"))
 
 

@@ -16,39 +16,71 @@ _FRAMES: Final = (b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
 _SKIPPED_FRAME: Final = b"\x2a\x4d\x18"
 _END_OF_HEADER: Final = re.compile(rb"\r?\n\r?\n")
 _BLANK: Final = b"\r\n\t \0"
-_BLOCK: Final = 1 << 20
+_LONGEST_HEADER: Final = 1 << 20
+_BLOCK: Final = 1 << 14
 """Read at most at once: what lies before damage is given before the damage is met."""
 
 
-def check_end(file: io.BufferedIOBase, last: int, length: int | None, *, told: bool) -> None:
-    """See whether anything is left behind the last record.
+class Last:
+    """The last record that was read of an archive.
+
+    Attributes:
+        place: where it, or the compressed member that holds it, begins.
+        length: bytes of its content; None = no record was read from `place` on.
+        alone: whether no other record has this place.
+        told: its row is a reject, so that it ends early need not be said.
+    """
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.length: int | None = None
+        self.alone, self.told = True, False
+
+    def read(self, place: int, length: int) -> None:
+        self.alone = self.length is None or place != self.place
+        self.place, self.length, self.told = place, length, False
+
+
+class End:
+    """The end of one archive.
 
     Args:
         file: the archive, plain or compressed.
-        last: where the record, or the compressed member that holds it, begins.
-        length: bytes of the record's content; None = no record was read from `last` on.
-        told: its row is a reject, so that this record ends early need not be said.
-
-    Raises:
-        EOFError: the archive ends within a record or a compressed member.
-        OSError: something follows that is no record.
     """
-    file.seek(0)
-    first = file.read(4)
-    if first in _FRAMES or first[1:] == _SKIPPED_FRAME:
-        return  # whoever reads Zstandard and LZ4 tells of frames that break off
-    file.seek(last)
-    packed = file.read(2) == _GZIP
-    in_one_member = first.startswith(_GZIP) and not packed  # where no place is that of a record
-    file.seek(0 if in_one_member else last)
-    rest: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed or in_one_member else file
-    try:
-        if in_one_member:
-            _drain(rest)
-        else:
-            _check(rest, length, told)
-    except zlib.error as error:
-        raise OSError(f"what is left cannot be unpacked: {error}") from error
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+        file.seek(0)
+        self._first = file.read(4)
+        self._unpacked = False  # an archive of one member, to its end
+
+    def check(self, last: Last) -> None:
+        """See whether anything is left behind the last record.
+
+        Of a member with several records, and of Zstandard and LZ4, only whether it breaks off is told.
+
+        Raises:
+            EOFError: the archive ends within a record or a compressed member.
+            OSError: something follows that is no record.
+        """
+        if self._first in _FRAMES or self._first[1:] == _SKIPPED_FRAME:
+            return  # whoever reads these tells of frames that break off
+        self._file.seek(last.place)
+        packed = self._file.read(2) == _GZIP
+        try:
+            if packed:
+                self._file.seek(last.place)
+                member = gzip.GzipFile(fileobj=self._file)
+                _check(member, last) if last.alone else _drain(member)
+            elif not self._first.startswith(_GZIP):
+                self._file.seek(last.place)
+                _check(self._file, last)
+            elif not self._unpacked:  # all records lie in one member, where no place is that of a record
+                self._unpacked = True
+                self._file.seek(0)
+                _drain(gzip.GzipFile(fileobj=self._file))
+        except zlib.error as error:
+            raise OSError(f"what is left cannot be unpacked: {error}") from error
 
 
 def _drain(rest: io.BufferedIOBase) -> None:
@@ -56,13 +88,13 @@ def _drain(rest: io.BufferedIOBase) -> None:
         pass
 
 
-def _check(rest: io.BufferedIOBase, length: int | None, told: bool) -> None:
+def _check(rest: io.BufferedIOBase, last: Last) -> None:
     held = b""
-    if length is not None:
+    if last.length is not None:
         try:
-            held = _behind(rest, length)
+            held = _behind(rest, last.length)
         except EOFError:
-            if told:
+            if last.told:
                 return
             raise
     while held or (held := rest.read1(_BLOCK)):
@@ -75,7 +107,9 @@ def _behind(rest: io.BufferedIOBase, length: int) -> bytes:
     """What has been read of what follows a record, given a record from its beginning on."""
     held = b""
     while (header := _END_OF_HEADER.search(held)) is None:
-        held += _more(rest)
+        held = (held + _more(rest)).lstrip(_BLANK)
+        if len(held) > _LONGEST_HEADER:
+            raise OSError("the header of a record has no end")
     left = header.end() + length
     while len(held) < left:
         left -= len(held)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import IO, Any, Final, cast
 from xml.parsers import expat
 
-from m5tools.ingest.charset import declared_encoding
+from m5tools.ingest.charset import declared_encoding, wider
 from m5tools.ingest.mapping import Mapping
 from m5tools.ingest.readers.encoding import Utf8, encoding_of, is_wide
 from m5tools.ingest.readers.opening import head_of, opened, whole_files
@@ -32,7 +32,6 @@ RAW_KEPT: Final = 65_536
 _TOO_LONG: Final = f"longer than {LONGEST_ROW:,} bytes"
 _BOM: Final = b"\xef\xbb\xbf"
 _UNCLOSED: Final = "its end tag is missing"
-_START_TAG: Final = re.compile(rb"<([^\s/>!?]+)")
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 
 
@@ -62,7 +61,7 @@ class XmlFeed(RowReader):
             for row in walk.rows():
                 found = True
                 yield row
-            if not found and mapping.record and (other := record_element(head)) not in (None, name, _root(head)):
+            if not found and mapping.record and (other := record_element(head)) and _times(head, other) > 1:
                 message = f"it has no <{name}>; its records may be <{other}>, see 'record' of the mapping"
                 yield Row(0, head[:RAW_KEPT], None, RejectReason.NOT_PARSEABLE, message)
             if source.damage is not None:
@@ -75,12 +74,12 @@ def _encoding(head: bytes) -> str | None:
         return encoding_of(head, whole=False)
     declared = _DECLARED.match(head.removeprefix(_BOM))
     name = declared_encoding(declared[1].decode()) if declared else None
-    return None if name in ("utf-8", "ascii") or head.startswith(_BOM) else name
+    return None if name in (None, "utf-8", "ascii") or head.startswith(_BOM) else wider(name)
 
 
-def _root(head: bytes) -> str | None:
-    found = _START_TAG.search(head)
-    return found[1].decode(errors="replace") if found else None
+def _times(head: bytes, name: str) -> int:
+    """How often an element begins."""
+    return len(re.findall(rb"<" + re.escape(name.encode()) + rb"[\s/>]", head))
 
 
 class _Walk:

@@ -16,6 +16,7 @@ from m5tools.errors import UsageError
 from m5tools.ingest import mapping
 from m5tools.ingest.parse import Chunked, parse
 from m5tools.ingest.readers import READERS, Row
+from m5tools.ingest.readers.warc_end import End
 from m5tools.ingest.sniff import sniff
 from m5tools.vocabulary import RejectReason
 from tests.ingest.reading import read as rows_of
@@ -133,10 +134,15 @@ def test_a_page_that_is_cut_off_on_the_wire_is_a_reject(tmp_path: Path) -> None:
         record("http://a.example/6", zlib.compress(page(6)), f"{kind}Content-Encoding: deflate\r\nContent-Length: 9"),
         record("http://a.example/7", page(7), f"{kind}Content-Encoding: deflate\r\nContent-Length: 9"),
         record("http://a.example/8", page(8), f"{kind}Content-Length: x"),
+        record("http://a.example/9", b"000000000005\r\n%s\r\n0" % page(9)[:5], f"{kind}Transfer-Encoding: chunked"),
+        record("http://a.example/a", b"", f"{kind}Content-Length: 900", status="304 Not Modified"),
+        record("http://a.example/b", b"\x89PNG", "Content-Type: image/png\r\nContent-Length: 900"),
+        record("http://a.example/c", "テ".encode("iso2022_jp") + page(3), f"{kind}Content-Encoding: gzip"),
     ]
     (tmp_path / "a.warc").write_bytes(b"".join(records))
     rows = read(tmp_path / "a.warc")
-    assert names(rows) == [*["not_parseable"] * 4, "Mug 5", "Mug 6", "Mug 7", "Mug 8"]
+    good = ["Mug 5", "Mug 6", "Mug 7", "Mug 8"]
+    assert names(rows) == [*["not_parseable"] * 4, *good, *["no_content"] * 3, "Mug 3"]
     assert "ends" in rows[0].message
 
 
@@ -148,6 +154,18 @@ def test_an_encrypted_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.wacz").write_bytes(content)
     with pytest.raises(UsageError, match="is encrypted; unpack it"):
         read(tmp_path / "a.wacz")
+
+
+def test_many_damaged_places_are_no_square(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies behind a place is looked through for those alone that a record was read from."""
+    seen: list[int] = []
+    check = End.check
+    monkeypatch.setattr(End, "check", lambda end, last: seen.append(last.place) or check(end, last))
+    (tmp_path / "a.warc").write_bytes(
+        b"WARC/1.0\r\n" * 300 + record("http://a.example/1", page(1)) + b"WARC/1.0 " * 300 + bytes(2 << 20)
+    )
+    assert "Mug 1" in names(read(tmp_path / "a.warc"))
+    assert len(seen) < 3
 
 
 @pytest.mark.parametrize("change", [(b"WARC-Type: response", b"WARC-Type: responce"), (b"WARC-Type: ", b"WARC-Typo: ")])
@@ -201,6 +219,7 @@ def test_wherever_an_archive_is_cut_off_something_tells(tmp_path: Path, status: 
             assert len(found) == begun or (name == "a.warc.gz" and found[-1] == "not_parseable"), (name, cut)
             assert begun <= len(found) <= begun + 1, (name, cut)
             assert begun == 1 or found[0] == complete[0], (name, cut)
+            assert begun == 2 or cut >= border - 12 or found[0] in ("not_parseable", "no_content"), (name, cut)
 
 
 def test_what_follows_the_last_record_is_told(tmp_path: Path) -> None:
@@ -212,6 +231,15 @@ def test_what_follows_the_last_record_is_told(tmp_path: Path) -> None:
         assert sorted(names(read(tmp_path / name))) == ["Mug 1", "not_parseable"]
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(one) + gzip.compress(b"\r\n"))
     assert names(read(tmp_path / "a.warc.gz")) == ["Mug 1"]
+    two, three = record("http://a.example/2", page(22)), record("http://a.example/3", page(333))
+    for members in (
+        [one + two + three],
+        [one, two + three],
+        [one + two, three],
+        [b"\r\n" + one, b"\r\n\r\n" + two + three],
+    ):
+        (tmp_path / "a.warc.gz").write_bytes(b"".join(map(gzip.compress, members)))
+        assert names(read(tmp_path / "a.warc.gz")) == ["Mug 1", "Mug 22", "Mug 333"]
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(one + one)[:-9])
     assert names(read(tmp_path / "a.warc.gz")).count("not_parseable") == 1
 
