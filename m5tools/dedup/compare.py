@@ -105,7 +105,7 @@ class Compare(Stage):
 
     def goes_on_from(self, dataset: Dataset) -> list[Path]:
         grown = comparisons_of(dataset, self.policy)
-        base = grown.base()
+        base = self._base(dataset)
         return [folder for table in self.writes for folder in grown.of(table).folders(base)]
 
     def noted(self, manifest: Manifest) -> Any:
@@ -175,11 +175,14 @@ class Compare(Stage):
             keep_telling(work.dataset, work.scratch / TELLING / kind, kind, self.policy)
             return {}
         grown = comparisons_of(work.dataset, self.policy)
-        base = None if work.terms.refresh else grown.base()
-        if self._index(work.dataset).base() != base:
-            base = None
+        base = None if work.terms.refresh else self._base(work.dataset)
         Ground(base, may_show(work.dataset, grown.since(base))).keep(work.scratch)
         return {}
+
+    def _base(self, dataset: Dataset) -> str | None:
+        """The generation to go on from, of comparisons and of what they are found by alike."""
+        base = comparisons_of(dataset, self.policy).base()
+        return base if self._index(dataset).base() == base else None
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
         assert self.policy.embedding is not None
