@@ -238,7 +238,8 @@ class Ingest(Stage):
         return {}
 
     def remarks(self, dataset: Dataset) -> list[str]:
-        of_companions = companions.remarks(self.mapping, self._root, list(map(Path, input_files(self.config))))
+        inputs = list(map(Path, input_files(self.config))) if self.mapping.companions else []
+        of_companions = companions.remarks(self.mapping, self._root, inputs)
         return [*of_companions, *changes.remarks(changes.fields_of(dataset, self.crawl_id))]
 
     def check(self, counts: Counts) -> None:
