@@ -228,12 +228,30 @@ def _in_bundles(dataset: Dataset) -> set[str]:
     return {part["path"] for bundle in bundles.read(dataset.root) for part in bundled.parts_of(dataset, bundle)}
 
 
-def _fault(dataset: Dataset, name: str, output: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:
-    """What is wrong with a recorded file, or with the part of a bundle that took its place."""
-    what = damaged(dataset, output, contents=contents)
-    if what == MISSING and (stands := bundled.stands_for(dataset, name.partition("/")[2], output)) is not None:
+def _fault(dataset: Dataset, name: str, recorded: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:
+    """What is wrong with a recorded file, or with the part of a bundle that is read in its place."""
+    output = recorded
+    bundle = bundled.home_of(dataset, crawl) if (crawl := _crawl_of(name)) else None
+    place = None if bundle is None else bundled.part_in(bundle, output)
+    if bundle is None or place is None:
+        what = damaged(dataset, output, contents=contents)
+    elif (stands := bundled.stands_for(dataset, bundle, output)) is not None:
         output, what = stands, damaged(dataset, stands, contents=contents)
+    elif dataset.size_of(dataset.root / place) is None:
+        output, what = {"path": place}, MISSING
+    else:
+        note = bundled.note_of(dataset, bundle).relative_to(dataset.root).as_posix()
+        what = f"it is read from the bundle '{bundle}', and {note} does not tell of it"
+    # A bundle may be made, replaced or left while its parts are looked at.
+    if what is not None and crawl and bundled.home_of(dataset, crawl) != bundle:
+        return _fault(dataset, name, recorded, remedy, contents=contents)
     return None if what is None else Fault(output["path"], what, remedy)
+
+
+def _crawl_of(entry: str) -> str:
+    """The crawl that an entry ingested; empty of other stages."""
+    stage, _, crawl = entry.partition("/")
+    return crawl if stage == "ingest" else ""
 
 
 def damaged(dataset: Dataset, output: dict[str, Any], *, contents: bool) -> str | None:
