@@ -15,6 +15,7 @@ from m5tools import atomic, bundles, schema
 from m5tools.agreement import contradiction
 from m5tools.dataset import Dataset
 from m5tools.engine import bundled
+from m5tools.engine.foreign import foreign
 from m5tools.engine.markers import fingerprint
 from m5tools.engine.unlisted import SCRATCH, begun, unlisted
 from m5tools.freshness import remake
@@ -191,7 +192,7 @@ def _words(dataset: Dataset, entry: str) -> list[str]:
 
 
 def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> list[tuple[str, Fault]]:
-    """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle.
+    """What would be read and nobody wrote: parts of tables whose stage has finished, of no bundle; files of shards.
 
     Of an entry that is under way, or was taken out of the manifest, no part is one: to remove it would lose work.
 
@@ -217,10 +218,15 @@ def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry])
                 choice = [part.parent.name] if law.stage == "ingest" else choices.values()
                 entry = "/".join([law.stage, *choice])
                 if path not in known and entry not in spared:
-                    found.append((entry, Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))))
+                    found.append((entry, path))
+    found += [each for each in foreign(dataset, stages) if each not in found]
     # Bundles may be made while parts are listed.
     bundled_since = _in_bundles(dataset) if found else set()
-    return [(entry, fault) for entry, fault in found if fault.path not in bundled_since]
+    return [(entry, _stray(dataset, path)) for entry, path in found if path not in bundled_since]
+
+
+def _stray(dataset: Dataset, path: str) -> Fault:
+    return Fault(path, "no finished stage wrote it", shlex.join(["rm", str(dataset.root / path)]))
 
 
 def _in_bundles(dataset: Dataset) -> set[str]:
