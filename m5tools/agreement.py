@@ -63,6 +63,17 @@ def contradiction(root: Path, manifest: Manifest) -> Contradiction | None:
     return Contradiction(f"it says {partitions} partitions, and the tables were cut into {cut_into}", cut_into)
 
 
+def hollow_bundle(root: Path) -> str | None:
+    """A bundle of which a table has no part, so that nothing is read of its crawls there; None where none is."""
+    known = bundles.read(root)
+    homes = [root / schema.law(table).folder() for table in bundles.TABLES]
+    for name in known:
+        if any(next((home / name).glob("[!.]*.parquet"), None) is None for home in homes):
+            # It may have been replaced just now.
+            return name if name in bundles.read(root) else hollow_bundle(root)
+    return None
+
+
 def _folders(root: Path, table: str) -> list[Path]:
     """Folders of a table that are read, each of a crawl or a bundle."""
     parts = sorted(folder / part_name(0) for folder in (root / schema.law(table).folder()).glob("[!.]*"))

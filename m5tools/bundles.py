@@ -38,8 +38,8 @@ def read(root: Path) -> Bundles:
         body = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(body, dict) or not all(map(_are_crawls, body.values())):
             raise ValueError("it does not list crawls by bundle")
-        if odd := [name for name in body if not _is_bundle(name)]:
-            raise ValueError(f"{odd[0]!r} is no name of a bundle")
+        if odd := [name for name, crawls in body.items() if not _is_bundle(name, crawls)]:
+            raise ValueError(f"{odd[0]!r:.80} is no name of a bundle of these crawls")
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
@@ -51,9 +51,9 @@ def _are_crawls(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(crawl, str) for crawl in value)
 
 
-def _is_bundle(name: str) -> bool:
-    """Whether a name can be that of a bundle's folder, which is removed once nothing of it is read any more."""
-    return MARK in name and "/" not in name and "\0" not in name
+def _is_bundle(name: str, crawls: Sequence[str]) -> bool:
+    """Whether crawls lie in a folder of this name, which is removed once nothing of it is read any more."""
+    return "/" not in name and "\0" not in name and bool(crawls) and name == name_of(crawls)
 
 
 def name_of(crawls: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m5tools import atomic, bundles, manifest, schema, uris, working_copy
-from m5tools.agreement import contradiction
+from m5tools.agreement import contradiction, hollow_bundle
 from m5tools.errors import UsageError
 from m5tools.manifest import MANIFEST, Manifest
 from m5tools.partitions import part_name
@@ -141,6 +141,17 @@ class Dataset:
         found = contradiction(self.root, self.manifest())
         if found is not None:
             raise UsageError(f"{self.root / MANIFEST}: {found.what}; {found.remedy(self.place)}")
+
+    def refuse_hollow_bundles(self) -> None:
+        """
+        Raises:
+            UsageError: a bundle has no parts, so that its crawls would be passed over without a word.
+        """
+        if (bundle := hollow_bundle(self.root)) is not None:
+            raise UsageError(
+                f"{self.root / bundles.RECORD}: the parts of the bundle '{bundle}' are missing; "
+                f"restore them, or run what 'm5 check {self.place}' says"
+            )
 
     # Tables -------------------------------------------------------------------------------------------------------
 
@@ -341,10 +352,12 @@ def open_dataset(root: str | Path) -> Dataset:
     """Open an existing dataset folder.
 
     Raises:
-        UsageError: there is no dataset there, or what its `dataset.json` says contradicts the parts that lie there.
+        UsageError: there is no dataset there, or what its `dataset.json` or its record of bundles says contradicts the
+            parts that lie there.
     """
     dataset = Dataset(root)
     if not dataset.exists:
         raise UsageError(f"{root} is not a dataset (it has no {MANIFEST}); build one with 'm5 run' or 'm5 ingest'")
     dataset.refuse_contradicted()
+    dataset.refuse_hollow_bundles()
     return dataset

@@ -14,11 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from m5tools.errors import UsageError
+from m5tools.errors import UsageError, number_of
 
 AT_ONCE: Final = 64
 """Items that go through a model together."""
 
+_KEY: Final = ("product_id", "modality")
 _CHUNK: Final = 1 << 20
 _OWNER: Final = "sentence-transformers"
 """Whose a model is on the hub when its name does not say."""
@@ -78,12 +79,34 @@ def stored(places: Sequence[str], ids: pl.Series, modalities: Sequence[str]) -> 
         modalities: which of their vectors; `fused` is that of the whole product.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, it holds no such vectors, or those of a modality differ in length.
     """
-    key, kind = ("product_id", "modality"), pl.List(pl.Float32)
-    several = [pl.scan_parquet(p, glob=False).select(*key, pl.col("vector").cast(kind)) for p in vector_files(places)]
+    files = vector_files(places)
+    found = [_wanted(file, ids, modalities) for file in files]
+    sizes: dict[str, int] = {}
+    for file, rows in zip(files, found, strict=True):
+        for modality, size in rows.select("modality", pl.col("vector").list.len()).unique(maintain_order=True).rows():
+            if not size or sizes.setdefault(modality, size) != size:
+                others = f", others {sizes[modality]}" if modality in sizes else ""
+                raise UsageError(
+                    f"{file}: a vector of '{modality}' has {size or 'no'} numbers{others}; give vectors of one model"
+                )
+    return pl.concat(found).unique(_KEY, keep="first", maintain_order=True)
+
+
+def _wanted(file: Path, ids: pl.Series, modalities: Sequence[str]) -> pl.DataFrame:
+    """Of a file of vectors those of some products."""
+    vectors = pl.scan_parquet(file, glob=False).select(*_KEY, pl.col("vector").cast(pl.List(pl.Float32)))
     wanted = pl.col("product_id").is_in(ids.implode()), pl.col("modality").is_in(modalities)
-    return pl.concat(several).filter(*wanted).collect().unique(key, keep="first", maintain_order=True)
+    try:
+        return vectors.filter(*wanted).collect()
+    except pl.exceptions.PolarsError as error:
+        if number_of(error) is not None:
+            raise
+        what = str(error).partition("\n")[0]
+        raise UsageError(
+            f"{file} holds no vectors ({what}); give Parquet with {', '.join(_KEY)} and vector, as 'm5 embed' writes it"
+        ) from error
 
 
 def fingerprint(place: str) -> str:

@@ -186,6 +186,7 @@ class Stage(ABC):
         writes: tables it owns; files below their folders that a finished run did not write are removed.
         stops_by_itself: its units watch the deadline and leave the rest for later, so that it commits though it is
             late; of other stages no unit is begun after the deadline, and nothing is committed.
+        grows: it goes on from what earlier runs of it left, see :meth:`goes_on_from`.
         documents: its settings that name a YAML file, each with the keys of the file that it does not read.
     """
 
@@ -193,6 +194,7 @@ class Stage(ABC):
     version: ClassVar[int]
     writes: ClassVar[tuple[str, ...]]
     stops_by_itself: ClassVar[bool] = False
+    grows: ClassVar[bool] = False
     documents: ClassVar[Mapping[str, Collection[str]]] = {}
 
     config: StageConfig

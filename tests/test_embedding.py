@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from m5tools.embedding import encoded, fingerprint
+from m5tools.embedding import encoded, fingerprint, stored
+from m5tools.errors import UsageError
 
 from .tiny_models import tiny_bert
 
@@ -64,3 +66,51 @@ def test_loading_a_model_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixtu
     capfd.readouterr()
     encoded(model, ["a kettle"])
     assert capfd.readouterr() == ("", "")
+
+
+IDS = pl.Series("product_id", ["a" * 32, "b" * 32])
+
+
+def vectors(vector: pl.Series, **others: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"product_id": IDS, "modality": ["fused"] * 2, "vector": vector, **others})
+
+
+def lists(*values: list[float] | None) -> pl.Series:
+    return pl.Series("vector", list(values), dtype=pl.List(pl.Float32))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (b"junk", "holds no vectors"),
+        (b"", "holds no vectors"),
+        (pl.DataFrame({"x": [1]}), "holds no vectors"),
+        (vectors(pl.Series(["x", "y"])), "holds no vectors|has no numbers"),
+        (
+            vectors(lists([1, 2, 3], [4, 5, 6, 7, 8])),
+            "a vector of 'fused' has 5 numbers, others 3; give vectors of one",
+        ),
+        (vectors(lists([1, 2, 3], None)), "a vector of 'fused' has no numbers, others 3; "),
+        (vectors(lists(None, [1, 2, 3])), "a vector of 'fused' has no numbers; "),
+        (vectors(lists([], [])), "a vector of 'fused' has no numbers; "),
+    ],
+)
+def test_what_holds_no_vectors_of_one_size_is_named(tmp_path: Path, rows: bytes | pl.DataFrame, message: str) -> None:
+    good, bad = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    vectors(lists([1, 2, 3], [4, 5, 6])).write_parquet(good)
+    assert stored([str(tmp_path)], IDS, ["fused"]).height == 2
+    if isinstance(rows, bytes):
+        bad.write_bytes(rows)
+    else:
+        rows.write_parquet(bad)
+    with pytest.raises(UsageError, match=f"^{bad}:? ({message})") as refused:
+        stored([str(bad)], IDS, ["fused"])
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_files_of_different_models_are_not_mixed(tmp_path: Path) -> None:
+    for name, numbers in (("a", [1.0, 2.0, 3.0]), ("b", [1.0, 2.0])):
+        vectors(lists(numbers, numbers)).write_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(UsageError, match=r"b\.parquet: a vector of 'fused' has 2 numbers, others 3"):
+        stored([str(tmp_path)], IDS, ["fused"])
+    assert stored([str(tmp_path)], IDS, ["text"]).is_empty()

@@ -79,6 +79,7 @@ class Compare(Stage):
     name: ClassVar[str] = "compare"
     version: ClassVar[int] = 12
     writes: ClassVar[tuple[str, ...]] = ("comparisons", "compared", "sought", "sides", "word_counts")
+    grows: ClassVar[bool] = True
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": tuple(DecisionPolicy.model_fields)}
 
     config: CompareConfig

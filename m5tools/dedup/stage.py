@@ -81,6 +81,7 @@ class Dedup(Stage):
     name: ClassVar[str] = "dedup"
     version: ClassVar[int] = 13
     writes: ClassVar[tuple[str, ...]] = ("edges", "clusters", "bridges", "rivals")
+    grows: ClassVar[bool] = True
     documents: ClassVar[dict[str, tuple[str, ...]]] = {"policy": ()}
 
     config: DedupConfig

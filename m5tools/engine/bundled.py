@@ -43,22 +43,33 @@ def origins_of(dataset: Dataset, bundle: str, crawl: str) -> list[Recorded]:
     return [o for o in _noted(dataset, bundle)["from"].values() if Path(o["path"]).parent.name == crawl]
 
 
-def stands_for(dataset: Dataset, crawl: str, output: Recorded) -> Recorded | None:
-    """The part of a bundle that holds the rows of a part of a crawl; None where that went into none as it is here.
+def home_of(dataset: Dataset, crawl: str) -> str | None:
+    """The bundle that is read in place of a crawl's own parts, if any."""
+    return next((name for name, crawls in bundles.read(dataset.root).items() if crawl in crawls), None)
+
+
+def part_in(bundle: str, output: Recorded) -> str | None:
+    """Where the rows of a part of a crawl lie in a bundle; None of a table that has none.
+
+    Args:
+        bundle: which holds the crawl.
+        output: the part of the crawl, as its completion marker has it.
+    """
+    file = Path(output["path"])
+    table = file.parent.parent
+    return (table / bundle / file.name).as_posix() if table.name in bundles.TABLES else None
+
+
+def stands_for(dataset: Dataset, bundle: str, output: Recorded) -> Recorded | None:
+    """The part of a bundle that holds the rows of a part of a crawl; None where that did not go into it as it is here.
 
     Args:
         dataset: the dataset.
-        crawl: the crawl.
-        output: its part, as its completion marker has it.
+        bundle: which holds the crawl.
+        output: the part of the crawl, as its completion marker has it.
     """
-    bundle = next((name for name, crawls in bundles.read(dataset.root).items() if crawl in crawls), None)
-    if bundle is None:
-        return None
-    noted, file = _noted(dataset, bundle), Path(output["path"])
-    if noted["from"].get(output["path"]) != output:
-        return None
-    part: Recorded | None = noted["parts"].get((file.parent.parent / bundle / file.name).as_posix())
-    return part
+    noted, place = _noted(dataset, bundle), part_in(bundle, output)
+    return None if place is None or noted["from"].get(output["path"]) != output else noted["parts"].get(place)
 
 
 def _noted(dataset: Dataset, bundle: str) -> dict[str, dict[str, Recorded]]:

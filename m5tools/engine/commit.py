@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from m5tools import atomic
 from m5tools.dataset import Dataset
+from m5tools.engine import earlier
 from m5tools.engine.markers import Markers, fingerprint
 from m5tools.engine.room import discard
 from m5tools.engine.unlisted import SCRATCH
@@ -57,6 +58,7 @@ def commit(
         entry["documents"] = documents
     with dataset.changing() as manifest:
         manifest["stages"][stage.entry] = entry
+    earlier.forget(dataset, stage.entry)
     scratch = markers.folder / SCRATCH
     if scratch.is_dir():
         discard(scratch, markers.folder.parent)

@@ -59,12 +59,13 @@ def compact(dataset: Dataset, stages: Iterable[str]) -> Compacted:
 
     Raises:
         StaleError: a part of a crawl is lost or damaged.
-        UsageError: a stage is running.
+        UsageError: a stage is running, or a bundle has no parts.
     """
     with ExitStack() as stack:
         for stage in stages:
             stack.enter_context(held(Ranks(dataset.root / "runs" / stage, NAME, 0, 1, NAME)))
         stack.enter_context(_alone(dataset))
+        dataset.refuse_hollow_bundles()
         _sweep(dataset)
         crawls = before = after = 0
         together = list(_together(dataset))
@@ -99,13 +100,18 @@ def leave(dataset: Dataset, folders: Collection[Path]) -> None:
             staying = [crawl for crawl in crawls if crawl not in going]
             if len(staying) == len(crawls):
                 continue
-            if staying and any(damaged(dataset, part, contents=True) for part in bundled.parts_of(dataset, bundle)):
+            if staying and _is_damaged(dataset, bundle):
                 _switch(dataset, {}, crawls)
                 raise StaleError(
                     f"the parts that hold the crawls {', '.join(crawls)} are damaged, so all of these are to be "
                     "ingested again; the same command says in which order"
                 )
             _bundle(dataset, staying, going)
+
+
+def _is_damaged(dataset: Dataset, bundle: str) -> bool:
+    parts = bundled.parts_of(dataset, bundle)
+    return not parts or any(damaged(dataset, part, contents=True) for part in parts)
 
 
 def _together(dataset: Dataset) -> Iterator[list[str]]:
@@ -179,9 +185,11 @@ def _sweep(dataset: Dataset) -> None:
         home = dataset.folder(table)
         folders = [folder for folder in home.iterdir() if folder.is_dir()] if home.is_dir() else []
         read = {part.parent for part in bundles.read_parts([folder / "part" for folder in folders], known)}
-        there = {crawl for folder in read for crawl in known.get(folder.name, (folder.name,))}
+        full = [folder.name for folder in read if next(folder.glob("[!.]*.parquet"), None) is not None]
+        there = {crawl for name in full for crawl in known.get(name, (name,))}
         for folder in set(folders) - read:
-            if bundles.MARK not in folder.name or there.issuperset(_crawls_in(folder)):
+            inside = _crawls_in(folder) if bundles.MARK in folder.name else {folder.name}
+            if there.issuperset(inside):
                 shutil.rmtree(folder)
     for note in (dataset.root / "runs" / NAME).glob(f"*{bundles.MARK}*.json"):
         if note.stem not in known and not (dataset.folder("products") / note.stem).exists():

@@ -16,6 +16,7 @@ from m5tools import atomic, hashing
 from m5tools.dataset import Dataset
 from m5tools.engine.compaction import leave
 from m5tools.engine.unlisted import SCRATCH, give_up, is_run, keep
+from m5tools.engine.verify import keep_record
 from m5tools.errors import UsageError
 from m5tools.stage import Stage
 
@@ -54,6 +55,8 @@ def make_room(dataset: Dataset, stage: Stage, run: str, *, refresh: bool, first:
     with dataset.changing() as manifest:
         entry = manifest["stages"].get(stage.entry)
         if entry is not None and (entry["run"] != run or refresh):
+            if stage.grows:
+                keep_record(dataset, stage.entry)
             give_up(home / entry["run"])
             del manifest["stages"][stage.entry]
     for other in filter(is_run, home.iterdir()):

@@ -55,9 +55,7 @@ def refuse_spoiled(dataset: Dataset, stage: Stage) -> None:
         StaleError: naming the first.
     """
     folders = stage.goes_on_from(dataset)
-    if not folders or stage.entry not in dataset.manifest()["stages"]:
-        return
-    if (fault := spoiled(dataset, stage.entry, folders)) is not None:
+    if folders and (fault := spoiled(dataset, stage.entry, folders)) is not None:
         what = f"{dataset.place}/{fault.path}: {fault.what}"
         raise StaleError(f"'{stage.name}' goes on from {what}; run: {fault.remedy}")
 

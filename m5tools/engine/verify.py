@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,8 @@ from typing import Any, Final
 from m5tools import atomic, bundles, schema
 from m5tools.agreement import contradiction
 from m5tools.dataset import Dataset
-from m5tools.engine import bundled
+from m5tools.engine import bundled, earlier
+from m5tools.engine.foreign import foreign
 from m5tools.engine.markers import fingerprint
 from m5tools.engine.unlisted import SCRATCH, begun, unlisted
 from m5tools.freshness import remake
@@ -92,16 +93,26 @@ def changed(dataset: Dataset, entry: str, path: str) -> Fault | None:
         path: of the file, below the dataset root.
     """
     found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
-    one = _Recorded([output for output in found.outputs if output["path"] == path], found.faults, found.remedy)
+    one = _Recorded([output for output in found.outputs if output["path"] == path], found.remedy, found.faults)
     return next(_of_files(dataset, entry, one, contents=True), None)
 
 
 def spoiled(dataset: Dataset, entry: str, folders: Collection[Path]) -> Fault | None:
-    """What is wrong with the first recorded file of a finished stage that lies in one of some folders, if anything."""
-    found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
+    """What is wrong with the first file that a stage had written to one of some folders, if anything.
+
+    Of one that is being done anew it is what it had written before that.
+    """
+    listed = dataset.manifest()["stages"].get(entry)
+    found = _recorded(dataset, entry, listed) if listed else _Recorded(*earlier.read(dataset, entry))
     below = {folder.relative_to(dataset.root).as_posix() for folder in folders}
     inside = [output for output in found.outputs if output["path"].rpartition("/")[0] in below]
-    return next(_of_files(dataset, entry, _Recorded(inside, found.faults, found.remedy), contents=True), None)
+    return next(_of_files(dataset, entry, _Recorded(inside, found.remedy, found.faults), contents=True), None)
+
+
+def keep_record(dataset: Dataset, entry: str) -> None:
+    """Keep what a finished stage has written, which is about to be taken out of `dataset.json`."""
+    found = _recorded(dataset, entry, dataset.manifest()["stages"][entry])
+    earlier.keep(dataset, entry, found.outputs, found.remedy)
 
 
 def lost(dataset: Dataset, entry: str) -> Fault | None:
@@ -115,8 +126,8 @@ class _Recorded:
     """What the markers of a finished stage list, what is wrong with them, and the command that makes it anew."""
 
     outputs: list[dict[str, Any]]
-    faults: list[Fault]
     remedy: str
+    faults: list[Fault] = field(default_factory=list)
 
 
 def _recorded(dataset: Dataset, name: str, entry: StageEntry) -> _Recorded:
@@ -124,7 +135,7 @@ def _recorded(dataset: Dataset, name: str, entry: StageEntry) -> _Recorded:
     home = dataset.root / "runs" / name / entry["run"]
     # A stage that had nothing to do has no markers.
     if not home.is_dir() and entry["fingerprint"] != fingerprint({}):
-        return _Recorded([], [Fault(f"runs/{name}", "the completion markers are gone", remedy)], remedy)
+        return _Recorded([], remedy, [Fault(f"runs/{name}", "the completion markers are gone", remedy)])
     outputs: list[dict[str, Any]] = []
     counts = []
     faults = []
@@ -141,7 +152,7 @@ def _recorded(dataset: Dataset, name: str, entry: StageEntry) -> _Recorded:
         faults.append(Fault(f"runs/{name}", f"its completion markers are not those that {MANIFEST} tells of", remedy))
     elif not faults and total(counts) != entry["counts"]:
         faults.append(Fault(f"runs/{name}", f"it counted other than {MANIFEST} tells", remedy))
-    return _Recorded(outputs, faults, remedy)
+    return _Recorded(outputs, remedy, faults)
 
 
 def _markers_in(home: Path) -> list[Path]:
@@ -191,7 +202,7 @@ def _words(dataset: Dataset, entry: str) -> list[str]:
 
 
 def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry]) -> list[tuple[str, Fault]]:
-    """Parts that would be read and that nobody wrote: of tables whose stage has finished, and of no bundle.
+    """What would be read and nobody wrote: parts of tables whose stage has finished, of no bundle; files of shards.
 
     Of an entry that is under way, or was taken out of the manifest, no part is one: to remove it would lose work.
 
@@ -217,10 +228,15 @@ def _strays(dataset: Dataset, known: set[str], stages: Mapping[str, StageEntry])
                 choice = [part.parent.name] if law.stage == "ingest" else choices.values()
                 entry = "/".join([law.stage, *choice])
                 if path not in known and entry not in spared:
-                    found.append((entry, Fault(path, "no finished stage wrote it", shlex.join(["rm", str(part)]))))
+                    found.append((entry, path))
+    found += [each for each in foreign(dataset, stages) if each not in found]
     # Bundles may be made while parts are listed.
     bundled_since = _in_bundles(dataset) if found else set()
-    return [(entry, fault) for entry, fault in found if fault.path not in bundled_since]
+    return [(entry, _stray(dataset, path)) for entry, path in found if path not in bundled_since]
+
+
+def _stray(dataset: Dataset, path: str) -> Fault:
+    return Fault(path, "no finished stage wrote it", shlex.join(["rm", str(dataset.root / path)]))
 
 
 def _in_bundles(dataset: Dataset) -> set[str]:
@@ -228,11 +244,23 @@ def _in_bundles(dataset: Dataset) -> set[str]:
     return {part["path"] for bundle in bundles.read(dataset.root) for part in bundled.parts_of(dataset, bundle)}
 
 
-def _fault(dataset: Dataset, name: str, output: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:
-    """What is wrong with a recorded file, or with the part of a bundle that took its place."""
-    what = damaged(dataset, output, contents=contents)
-    if what == MISSING and (stands := bundled.stands_for(dataset, name.partition("/")[2], output)) is not None:
+def _fault(dataset: Dataset, name: str, recorded: dict[str, Any], remedy: str, *, contents: bool) -> Fault | None:
+    """What is wrong with a recorded file, or with the part of a bundle that is read in its place."""
+    output, (stage, _, crawl) = recorded, name.partition("/")
+    bundle = bundled.home_of(dataset, crawl) if stage == "ingest" else None
+    place = None if bundle is None else bundled.part_in(bundle, output)
+    if bundle is None or place is None:
+        what = damaged(dataset, output, contents=contents)
+    elif (stands := bundled.stands_for(dataset, bundle, output)) is not None:
         output, what = stands, damaged(dataset, stands, contents=contents)
+    elif dataset.size_of(dataset.root / place) is None:
+        output, what = {"path": place}, MISSING
+    else:
+        note = bundled.note_of(dataset, bundle).relative_to(dataset.root).as_posix()
+        what = f"it is read from the bundle '{bundle}', and {note} does not tell of it"
+    # A bundle may be made, replaced or left while its parts are looked at.
+    if what is not None and stage == "ingest" and bundled.home_of(dataset, crawl) != bundle:
+        return _fault(dataset, name, recorded, remedy, contents=contents)
     return None if what is None else Fault(output["path"], what, remedy)
 
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from m5tools import schema
 from m5tools.errors import UsageError
 from m5tools.loader import mirror
 from m5tools.loader.index_files import Indexes
@@ -34,6 +35,7 @@ from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 CORE: Final = ("product_id", "present", "state", "reason", "category", "cluster")
 """Columns that every loader needs; the others are read when a filter or a rule names them."""
 
+_OF_CUT: Final = ("product_id", "split", "present", "state", "reason")
 _ROW: Final = "row of the catalog"
 _PATTERNS: Final = ("*", "^", "cs.")
 """In the text of an expression: it may mean columns that it does not name."""
@@ -202,13 +204,12 @@ class Catalog:
             cache: where that of a remote cut is kept; None = the usual place.
 
         Raises:
-            UsageError: there is no cut.
+            UsageError: there is no cut, or it is damaged.
         """
         parts = sorted((mirror.cut_folder(cut, cache) / "products").glob("[!.]*.parquet"))
         if not parts:
             raise UsageError(f"{cut} is not the folder of a cut; give <dataset>/cuts/<name>")
-        columns = ["product_id", "split", "present", "state", "reason"]
-        rows = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
+        rows = pa.concat_tables(map(_rows_of_cut, parts))
         rows = rows.filter(pc.field("split") == self.split).combine_chunks()
         match = pc.index_in(self.index["product_id"], value_set=rows["product_id"].combine_chunks())
         catalog = self._take(np.flatnonzero(match.is_valid().to_numpy()))
@@ -281,6 +282,25 @@ class Catalog:
             fingerprint=everything.hexdigest(),
             behind=members.behind,
         )
+
+
+def _rows_of_cut(part: Path) -> pa.Table:
+    """What a part of a cut says of products.
+
+    Raises:
+        UsageError: it is none, or damaged.
+    """
+    law = schema.law("cut_products").schema
+    wanted = pa.schema([law.field(name) for name in _OF_CUT])
+    try:
+        rows = pq.ParquetFile(part).read(columns=list(_OF_CUT)).select(_OF_CUT).cast(wanted)
+        masks(rows)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        what = str(error).partition("\n")[0]
+        raise UsageError(f"{part} is no part of a cut ({what}); copy the cut again, or run 'm5 cut' again") from error
+    return rows
 
 
 def _bits(rows: pa.Table) -> npt.NDArray[np.bool_]:

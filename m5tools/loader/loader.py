@@ -228,9 +228,10 @@ class Loader:
         """Continue where the state was taken; the number of ranks and workers may be another.
 
         Raises:
-            UsageError: it belongs to another order: other shards, overlays, filter, cut, modalities, seed, batch size.
+            UsageError: it belongs to another order: other shards, overlays, filter, cut, modalities, seed, batch size;
+                or it is none that a loader gave.
         """
-        saved = self._state().followed_by(state)
+        saved = self._state().followed_by(state, self.plan.batches)
         self._lane.epoch, self._step = saved.epoch, saved.step
         self._restored = True
         self._turn += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ _REMEDIES: Final = {
     "seed": "open the loader with the same seed",
     "global_batch_size": "open the loader with the same global_batch_size",
 }
+_EPOCHS: Final = 2**63
+_ANOTHER: Final = "continue from another checkpoint, or begin anew without a state"
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,34 @@ class State:
         """Plain numbers and strings, for JSON, `torch.save` and `torch.distributed.checkpoint` alike."""
         return {"version": VERSION, **asdict(self)}
 
-    def followed_by(self, saved: dict[str, Any]) -> State:
+    def followed_by(self, saved: object, batches: Callable[[int], int]) -> State:
         """The saved state, when it belongs to this order.
 
+        Args:
+            saved: what :meth:`to_dict` gave once, from wherever it was kept.
+            batches: how many an epoch has.
+
         Raises:
-            UsageError: it does not; the message names what differs.
+            UsageError: it does not, or is none; the message names what differs.
         """
+        if not isinstance(saved, dict):
+            raise UsageError(f"a loader state is a dict, not {type(saved).__name__}; {_ANOTHER}")
         if saved.get("version") != VERSION:
             raise UsageError(f"this loader state has version {saved.get('version')}, not {VERSION}")
         for name, remedy in _REMEDIES.items():
             if saved.get(name) != getattr(self, name):
                 was, here = saved.get(name), getattr(self, name)
                 raise UsageError(f"cannot continue: {name} was {was}, here it is {here}; {remedy}")
-        return State(self.fingerprint, self.seed, self.global_batch_size, saved["epoch"], saved["step"])
+        epoch = _counted(saved, "epoch", _EPOCHS - 1)
+        step = _counted(saved, "step", batches(epoch))
+        return State(self.fingerprint, self.seed, self.global_batch_size, epoch, step)
+
+
+def _counted(saved: dict[str, Any], name: str, most: int) -> int:
+    """A number of a saved state."""
+    if name not in saved:
+        raise UsageError(f"this loader state has no {name}; {_ANOTHER}")
+    value = saved[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise UsageError(f"the {name} of this loader state is {value!r:.40}, no whole number of 0 … {most}; {_ANOTHER}")
+    return value

@@ -7,6 +7,7 @@ row). So an epoch is finite, its samples can be counted before it begins, and it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,11 @@ from m5tools import balancing
 from m5tools.errors import UsageError
 from m5tools.loader.columns import Columns, column, numbers
 from m5tools.loader.draws import Rows, uniform
+
+_LONGEST: Final = 10**9
+"""Samples of an epoch up to which its order is laid out, whatever the factors."""
+_REPEATED: Final = 10
+"""Beyond, so many times those that there are."""
 
 Factors = npt.NDArray[np.float64]
 
@@ -61,13 +67,16 @@ def repeat_factors(index: Columns, weights: LongTail | str) -> Factors:
         weights: a rule, or the name of a numeric column that holds the factors; null = 1.
 
     Raises:
-        UsageError: there is no such column, or it holds what is no factor.
+        UsageError: there is no such column, it holds what is no factor, or an epoch of these has no end.
     """
     if isinstance(weights, LongTail):
         return weights.factors(index)
     factors = numbers(index, weights, "weights", null=1.0)
     if not (np.isfinite(factors) & (factors >= 0)).all():
         raise UsageError(f"weights: the column '{weights}' holds a negative or infinite factor")
+    most = max(_LONGEST, _REPEATED * len(factors))
+    if factors.max(initial=0.0) > most or factors.sum() > most:
+        raise UsageError(f"weights: the factors of '{weights}' make an epoch of more than {most:,} samples; lower them")
     return factors
 
 

@@ -131,10 +131,11 @@ def _found(folder: Path, begun: EmbeddingFiles) -> EmbeddingFiles:
     file = folder / MANIFEST
     if not file.is_file():
         return begun
+    anew = f"remove {folder} and run 'm5 embed' again"
     try:
         found = EmbeddingFiles.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        raise UsageError(f"{file} is damaged; remove {folder} and run 'm5 embed' again") from error
+        raise UsageError(f"{file} is damaged; {anew}") from error
     remedy = f"give these another --name (or --out), or remove {folder}"
     if found.model != begun.model:
         raise UsageError(f"{folder} holds vectors of another network; {remedy}")
@@ -145,6 +146,10 @@ def _found(folder: Path, begun: EmbeddingFiles) -> EmbeddingFiles:
         )
     if found.made_of != begun.made_of:
         raise UsageError(f"{folder} holds vectors of other products, for the shards or the cut changed; {remedy}")
+    if found.state is not None and found.state[0] not in begun.made_of:
+        raise UsageError(f"{file} is damaged; {anew}")
+    if (gone := next((name for name in found.files if not (folder / name).is_file()), None)) is not None:
+        raise UsageError(f"{folder / gone} is missing; restore it, or {anew}")
     atomic.sweep(folder)
     return found
 

@@ -70,6 +70,7 @@ class SplitStage(Stage):
     name: ClassVar[str] = "split"
     version: ClassVar[int] = 4
     writes: ClassVar[tuple[str, ...]] = ("splits", "roles")
+    grows: ClassVar[bool] = True
 
     config: SplitConfig
 

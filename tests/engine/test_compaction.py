@@ -15,7 +15,7 @@ import pytest
 
 from m5tools import atomic, bundles
 from m5tools.audit.compare.sides import Side
-from m5tools.dataset import Dataset
+from m5tools.dataset import Dataset, open_dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.engine import compaction
 from m5tools.engine.compaction import Compacted, compact, leave
@@ -282,7 +282,7 @@ def test_bundles_without_their_record_are_kept(dataset: Dataset) -> None:
     assert verify(dataset)[1] == []
 
 
-@pytest.mark.parametrize("name", ["{outside}", "../../victim", "victim", "a/../+", "+\0"])
+@pytest.mark.parametrize("name", ["{outside}", "../../victim", "victim", "a/../+", "+\0", "x+00000000"])
 def test_a_record_that_leads_elsewhere_removes_nothing(dataset: Dataset, tmp_path: Path, name: str) -> None:
     victim = tmp_path / "victim+"
     victim.mkdir()
@@ -300,3 +300,48 @@ def test_what_a_killed_compaction_was_about_to_write_goes_with_the_next(dataset:
     left.write_text("{")
     compact(dataset, STAGES)
     assert not left.exists()
+
+
+def test_a_bundle_of_which_nothing_is_there_is_told_and_hides_no_crawl(dataset: Dataset, home: Path) -> None:
+    said = _said(dataset)
+    name = bundles.name_of(["shop-1", "shop-2"])
+    atomic.write_json(dataset.root / bundles.RECORD, {name: ["shop-1", "shop-2"]})
+    faults = verify(dataset)[1]
+    assert f"tables/products/{name}/part-00000.parquet" in {fault.path for fault in faults}
+    assert {fault.what for fault in faults} == {"missing"}
+    assert {"shop-1" in fault.remedy or "shop-2" in fault.remedy for fault in faults} == {True}
+    with pytest.raises(
+        UsageError, match=r"the parts of the bundle 'shop-1\+.*' are missing; restore them, or run what"
+    ):
+        open_dataset(dataset.root)
+    with pytest.raises(StaleError, match="missing; run: m5 ingest"):
+        run_stage(dataset, Fetch(FetchConfig(download=False)))
+    with pytest.raises(UsageError, match="are missing; restore them"):
+        compact(dataset, STAGES)
+    with pytest.raises(StaleError, match="all of these are to be ingested again"):
+        run_stage(dataset, _ingest(home, "shop-1"))
+    for crawl in CRAWLS:
+        run_stage(dataset, _ingest(home, crawl))
+    _assert_same(said, dataset)
+    assert verify(dataset)[1] == []
+
+
+def test_a_bundle_in_place_of_whole_parts_is_compared(dataset: Dataset, tmp_path: Path) -> None:
+    before = shutil.copytree(dataset.root / "tables", tmp_path / "tables")
+    compact(dataset, STAGES)
+    shutil.copytree(before, dataset.root / "tables", dirs_exist_ok=True)
+    assert verify(dataset)[1] == []
+    part = dataset.parts("texts")[1]
+    part.write_bytes(part.read_bytes()[:-1])
+    assert {fault.path for fault in verify(dataset)[1]} == {part.relative_to(dataset.root).as_posix()}
+    note = next((dataset.root / "runs" / "compact").glob("*.json"))
+    note.unlink()
+    assert any(fault.what.endswith(f"{note.name} does not tell of it") for fault in verify(dataset)[1])
+
+
+def test_a_bundle_whose_table_is_gone_is_not_read_without_it(dataset: Dataset) -> None:
+    compact(dataset, STAGES)
+    open_dataset(dataset.root)
+    shutil.rmtree(dataset.parts("attributes")[0].parent)
+    with pytest.raises(UsageError, match="are missing"):
+        open_dataset(dataset.root)

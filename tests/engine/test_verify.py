@@ -137,3 +137,32 @@ def test_a_compaction_during_the_check_leaves_no_strays(
     beside(step, lambda: compact(dataset, ["ingest", "fetch"]))
     assert verify(dataset)[1] == []
     assert (dataset.root / "tables" / "bundles.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("file", "entry"),
+    [
+        ("other/train-000000.tar", "shard/other"),
+        ("other/overlays/new/overlay.json", "overlay/other/new"),
+        ("other/index/train-000000.parquet", "shard/other"),
+    ],
+)
+def test_files_of_shards_that_no_stage_wrote_are_strays(dataset: Dataset, file: str, entry: str) -> None:
+    stray = dataset.root / "shards" / file
+    stray.parent.mkdir(parents=True)
+    stray.write_text("{}")
+    (stray.parent / ".cache").touch()
+    told = [(fault.path, fault.what, fault.remedy) for fault in verify(dataset)[1]]
+    assert told == [(f"shards/{file}", "no finished stage wrote it", f"rm {stray}")]
+    (dataset.root / "runs" / entry / "0123456789abcdef").mkdir(parents=True)
+    assert verify(dataset)[1] == [], "a run that may be writing it is under way"
+
+
+def test_shards_that_are_begun_during_the_check_leaves_no_strays(dataset: Dataset, beside: Beside) -> None:
+    def begin() -> None:
+        (dataset.root / "runs" / "shard" / "new" / "0123456789abcdef").mkdir(parents=True)
+        (dataset.root / "shards" / "new").mkdir(parents=True)
+        (dataset.root / "shards" / "new" / "train-000000.tar").touch()
+
+    beside("foreign", begin)
+    assert verify(dataset)[1] == []

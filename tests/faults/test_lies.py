@@ -366,3 +366,13 @@ def test_an_index_made_to_fit_its_manifest_is_found_out(m5: M5, dataset: Path) -
 def test_the_golden_dataset_has_no_fault(m5: M5, original: Path) -> None:
     assert open_dataset(original).partitions == 4
     assert m5("check", original).code == 0
+
+
+def test_an_overlay_that_no_stage_wrote_is_told_though_its_manifest_says_nothing(m5: M5, dataset: Path) -> None:
+    manifest = dataset / SHARDS / "overlays" / "new" / "overlay.json"
+    manifest.parent.mkdir()
+    manifest.write_text("{}")
+    said = m5("check", dataset)
+    assert said.code == 1
+    told = f"{manifest.relative_to(dataset)}: no finished stage wrote it; run: rm {manifest}"
+    assert said.err.splitlines() == [told]

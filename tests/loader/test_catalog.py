@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,31 @@ def test_what_a_narrower_cut_keeps_for_testing_is_not_trained_on(dataset: Datase
     dataset.write("cut_products", "part-00000", dataset.read("cut_products").with_columns(split=moved), cut="moved")
     catalog = Catalog.open(folder, "train")
     assert ids(catalog) - ids(catalog.within(dataset.root / "cuts" / "moved")) == {product_id(1)}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda part, rows: part.write_bytes(b"junk"),
+        lambda part, rows: part.write_bytes(b""),
+        lambda part, rows: part.write_bytes(part.read_bytes()[:-100]),
+        lambda part, rows: rows.drop("state").write_parquet(part),
+        lambda part, rows: rows.with_columns(present=pl.lit("all")).write_parquet(part),
+        lambda part, rows: rows.with_columns(present=pl.lit(None, pl.UInt8)).write_parquet(part),
+        lambda part, rows: rows.with_columns(state=pl.lit([0, 0], pl.List(pl.UInt8))).write_parquet(part),
+        lambda part, rows: rows.with_columns(reason=pl.lit([99] * 5, pl.List(pl.UInt8))).write_parquet(part),
+    ],
+)
+def test_a_damaged_cut_is_refused(
+    dataset: Dataset, folder: Path, damage: Callable[[Path, pl.DataFrame], object]
+) -> None:
+    rows = dataset.read("cut_products")
+    dataset.write("cut_products", "part-00000", rows, cut="damaged")
+    (part,) = dataset.parts("cut_products", cut="damaged")
+    damage(part, rows)
+    with pytest.raises(UsageError, match=f"{part} is no part of a cut .*; copy the cut again") as refused:
+        Catalog.open(folder, "train").within(dataset.root / "cuts" / "damaged")
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_modalities_not_asked_for_are_withheld(folder: Path) -> None:

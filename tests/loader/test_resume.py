@@ -205,3 +205,50 @@ def test_a_state_of_another_version_is_refused(folder: Path) -> None:
     loader = Loader(folder, global_batch_size=4)
     with pytest.raises(UsageError, match="version 9"):
         loader.load_state_dict({**loader.state_dict(), "version": 9})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": -1}, r"the step of this loader state is -1, no whole number of 0 … \d+; "),
+        ({"step": 10**6}, "the step of this loader state is 1000000, "),
+        ({"step": "1"}, "the step of this loader state is '1', "),
+        ({"step": 1.5}, "the step of this loader state is 1.5, "),
+        ({"step": None}, "the step of this loader state is None, "),
+        ({"step": True}, "the step of this loader state is True, "),
+        ({"epoch": -1}, "the epoch of this loader state is -1, "),
+        ({"epoch": 2**70}, "the epoch of this loader state is 1180591620717411303424, "),
+        ({"epoch": "x" * 99}, "the epoch of this loader state is 'xxx"),
+    ],
+)
+@pytest.mark.parametrize("rules", [{}, {"weights": LongTail(0.5)}])
+def test_a_place_that_no_loader_was_at_is_refused(
+    folder: Path, change: dict[str, Any], message: str, rules: dict[str, Any]
+) -> None:
+    loader = Loader(folder, global_batch_size=4, **rules)
+    with pytest.raises(UsageError, match=message) as refused:
+        loader.load_state_dict({**loader.state_dict(), **change})
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("field", ["epoch", "step"])
+def test_a_state_without_its_place_is_refused(folder: Path, field: str) -> None:
+    loader = Loader(folder, global_batch_size=4)
+    state = loader.state_dict()
+    del state[field]
+    with pytest.raises(UsageError, match=f"this loader state has no {field}; continue from another"):
+        loader.load_state_dict(state)
+
+
+@pytest.mark.parametrize("state", [[], None, "x", 5])
+def test_what_is_no_dict_is_no_state(folder: Path, state: Any) -> None:
+    with pytest.raises(UsageError, match=f"a loader state is a dict, not {type(state).__name__}; "):
+        Loader(folder, global_batch_size=4).load_state_dict(state)
+
+
+def test_the_end_and_the_last_epoch_that_can_be_named_are_places(folder: Path) -> None:
+    loader = Loader(folder, global_batch_size=4, weights=LongTail(0.5))
+    loader.load_state_dict({**loader.state_dict(), "step": len(loader)})
+    assert not list(loader)
+    loader.load_state_dict({**loader.state_dict(), "epoch": 2**63 - 1, "step": 1})
+    assert len(list(loader)) == len(loader) - 1

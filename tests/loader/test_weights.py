@@ -12,6 +12,8 @@ INDEX = pa.table(
         "category": ["often"] * 90 + ["seldom"] * 9 + ["once"] + [None] * 100,
         "factor": [0.25] * 100 + [3.0] * 50 + [None] * 50,
         "bad": [-1.0] * 200,
+        "endless": [1.0] * 199 + [1e300],
+        "many": [1e8] * 200,
     }
 )
 
@@ -44,9 +46,11 @@ def test_a_coin_rounds_so_that_the_mean_is_the_factor() -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ("colour", "no column 'colour'; it has category, factor, bad"),
+        ("colour", "no column 'colour'; it has category, factor, bad, endless, many"),
         ("category", "holds string, no numbers"),
         ("bad", "negative or infinite"),
+        ("endless", "the factors of 'endless' make an epoch of more than 1,000,000,000 samples; lower them"),
+        ("many", "the factors of 'many' make an epoch of more than"),
         (LongTail(by="brand"), "no column 'brand'"),
         (LongTail(threshold=0.0), "threshold 0 must be"),
         (LongTail(cap=0.5), "cap 0.5 not below 1"),

@@ -190,3 +190,19 @@ def test_modalities_without_vectors_of_their_own_have_no_rows(world: World, tmp_
     rows = pl.scan_parquet(tmp_path / "vectors" / "*.parquet").collect()
     assert rows["modality"].unique().to_list() == ["fused"]
     assert rows["product_id"].n_unique() == rows.height == made.products
+
+
+def test_a_part_that_is_gone_is_told(trained: Trained, world: World, tmp_path: Path) -> None:
+    made = write(trained, world, tmp_path)
+    part = tmp_path / next(iter(made.files))
+    part.unlink()
+    with pytest.raises(UsageError, match=f"{part} is missing; restore it, or remove {tmp_path} and run 'm5 embed'"):
+        write(trained, world, tmp_path)
+
+
+def test_a_place_in_a_split_that_is_not_asked_for_is_damage(trained: Trained, world: World, tmp_path: Path) -> None:
+    made = write(trained, world, tmp_path)
+    manifest = made.model_copy(update={"state": ("val", {})})
+    (tmp_path / "embeddings.json").write_text(manifest.model_dump_json())
+    with pytest.raises(UsageError, match=r"embeddings\.json is damaged"):
+        write(trained, world, tmp_path)

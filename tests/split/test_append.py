@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from m5tools import schema
 from m5tools.dataset import Dataset
 from m5tools.engine.local import run_stage
+from m5tools.engine.verify import faults_of
+from m5tools.errors import StaleError, UsageError
 from m5tools.partitions import partition_of
 from m5tools.split import SplitConfig, SplitStage
 from m5tools.vocabulary import Split
@@ -134,3 +137,53 @@ def test_a_crawl_ingested_anew_is_no_ground_to_go_on_from(shop: Dataset) -> None
     run_stage(shop, SplitStage(_CONFIG))
     assert _generations(shop) == {"c2"}
     assert len(_splits(shop)) == 330
+
+
+@pytest.mark.parametrize("harm", ["edit", "lose"])
+@pytest.mark.parametrize("seed", [_CONFIG.seed, 1])
+def test_an_earlier_part_that_is_spoiled_after_a_run_was_killed_is_not_gone_on_from(
+    shop: Dataset, monkeypatch: pytest.MonkeyPatch, harm: str, seed: int
+) -> None:
+    _deliver(shop, _products(range(300, 330), "c2"), [])
+    if seed != _CONFIG.seed:  # the next run is of other terms, the one after that of these
+        run_stage(shop, SplitStage(_CONFIG))
+    with monkeypatch.context() as patch:
+        patch.setattr("m5tools.split.stage.groups", lambda *_: 1 / 0)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+                run_stage(shop, SplitStage(_CONFIG.model_copy(update={"seed": seed})))
+    assert "split" not in shop.manifest()["stages"]
+    part = next(part for part in shop.parts("splits") if part.parent.name == "c1")
+    whole = part.read_bytes()
+    if harm == "lose":
+        part.unlink()
+    else:
+        rows = pl.read_parquet(part).with_columns(split=pl.lit("train", pl.String))
+        shop.write("splits", f"c1/{part.stem}", rows)
+    told = f"'split' goes on from .*c1/{part.name}: .*; run: m5 split .*--refresh"
+    for _ in range(2):
+        with pytest.raises(StaleError, match=told):
+            run_stage(shop, SplitStage(_CONFIG))
+    part.write_bytes(whole)
+    run_stage(shop, SplitStage(_CONFIG))
+    assert faults_of(shop, "split") == []
+    assert not (shop.root / "runs" / "split" / "earlier.json").exists()
+    assert _generations(shop) == {"c1", "c2"}
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '{"outputs": [{}], "remedy": ""}', '{"outputs": 1, "remedy": ""}'])
+def test_a_damaged_note_of_what_was_written_is_one_line(shop: Dataset, note: str) -> None:
+    _deliver(shop, _products(range(300, 330), "c2"), [])
+    with shop.changing() as manifest:
+        del manifest["stages"]["split"]
+    shutil.rmtree(shop.root / "runs" / "split")
+    file = shop.root / "runs" / "split" / "earlier.json"
+    file.parent.mkdir()
+    file.write_text(note)
+    with pytest.raises(
+        UsageError, match=r"earlier\.json is damaged; restore it, or run the same command with --refresh"
+    ):
+        run_stage(shop, SplitStage(_CONFIG))
+    file.unlink()
+    run_stage(shop, SplitStage(_CONFIG))
+    assert _generations(shop) == {"c1", "c2"}, "as begun by an earlier version, which left no note"
