@@ -176,7 +176,7 @@ class Compare(Stage):
             return {}
         grown = comparisons_of(work.dataset, self.policy)
         base = None if work.terms.refresh else grown.base()
-        if self._index(work.dataset).base() != base:
+        if base is not None and self._index(work.dataset).base() != base:
             base = None
         Ground(base, may_show(work.dataset, grown.since(base))).keep(work.scratch)
         return {}
