@@ -36,7 +36,7 @@ class StageFailed(M5Error):
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a file that is being written may meet; libraries tell it without the file's name."""
-_STARVED: Final = {
+STARVED: Final = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
@@ -83,7 +83,7 @@ def told_by_the_system(error: BaseException, somewhere: str | None = None) -> st
     if isinstance(error, MemoryError) or (isinstance(error, ImportError) and "failed to map segment" in str(error)):
         return _line(somewhere, str(error).splitlines()[:1], errno.ENOMEM)
     number, path = number_of(error), path_of(error)
-    if number in _STARVED:
+    if number in STARVED:
         return _line(path or somewhere, [], number)
     if number not in _REFUSED or path is None:
         return None
@@ -92,7 +92,7 @@ def told_by_the_system(error: BaseException, somewhere: str | None = None) -> st
 
 def _line(place: str | None, said: list[str], number: int) -> str:
     what = f"{os.strerror(number).lower()}{f' ({said[0]})' if said else ''}"
-    return f"{f'{place}: ' if place else ''}{what}; {_STARVED[number]}"
+    return f"{f'{place}: ' if place else ''}{what}; {STARVED[number]}"
 
 
 def _speaks_for_the_system(error: BaseException) -> bool:

@@ -13,17 +13,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from m5tools import notes, schema
 from m5tools.dataset import Dataset
 from m5tools.partitions import part_name
 
 NOTE: Final = "made.json"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What `made.json` says.
+
+    Attributes:
+        terms: their digest.
+        crawls: fingerprint by crawl.
+    """
+
+    terms: str
+    crawls: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -50,13 +63,13 @@ class Generations:
         for crawl in reversed(self._crawls()[:-1]):
             note = self._folder(crawl) / NOTE
             if note.is_file():
-                return crawl if self._holds(json.loads(note.read_text(encoding="utf-8"))) else None
+                return crawl if self._holds(self._read(note)) else None
         return None
 
     def made(self) -> bool:
         """Whether the latest generation is there, made under these terms."""
         note = self._folder(self.latest) / NOTE
-        return note.is_file() and json.loads(note.read_text(encoding="utf-8"))["terms"] == _digest(self.terms)
+        return note.is_file() and self._read(note).terms == _digest(self.terms)
 
     def of(self, table: str) -> Generations:
         """Another table that grows together with this one."""
@@ -118,11 +131,14 @@ class Generations:
         rows = delivered.select(pl.col("product_id").unique().sort()).collect()
         return rows["product_id"]
 
-    def _holds(self, note: Mapping[str, Any]) -> bool:
+    def _read(self, note: Path) -> _Made:
+        return notes.read_of(self.dataset, schema.law(self.table).stage, note, _Made)
+
+    def _holds(self, note: _Made) -> bool:
         stages = self.dataset.manifest()["stages"]
-        made = {f"ingest/{crawl}": fingerprint for crawl, fingerprint in note["crawls"].items()}
+        made = {f"ingest/{crawl}": fingerprint for crawl, fingerprint in note.crawls.items()}
         same = all(entry in stages and stages[entry]["fingerprint"] == made[entry] for entry in made)
-        return bool(same and note["terms"] == _digest(self.terms))
+        return bool(same and note.terms == _digest(self.terms))
 
     def _crawls(self) -> list[str]:
         return [crawl["crawl_id"] for crawl in self.dataset.manifest()["crawls"]]

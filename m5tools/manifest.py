@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from m5tools.errors import UsageError
-from m5tools.recorded import is_number, wrong_in_manifest
+from m5tools.recorded import is_number, unknown_stage, wrong_in_manifest
 
 FORMAT = 1
 MANIFEST = "dataset.json"
@@ -92,4 +92,6 @@ def read(file: Path, place: str) -> Manifest:
         raise UsageError(f"{place} is no dataset: its {MANIFEST} describes something else, such as shards")
     if (wrong := wrong_in_manifest(body)) is not None:
         raise UsageError(f"{file} is damaged ({wrong}); restore it or build the dataset anew")
+    if (entry := unknown_stage(body)) is not None:
+        raise UsageError(f"{file}: this m5tools has no stage that made '{entry}'; update m5tools, or restore the file")
     return body

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from m5tools.vocabulary import STAGES
+
 MOST_PARTITIONS: Final = 65_536
 """Partitions are told apart by sixteen bits of a product id."""
 _ENTRY: Final[Mapping[str, type]] = {
@@ -18,6 +20,8 @@ _ENTRY: Final[Mapping[str, type]] = {
 }  # fmt: skip
 _LONGEST_NAME: Final = 255  # bytes, of Linux
 _LONGEST_PATH: Final = 4_000
+_NAMED: Final = ("mapping", "policy", "cut")
+"""Settings that name a document, wherever a stage has one of them."""
 _OPTIONAL: Final = frozenset(["settings", "documents"])
 _CRAWL: Final = ("source", "crawl_id")
 _DECLARED: Final[Mapping[str, type]] = {
@@ -87,7 +91,25 @@ def _wrong_in_entry(name: str, entry: Any) -> str | None:
         return f"'inputs' or 'writes' of '{name}' hold what is no text"
     if not all(_is(count, int) for count in entry["counts"].values()):
         return f"'counts' of '{name}' hold what is no number"
+    return _wrong_in_documents(name, entry)
+
+
+def _wrong_in_documents(name: str, entry: Mapping[str, Any]) -> str | None:
+    config = entry["config"]
+    if odd := [key for key in _NAMED if not isinstance(config.get(key), str | None)]:
+        return f"'{odd[0]}' in 'config' of '{name}' is no text"
+    for setting, document in entry.get("documents", {}).items():
+        unread = document.get("unread") if isinstance(document, dict) else None
+        if not isinstance(unread, list) or not all(_is(key, str) for key in (document.get("content"), *unread)):
+            return f"'documents' of '{name}' do not tell what '{setting}' said"
+        if not _is(config.get(setting), str):
+            return f"'documents' of '{name}' tell of '{setting}', which names no file in 'config'"
     return None
+
+
+def unknown_stage(body: Mapping[str, Any]) -> str | None:
+    """The first entry of a right `dataset.json` that is of no stage there is."""
+    return next((name for name, entry in body["stages"].items() if entry["stage"] not in STAGES), None)
 
 
 def outputs_in(body: Any) -> list[dict[str, Any]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from m5tools.stage import Stage, StageConfig
+from m5tools.vocabulary import StageName as StageName
 
-StageName = Literal[
-    "ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard", "overlay"
-]
 _HOMES: Final[dict[StageName, tuple[str, str]]] = {
     "ingest": ("ingest.stage:Ingest", "ingest.stage:IngestConfig"),
     "fetch": ("fetch.stage:Fetch", "fetch.config:FetchConfig"),

@@ -7,7 +7,13 @@ a code is never reused and never renumbered; new reasons are appended.
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, Literal, get_args
+
+StageName = Literal[
+    "ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut", "shard", "overlay"
+]
+STAGES: Final[tuple[str, ...]] = get_args(StageName)
+"""What is done to a dataset, in its order."""
 
 
 class Modality(StrEnum):

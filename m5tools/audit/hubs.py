@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from m5tools import notes
 from m5tools.audit import columns
 from m5tools.audit.columns import NotYet
 from m5tools.dataset import Dataset
@@ -20,6 +20,13 @@ _NAMES = {"bands-title": "titles alike", "bands-description": "descriptions alik
 FILES_LISTED = 12
 FEWEST_TITLES = 2
 """A file under a single title is one listing repeated, not something that unlike products share."""
+
+
+@dataclass(frozen=True)
+class _Marker:
+    """What is taken from a completion marker."""
+
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -78,16 +85,16 @@ def count(dataset: Dataset, manifest: Manifest) -> Hubs:
         hubs=counts.get("hubs", 0),
         products=counts.get("hub_products", 0),
         pairs_not_followed=counts.get("pairs_not_followed", 0),
-        kinds=_kinds(sorted(markers.glob("*.json"))),
+        kinds=_kinds(dataset, sorted(markers.glob("*.json"))),
         files=_files(dataset) if surveyed else NotYet("m5 survey"),
     )
 
 
-def _kinds(markers: Sequence[Path]) -> tuple[HubKind, ...]:
+def _kinds(dataset: Dataset, markers: Sequence[Path]) -> tuple[HubKind, ...]:
     """The kinds by name; what `compare` did in several units (`bands-title_0`, `bands-title_5`) is one."""
     found: dict[str, list[dict[str, int]]] = {}
     for marker in markers:
-        counts = json.loads(marker.read_text(encoding="utf-8"))["counts"]
+        counts = notes.read_of(dataset, "compare", marker, _Marker).counts
         if "hubs" in counts:
             kind = _NUMBER.sub("", marker.stem)
             found.setdefault(_NAMES.get(kind, kind), []).append(counts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from m5tools import notes
 from m5tools.cli.sniff import plain
 from m5tools.concentration import gini
 from m5tools.dataset import Dataset
@@ -21,6 +22,35 @@ _DETAILS = 4  # of a rule's losses, the most frequent
 _EMPTIED = 8  # categories that are named
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """A rule of a cut.
+
+    Attributes:
+        rule: its name.
+        words: what it leaves out.
+        alone: how many it would leave out if it were the only one.
+    """
+
+    rule: str
+    words: str
+    alone: int
+
+
+@dataclass(frozen=True)
+class _Selected:
+    policy: str
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is taken from `cut.json`; an older m5tools noted no rules there."""
+
+    selection: _Selected
+    fingerprint: str
+    rules: tuple[_Rule, ...] | None = None
+
+
 def print_cut(dataset: Dataset, cut: str) -> None:
     """Everything a cut does, on the terminal.
 
@@ -31,13 +61,13 @@ def print_cut(dataset: Dataset, cut: str) -> None:
     path = dataset.folder("cut_products", cut=cut).parent / "cut.json"
     if not path.is_file():
         raise UsageError(f"{dataset.place} has no cut '{cut}'; {again}")
-    written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if "rules" not in written:
+    written = notes.read_of(dataset, f"cut/{cut}", path, _Made)
+    if written.rules is None:
         raise UsageError(f"the cut '{cut}' was made by an older m5tools, which did not count by rule; {again}")
     kept, lost = dataset.read("cut_products", cut=cut), dataset.read("cut_losses", cut=cut)
     console = Console()
     console.print(
-        f"cut '{cut}' (policy '{written['selection']['policy']}', fingerprint {written['fingerprint']}): "
+        f"cut '{cut}' (policy '{written.selection.policy}', fingerprint {written.fingerprint}): "
         f"{kept.height:,} of {kept.height + lost.height:,} products are kept, {lost.height:,} left out",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
@@ -47,7 +77,7 @@ def print_cut(dataset: Dataset, cut: str) -> None:
         others = f"{givers.sum():,} {'other' if givers.sum() == 1 else 'others'}"
         console.print(f"{givers.len():,} of them {what}, with files and attributes of {others}", highlight=False)
     parts = (
-        (_rules(written["rules"], lost), _rules_in_words(written["rules"], lost)),
+        (_rules(written.rules, lost), _rules_in_words(written.rules, lost)),
         (_modalities(kept), _why_not(kept)),
         (_tail(kept, lost), _told(kept, lost)),
     )
@@ -65,25 +95,25 @@ def _table(what: str, *heads: str) -> Table:
     return table
 
 
-def _rules(rules: list[dict[str, Any]], lost: pl.DataFrame) -> Table:
+def _rules(rules: Sequence[_Rule], lost: pl.DataFrame) -> Table:
     """Per rule, in their order: products of which it is the first loser, by band, and what it would lose alone."""
     table = _table("left out by", "alone", "first", *_BANDS, "no category")
     for rule in rules:
-        counts = dict(lost.filter(pl.col("rule") == rule["rule"]).group_by("band").len().iter_rows())
+        counts = dict(lost.filter(pl.col("rule") == rule.rule).group_by("band").len().iter_rows())
         bands = (f"{counts.get(band, 0):,}" for band in _PLACES)
-        table.add_row(plain(rule["rule"]), f"{rule['alone']:,}", f"{sum(counts.values()):,}", *bands)
+        table.add_row(plain(rule.rule), f"{rule.alone:,}", f"{sum(counts.values()):,}", *bands)
     bands = (f"{lost.filter(pl.col('band').eq_missing(band)).height:,}" for band in _PLACES)
     table.add_row("together", "", f"{lost.height:,}", *bands)
     return table
 
 
-def _rules_in_words(rules: list[dict[str, Any]], lost: pl.DataFrame) -> list[str]:
+def _rules_in_words(rules: Sequence[_Rule], lost: pl.DataFrame) -> list[str]:
     told = ["alone: what the rule would leave out if it were the only one; first: what no rule above it had left out"]
     for rule in rules:
-        mine = lost.filter(pl.col("rule") == rule["rule"])
-        details = _frequent(mine, rule["rule"])
+        mine = lost.filter(pl.col("rule") == rule.rule)
+        details = _frequent(mine, rule.rule)
         if mine.height:
-            told.append(f"  {rule['rule']}: {rule['words']}{f' ({details})' if details else ''}")
+            told.append(f"  {rule.rule}: {rule.words}{f' ({details})' if details else ''}")
     return told
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from m5tools import cut
+from m5tools import cut, notes
 from m5tools.changes import split_change
 from m5tools.cli.sniff import plain
 from m5tools.cut import Selection
-from m5tools.dataset import open_dataset
+from m5tools.dataset import Dataset, open_dataset
 from m5tools.tag.stage import Tag, TagConfig
 from m5tools.tag.what_if import Changes, what_if
 from m5tools.vocabulary import MODALITIES, Band
@@ -22,6 +21,13 @@ from m5tools.vocabulary import MODALITIES, Band
 SETTING = "what_if"
 _BANDS = [*(b.value for b in Band), None]
 _MOVES = (("+", "gained"), ("−", "lost"))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is taken from `cut.json`."""
+
+    selection: Selection
 
 
 def asked(changes: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -53,7 +59,7 @@ def print_what_if(root: Path, standing: Tag, policy: str) -> None:
     console.print("in brackets: head / middle / tail / without a category", highlight=False)
     console.print()
     console.print(_tags(changes))
-    for name, selection in _cuts(root, standing.policy.policy):
+    for name, selection in _cuts(dataset, standing.policy.policy):
         told = f"products of which the cut '{name}' withholds a modality for its tags:"
         console.print(f"\n{told}", markup=False, highlight=False, soft_wrap=True)
         console.print(_withheld(changes, selection))
@@ -82,12 +88,11 @@ def _by_band(sign: str, counts: dict[str | None, int]) -> str:
     return f"{sign}{total:,} ({parts})" if total else "–"
 
 
-def _cuts(root: Path, policy: str) -> list[tuple[str, Selection]]:
+def _cuts(dataset: Dataset, policy: str) -> list[tuple[str, Selection]]:
     """The cuts that were made by the policy; where there is none, the shipped one."""
     found = []
-    for file in sorted((root / "cuts").glob("*/cut.json")):
-        body: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        selection = Selection.model_validate(body["selection"])
+    for file in sorted((dataset.root / "cuts").glob("*/cut.json")):
+        selection = notes.read_of(dataset, f"cut/{file.parent.name}", file, _Made).selection
         if selection.policy == policy:
             found.append((selection.cut, selection))
     return found or [("default", cut.load("default"))]

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final
 import polars as pl
 from pydantic import Field
 
-from m5tools import atomic, documents
+from m5tools import atomic, documents, notes
 from m5tools.cut import merge, quarantine
 from m5tools.cut.candidates import CANDIDATES, NO_CLUSTERS, chosen_among
 from m5tools.cut.masks import facts, masks
@@ -38,6 +38,18 @@ _KEPT: Final = ("product_id", "split", "category", "band", "cluster", *_MASKS)
 _JUDGED: Final = "judged"
 _CHOSEN: Final = "chosen"
 _ALONE: Final = "alone.json"
+
+
+@dataclass(frozen=True)
+class _TagRule:
+    tag: str
+
+
+@dataclass(frozen=True)
+class _Policy:
+    """What is taken from the policy that tags were given by."""
+
+    rules: tuple[_TagRule, ...]
 
 
 class CutConfig(StageConfig):
@@ -81,7 +93,8 @@ class Cut(Stage):
         rules = dataset.folder("tags", policy=self.selection.policy) / "policy.json"
         if not rules.is_file():
             return
-        known = sorted({rule["tag"] for rule in json.loads(rules.read_text(encoding="utf-8"))["rules"]})
+        policy = notes.read_of(dataset, f"tag/{self.selection.policy}", rules, _Policy)
+        known = sorted({rule.tag for rule in policy.rules})
         path = documents.locate("cut", "pipelines/cuts", self.config.cut)
         for key in ("withhold", "leave_out"):
             for place, tag in enumerate(getattr(self.selection, key)):

@@ -183,7 +183,7 @@ class Compare(Stage):
     def _base(self, dataset: Dataset) -> str | None:
         """The generation to go on from, of comparisons and of what they are found by alike."""
         base = comparisons_of(dataset, self.policy).base()
-        return base if self._index(dataset).base() == base else None
+        return base if base is not None and self._index(dataset).base() == base else None
 
     def _embed(self, gathered: Gathered, partition: int) -> Counts:
         assert self.policy.embedding is not None

@@ -11,7 +11,6 @@ partition: edges) → `connect` (one unit: components of edges) → `resolve` (u
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from typing import Any, ClassVar, Final
 import polars as pl
 from pydantic import Field
 
+from m5tools import notes
 from m5tools.dataset import Dataset
 from m5tools.dedup import resolved
 from m5tools.dedup.clusters import strength_of
@@ -191,7 +191,7 @@ class Dedup(Stage):
         left, grown = _left(work), self._grown(work.dataset, "clusters")
         counts: Counts = {}
         if left.base is not None:
-            lessons = json.loads(grown.beside(left.base, LESSONS).read_text(encoding="utf-8"))
+            lessons = {name: asdict(lesson) for name, lesson in taught(grown, left.base).items()}
         else:
             lessons = {}
             for name, question in QUESTIONS.items():
@@ -248,8 +248,14 @@ def decisions_of(dataset: Dataset, policy: DuplicatePolicy) -> Generations:
 
 def taught(grown: Generations, generation: str) -> dict[str, Taught]:
     """What the pairs of a generation were judged by."""
-    lessons = json.loads(grown.beside(generation, LESSONS).read_text(encoding="utf-8"))
-    return {name: Taught(**lesson) for name, lesson in lessons.items()}
+    return notes.read_of(grown.dataset, Dedup.name, grown.beside(generation, LESSONS), dict[str, Taught])
+
+
+def wanted(grown: Generations, generation: str) -> dict[str, float | None]:
+    """The likenesses from which pairs of a generation were taken by their wording; null where none tells."""
+    return notes.read_of(
+        grown.dataset, Dedup.name, grown.of("edges").beside(generation, WANTED), dict[str, float | None]
+    )
 
 
 def with_origins(pairs: pl.DataFrame, manifest: Manifest) -> pl.DataFrame:
@@ -269,5 +275,4 @@ def _wanted(grown: Generations, base: str, manifest: Manifest) -> dict[str, floa
     came = grown.since(base)
     if {sources[crawl] for crawl in came} - {source for crawl, source in sources.items() if crawl not in came}:
         return {}
-    told = json.loads(grown.beside(base, WANTED).read_text(encoding="utf-8"))
-    return {kind: math.inf if likeness is None else likeness for kind, likeness in told.items()}
+    return {kind: math.inf if told is None else told for kind, told in wanted(grown, base).items()}

@@ -86,6 +86,12 @@ class Taught:
     spread: tuple[float, ...]
     weights: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if not set(self.kinds) <= set(PRODUCT):
+            raise ValueError("a lesson is about kinds of evidence that there are not")
+        if not len(self.middle) == len(self.spread) == len(self.weights) - 1 == len(self.kinds):
+            raise ValueError("a lesson has not one number for each kind of evidence")
+
     def chances(self, pairs: pl.DataFrame) -> pl.Series:
         """How likely pairs are what was taught.
 

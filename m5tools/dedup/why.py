@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,13 +18,14 @@ from m5tools.dedup.policy import DuplicatePolicy, load_policy
 from m5tools.dedup.products import listing_once, of_many_sellers
 from m5tools.dedup.rivals import standing
 from m5tools.dedup.rules import judged
-from m5tools.dedup.stage import CONTENDS, RIVALRY, WANTED, decisions_of, taught, with_origins
+from m5tools.dedup.stage import CONTENDS, RIVALRY, decisions_of, taught, wanted, with_origins
 from m5tools.dedup.taught import Taught
 from m5tools.dedup.units import in_units
 from m5tools.dedup.unmet import why_not_compared
 from m5tools.errors import StaleError, UsageError
 from m5tools.freshness import remake
 from m5tools.generations import NOTE
+from m5tools.manifest import MANIFEST
 
 _PAIR: Final = ("product_a", "product_b")
 
@@ -114,6 +114,9 @@ def _policy(dataset: Dataset) -> DuplicatePolicy:
     made = dataset.manifest()["stages"].get("dedup")
     if made is None:
         raise StaleError(f"duplicates were not looked for yet; run: m5 dedup --dataset {dataset.place}")
+    if "policy" not in made["config"]:
+        what = f"{dataset.root / MANIFEST} does not tell by which policy duplicates were looked for"
+        raise UsageError(f"{what}; run: {remake(dataset.place, made)} --refresh")
     policy = load_policy(made["config"]["policy"])
     if not decisions_of(dataset, policy).made():
         raise StaleError(
@@ -208,22 +211,22 @@ def _beside_rivals(dataset: Dataset, row: dict[str, Any], likeness: str, policy:
         # A later crawl says otherwise whether its source lists each product once.
         yield f"{likeness}; decided when another rule held for its sources, run m5 dedup --refresh to decide anew"
         return
-    wanted = known[kind]
-    if wanted is None:
+    threshold = known[kind]
+    if threshold is None:
         yield f"{likeness}; in this dataset no likeness tells true pairs from others"
         return
     place = pool.select(
         pl.arg_where((pl.col("product_a") == row["product_a"]) & (pl.col("product_b") == row["product_b"]))
     )
-    found = standing(pool, place.item(), wanted, policy.wording)
+    found = standing(pool, place.item(), threshold, policy.wording)
     if not found.near:
-        yield f"{likeness}, below the threshold {wanted:.2f} that the data gave"
+        yield f"{likeness}, below the threshold {threshold:.2f} that the data gave"
         return
     rival = _better(dataset, pool, row)
     alike = "proven by more than wording" if rival["likeness"] is None else f"{rival['likeness']:.2f} alike"
     one = ", and each product has one partner at most" if row["once"] and row["once_b"] else ""
     yield (
-        f"{likeness}, near enough (from {wanted:.2f}), but a rival is better: {rival['product_a']} and "
+        f"{likeness}, near enough (from {threshold:.2f}), but a rival is better: {rival['product_a']} and "
         f"{rival['product_b']} are {alike}{one}"
     )
 
@@ -266,7 +269,7 @@ def _pool(
         pl.col(side).replace_strict(numbers, default=0, return_dtype=pl.UInt32).alias(name)
         for side, name in zip(_PAIR, "ab", strict=True)
     )
-    return pool, json.loads((dataset.folder("edges") / generation / WANTED).read_text(encoding="utf-8"))
+    return pool, wanted(decisions_of(dataset, policy), generation)
 
 
 def _touching(dataset: Dataset, products: list[str]) -> pl.DataFrame:

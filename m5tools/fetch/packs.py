@@ -85,7 +85,7 @@ def of_unit(dataset: Dataset, visit: int, unit: str) -> pl.DataFrame:
 
 def next_visit(dataset: Dataset) -> int:
     """The number of a new visit; what killed runs left half done in earlier ones is removed."""
-    folders = sorted(f for f in dataset.folder("visits").glob("[0-9]*") if f.is_dir())
+    folders = sorted(f for f in dataset.folder("visits").glob("[0-9]*") if f.name.isdecimal() and f.is_dir())
     for folder in folders:
         atomic.sweep(folder)
         for tar in dataset.files_below(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from xxhash import xxh3_64_hexdigest
 
+from m5tools import notes
 from m5tools.dataset import Dataset
 from m5tools.ingest.readers import locations
 
@@ -31,11 +31,16 @@ def contents(paths: Iterable[str]) -> list[str]:
 
 
 def lacks(dataset: Dataset, crawl_id: str, paths: Iterable[str]) -> bool:
-    """Whether anything that a crawl was read from is not in these files; they may hold more."""
+    """Whether anything that a crawl was read from is not in these files; they may hold more.
+
+    Raises:
+        UsageError: the note that tells is damaged.
+    """
     note = note_of(dataset, crawl_id)
     if not note.is_file():
         return False
-    return bool(Counter(json.loads(note.read_text(encoding="utf-8"))) - Counter(contents(paths)))
+    remedy = f"restore it, or name the crawl by --set crawl_id=… ({crawl_id} replaces the one that is there)"
+    return bool(Counter(notes.read(note, list[str], remedy)) - Counter(contents(paths)))
 
 
 def next_name(dataset: Dataset, source: str) -> str:

@@ -21,7 +21,7 @@ from m5tools import atomic, documents
 from m5tools.dataset import Dataset
 from m5tools.errors import UsageError
 from m5tools.manifest import Crawl, StageEntry
-from m5tools.vocabulary import Reason, State
+from m5tools.vocabulary import STAGES, Reason, State
 
 LINEAGE: Final = "lineage.json"
 _LEFT_OUT: Final = {
@@ -31,7 +31,6 @@ _LEFT_OUT: Final = {
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 _PLACE: Final = re.compile(r"[/\\~.]|[A-Za-z]:\\|[a-z0-9+.-]+://|.*\.ya?ml$")
 _COUNTED: Final = ("rows", "new", "updated", "unchanged", "rejects", "left_out")
-_ORDER: Final = ("ingest", "fetch", "survey", "measure", "tag", "compare", "dedup", "split", "cut")
 _BEFORE_CONTENT: Final = ("ingest", "fetch", "compare", "dedup", "split")
 """Stages whose checksums also tell how the input was cut into files and packs: of the latter three the note under which
 terms a generation was made is among the files. The others' tell the content alone."""
@@ -292,7 +291,7 @@ def _upstream(inputs: Iterable[str], stages: Mapping[str, StageEntry]) -> list[s
         if entry in stages and entry not in found:
             found.add(entry)
             ahead += stages[entry]["inputs"]
-    return sorted(found, key=lambda entry: (_ORDER.index(stages[entry]["stage"]), entry))
+    return sorted(found, key=lambda entry: (STAGES.index(stages[entry]["stage"]), entry))
 
 
 def _public(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Whether they may be is decided by what made them: the same settings, the same encoders, the same libraries give the same
 bytes. So nobody has to say where to look: all shard folders of the dataset are looked through, the one that is about to
-be written anew too. What is copied is checked against its checksum, encoded where it fails. `--refresh` copies nothing.
+be written anew too. What is copied is checked against its checksum, encoded where it fails. Nothing is copied of a
+shard whose index is damaged, nor with `--refresh`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import soundfile
 import xxhash
 
 from m5tools.dataset import Dataset
-from m5tools.errors import M5Error
+from m5tools.errors import STARVED, M5Error, number_of
 from m5tools.media import source
 from m5tools.media.guard import DecodeError
 from m5tools.shards.config import Encoding
@@ -46,6 +47,11 @@ _PLACE: Final = {
     "duration_s": pl.Float32(),
 }
 _MADE: Final = pl.Struct(_PLACE)
+_ASSET: Final = pl.col("assets").cast(pl.String)
+_TOLD: Final = ("offset", "length", "xxh3", "name")
+_MEMBER: Final[dict[str, pl.DataType]] = {"modality": pl.String()} | {
+    name: kind for name, kind in _PLACE.items() if name != "tar"
+}
 
 
 def made_with(encoding: Encoding) -> str:
@@ -80,7 +86,9 @@ def pool(dataset: Dataset, encoding: Encoding, scratch: Path) -> pl.DataFrame:
     parts: list[pl.DataFrame] = []
     for folder in sorted((dataset.root / "shards").glob("*")):
         for tar, index in (*_shards(folder, wanted), *_over(folder, wanted)):
-            parts.append(_members(index).with_columns(tar=pl.lit(_held(tar, scratch)), part=pl.lit(len(parts))))
+            members = _members(index)
+            if members is not None:
+                parts.append(members.with_columns(tar=pl.lit(_held(tar, scratch)), part=pl.lit(len(parts))))
     if not parts:
         return nothing()
     made = [Modality.AUDIO]  # what is untouched is copied from where it came
@@ -146,18 +154,22 @@ def _there(folder: Path, splits: dict[str, tuple[ShardFile, ...]]) -> Iterator[t
                 yield tar, index
 
 
-def _members(index: Path) -> pl.DataFrame:
-    """The media members of one shard, with the row of their sample."""
-    return (
-        pl.read_parquet(index, columns=["members", "assets"], glob=False)
-        .with_row_index("row")
-        .explode("members", "assets")
-        .unnest("members")
-        .filter(pl.col("modality").is_not_null())
-        .select(
-            "row", "modality", "offset", "length", "xxh3", "name", "width", "height", "duration_s", asset_id="assets"
+def _members(index: Path) -> pl.DataFrame | None:
+    """The media members of one shard, with the row of their sample; None where its index is damaged."""
+    try:
+        found = (
+            pl.read_parquet(index, columns=["members", "assets"], glob=False)
+            .with_row_index("row")
+            .explode("members", "assets")
+            .unnest("members")
+            .filter(pl.col("modality").is_not_null())
+            .select("row", *(pl.col(name).cast(kind) for name, kind in _MEMBER.items()), asset_id=_ASSET)
         )
-    )
+    except (OSError, pl.exceptions.PolarsError) as error:
+        if number_of(error) in STARVED:
+            raise
+        return None
+    return None if found.select(_TOLD).null_count().sum_horizontal().item() else found
 
 
 def _held(tar: Path, scratch: Path) -> str:

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from m5tools.audit import NotYet, audit
 from m5tools.audit.hubs import HubKind, Hubs
 from m5tools.dataset import Dataset
+from m5tools.errors import UsageError
 
 Make = Callable[..., Any]
 
@@ -47,6 +50,18 @@ def test_hubs_by_kind_and_files(make_dataset: Callable[..., Dataset], product: M
         ("y", "", 40, 30, 5),
         ("x", "image", 9, 9, 3),
     ]
+
+
+def test_a_damaged_marker_is_named_with_the_remedy(make_dataset: Callable[..., Dataset], product: Make) -> None:
+    dataset = compared(make_dataset({"products": [product(0)]}))
+    marker = dataset.root / "runs" / "compare" / "r1" / "evidence" / "identifiers.json"
+    marker.parent.mkdir(parents=True)
+    for body in ("{", "{}", "[]", '{"counts": {"hubs": "many"}}'):
+        marker.write_text(body)
+        with pytest.raises(
+            UsageError, match=r"identifiers\.json is damaged .*; restore it, or run: m5 compare .*--refresh"
+        ):
+            audit(dataset)
 
 
 def test_before_compare_and_survey(make_dataset: Callable[..., Dataset], product: Make) -> None:

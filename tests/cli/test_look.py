@@ -240,6 +240,28 @@ def test_explain_cut_names_the_command_for_a_missing_cut(m5: M5, shop: Path) -> 
     assert "m5 cut --dataset" in said.err
 
 
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "{}", '{"selection": {"policy": "default"}}',
+             '{"selection": {"policy": "default"}, "fingerprint": "f", "rules": [{"rule": "x"}]}'],
+)  # fmt: skip
+def test_explain_cut_refuses_a_damaged_note_with_the_remedy(m5: M5, copy: Path, body: str) -> None:
+    note = copy / "cuts" / "default" / "cut.json"
+    note.write_text(body)
+    said = m5("explain", "cut", "-d", copy)
+    assert said.code == 2
+    assert f"{note} is damaged" in said.err
+    assert f"run: m5 cut --dataset {copy} --refresh" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_explain_cut_says_when_an_older_release_made_it(m5: M5, copy: Path) -> None:
+    note = copy / "cuts" / "default" / "cut.json"
+    told = json.loads(note.read_text())
+    del told["rules"]
+    note.write_text(json.dumps(told))
+    assert "was made by an older m5tools" in m5("explain", "cut", "-d", copy).err
+
+
 def test_explain_shards_counts_the_samples_of_every_split(m5: M5, shop: Path) -> None:
     shards = shop / "dataset" / "shards" / "default"
     said = m5("explain", "shards", shards)

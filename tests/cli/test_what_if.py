@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import m5tools
@@ -61,3 +62,16 @@ def test_without_tags_to_compare_with_it_names_those_there_are(m5: M5, shop: Pat
 def test_the_setting_is_taken_out_of_the_changes() -> None:
     assert what_if.asked(("policy=a", "tag.what_if=b.yaml")) == ("b.yaml", ("policy=a",))
     assert what_if.asked(("policy=a",)) == (None, ("policy=a",))
+
+
+def test_a_damaged_cut_is_one_line_that_names_it(m5: M5, shop: Path, tmp_path: Path) -> None:
+    dataset = tmp_path / "dataset"
+    shutil.copytree(shop / "dataset", dataset)
+    note = dataset / "cuts" / "default" / "cut.json"
+    for body in ("{", "[]", "{}", '{"selection": {"policy": "default"}}'):
+        note.write_text(body)
+        said = m5("tag", "-d", dataset, "--set", "what_if=default")
+        assert said.code == 2
+        assert f"{note} is damaged" in said.err
+        assert f"run: m5 cut --dataset {dataset} --refresh" in said.err
+        assert said.err.count("\n") == 1

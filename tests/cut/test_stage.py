@@ -256,3 +256,13 @@ def test_shipped_cuts_are_valid() -> None:
 def test_tags_of_a_policy_that_was_not_run_yet_are_asked_for_by_its_name(run: Callable[..., Dataset]) -> None:
     with pytest.raises(StaleError, match=r"of the policy 'strict'.*m5 tag .*--set policy=strict"):
         run(world({}), "policy: strict\n")
+
+
+def test_damaged_rules_of_the_tags_are_refused_with_the_remedy(run: Callable[..., Dataset]) -> None:
+    dataset = run(world({}), "")
+    rules = dataset.folder("tags", policy="default") / "policy.json"
+    rules.parent.mkdir(parents=True)
+    for body in ("{", "[]", "{}", '{"rules": [{"why": "none"}]}'):
+        rules.write_text(body)
+        with pytest.raises(UsageError, match=r"policy\.json is damaged .*; restore it, or run: m5 tag .*--refresh"):
+            run_stage(dataset, Cut(CutConfig()))

@@ -13,13 +13,14 @@ from m5tools.dataset import Dataset
 from m5tools.dedup import Compare, CompareConfig, Dedup, DedupConfig
 from m5tools.dedup.append import attach
 from m5tools.dedup.clusters import resolve, strength_of
-from m5tools.dedup.stage import WANTED
+from m5tools.dedup.stage import LESSONS, WANTED
 from m5tools.dedup.why import why
 from m5tools.engine.local import LocalEngine, run_stage
 from m5tools.engine.pool import Pool
 from m5tools.engine.progress import Silent
 from m5tools.engine.verify import faults_of
-from m5tools.errors import StaleError
+from m5tools.errors import M5Error, StaleError, UsageError
+from m5tools.generations import NOTE
 from tests.dedup.test_clusters import _EDGE, _products
 
 from .shop import Listing, deliver, drawing, encoded, tables_of
@@ -155,6 +156,65 @@ def test_nothing_goes_on_from_an_earlier_part_that_is_not_what_was_written(
     with Pool(0) as pool:
         LocalEngine(pool, Silent(), refresh=True).run(dataset, stage)
     assert faults_of(dataset, stage.entry) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "table"),
+    [
+        (Compare(CompareConfig()), "comparisons"),
+        (Compare(CompareConfig()), "sought"),
+        (Dedup(DedupConfig()), "clusters"),
+    ],
+)
+@pytest.mark.parametrize("body", ["{", "[]", "{}", '{"terms": 5, "crawls": {}}'])
+def test_a_damaged_note_of_a_generation_is_refused_and_made_again_by_refresh(
+    make_dataset: Callable[..., Dataset], stage: Compare | Dedup, table: str, body: str
+) -> None:
+    old = [Listing(name, "Folding step ladder with three wide treads") for name in "ab"]
+    dataset = make_dataset(tables_of(old))
+    for each in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, each)
+    deliver(dataset, "c2", [Listing("c", "Steel kettle Acme 1.7 l")], old)
+    if isinstance(stage, Dedup):
+        run_stage(dataset, Compare(CompareConfig()))
+    note = dataset.folder(table) / "c1" / NOTE
+    note.write_text(body)
+    with pytest.raises(
+        UsageError,
+        match=rf"{note}(: of another size| is damaged .*); (restore it, or )?run: m5 {stage.name} .*--refresh",
+    ):
+        run_stage(dataset, stage)
+    with Pool(0) as pool:
+        LocalEngine(pool, Silent(), refresh=True).run(dataset, stage)
+    assert faults_of(dataset, stage.entry) == []
+    assert {part.parent.name for part in dataset.parts(table)} == {"c2"}
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "body"),
+    [
+        ("edges", WANTED, '{"often": "much"}'),
+        ("edges", WANTED, "["),
+        ("clusters", LESSONS, '{"family": {"kinds": []}}'),
+        ("clusters", LESSONS, '{"family": {"kinds": ["smell"], "middle": [0], "spread": [1], "weights": [0, 1]}}'),
+        ("clusters", LESSONS, '{"family": {"kinds": ["pictures"], "middle": [0], "spread": [1], "weights": [0]}}'),
+    ],
+)
+def test_a_damaged_note_beside_a_generation_is_refused(
+    make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch, table: str, name: str, body: str
+) -> None:
+    # The note is met even where its checksum is not looked at, as in `m5 show`.
+    monkeypatch.setattr("m5tools.engine.local.refuse_spoiled", lambda *_: None)
+    old = [Listing(name, "Folding step ladder with three wide treads") for name in "ab"]
+    dataset = make_dataset(tables_of(old))
+    for stage in (Compare(CompareConfig()), Dedup(DedupConfig())):
+        run_stage(dataset, stage)
+    note = dataset.folder(table) / "c1" / name
+    note.write_text(body)
+    deliver(dataset, "c2", [Listing("c", "Steel kettle Acme 1.7 l")], old)
+    run_stage(dataset, Compare(CompareConfig()))
+    with pytest.raises(M5Error, match=rf"{note} is damaged .*m5 dedup .*--refresh"):
+        run_stage(dataset, Dedup(DedupConfig()))
 
 
 @pytest.mark.parametrize(("source", "joined"), [("north", 0), ("south", 1)])

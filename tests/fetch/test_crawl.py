@@ -104,6 +104,17 @@ def far_away(server: Server) -> None:
     server.routes |= {path: late(answer) for path, answer in server.routes.items() if isinstance(answer, bytes)}
 
 
+def test_a_folder_among_the_packs_that_is_none_of_theirs_is_passed_over(make_dataset: Make, server: Server) -> None:
+    dataset = make_dataset({"media": listing(pictures(server, 3))})
+    stray = dataset.root / "packs" / "1x" / "mine.tar"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"mine")
+    run(dataset)
+    assert {state for state, _ in outcome(dataset).values()} == {"present"}
+    assert run(dataset, refresh=True).counts["assets"]
+    assert stray.read_bytes() == b"mine"
+
+
 def test_urls_become_assets_in_packs(make_dataset: Make, server: Server) -> None:
     urls = pictures(server, 9)
     server.routes |= {"/dead": reply(b"", 410), "/page": reply(b"<html>no</html>")}

@@ -121,6 +121,30 @@ def test_a_manifest_that_names_a_tar_elsewhere_gives_none_of_it(
     assert not read
 
 
+@pytest.mark.parametrize("harm", ["cut off", "junk", "other columns", "nulls"])
+def test_a_damaged_index_gives_nothing_to_copy(make_dataset: Make, shop: Shop, harm: str) -> None:
+    dataset = make_dataset(shop.tables)
+    run_stage(dataset, Shard(FIRST))
+    whole = reuse.pool(dataset, FIRST, dataset.root / "held")
+    index, *others = sorted((dataset.root / "shards" / "default" / "index").glob("*.parquet"))
+    assert others
+    rows = pl.read_parquet(index)
+    if harm == "cut off":
+        index.write_bytes(index.read_bytes()[:-9])
+    elif harm == "junk":
+        index.write_bytes(b"junk")
+    elif harm == "other columns":
+        rows.select("assets", members=pl.col("assets")).write_parquet(index)
+    else:
+        unnamed = pl.element().struct.with_fields(name=pl.lit(None, pl.String))
+        rows.with_columns(pl.col("members").list.eval(unnamed)).write_parquet(index)
+    left = reuse.pool(dataset, FIRST, dataset.root / "held")
+    assert 0 < left.height < whole.height
+    counts = run_stage(dataset, Shard(other(FIRST, name="next"))).counts
+    assert counts["copied"] < counts["items"] - counts["failed"]
+    assert check(dataset.root / "shards" / "next").faults == []
+
+
 def test_refresh_encodes_again(make_dataset: Make, shop: Shop) -> None:
     dataset = make_dataset(shop.tables)
     run_stage(dataset, Shard(FIRST))
