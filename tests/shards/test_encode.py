@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,8 @@ def as_file(work: Work) -> AsFile:
         """A file inside a pack, behind other bytes."""
         name = f"{len(list(work.dataset.root.iterdir()))}.pack"
         (work.dataset.root / name).write_bytes(b"before" + data + b"behind")
-        return File(modality, track, name, name, 6, len(data), mime, 90, 60, 3.0)
+        asset_id = hashlib.sha256(data).hexdigest()
+        return File(modality, track, asset_id, name, 6, len(data), mime, 90, 60, 3.0)
 
     return write
 
@@ -116,6 +118,17 @@ def test_a_bad_picture_gives_its_reason(work: Work, as_file: AsFile, data: bytes
     with pytest.raises(DecodeError) as caught:
         list(Encoder(SIZES, work).members(as_file(Modality.IMAGE, data, "image/jpeg"), 0))
     assert caught.value.reason is reason
+
+
+def test_a_file_that_another_one_is_in_the_place_of_is_gone(work: Work, as_file: AsFile) -> None:
+    file = as_file(Modality.IMAGE, picture(1), "image/jpeg")
+    pack = work.dataset.root / file.uri
+    encoder = Encoder(SIZES, work)
+    encoder.members(file, 0)
+    pack.write_bytes(pack.read_bytes().replace(picture(1), picture(2)[: file.length].ljust(file.length, b"\0")))
+    with pytest.raises(DecodeError, match="holds other bytes than when it was fetched") as caught:
+        encoder.members(file, 0)
+    assert caught.value.reason is Reason.MISSING_FILE
 
 
 def test_what_is_too_large_is_not_copied(work: Work, as_file: AsFile) -> None:
