@@ -133,7 +133,7 @@ class Encoder:
         if not path.startswith(("/", objects.S3)):
             path = f"{self._root}/{path}"  # a Path costs as much as the reading
         name = f"{file.modality.value}_{number}.{SUFFIXES.get(file.mime, UNKNOWN)}"
-        stretch = Stretch(path, file.offset, file.length)
+        stretch = Stretch(path, file.offset, file.length, file.asset_id)
         return Member(name, file.modality, stretch, file.asset_id, file.width, file.height, file.duration_s)
 
     def _picture(self, file: File, data: bytes, number: int) -> Member:

@@ -92,12 +92,12 @@ def test_untouched_media_are_named_by_what_they_are(work: Work, as_file: AsFile)
     members = [member for k, file in enumerate(files) for member in encoder.members(file, k)]
     assert [m.name for m in members] == ["image_0.jpg", "image_1.png", "image_2.bin", "audio_3.wav", "video_4.mp4"]
     for member, file in zip(members, files, strict=True):
-        assert member.data == Stretch(str(work.dataset.root / file.uri), 6, file.length)
+        assert member.data == Stretch(str(work.dataset.root / file.uri), 6, file.length, file.asset_id)
         assert (member.asset_id, member.width, member.duration_s) == (file.asset_id, 90, 3.0)
     (track,) = encoder.members(film._replace(modality=Modality.AUDIO, track=True), 0)
     assert track.name == "audio_0.flac"  # it has no bytes of its own
     (far,) = encoder.members(film._replace(uri="s3://bucket/crawl/film.mp4", offset=0), 0)
-    assert far.data == Stretch("s3://bucket/crawl/film.mp4", 0, film.length)
+    assert far.data == Stretch("s3://bucket/crawl/film.mp4", 0, film.length, film.asset_id)
 
 
 @pytest.mark.parametrize(
