@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from m5tools import object_names
 from m5tools.errors import StageFailed, UsageError
 from m5tools.store import Store, within
 
@@ -47,15 +48,17 @@ class Bucket(Store):
         """All objects below the folder, or a folder inside, by path.
 
         Raises:
-            UsageError: there is no such bucket, or it may not be read.
+            UsageError: there is no such bucket, it may not be read, or no folder can be a copy of it.
         """
         found = self._told(lambda fs: fs.find(within(self.folder, inside), detail=True, refresh=True))
         above = f"{self.folder.partition('://')[2]}/"
-        return {
+        entries = {
             name.removeprefix(above): Entry(int(body["size"]), str(body["ETag"]))
             for name, body in found.items()
             if name.startswith(above) and not name.endswith("/")
         }
+        object_names.refuse_others(entries, self.folder)
+        return entries
 
     def entry(self, path: str) -> Entry | None:
         """One object; None where there is none."""

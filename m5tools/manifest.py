@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 from m5tools.errors import UsageError
 from m5tools.recorded import is_number, unknown_stage, wrong_in_manifest
+from m5tools.store import within
 
 FORMAT = 1
 MANIFEST = "dataset.json"
@@ -78,20 +79,21 @@ def read(file: Path, place: str) -> Manifest:
     """
     if not file.is_file():
         return Manifest(format=FORMAT, partitions=0, crawls=[], stages={})
+    told = within(place, MANIFEST)
     try:
         body: Manifest = json.loads(file.read_text(encoding="utf-8"))
         version = body["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{file} is damaged ({what}); restore it or build the dataset anew") from error
+        raise UsageError(f"{told} is damaged ({what}); restore it or build the dataset anew") from error
     if not is_number(version) or version < 1:
-        raise UsageError(f"{file} is damaged ('format' is {version!r}); restore it or build the dataset anew")
+        raise UsageError(f"{told} is damaged ('format' is {version!r}); restore it or build the dataset anew")
     if version > FORMAT and "splits" not in body:
-        raise UsageError(f"{file} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
+        raise UsageError(f"{told} has format {version}, this m5tools reads up to {FORMAT}; update m5tools")
     if not Manifest.__required_keys__ <= body.keys():
         raise UsageError(f"{place} is no dataset: its {MANIFEST} describes something else, such as shards")
     if (wrong := wrong_in_manifest(body)) is not None:
-        raise UsageError(f"{file} is damaged ({wrong}); restore it or build the dataset anew")
+        raise UsageError(f"{told} is damaged ({wrong}); restore it or build the dataset anew")
     if (entry := unknown_stage(body)) is not None:
-        raise UsageError(f"{file}: this m5tools has no stage that made '{entry}'; update m5tools, or restore the file")
+        raise UsageError(f"{told}: this m5tools has no stage that made '{entry}'; update m5tools, or restore the file")
     return body

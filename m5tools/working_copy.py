@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from m5tools import atomic
+from m5tools import atomic, manifest, objects
 from m5tools.bucket import Bucket, Entry
 from m5tools.claim import Claim
 from m5tools.errors import NotBuiltYet, UsageError
@@ -203,17 +203,30 @@ class WorkingCopy:
 
     def _make_folders(self) -> None:
         """Folders tell something where nothing is in them: of a run without units, and that one is not at its end."""
-        manifest = self.root / "dataset.json"
-        stages = json.loads(manifest.read_text(encoding="utf-8"))["stages"] if manifest.is_file() else {}
-        for name, entry in stages.items():
-            (self.root / "runs" / name / entry["run"]).mkdir(parents=True, exist_ok=True)
+        stages = manifest.read(self.root / manifest.MANIFEST, self.uri)["stages"]
+        finished = {name: entry["run"] for name, entry in stages.items()}
+        for name, run in finished.items():
+            self._make(self.root / "runs" / name / run)
         for path in self._entries or ():
             parts = path.split("/")
             if parts[0] == "runs" and len(parts) > 3 and path.endswith(".json") and _SCRATCH not in parts:
                 home, run = self.root.joinpath(*parts[:-3]), parts[-3]
-                done = stages.get("/".join(parts[1:-3]), {}).get("run")
-                if len(run) == 16 and run != done:
-                    (home / run / _SCRATCH).mkdir(exist_ok=True)
+                if len(run) == 16 and run != finished.get("/".join(parts[1:-3])):
+                    self._make(home / run / _SCRATCH)
+
+    def _make(self, folder: Path) -> None:
+        """
+        Raises:
+            UsageError: a file is in its way.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            name = folder.relative_to(self.root).as_posix()
+            raise UsageError(
+                f"{self.uri}: {name!r} is a folder, and a file here ({error.filename}); "
+                "remove the file, also from the store where it has it"
+            ) from error
 
     def _sweep(self, gone: str, entries: dict[str, Entry]) -> None:
         """Remove what was forgotten, and that it was last."""
@@ -222,7 +235,7 @@ class WorkingCopy:
 
     def _get(self, name: str, entry: Entry) -> None:
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make(path.parent)
         temporary = path.with_name(f"{atomic.TEMPORARY}{os.getpid()}@{socket.gethostname()}@{path.name}")
         try:
             self._bucket.get(name, temporary)
@@ -263,15 +276,19 @@ def of_uri(uri: str) -> WorkingCopy:
 
     Raises:
         NotBuiltYet: a store of another kind than S3.
-        UsageError: there is no such bucket, or s3fs is missing.
+        UsageError: it is named in a roundabout way, there is no such bucket, no folder can be a copy of it, or s3fs is
+            missing.
     """
     kind, _, rest = uri.partition(":")
     if kind not in ("s3", "s3a"):
         raise NotBuiltYet(f"datasets lie in local folders and on s3://, not on {kind}:// ({uri})")
-    uri = f"s3://{rest.strip('/')}"
+    try:
+        uri = objects.plain(f"s3://{rest.strip('/')}")
+    except ValueError as error:
+        raise UsageError(f"{uri}: {error}") from error
     digest = sha256(uri.encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = (cache / "m5tools" / "datasets" / digest / rest.strip("/").rpartition("/")[2]).absolute()
+    root = (cache / "m5tools" / "datasets" / digest / uri.rpartition("/")[2]).absolute()
     copy = _followed(uri, root)
     copy.refresh()
     if not (root / _COPY_OF).is_file():

@@ -115,6 +115,72 @@ def test_a_run_that_was_being_forgotten_counts_no_more(
     assert not [name for name in s3.names() if name.endswith("/.gone")]
 
 
+def _put(s3: Served, name: str, data: bytes) -> None:
+    s3.fs().call_s3("put_object", Bucket=s3.bucket, Key=f"shop/{name}", Body=data)
+
+
+@pytest.mark.parametrize("name", ["{}/x", "../../../../x", "tables//x", "tables/../x", "tables\\x"])
+def test_an_object_that_would_lie_outside_of_the_copy_is_refused(s3: Served, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    name = name.format(outside)
+    _put(s3, name, b"whoever opens the dataset writes this")
+    _put(s3, "dataset.json", b"{}")
+    with pytest.raises(UsageError, match="no path below a folder; remove it from the store") as refused:
+        _open(s3)
+    assert repr(f"s3://{s3.bucket}/shop/{name}") in str(refused.value)
+    assert _local(tmp_path) == []
+    assert not outside.exists()
+
+
+def test_an_object_that_is_a_folder_too_is_refused(s3: Served) -> None:
+    _put(s3, "tables", b"")
+    _put(s3, "tables/x", b"")
+    with pytest.raises(UsageError, match="shop/tables' is an object and a folder at once"):
+        _open(s3)
+
+
+def test_folders_that_a_console_made_do_no_harm(s3: Served) -> None:
+    _put(s3, "tables/", b"")
+    _put(s3, "tables/x", b"1")
+    assert _local(_open(s3).root) == ["tables/x"]
+
+
+@pytest.mark.parametrize("address", ["s3://{}/..", "s3://{}/shop/..", "s3://{}/a//shop", "s3://{}/./shop", "s3://"])
+def test_an_address_whose_copy_would_lie_elsewhere_is_refused(s3: Served, tmp_path: Path, address: str) -> None:
+    other = tmp_path / "here" / "m5tools" / "datasets" / "other"
+    other.mkdir(parents=True)
+    (other / "dataset.json").write_text("of another dataset")
+    with pytest.raises(UsageError, match="without empty names"):
+        Dataset(address.format(s3.bucket))
+    assert _local(tmp_path) == ["here/m5tools/datasets/other/dataset.json"]
+
+
+_OUTSIDE = "../../../../../../outside"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"{", b"[]", b"{}", b"\xff\xfe", b'{"format": 1, "partitions": 4, "crawls": [], "stages": [1]}',
+     b'{"format": 1, "partitions": 4, "crawls": [], "stages": {"tag/x": {}}}',
+     f'{{"format": 1, "partitions": 4, "crawls": [], "stages": {{"{_OUTSIDE}": {{"run": "a"}}}}}}'.encode()],
+)  # fmt: skip
+def test_a_damaged_manifest_is_refused_as_in_a_folder(s3: Served, tmp_path: Path, manifest: bytes) -> None:
+    _put(s3, "dataset.json", manifest)
+    with pytest.raises(UsageError, match=rf"^s3://{s3.bucket}/shop/dataset\.json is damaged \(.*restore it or build"):
+        _open(s3)
+    assert not list(tmp_path.rglob("outside"))
+
+
+def test_a_folder_of_the_copy_that_a_file_is_in_the_way_of_is_one_line(s3: Served) -> None:
+    run_stage(_open(s3), Toy(ToyConfig()))
+    copy = _open(s3)
+    run = copy.manifest()["stages"]["split"]["run"]
+    s3.fs().rm(f"{s3.bucket}/shop/runs", recursive=True)
+    _put(s3, f"runs/split/{run}", b"")
+    with pytest.raises(UsageError, match=f"'runs/split/{run}' is a folder, and a file here .*; remove the file"):
+        _open(s3)
+
+
 def test_the_copy_s_own_folder_is_the_dataset_in_the_store(s3: Served) -> None:
     dataset = _open(s3)
     run_stage(Dataset(dataset.root), Toy(ToyConfig()))

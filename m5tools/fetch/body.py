@@ -16,6 +16,7 @@ from m5tools.vocabulary import Reason
 IN_MEMORY_BYTES: Final = 256 * 1024
 _INFLATED_AT_ONCE: Final = 64 * 1024
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_GZIP: Final = 16 + zlib.MAX_WBITS
 _PLAIN: Final = ("", "identity")
 
 
@@ -48,6 +49,7 @@ class Body:
         if encoding not in (*_PLAIN, "gzip", "x-gzip", "deflate"):
             raise Refused(Reason.WRONG_TYPE)
         self._inflate = None if encoding in _PLAIN else zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._members = 1
 
     @property
     def asset_id(self) -> str:
@@ -58,7 +60,8 @@ class Body:
         """Take what came.
 
         Raises:
-            Refused: TOO_LARGE, UNDECODABLE where it is not compressed as it claims.
+            Refused: TOO_LARGE, UNDECODABLE where it is not compressed as it claims, TRUNCATED where what follows a
+                member of gzip is no other one.
             StageFailed: the disk does not take it.
         """
         self._came += len(chunk)
@@ -67,12 +70,20 @@ class Body:
         if self._inflate is None:
             self._add(chunk)
             return
-        while chunk and not self._inflate.eof:
+        while chunk:
+            if self._inflate.eof:
+                chunk = chunk.lstrip(b"\0")  # padding, which gzip passes over, too
+                if not chunk:
+                    return
+                self._inflate = zlib.decompressobj(_GZIP)
+                self._members += 1
             try:
                 self._add(self._inflate.decompress(chunk, _INFLATED_AT_ONCE))
             except zlib.error as error:
+                if self._members > 1:
+                    raise Refused(Reason.TRUNCATED, passing=True) from error
                 raise Refused(Reason.UNDECODABLE) from error
-            chunk = self._inflate.unconsumed_tail
+            chunk = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
 
     def end(self) -> None:
         """No more comes.

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from m5tools import atomic
+from m5tools import atomic, object_names
 from m5tools.atomic import sha256_of
 from m5tools.errors import UsageError
 from m5tools.loader.cache import default_folder
@@ -54,7 +54,7 @@ def cut_folder(uri: str | Path, cache: Path | None = None) -> Path:
     """The local folder that holds `products/*.parquet` of a cut; a local folder is that itself.
 
     Raises:
-        UsageError: the store does not answer, or has no such folder.
+        UsageError: the store does not answer, has no such folder, or one of its objects can be no file here.
     """
     if not is_remote(uri):
         return Path(within(uri, ""))
@@ -63,10 +63,12 @@ def cut_folder(uri: str | Path, cache: Path | None = None) -> Path:
         names = sorted(store.sizes(within(uri, "products")))
     except OSError as error:
         raise UsageError(f"{uri} is not the folder of a cut ({error}); give <dataset>/cuts/<name>") from error
+    parts = [f"products/{name}" for name in names if name.endswith(".parquet")]
+    object_names.refuse_others(parts, str(uri))
     for old in (folder / "products").glob("[!.]*"):
         if old.name not in names:
             old.unlink(missing_ok=True)
-    _whole(uri, folder, [f"products/{name}" for name in names if name.endswith(".parquet")])
+    _whole(uri, folder, parts)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from m5tools.media.guard import LIMITS, DecodeError, Limits
 from m5tools.vocabulary import Reason
 
 
-def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS) -> bytes:
+def read(
+    root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS, *, sha256: str | None = None
+) -> bytes:
     """Read one asset.
 
     Args:
@@ -20,9 +23,11 @@ def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS
         offset: where they begin in it.
         length: how many they are.
         limits: what it may cost.
+        sha256: of the bytes in hex, as they were when they were fetched; None = they are not compared.
 
     Raises:
-        DecodeError: MISSING_FILE where the file is gone, TRUNCATED where it has become shorter, TOO_LARGE.
+        DecodeError: MISSING_FILE where the file is gone or another one is in its place, TRUNCATED where it has become
+            shorter, TOO_LARGE.
         UsageError: there is no such bucket, or it may not be read.
         StageFailed: the store does not answer.
     """
@@ -38,6 +43,8 @@ def read(root: Path, uri: str, offset: int, length: int, limits: Limits = LIMITS
         raise DecodeError(Reason.MISSING_FILE, str(error)) from error
     if len(data) < length:
         raise DecodeError(Reason.TRUNCATED, f"{len(data):,} of {length:,} bytes in {uri}")
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise DecodeError(Reason.MISSING_FILE, f"{uri} holds other bytes than when it was fetched")
     return data
 
 

@@ -62,7 +62,7 @@ class File(NamedTuple):
     Attributes:
         modality: what it is used as.
         track: it is the sound track of a film.
-        asset_id: the file.
+        asset_id: the file, sha256 of its bytes in hex.
         uri, offset, length: where its bytes lie.
         mime: media type judged by the bytes.
         width, height: pixels of a picture or film, upright; null for sounds.
@@ -110,7 +110,7 @@ class Encoder:
         if file.asset_id in self._work.blamed:
             raise DecodeError(self._work.blamed[file.asset_id], "it ended its worker twice")
         # Before the item is named: how long a store takes to answer is not held against the file.
-        data = source.read(self._work.dataset.root, file.uri, file.offset, file.length)
+        data = source.read(self._work.dataset.root, file.uri, file.offset, file.length, sha256=file.asset_id)
         with self._work.item(file.asset_id):
             if file.modality is Modality.IMAGE:
                 return (self._picture(file, data, number),)
@@ -133,7 +133,7 @@ class Encoder:
         if not path.startswith(("/", objects.S3)):
             path = f"{self._root}/{path}"  # a Path costs as much as the reading
         name = f"{file.modality.value}_{number}.{SUFFIXES.get(file.mime, UNKNOWN)}"
-        stretch = Stretch(path, file.offset, file.length)
+        stretch = Stretch(path, file.offset, file.length, file.asset_id)
         return Member(name, file.modality, stretch, file.asset_id, file.width, file.height, file.duration_s)
 
     def _picture(self, file: File, data: bytes, number: int) -> Member:

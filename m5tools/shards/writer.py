@@ -9,6 +9,7 @@ processor's cache while it is hashed and written.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import tempfile
@@ -42,11 +43,13 @@ class Stretch(NamedTuple):
         path: the file, or `s3://…`.
         offset: where they begin.
         length: how many they are.
+        sha256: of them in hex; None = they are not compared.
     """
 
     path: str
     offset: int
     length: int
+    sha256: str | None = None
 
 
 class Member(NamedTuple):
@@ -150,7 +153,8 @@ class TarWriter:
             member: the member.
 
         Raises:
-            DecodeError: the file that holds the bytes is gone, or ends before them; the tar is as it was before.
+            DecodeError: the file that holds the bytes is gone, ends before them, or holds others; the tar is as it was
+                before.
             StageFailed: the store that has the file does not answer.
         """
         name, data = f"{key}.{member.name}", member.data
@@ -174,6 +178,8 @@ class TarWriter:
         behind = at + data.length
         room = page[at:behind]
         self._read(file, data, room, 0)
+        if data.sha256 is not None:
+            _compare(hashlib.sha256(room).hexdigest(), data)
         page[self._fill : at] = header(name, data.length)
         page[behind : behind + padding] = _ZEROS[:padding]
         self._fill += whole
@@ -186,13 +192,18 @@ class TarWriter:
         try:
             self._put(header(name, data.length))
             offset, done, checksum = self.position, 0, xxhash.xxh3_64()
+            sha256 = hashlib.sha256() if data.sha256 is not None else None
             while done < data.length:
                 room = self._page[self._fill : self._fill + min(data.length - done, PAGE - self._fill)]
                 self._read(file, data, room, done)
                 checksum.update(room)
+                if sha256 is not None:
+                    sha256.update(room)
                 done += len(room)
                 self._fill += len(room)
                 self._flush()
+            if sha256 is not None:
+                _compare(sha256.hexdigest(), data)
             self._put(bytes(-data.length % BLOCK))
         except DecodeError:
             os.ftruncate(self._tar, before)
@@ -260,6 +271,11 @@ def _opened(path: str) -> int:
             raise
         copy.bring(Path(path))
         return os.open(path, os.O_RDONLY)
+
+
+def _compare(found: str, data: Stretch) -> None:
+    if found != data.sha256:
+        raise DecodeError(Reason.MISSING_FILE, f"{data.path} holds other bytes than when it was fetched")
 
 
 def _copied(uri: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from m5tools.fetch.body import Body
 from m5tools.fetch.config import FetchConfig
 from m5tools.fetch.exchange import Answer
 from m5tools.vocabulary import Modality, Reason
@@ -44,6 +45,22 @@ def test_compression_that_nobody_asked_for_is_undone(server: Server, ask: Asker,
     assert ask.bytes(server.url("/a")) == PICTURE
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 100_000])
+def test_all_members_of_gzip_are_read(tmp_path: Path, at_once: int) -> None:
+    sent = gzip.compress(PICTURE[:50]) + gzip.compress(b"") + gzip.compress(PICTURE[50:]) + bytes(9)
+    body = Body(1_000_000, "gzip", tmp_path / "spill")
+    for start in range(0, len(sent), at_once):
+        body.feed(sent[start : start + at_once])
+    body.end()
+    assert body.opened().read() == PICTURE
+
+
+def test_a_bomb_behind_the_first_member_of_gzip(server: Server, ask: Asker) -> None:
+    bomb = gzip.compress(PICTURE) + gzip.compress(bytes(40_000_000))
+    server.routes["/a"] = reply(bomb, Content_Encoding="gzip")
+    assert ask.reason(server.url("/a"), largest_bytes=1_000_000) == Reason.TOO_LARGE
+
+
 def test_gzip_bomb(server: Server, ask: Asker) -> None:
     bomb = gzip.compress(PICTURE + bytes(40_000_000))
     server.routes["/a"] = reply(bomb, Content_Encoding="gzip")
@@ -55,9 +72,11 @@ def test_gzip_bomb(server: Server, ask: Asker) -> None:
     ("body", "encoding", "reason"),
     [
         (gzip.compress(PICTURE)[:-12], "gzip", Reason.TRUNCATED), (PICTURE, "gzip", Reason.UNDECODABLE),
-        (PICTURE, "br", Reason.WRONG_TYPE),
+        (PICTURE, "br", Reason.WRONG_TYPE), (gzip.compress(PICTURE) + gzip.compress(PICTURE)[:-1], "gzip", Reason.TRUNCATED),
+        (gzip.compress(PICTURE) + b"\x1f", "gzip", Reason.TRUNCATED), (gzip.compress(PICTURE) + PICTURE, "gzip", Reason.TRUNCATED),
+        (zlib.compress(PICTURE) + PICTURE, "deflate", Reason.TRUNCATED),
     ],
-    ids=["cut off", "not gzip", "unknown"],
+    ids=["cut off", "not gzip", "unknown", "second member cut off", "one byte behind", "junk behind", "junk behind deflate"],
 )  # fmt: skip
 def test_compression_that_is_none(server: Server, ask: Asker, body: bytes, encoding: str, reason: Reason) -> None:
     server.routes["/a"] = reply(body, Content_Encoding=encoding)

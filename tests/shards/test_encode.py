@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,8 @@ def as_file(work: Work) -> AsFile:
         """A file inside a pack, behind other bytes."""
         name = f"{len(list(work.dataset.root.iterdir()))}.pack"
         (work.dataset.root / name).write_bytes(b"before" + data + b"behind")
-        return File(modality, track, name, name, 6, len(data), mime, 90, 60, 3.0)
+        asset_id = hashlib.sha256(data).hexdigest()
+        return File(modality, track, asset_id, name, 6, len(data), mime, 90, 60, 3.0)
 
     return write
 
@@ -90,12 +92,12 @@ def test_untouched_media_are_named_by_what_they_are(work: Work, as_file: AsFile)
     members = [member for k, file in enumerate(files) for member in encoder.members(file, k)]
     assert [m.name for m in members] == ["image_0.jpg", "image_1.png", "image_2.bin", "audio_3.wav", "video_4.mp4"]
     for member, file in zip(members, files, strict=True):
-        assert member.data == Stretch(str(work.dataset.root / file.uri), 6, file.length)
+        assert member.data == Stretch(str(work.dataset.root / file.uri), 6, file.length, file.asset_id)
         assert (member.asset_id, member.width, member.duration_s) == (file.asset_id, 90, 3.0)
     (track,) = encoder.members(film._replace(modality=Modality.AUDIO, track=True), 0)
     assert track.name == "audio_0.flac"  # it has no bytes of its own
     (far,) = encoder.members(film._replace(uri="s3://bucket/crawl/film.mp4", offset=0), 0)
-    assert far.data == Stretch("s3://bucket/crawl/film.mp4", 0, film.length)
+    assert far.data == Stretch("s3://bucket/crawl/film.mp4", 0, film.length, film.asset_id)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,17 @@ def test_a_bad_picture_gives_its_reason(work: Work, as_file: AsFile, data: bytes
     with pytest.raises(DecodeError) as caught:
         list(Encoder(SIZES, work).members(as_file(Modality.IMAGE, data, "image/jpeg"), 0))
     assert caught.value.reason is reason
+
+
+def test_a_file_that_another_one_is_in_the_place_of_is_gone(work: Work, as_file: AsFile) -> None:
+    file = as_file(Modality.IMAGE, picture(1), "image/jpeg")
+    pack = work.dataset.root / file.uri
+    encoder = Encoder(SIZES, work)
+    encoder.members(file, 0)
+    pack.write_bytes(pack.read_bytes().replace(picture(1), picture(2)[: file.length].ljust(file.length, b"\0")))
+    with pytest.raises(DecodeError, match="holds other bytes than when it was fetched") as caught:
+        encoder.members(file, 0)
+    assert caught.value.reason is Reason.MISSING_FILE
 
 
 def test_what_is_too_large_is_not_copied(work: Work, as_file: AsFile) -> None:

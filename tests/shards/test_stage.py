@@ -25,7 +25,7 @@ from m5tools.shards.stage import Shard
 from m5tools.stage import Work
 from m5tools.vocabulary import MODALITIES, Modality, Reason, State
 
-from .shop import KINDS, Shop, product_id
+from .shop import KINDS, Shop, picture, product_id
 
 CONFIG = ShardConfig(samples_per_shard=7, image_long_side=48, max_images=2, max_frames=2)
 Make = Callable[..., Dataset]
@@ -121,6 +121,17 @@ def test_a_picture_that_no_longer_decodes_costs_itself_alone(make_dataset: Make,
 def test_a_file_that_has_vanished_is_a_failure(make_dataset: Make, tmp_path: Path) -> None:
     dataset = make_dataset(Shop(tmp_path / "media", 8).tables)
     (tmp_path / "media" / "1-0.jpg").unlink()
+    run_stage(dataset, Shard(CONFIG))
+    row = dataset.read("shard_index").row(by_predicate=pl.col("product_id") == product_id(1), named=True)
+    assert row["present"] == 1 << Modality.TEXT.bit
+    assert row["reason"][Modality.IMAGE.bit] == Reason.MISSING_FILE
+
+
+def test_a_file_that_was_replaced_after_it_was_fetched_is_a_failure(make_dataset: Make, tmp_path: Path) -> None:
+    dataset = make_dataset(Shop(tmp_path / "media", 8).tables)
+    file = tmp_path / "media" / "1-0.jpg"
+    size = file.stat().st_size
+    file.write_bytes(picture(99)[:size].ljust(size, b"\0"))
     run_stage(dataset, Shard(CONFIG))
     row = dataset.read("shard_index").row(by_predicate=pl.col("product_id") == product_id(1), named=True)
     assert row["present"] == 1 << Modality.TEXT.bit

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -115,6 +116,23 @@ def test_a_file_that_fails_leaves_no_trace(
         writer.add("b", Member("json", None, b"2" * 3000))
     assert caught.value.reason is reason
     write(tmp_path / "without.tar", {"a": {"json": b"1" * 3000}, "b": {"json": b"2" * 3000}})
+    assert (tmp_path / "with.tar").read_bytes() == (tmp_path / "without.tar").read_bytes()
+    assert writer.xxh3 == xxhash.xxh3_128_hexdigest((tmp_path / "with.tar").read_bytes())
+
+
+@pytest.mark.parametrize("length", [100, PAGE - 2000, PAGE + 1, 4 * PAGE])
+def test_a_file_that_another_one_is_in_the_place_of_leaves_no_trace(tmp_path: Path, length: int) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * length)
+    stretch = Stretch(str(file), 0, length, hashlib.sha256(b"x" * length).hexdigest())
+    with TarWriter(tmp_path / "with.tar") as writer:
+        writer.add("a", Member("image_0.jpg", None, stretch))
+        file.write_bytes(b"x" * (length - 1) + b"y")
+        with pytest.raises(DecodeError, match="other bytes than when it was fetched") as caught:
+            writer.add("b", Member("image_0.jpg", None, stretch))
+        writer.add("c", Member("json", None, b"2" * 3000))
+    assert caught.value.reason is Reason.MISSING_FILE
+    write(tmp_path / "without.tar", {"a": {"image_0.jpg": b"x" * length}, "c": {"json": b"2" * 3000}})
     assert (tmp_path / "with.tar").read_bytes() == (tmp_path / "without.tar").read_bytes()
     assert writer.xxh3 == xxhash.xxh3_128_hexdigest((tmp_path / "with.tar").read_bytes())
 
