@@ -124,7 +124,7 @@ def test_brackets_in_a_path_are_no_pattern(make_dataset: Callable[..., Dataset])
     assert set(clusters["product_id"]) == {one.product_id, two.product_id, new.product_id}
 
 
-@pytest.mark.parametrize(
+_GROWING = pytest.mark.parametrize(
     ("stage", "table"),
     [
         (Compare(CompareConfig()), "comparisons"),
@@ -132,10 +132,10 @@ def test_brackets_in_a_path_are_no_pattern(make_dataset: Callable[..., Dataset])
         (Dedup(DedupConfig()), "clusters"),
     ],
 )
-@pytest.mark.parametrize("harm", ["flip", "lose"])
-def test_nothing_goes_on_from_an_earlier_part_that_is_not_what_was_written(
-    make_dataset: Callable[..., Dataset], stage: Compare | Dedup, table: str, harm: str
-) -> None:
+
+
+def _about_to_grow(make_dataset: Callable[..., Dataset], stage: Compare | Dedup) -> Dataset:
+    """Another crawl has come, and the stage is what is to be done next."""
     old = [Listing(name, "Folding step ladder with three wide treads") for name in "ab"]
     dataset = make_dataset(tables_of(old))
     for each in (Compare(CompareConfig()), Dedup(DedupConfig())):
@@ -143,6 +143,15 @@ def test_nothing_goes_on_from_an_earlier_part_that_is_not_what_was_written(
     deliver(dataset, "c2", [Listing("c", "Steel kettle Acme 1.7 l")], old)
     if isinstance(stage, Dedup):
         run_stage(dataset, Compare(CompareConfig()))
+    return dataset
+
+
+@_GROWING
+@pytest.mark.parametrize("harm", ["flip", "lose"])
+def test_nothing_goes_on_from_an_earlier_part_that_is_not_what_was_written(
+    make_dataset: Callable[..., Dataset], stage: Compare | Dedup, table: str, harm: str
+) -> None:
+    dataset = _about_to_grow(make_dataset, stage)
     part = next(part for part in sorted(dataset.folder(table).rglob("*.parquet")) if part.parent.name == "c1")
     if harm == "lose":
         part.unlink()
@@ -158,25 +167,12 @@ def test_nothing_goes_on_from_an_earlier_part_that_is_not_what_was_written(
     assert faults_of(dataset, stage.entry) == []
 
 
-@pytest.mark.parametrize(
-    ("stage", "table"),
-    [
-        (Compare(CompareConfig()), "comparisons"),
-        (Compare(CompareConfig()), "sought"),
-        (Dedup(DedupConfig()), "clusters"),
-    ],
-)
+@_GROWING
 @pytest.mark.parametrize("body", ["{", "[]", "{}", '{"terms": 5, "crawls": {}}'])
 def test_a_damaged_note_of_a_generation_is_refused_and_made_again_by_refresh(
     make_dataset: Callable[..., Dataset], stage: Compare | Dedup, table: str, body: str
 ) -> None:
-    old = [Listing(name, "Folding step ladder with three wide treads") for name in "ab"]
-    dataset = make_dataset(tables_of(old))
-    for each in (Compare(CompareConfig()), Dedup(DedupConfig())):
-        run_stage(dataset, each)
-    deliver(dataset, "c2", [Listing("c", "Steel kettle Acme 1.7 l")], old)
-    if isinstance(stage, Dedup):
-        run_stage(dataset, Compare(CompareConfig()))
+    dataset = _about_to_grow(make_dataset, stage)
     note = dataset.folder(table) / "c1" / NOTE
     note.write_text(body)
     with pytest.raises(
