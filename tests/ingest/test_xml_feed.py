@@ -160,7 +160,9 @@ def test_a_broken_item_costs_exactly_itself(tmp_path: Path, name: str, at: int) 
     assert [row.reason for row in rows if row.reason] == [RejectReason.NOT_PARSEABLE]
 
 
-@pytest.mark.parametrize(("encoding", "wrong"), [("shift_jis", b"\x81"), ("utf-16", b"\x00\xd8")])
+@pytest.mark.parametrize(
+    ("encoding", "wrong"), [("shift_jis", b"\x81"), ("utf-16", b"\x00\xd8"), ("windows-1257", b"\xa5")]
+)
 def test_what_is_no_text_in_its_encoding_costs_its_item(tmp_path: Path, encoding: str, wrong: bytes) -> None:
     items = [*ITEMS]
     items[5] = items[5].replace("9.99", "{wrong}")

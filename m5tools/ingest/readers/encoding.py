@@ -181,9 +181,11 @@ NO_TEXT: Final = "m5tools.no_text"
 
 def _no_text(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeDecodeError)
-    # What sets of single bytes leave out browsers read as controls, which loses nothing.
-    wrong = error.object[error.start : error.end] if error.encoding == "charmap" else b""
-    return "".join(map(chr, wrong)) or "\udcff", error.end
+    # What sets of single bytes leave out of 0x80 to 0x9F browsers read as controls, which loses nothing.
+    wrong = error.object[error.start : error.end]
+    if error.encoding == "charmap" and all(0x80 <= byte < 0xA0 for byte in wrong):
+        return "".join(map(chr, wrong)), error.end
+    return "\udcff", error.end
 
 
 codecs.register_error(NO_TEXT, _no_text)
